@@ -1,0 +1,21 @@
+/* tapir.h - tensors, a tape that differentiates what was computed, modules, optimizers.
+ *
+ * One include for all; each header below can be read as the manual of its topic. A program needs
+ * little more than a tape (tapir/tape.h), operators (tapir/ops.h), modules (tapir/nn.h) and an
+ * optimizer (tapir/optim.h).
+ */
+#ifndef TAPIR_H
+#define TAPIR_H
+
+#include "tapir/tensor.h"
+#include "tapir/tape.h"
+#include "tapir/op.h"
+#include "tapir/ops.h"
+#include "tapir/linalg.h"
+#include "tapir/random.h"
+#include "tapir/nn.h"
+#include "tapir/optim.h"
+#include "tapir/data.h"
+#include "tapir/io.h"
+
+#endif

@@ -1,0 +1,45 @@
+/* data.h - what a training program needs around the training: batches, progress, metrics. */
+#ifndef TAPIR_DATA_H
+#define TAPIR_DATA_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Batches over the first dimension of n tensors, in order or shuffled by the tape's generator (a
+ * new order at each tp_loader_start). The loader shares the tensors' storage. */
+typedef struct tp_loader tp_loader;
+typedef struct {
+    int64_t batch_size; /* 0: 1 */
+    bool    shuffle, drop_last;
+} tp_loader_options;
+TP_API tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_loader_options *options);
+TP_API void       tp_loader_free(tp_loader *loader);
+TP_API int64_t    tp_loader_length(const tp_loader *loader); /* batches an epoch */
+TP_API tp_status  tp_loader_start(tp_tape *T, tp_loader *loader);
+/* The next batch as tensors of the tape; false at the end of the epoch, or after a failure. */
+TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch);
+
+/* A line of text on the state of a loop, and whether it is time to show it: at most ten a second on
+ * a terminal. The library does not print; the caller does. */
+typedef struct {
+    int64_t total, done; /* samples            */
+    double  start, last; /* seconds, monotonic */
+} tp_progress;
+TP_API void tp_progress_start(tp_progress *p, int64_t total);
+/* Counts n more; true where a line is due. */
+TP_API bool tp_progress_add(tp_progress *p, int64_t n);
+/* "[=====>     ]  45 %  loss 0.4321  123456 samples/s  0:12 left"; as snprintf. */
+TP_API int    tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n);
+TP_API double tp_progress_seconds(const tp_progress *p);
+
+/* How often class `target` was taken for class `predicted`: counts [classes, classes], row-major, are
+ * added to. logits [n, classes], target [n]. */
+TP_API tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* linalg.h - factorizations and solves, by LAPACK; batched over leading dimensions. */
+#ifndef TAPIR_LINALG_H
+#define TAPIR_LINALG_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X with A X = B: A [..., n, n], B [..., n, k] or [..., n]. A singular A is TP_ENUMERIC. Gradients of
+ * any order: dB = A^-T dX, dA = -dB X^T. */
+TP_API tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b);
+/* The lower L with L L^T = A, of a symmetric positive definite A [..., n, n], of which the lower half
+ * is read; otherwise TP_ENUMERIC. Gradient: Murray, "Differentiation of the Cholesky decomposition",
+ * 2016, equation 8 and following, symmetrized. */
+TP_API tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a);
+/* X with A X = B for a triangular A (the other half is not read). */
+TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper);
+/* The lower (upper) triangle, zero elsewhere; `diagonal` as in torch.tril. */
+TP_API tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal);
+TP_API tp_tensor *tp_triu(tp_tape *T, tp_tensor *x, int64_t diagonal);
+
+/* What does the matrix work: library, threading, kernel set ("OpenBLAS 0.3.21, openmp, Cooperlake"). */
+TP_API const char *tp_blas_info(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

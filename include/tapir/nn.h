@@ -1,0 +1,103 @@
+/* nn.h - modules: parameters with names, a forward function, children.
+ *
+ * A module of one's own is a struct that starts with a tp_module, and a class:
+ *
+ *     typedef struct { tp_module base; tp_module *linear; } net;
+ *     static tp_tensor *net_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+ *     { return tp_sigmoid(T, tp_forward(T, ((net *)self)->linear, x)); }
+ *     static const tp_module_class net_class = {.name = "Net", .size = sizeof(net), .forward = net_forward};
+ *
+ * Constructors return NULL on failure and on a failed tape; a child given to a parent that could not
+ * be made is freed. tp_module_free frees a module, its children and its parameters.
+ */
+#ifndef TAPIR_NN_H
+#define TAPIR_NN_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tp_module tp_module;
+
+typedef struct tp_module_class {
+    const char *name; /* "Linear" */
+    size_t      size; /* of the struct that starts with a tp_module */
+    tp_tensor *(*forward)(tp_tape *T, tp_module *self, tp_tensor *x);
+    /* Writes what stands between the parentheses of the printed module; as snprintf. Optional. */
+    int (*extra_repr)(const tp_module *self, char *buffer, size_t n);
+    /* Frees what the struct holds beside parameters and children. Optional. */
+    void (*free)(tp_module *self);
+} tp_module_class;
+
+typedef struct tp_module_entry tp_module_entry;
+struct tp_module {
+    const tp_module_class *type;
+    bool                   training;
+    tp_module_entry       *entries; /* parameters, buffers, children, in order of addition */
+    int                    n_entries;
+    tp_module             *parent;
+    tp_params             *params; /* the set, once asked for */
+};
+
+/* A zeroed struct of the class's size. */
+TP_API tp_module *tp_module_new(tp_tape *T, const tp_module_class *type);
+TP_API void       tp_module_free(tp_module *m);
+/* Adds a child, which the parent then owns; returns it. */
+TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child);
+/* Adds a parameter (asks for a gradient) or a buffer (does not); the module owns the tensor, which
+ * must be an owned one (tp_keep). Returns it. */
+TP_API tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
+TP_API tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
+
+/* Calls the class's forward in a scope: what it makes and neither returns nor saves for backward is
+ * given back. */
+TP_API tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x);
+
+/* A parameter, buffer or child by its dotted name ("linear.weight"); NULL where there is none. */
+TP_API tp_tensor *tp_module_param(tp_module *m, const char *name);
+TP_API tp_module *tp_module_child(tp_module *m, const char *name);
+/* All parameters below m in torch's order, in one slab a dtype; the set belongs to the module and
+ * must be asked for after the module is complete. */
+TP_API tp_params *tp_module_params(tp_module *m);
+/* Converts parameters and float buffers. Before tp_module_params. */
+TP_API tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype);
+TP_API void      tp_module_train(tp_module *m, bool training);
+/* Calls visit with the dotted name of each parameter and buffer below m, in torch's state_dict order;
+ * stops at the first status that is not TP_OK and returns it. */
+typedef tp_status (*tp_module_visitor)(const char *name, tp_tensor *x, bool is_param, void *user);
+TP_API tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user);
+/* The module as torch prints it; as snprintf. */
+TP_API int64_t tp_module_format(const tp_module *m, char *buffer, size_t n);
+
+/* Save and load the state as safetensors. Loading checks every name, dtype and shape before it
+ * changes anything. */
+TP_API tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path);
+TP_API tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path);
+
+/* ---- the modules ----------------------------------------------------------------------------- */
+
+typedef struct {
+    bool     no_bias;
+    tp_dtype dtype; /* 0: TP_F32 */
+} tp_linear_options;
+/* x [..., in] -> [..., out]; weight [out, in] and bias [out] are uniform on +-1/sqrt(in). */
+TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_linear_options *options);
+TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
+TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
+TP_API tp_module *tp_nn_relu(tp_tape *T);
+TP_API tp_module *tp_nn_tanh(tp_tape *T);
+TP_API tp_module *tp_nn_sigmoid(tp_tape *T);
+/* Modules one after the other, named "0", "1", ...; the list may end with a NULL. */
+TP_API tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules);
+#ifndef __cplusplus
+#define tp_nn_sequential(T, ...)                                                                   \
+    tp_nn_sequential_of((T), (int)(sizeof((tp_module *[]){__VA_ARGS__}) / sizeof(tp_module *)),    \
+                        (tp_module *[]){__VA_ARGS__})
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

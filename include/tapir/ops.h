@@ -1,0 +1,217 @@
+/* ops.h - operators on tensors.
+ *
+ * All take the tape first and return a new tensor of the tape, or NULL after a failure. Operands are
+ * broadcast against each other and promoted as in PyTorch. `dim` may be negative (from the end).
+ * Float results are differentiable, to any order, unless a comment says otherwise.
+ */
+#ifndef TAPIR_OPS_H
+#define TAPIR_OPS_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+/* Copies numel elements of this dtype from row-major memory. */
+TP_API tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data);
+/* Uses the caller's row-major memory as it is; it must outlive the tensor. */
+TP_API tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data);
+TP_API tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape); /* values are not defined */
+TP_API tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape);
+TP_API tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape);
+TP_API tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value);
+TP_API tp_tensor *tp_scalar(tp_tape *T, tp_dtype dtype, double value); /* 0-d */
+TP_API tp_tensor *tp_zeros_like(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_full_like(tp_tape *T, tp_tensor *x, double value);
+TP_API tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m); /* [n, m] */
+/* ceil((end - start) / step) values start + i step; step is not 0 and points from start to end. */
+TP_API tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step);
+/* `steps` values from start to end, both included. */
+TP_API tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps);
+
+/* ---- elementwise, two operands --------------------------------------------------------------- */
+
+TP_API tp_tensor *tp_add(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_div(tp_tape *T, tp_tensor *a, tp_tensor *b); /* integers give float32 */
+TP_API tp_tensor *tp_pow(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_atan2(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_maximum(tp_tape *T, tp_tensor *a, tp_tensor *b); /* NaN wins; ties share the gradient */
+TP_API tp_tensor *tp_minimum(tp_tape *T, tp_tensor *a, tp_tensor *b);
+
+/* With a C number in place of a tensor. Integer tensors stay integer where the number is whole and
+ * become float32 otherwise, as with a Python number. */
+TP_API tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s); /* s - x */
+TP_API tp_tensor *tp_mul_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s);
+/* min(max(x, low), high); the gradient passes where low <= x <= high. */
+TP_API tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high);
+
+/* Comparisons give TP_BOOL and have no gradient. */
+TP_API tp_tensor *tp_eq(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_ne(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_lt(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_le(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_gt(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_ge(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_logical_and(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_logical_or(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_logical_not(tp_tape *T, tp_tensor *x);
+/* condition ? a : b, elementwise; the condition is TP_BOOL. */
+TP_API tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b);
+
+/* ---- elementwise, one operand ---------------------------------------------------------------- */
+
+TP_API tp_tensor *tp_neg(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_abs(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sign(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_square(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sqrt(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_rsqrt(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_reciprocal(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_exp(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_expm1(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_log(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_log1p(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_log2(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_log10(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sin(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_cos(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_tan(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sinh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_cosh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_tanh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_asin(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_acos(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_atan(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_erf(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_floor(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_ceil(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_round(tp_tape *T, tp_tensor *x); /* half to even */
+TP_API tp_tensor *tp_trunc(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sigmoid(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_relu(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x); /* log(1 + e^x); x itself above 20 */
+TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_isnan(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_isinf(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_isfinite(tp_tape *T, tp_tensor *x);
+
+/* Conversion; differentiable between float dtypes. Returns x itself where it has the dtype. */
+TP_API tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype);
+
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+/* Over all elements, to 0-d; _dim: over one dimension; _dims: over several (n = 0: all). Sums of
+ * integers and booleans are TP_I64; means need floats. */
+TP_API tp_tensor *tp_sum(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_mean(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_prod(tp_tape *T, tp_tensor *x);
+/* The largest, smallest value; the gradient is shared among equal ones (torch.amax, amin; torch.max
+ * over all elements). */
+TP_API tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_amin(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_max(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_min(tp_tape *T, tp_tensor *x);
+/* Along a dimension, with the first position (TP_I64) of each; the gradient goes to that element. */
+TP_API tp_tensor *tp_max_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index);
+TP_API tp_tensor *tp_min_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index);
+TP_API tp_tensor *tp_argmax(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_argmin(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_all(tp_tape *T, tp_tensor *x); /* TP_BOOL */
+TP_API tp_tensor *tp_any(tp_tape *T, tp_tensor *x);
+/* Variance with divisor n - correction; standard deviation its root. */
+TP_API tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim);
+TP_API tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim);
+TP_API tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* torch.matmul: vectors, matrices, and batches of matrices broadcast against each other. */
+TP_API tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b);  /* [n, k] [k, m] -> [n, m]          */
+TP_API tp_tensor *tp_mv(tp_tape *T, tp_tensor *a, tp_tensor *x);  /* [n, k] [k] -> [n]                */
+TP_API tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b); /* [b, n, k] [b, k, m] -> [b, n, m] */
+TP_API tp_tensor *tp_dot(tp_tape *T, tp_tensor *a, tp_tensor *b); /* [n] [n] -> []                    */
+/* x W^T + b: x [..., in], weight [out, in], bias [out] or NULL -> [..., out]. */
+TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias);
+
+/* ---- views: they share x's storage ----------------------------------------------------------- */
+
+/* One entry of the shape may be -1. A view where strides allow it, otherwise a copy. */
+TP_API tp_tensor *tp_reshape(tp_tape *T, tp_tensor *x, tp_dims shape);
+TP_API tp_tensor *tp_view(tp_tape *T, tp_tensor *x, tp_dims shape); /* an error where it needs a copy */
+TP_API tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim);
+TP_API tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1);
+TP_API tp_tensor *tp_t(tp_tape *T, tp_tensor *x); /* at most 2-d */
+TP_API tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order);
+TP_API tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x); /* drops all dimensions of size 1 */
+TP_API tp_tensor *tp_squeeze_dim(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_unsqueeze(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape); /* -1 keeps a size */
+TP_API tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index);
+/* x[start:stop:step] along dim, Python's rules for negative and large bounds; step > 0. */
+TP_API tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t stop, int64_t step);
+TP_API tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length);
+/* Python's notation: tp_index(T, x, ":, 0:1"), "..., -1", "::2, None". A view. */
+TP_API tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index);
+
+/* x itself where it is contiguous, otherwise a copy. */
+TP_API tp_tensor *tp_contiguous(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_clone(tp_tape *T, tp_tensor *x);
+
+/* ---- joining, gathering ---------------------------------------------------------------------- */
+
+TP_API tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim);
+TP_API tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim);
+/* out[i][j] = x[index[i][j]][j] for dim 0, and so on; index is TP_I64 and no larger than x but in dim. */
+TP_API tp_tensor *tp_gather(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index);
+/* A copy of x with out[index[i][j]][j] += src[i][j] for dim 0, and so on. */
+TP_API tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
+/* The slices of x at the positions of a 1-d (or 0-d) index, TP_I64 or TP_I32. */
+TP_API tp_tensor *tp_index_select(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index);
+/* A copy of x with the slices of src added at the positions of a 1-d index. */
+TP_API tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
+
+/* ---- softmax and losses ---------------------------------------------------------------------- */
+
+TP_API tp_tensor *tp_softmax(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim);
+
+typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE } tp_reduction;
+
+TP_API tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+TP_API tp_tensor *tp_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+/* Of probabilities; the logarithms are clamped at -100, as torch does. */
+TP_API tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+TP_API tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                                      tp_reduction reduction);
+typedef struct {
+    tp_tensor   *weight;          /* [classes], or NULL                           */
+    bool         has_ignore;      /* use ignore_index below; otherwise it is -100 */
+    int64_t      ignore_index;    /* targets of this value do not count           */
+    double       label_smoothing; /* in [0, 1]; cross entropy only                */
+    tp_reduction reduction;
+} tp_class_loss_options;
+/* Of log-probabilities x [n, c] (or [c], or [n, c, ...]) and classes target [n] (or [], [n, ...]). */
+TP_API tp_tensor *tp_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_class_loss_options *options);
+/* Of logits x and classes (TP_I64), or class probabilities of x's shape. */
+TP_API tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_class_loss_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

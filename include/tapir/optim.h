@@ -1,0 +1,62 @@
+/* optim.h - optimizers over a parameter set. Options are torch's; 0 stands for torch's default.
+ *
+ * A parameter that no gradient reached is passed over. On a failed tape nothing is updated.
+ */
+#ifndef TAPIR_OPTIM_H
+#define TAPIR_OPTIM_H
+
+#include "tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tp_optim tp_optim;
+
+typedef struct {
+    double lr; /* needed: 0 is an error; TP_ZERO is zero */
+    double momentum, dampening, weight_decay;
+    bool   nesterov, maximize;
+} tp_sgd_options;
+TP_API tp_optim *tp_optim_sgd(tp_tape *T, tp_params *params, const tp_sgd_options *options);
+
+typedef struct {
+    double lr;           /* 0: 1e-3                          */
+    double beta1, beta2; /* 0: 0.9, 0.999                    */
+    double eps;          /* 0: 1e-8                          */
+    double weight_decay; /* Adam: 0; AdamW: 0 stands for 1e-2 */
+    bool   amsgrad, maximize;
+} tp_adam_options;
+/* Kingma and Ba, "Adam", 2015; AdamW: Loshchilov and Hutter, "Decoupled weight decay", 2019. */
+TP_API tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_options *options);
+TP_API tp_optim *tp_optim_adamw(tp_tape *T, tp_params *params, const tp_adam_options *options);
+
+typedef enum { TP_NO_LINE_SEARCH = 0, TP_STRONG_WOLFE } tp_line_search;
+typedef struct {
+    double         lr;               /* 0: 1            */
+    int            max_iter;         /* 0: 20           */
+    int            max_eval;         /* 0: max_iter 5/4 */
+    double         tolerance_grad;   /* 0: 1e-7         */
+    double         tolerance_change; /* 0: 1e-9         */
+    int            history_size;     /* 0: 100          */
+    tp_line_search line_search;
+} tp_lbfgs_options;
+/* Nocedal and Wright, "Numerical optimization", 2006: algorithms 7.4 (two loops), 3.5 and 3.6. */
+TP_API tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options);
+
+TP_API void tp_optim_free(tp_optim *o);
+TP_API void tp_optim_zero_grad(tp_optim *o);
+/* One update from the gradients that backward left. L-BFGS needs tp_optim_step_closure. */
+TP_API tp_status tp_optim_step(tp_tape *T, tp_optim *o);
+/* Computes the loss with its gradients; may be called several times a step. */
+typedef double (*tp_closure)(tp_tape *T, void *user);
+/* One step of any optimizer; returns the loss at the start of the step, NaN after a failure. */
+TP_API double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user);
+/* The learning rate, read at each step. */
+TP_API double tp_optim_lr(const tp_optim *o);
+TP_API void   tp_optim_set_lr(tp_optim *o, double lr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

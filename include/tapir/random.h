@@ -1,0 +1,38 @@
+/* random.h - random tensors, from the tape's generator: MT19937, with PyTorch's values.
+ *
+ * After tp_manual_seed(T, s) every function here gives what PyTorch's CPU generator gives after
+ * torch.manual_seed(s), bit for bit. A new tape is seeded as by tp_manual_seed(T, 67280421310721),
+ * PyTorch's own default.
+ */
+#ifndef TAPIR_RANDOM_H
+#define TAPIR_RANDOM_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+TP_API void     tp_manual_seed(tp_tape *T, uint64_t seed);
+TP_API uint64_t tp_initial_seed(const tp_tape *T);
+
+TP_API tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape);  /* uniform on [0, 1)       */
+TP_API tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape); /* standard normal         */
+/* Whole numbers low <= i < high, in any dtype. */
+TP_API tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high);
+TP_API tp_tensor *tp_randperm(tp_tape *T, int64_t n); /* TP_I64 [n] */
+TP_API tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x);
+/* 1 with probability p (a tensor of probabilities), in p's dtype. No gradient. */
+TP_API tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p);
+/* Zero with probability p, the rest scaled by 1 / (1 - p); x itself where not training. */
+TP_API tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training);
+
+/* Fill an owned tensor in place, as torch.nn.init does. */
+TP_API tp_status tp_uniform_(tp_tape *T, tp_tensor *x, double low, double high);
+TP_API tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,146 @@
+/* tape.h - the tape: memory, errors, recording, and derivatives of what was recorded.
+ *
+ * A tape is the whole world of a computation: it owns the temporaries, the random generator
+ * (tapir/random.h), the recording state and the first error. There are no globals: N threads use N
+ * tapes and may share owned tensors (parameters, data) that nobody writes meanwhile.
+ *
+ *     tp_tape   *T = tp_tape_new();
+ *     tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(8)), true);
+ *     tp_backward(T, tp_sum(T, tp_abs(T, x)));
+ *     tp_print(tp_grad(x));
+ *     tp_tape_free(T);
+ */
+#ifndef TAPIR_TAPE_H
+#define TAPIR_TAPE_H
+
+#include "tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* NULL when there is no memory. */
+TP_API tp_tape *tp_tape_new(void);
+TP_API void     tp_tape_free(tp_tape *T);
+/* Gives back everything made on the tape; the memory is kept for the next step. Returns the sticky
+ * status: an error outlives the reset. */
+TP_API tp_status tp_tape_reset(tp_tape *T);
+
+/* A scope by hand: rewind gives back all that was made since the mark, values and graph. Gradients
+ * of older tensors stay. */
+typedef struct {
+    uint64_t opaque[6];
+} tp_mark;
+TP_API tp_mark   tp_tape_mark(tp_tape *T);
+TP_API tp_status tp_tape_rewind(tp_tape *T, tp_mark mark);
+
+/* Recording on or off (torch.set_grad_enabled); returns what it was. New tapes record. */
+TP_API bool tp_tape_record(tp_tape *T, bool on);
+TP_API bool tp_tape_is_recording(const tp_tape *T);
+
+typedef struct {
+    int64_t system_allocations; /* how often the tape asked the system for memory, ever */
+    int64_t bytes_reserved;     /* what it holds of the system's                        */
+    int64_t bytes_in_use;       /* what tensors use of that now                         */
+    int64_t bytes_peak;         /* the most they used                                   */
+} tp_memory;
+TP_API tp_memory tp_tape_memory(const tp_tape *T);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* The first failure's message, or NULL. It stays, and every call on the tape does nothing, until
+ * tp_clear_error. */
+TP_API const char *tp_error(const tp_tape *T);
+TP_API tp_status   tp_error_status(const tp_tape *T);
+TP_API void        tp_clear_error(tp_tape *T);
+/* For operators and callbacks: fail the tape with a message; returns `status`. The first failure
+ * is kept. */
+TP_API tp_status tp_fail(tp_tape *T, tp_status status, const char *format, ...) TP_PRINTF(3, 4);
+
+/* ---- owned tensors and leaves ---------------------------------------------------------------- */
+
+/* An owned, detached tensor that shares x's storage; free it with tp_free. */
+TP_API tp_tensor *tp_keep(tp_tensor *x);
+/* Frees an owned tensor; a tensor of a tape, or NULL, is left alone. */
+TP_API void tp_free(tp_tensor *x);
+/* Shares the storage, is not recorded. */
+TP_API tp_tensor *tp_detach(tp_tape *T, tp_tensor *x);
+
+/* Makes a leaf ask for a gradient (or not). Returns x. Only float tensors can; a tensor that was
+ * computed by recorded operators keeps what it has, and turning it off is an error. */
+TP_API tp_tensor *tp_requires_grad(tp_tensor *x, bool on);
+TP_API bool       tp_needs_grad(const tp_tensor *x); /* torch's x.requires_grad */
+TP_API bool       tp_is_leaf(const tp_tensor *x);
+/* Makes a computed tensor keep its gradient in backward. Returns x. */
+TP_API tp_tensor *tp_retain_grad(tp_tensor *x);
+
+/* The gradient that backward left, or NULL. It belongs to x. */
+TP_API tp_tensor *tp_grad(const tp_tensor *x);
+/* Copies g (x's shape and dtype) into x's gradient; NULL clears it. */
+TP_API tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g);
+/* x has no gradient any more (torch's grad = None). */
+TP_API void tp_zero_grad(tp_tensor *x);
+/* Copies src into the owned tensor dst (broadcast, converted). What was recorded from dst can no
+ * longer be differentiated. Outside recording of dst only: dst must not be computed. */
+TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
+
+/* ---- derivatives ----------------------------------------------------------------------------- */
+
+/* Adds d loss / d leaf to the gradient of every leaf that asked for one. The loss has one element.
+ * The graph is given back: a second call fails with TP_EGRAPH. */
+TP_API tp_status tp_backward(tp_tape *T, tp_tensor *loss);
+
+typedef struct {
+    tp_tensor *const *grad_outputs; /* one a root, its shape; NULL: ones, for roots of one element */
+    bool              retain_graph; /* keep the graph for another sweep                            */
+    bool              create_graph; /* record the sweep itself; implies retain_graph               */
+    int               n_inputs;     /* 0: all leaves; otherwise only these get gradients           */
+    tp_tensor *const *inputs;
+} tp_backward_options;
+/* The same from several roots, with options (torch.autograd.backward). */
+TP_API tp_status tp_backward_from(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *options);
+
+typedef struct {
+    tp_tensor *const *grad_outputs;
+    bool              retain_graph;
+    bool              create_graph;
+    bool              allow_unused; /* an input that was not used gets NULL; otherwise an error */
+} tp_gradients_options;
+/* torch.autograd.grad: grads[i] = d (sum of outputs . grad_outputs) / d inputs[i], as new tensors;
+ * no leaf's gradient is touched. On failure all grads are NULL. */
+TP_API tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int n_inputs,
+                              tp_tensor *const *inputs, tp_tensor **grads, const tp_gradients_options *options);
+
+/* ---- parameter sets and sinks ---------------------------------------------------------------- */
+
+/* An ordered set of owned tensors that are trained together. A module's set (tp_module_params)
+ * lays the values of one dtype in one slab, gradients in a parallel one. */
+typedef struct tp_params tp_params;
+/* A set of the caller's tensors, which are not moved; the set does not own them. */
+TP_API tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors);
+TP_API void       tp_params_free(tp_params *params);
+TP_API int        tp_params_length(const tp_params *params);            /* tensors         */
+TP_API int64_t    tp_params_count(const tp_params *params);             /* elements in all */
+TP_API tp_tensor *tp_params_at(const tp_params *params, int i);
+TP_API void       tp_params_zero_grad(tp_params *params);
+/* Scales all gradients so that their 2-norm is at most max_norm; returns the norm before, NaN on a
+ * failed tape (torch.nn.utils.clip_grad_norm_). */
+TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max_norm);
+
+/* A private place for the gradients of a set: one a thread, added up in fixed order. */
+typedef struct tp_grads tp_grads;
+TP_API tp_grads *tp_grads_new(const tp_params *params);
+TP_API void      tp_grads_free(tp_grads *grads);
+TP_API void      tp_grads_zero(tp_grads *grads);
+TP_API void      tp_grads_add(tp_grads *into, const tp_grads *from);     /* into += from            */
+TP_API void     *tp_grads_data(const tp_grads *grads);                   /* all, in the set's order */
+TP_API tp_tensor *tp_grads_at(const tp_grads *grads, int i);             /* NULL where none arrived */
+/* As tp_backward, but gradients of the set's tensors go into the sink and all others nowhere. */
+TP_API tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,110 @@
+/* tensor.h - dtypes, shapes, statuses, and what a tensor tells of itself.
+ *
+ * There is one tensor type and there are two lifetimes. A tensor made on a tape lives until
+ * tp_tape_reset or tp_tape_free and is never freed by hand, so calls nest. An owned tensor, made
+ * by tp_keep or by a module, is freed by tp_free (or by its module).
+ *
+ * Every function takes NULL for a tensor: the result is then NULL, NaN, 0 or false.
+ */
+#ifndef TAPIR_TENSOR_H
+#define TAPIR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define TP_API __attribute__((visibility("default")))
+#define TP_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define TP_API
+#define TP_PRINTF(f, a)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tp_tape   tp_tape;
+typedef struct tp_tensor tp_tensor;
+
+/* What a call came to. Functions that return a tensor return NULL on failure instead and leave the
+ * status in the tape (tp_error_status). */
+typedef enum {
+    TP_OK = 0,
+    TP_ESHAPE,       /* shapes do not fit each other or the operator                    */
+    TP_EDTYPE,       /* a dtype the operator does not take                              */
+    TP_EINDEX,       /* an index or dimension out of range                              */
+    TP_EINVAL,       /* any other bad argument                                          */
+    TP_ENOMEM,       /* no memory, or a size beyond what can be addressed               */
+    TP_EFOREIGN,     /* a tensor of another tape                                        */
+    TP_EMUTATED,     /* backward met a saved value that was changed in place            */
+    TP_EGRAPH,       /* nothing to differentiate, or a graph that was given back        */
+    TP_ENUMERIC,     /* a matrix that is singular or not positive definite              */
+    TP_EIO,          /* a file that cannot be read or written, or is not what it claims */
+    TP_EUNSUPPORTED, /* not built in, or not possible                                   */
+    TP_EUSER         /* for operators and callbacks of the user's own                   */
+} tp_status;
+
+/* "TP_ESHAPE" and so on; never NULL. */
+TP_API const char *tp_status_name(tp_status status);
+
+typedef enum { TP_F32, TP_F64, TP_I32, TP_I64, TP_U8, TP_BOOL } tp_dtype;
+enum { TP_DTYPES = 6 };
+
+TP_API const char *tp_dtype_name(tp_dtype dtype); /* "float32" ...; "?" for no dtype */
+TP_API size_t      tp_dtype_size(tp_dtype dtype); /* bytes an element; 0 for no dtype */
+TP_API bool        tp_dtype_is_float(tp_dtype dtype);
+/* The dtype that an operation on two tensors of these dtypes computes in (torch.promote_types). */
+TP_API tp_dtype tp_promote_types(tp_dtype a, tp_dtype b);
+
+/* A shape, passed by value: tp_shape(3, 7) is 3 rows of 7; TP_SCALAR has no dimension. */
+enum { TP_MAX_DIMS = 8 };
+typedef struct {
+    int     ndim;
+    int64_t dim[TP_MAX_DIMS];
+} tp_dims;
+
+#ifndef __cplusplus
+#define tp_shape(...)                                                                              \
+    ((tp_dims){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+#define TP_SCALAR ((tp_dims){0, {0}})
+#endif
+
+/* A zero that is meant: options take 0 for "the default", and TP_ZERO (negative zero) for zero. */
+#define TP_ZERO (-0.0)
+
+TP_API tp_dtype tp_dtype_of(const tp_tensor *x);
+TP_API int      tp_ndim(const tp_tensor *x);
+TP_API int64_t  tp_numel(const tp_tensor *x);
+TP_API tp_dims  tp_shape_of(const tp_tensor *x);
+TP_API int64_t  tp_size(const tp_tensor *x, int dim);   /* negative dims count from the end; -1 if none */
+TP_API int64_t  tp_stride(const tp_tensor *x, int dim); /* in elements                                  */
+TP_API bool     tp_is_contiguous(const tp_tensor *x);
+/* The first element. Elements lie as the strides say; see tp_contiguous. */
+TP_API void *tp_data(const tp_tensor *x);
+/* The value of a tensor of one element, as a double; NaN for NULL or any other number of elements. */
+TP_API double tp_item(const tp_tensor *x);
+/* The element at a flat row-major position, as a double; NaN out of range. */
+TP_API double tp_item_at(const tp_tensor *x, int64_t position);
+
+/* Prints as PyTorch does, to stdout: tensor([1., 2.], requires_grad=True). The one function of the
+ * library that prints. */
+TP_API void tp_print(const tp_tensor *x);
+/* The same text into a buffer of n bytes (cut and terminated where it is longer); returns the
+ * length of the whole text, as snprintf does, or a negative number when memory ran out. */
+TP_API int64_t tp_format(const tp_tensor *x, char *buffer, size_t n);
+
+typedef struct {
+    int  precision;      /* digits after the point; 0: 4                       */
+    int  threshold;      /* elements beyond which a tensor is summarized; 0: 1000 */
+    int  edge_items;     /* elements shown at each end of a summary; 0: 3      */
+    int  line_width;     /* 0: 80                                              */
+    bool sci_mode;       /* always scientific; otherwise as torch decides      */
+} tp_print_options;
+TP_API int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char *buffer, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,139 @@
+/* core.h - what everything stands on: memory pool, storage, tensor headers, generator, threads.
+ * Knows nothing of operators or differentiation. */
+#ifndef TAPIR_CORE_H
+#define TAPIR_CORE_H
+
+#include "tapir/tape.h"
+#include "tapir/tensor.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* ---- sizes (size.c) --------------------------------------------------------------------------- */
+
+bool tp__mul_size(size_t a, size_t b, size_t *out); /* false on overflow */
+/* Elements of a shape; false for a bad rank, a negative size, or too many elements for int64_t. */
+bool tp__dims_numel(tp_dims shape, int64_t *numel);
+/* "[32, 7]" into buffer; returns buffer. */
+const char *tp__dims_text(tp_dims shape, char *buffer, size_t n);
+bool        tp__dims_equal(tp_dims a, tp_dims b);
+/* The broadcast of two shapes; false where they do not fit. */
+bool tp__dims_broadcast(tp_dims a, tp_dims b, tp_dims *out);
+/* A dim in [-ndim, ndim) as one in [0, ndim), or -1; a 0-d shape counts as one dimension. */
+int tp__dim_wrap(int ndim, int dim);
+
+/* ---- storage and pool (pool.c) ---------------------------------------------------------------- */
+
+typedef struct tp__pool    tp__pool;
+typedef struct tp__storage tp__storage;
+
+/* A counted block of memory. Blocks of a pool carry their header in front of the data; the caller's
+ * memory and segments of a slab have a header of their own. */
+struct tp__storage {
+    void        *data;
+    size_t       bytes;
+    atomic_int   refs;
+    uint32_t     version; /* moves when the values are changed in place */
+    uint8_t      size_class;
+    bool         escaped; /* an owned tensor holds it: it may outlive, or be freed beside, the tape */
+    tp__pool    *pool;    /* NULL: from malloc */
+    tp__storage *parent;  /* a segment's slab */
+    tp__storage *next;    /* in a free list */
+};
+
+tp__pool    *tp__pool_new(void);
+void         tp__pool_release(tp__pool *pool);                      /* freed when nothing escaped is left */
+tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes);          /* 64-byte aligned; NULL: no memory */
+tp_memory    tp__pool_memory(const tp__pool *pool);
+void         tp__pool_count_system(tp__pool *pool, size_t bytes);   /* the tape's other allocations */
+
+tp__storage *tp__storage_new(size_t bytes);                          /* from malloc, aligned, zeroed */
+tp__storage *tp__storage_wrap(void *data, size_t bytes);             /* the caller's memory */
+tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes);
+void         tp__storage_ref(tp__storage *s);
+void         tp__storage_unref(tp__storage *s);                      /* NULL is fine */
+void         tp__storage_escape(tp__storage *s);                     /* an owned tensor takes a reference */
+
+/* ---- tensors (tensor.c) ----------------------------------------------------------------------- */
+
+struct tp__node;
+
+enum {
+    TP__REQUIRES_GRAD = 1u << 0,
+    TP__OWNED = 1u << 1,
+    TP__RETAIN_GRAD = 1u << 2,
+    TP__HAS_GRAD = 1u << 3,   /* an owned leaf's gradient buffer holds one */
+    TP__SCOPED = 1u << 4,     /* its scope has ended: only saved values keep it */
+    TP__RELEASED = 1u << 5,   /* the storage is given back */
+    TP__TARGET = 1u << 6,     /* a sweep wants this tensor's gradient */
+    TP__CONTIGUOUS = 1u << 7,
+    TP__SWEPT = 1u << 8       /* a temporary of a sweep, to be given back or written to freely */
+};
+
+struct tp_tensor {
+    void            *data;
+    tp__storage     *storage;
+    int64_t          numel;
+    uint8_t          dtype, ndim;
+    uint16_t         flags;
+    uint16_t         out_nr; /* which output of its node */
+    uint16_t         unused;
+    uint32_t         saves;  /* nodes that saved it for backward */
+    uint32_t         uses;   /* as a gradient in a sweep: who holds it */
+    tp_tape         *tape;   /* NULL: owned */
+    struct tp__node *node;   /* the operator that made it; NULL: a leaf */
+    tp_tensor       *grad;
+    tp_tensor       *acc;    /* the gradient that is gathering in a sweep */
+    tp_tensor       *prev;   /* the tensor made before it on the tape */
+    const tp_params *params; /* the set it belongs to, and where */
+    int32_t          param_index;
+    uint32_t         seq;    /* nodes on the tape when it was made */
+    int64_t          shape[TP_MAX_DIMS];
+    int64_t          stride[TP_MAX_DIMS];
+};
+
+/* Fills dtype, shape, numel and row-major strides; storage and data are left alone. */
+void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel);
+/* An owned tensor with zeroed storage of its own, or NULL. */
+tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
+/* An owned header on a storage (whose count is raised), row-major. */
+tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
+/* Sets TP__CONTIGUOUS from shape and strides. */
+void    tp__tensor_note_layout(tp_tensor *x);
+tp_dims tp__dims_of(const tp_tensor *x);
+double  tp__load(const void *p, tp_dtype dtype);            /* any element as a double */
+void    tp__store(void *p, tp_dtype dtype, double value);   /* converted as C converts */
+
+static inline bool tp__contiguous(const tp_tensor *x) { return (x->flags & TP__CONTIGUOUS) != 0; }
+
+/* ---- random generator (mt19937.c) ------------------------------------------------------------- */
+
+typedef struct {
+    uint32_t state[624];
+    int      left; /* draws until the next refill, and where they are */
+    int      next;
+    uint64_t seed;
+    bool     has_normal; /* Box-Muller's second value, kept for the next draw */
+    double   normal;
+} tp__rng;
+
+void     tp__rng_seed(tp__rng *g, uint64_t seed);
+uint32_t tp__rng_u32(tp__rng *g);
+uint64_t tp__rng_u64(tp__rng *g);
+float    tp__rng_uniform_f32(tp__rng *g); /* U24 * 2^-24 */
+double   tp__rng_uniform_f64(tp__rng *g); /* U53 * 2^-53 */
+/* Fill contiguous memory as torch's uniform_ and normal_ do. */
+void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
+void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);
+
+/* ---- threads and cpu (parallel.c, cpu.c) ------------------------------------------------------ */
+
+/* Runs body over [0, n) in ranges whose bounds are multiples of `grain`: on one thread where n is small
+ * or a parallel region is open, else on OpenMP's. A body must give the same bits for any split. */
+typedef void (*tp__range_fn)(int64_t begin, int64_t end, void *user);
+void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user);
+
+typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
+tp__isa tp__cpu_isa(void); /* what the processor can do; found once */
+
+#endif

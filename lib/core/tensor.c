@@ -1,0 +1,142 @@
+/* tensor.c - tensor headers: layout, and what a tensor tells of itself. */
+#include "core/core.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel)
+{
+    memset(x, 0, offsetof(tp_tensor, shape));
+    x->dtype = (uint8_t)dtype;
+    x->ndim = (uint8_t)shape.ndim;
+    x->flags = TP__CONTIGUOUS;
+    x->numel = numel;
+    int64_t stride = 1;
+    for (int d = shape.ndim - 1; d >= 0; d--) {
+        x->shape[d] = shape.dim[d];
+        x->stride[d] = stride;
+        stride *= shape.dim[d] > 1 ? shape.dim[d] : 1;
+    }
+}
+
+void tp__tensor_note_layout(tp_tensor *x)
+{
+    int64_t stride = 1;
+    bool contiguous = true;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        contiguous &= x->shape[d] == 1 || x->stride[d] == stride;
+        stride *= x->shape[d];
+    }
+    if (contiguous || x->numel == 0)
+        x->flags |= TP__CONTIGUOUS;
+    else
+        x->flags &= (uint16_t)~TP__CONTIGUOUS;
+}
+
+tp_dims tp__dims_of(const tp_tensor *x)
+{
+    tp_dims s;
+    s.ndim = x->ndim;
+    memcpy(s.dim, x->shape, x->ndim * sizeof *s.dim);
+    return s;
+}
+
+tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data)
+{
+    int64_t numel;
+    tp_tensor *x = tp__dims_numel(shape, &numel) ? malloc(sizeof *x) : NULL;
+    if (x == NULL)
+        return NULL;
+    tp__tensor_init(x, dtype, shape, numel);
+    x->flags |= TP__OWNED;
+    tp__storage_ref(s);
+    x->storage = s;
+    x->data = data;
+    return x;
+}
+
+tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape)
+{
+    int64_t numel;
+    size_t bytes;
+    if (!tp__dims_numel(shape, &numel) || !tp__mul_size((size_t)numel, tp_dtype_size(dtype), &bytes))
+        return NULL;
+    tp__storage *s = tp__storage_new(bytes);
+    tp_tensor *x = s ? tp__tensor_owned_on(dtype, shape, s, s->data) : NULL;
+    tp__storage_unref(s);
+    return x;
+}
+
+/* ---- questions -------------------------------------------------------------------------------------- */
+
+tp_dtype tp_dtype_of(const tp_tensor *x) { return x ? (tp_dtype)x->dtype : TP_F32; }
+int      tp_ndim(const tp_tensor *x) { return x ? x->ndim : 0; }
+int64_t  tp_numel(const tp_tensor *x) { return x ? x->numel : 0; }
+bool     tp_is_contiguous(const tp_tensor *x) { return x && tp__contiguous(x); }
+void    *tp_data(const tp_tensor *x) { return x ? x->data : NULL; }
+
+tp_dims tp_shape_of(const tp_tensor *x)
+{
+    return x ? tp__dims_of(x) : (tp_dims){.ndim = 0};
+}
+
+int64_t tp_size(const tp_tensor *x, int dim)
+{
+    int d = x && x->ndim ? tp__dim_wrap(x->ndim, dim) : -1;
+    return d < 0 ? -1 : x->shape[d];
+}
+
+int64_t tp_stride(const tp_tensor *x, int dim)
+{
+    int d = x && x->ndim ? tp__dim_wrap(x->ndim, dim) : -1;
+    return d < 0 ? -1 : x->stride[d];
+}
+
+double tp__load(const void *p, tp_dtype dtype)
+{
+    switch (dtype) {
+    case TP_F32: return (double)*(const float *)p;
+    case TP_F64: return *(const double *)p;
+    case TP_I32: return (double)*(const int32_t *)p;
+    case TP_I64: return (double)*(const int64_t *)p;
+    case TP_U8: return (double)*(const uint8_t *)p;
+    case TP_BOOL: return (double)(*(const uint8_t *)p != 0);
+    }
+    return NAN;
+}
+
+/* What an integer type cannot hold becomes the smallest int64, as conversion does on x86. */
+static int64_t whole(double v)
+{
+    return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
+}
+
+void tp__store(void *p, tp_dtype dtype, double value)
+{
+    switch (dtype) {
+    case TP_F32: *(float *)p = (float)value; break;
+    case TP_F64: *(double *)p = value; break;
+    case TP_I32: *(int32_t *)p = (int32_t)(uint32_t)(uint64_t)whole(value); break;
+    case TP_I64: *(int64_t *)p = whole(value); break;
+    case TP_U8: *(uint8_t *)p = (uint8_t)(uint64_t)whole(value); break;
+    case TP_BOOL: *(uint8_t *)p = value != 0; break;
+    }
+}
+
+double tp_item(const tp_tensor *x)
+{
+    return x && x->numel == 1 && x->data ? tp__load(x->data, (tp_dtype)x->dtype) : NAN;
+}
+
+double tp_item_at(const tp_tensor *x, int64_t position)
+{
+    if (x == NULL || x->data == NULL || position < 0 || position >= x->numel)
+        return NAN;
+    int64_t offset = 0;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        offset += position % x->shape[d] * x->stride[d];
+        position /= x->shape[d];
+    }
+    return tp__load((const char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype), (tp_dtype)x->dtype);
+}

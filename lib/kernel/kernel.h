@@ -1,0 +1,72 @@
+/* kernel.h - loops over pointers, strides and dtypes. No kernel knows a tape or a tensor. */
+#ifndef TAPIR_KERNEL_H
+#define TAPIR_KERNEL_H
+
+#include "core/core.h"
+
+/* ---- elementwise (map.c) ---------------------------------------------------------------------- */
+
+/* A block function: n contiguous elements. `attr` is what the operator carries. */
+typedef void (*tp__block_fn)(int64_t n, void *out, const void *const *in, const void *attr);
+
+enum { TP__MAX_OPERANDS = 4 };
+
+/* An operand as it lies in memory; strides in elements, 0 where it is broadcast. */
+typedef struct {
+    const void *data;
+    tp_dtype    dtype;
+    int64_t     stride[TP_MAX_DIMS];
+} tp__operand;
+
+/* out (row-major, of `shape`) = fn(in...), the inputs converted to `compute` on the way. */
+void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute,
+             int n_in, const tp__operand *in);
+/* Copies any layout and dtype to row-major memory of another dtype. */
+void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in);
+/* Copies row-major memory to any layout of the same dtype. */
+void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype);
+void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype from); /* contiguous */
+void tp__fill(int64_t n, void *out, tp_dtype dtype, double value);
+/* y += a x over contiguous floats */
+void tp__axpy(int64_t n, tp_dtype dtype, double a, const void *x, void *y);
+
+/* ---- reductions over the middle of [outer, n, inner], contiguous (reduce.c) -------------------- */
+
+typedef enum { TP__SUM, TP__PROD, TP__MAX, TP__MIN, TP__ALL, TP__ANY } tp__reduction;
+/* out [outer, inner], in out_dtype: sums and products of integers are I64, all and any BOOL. With
+ * `accumulate`, sums are added to what out holds (floats only). */
+void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
+                bool accumulate);
+/* Also where the first largest (smallest) is; NaN counts as the largest (smallest). n > 0. */
+void tp__reduce_arg(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in,
+                    void *out, int64_t *index);
+
+/* ---- softmax over the last of [rows, n], contiguous floats (softmax.c) ------------------------- */
+
+void tp__softmax(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *x, void *y);
+/* gx (+)= y (g - sum(g y)), or g - e^y sum(g) for the logarithm */
+void tp__softmax_backward(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *y, const void *g, void *gx,
+                          bool accumulate);
+
+/* ---- CBLAS (blas.c), LAPACKE (lapack.c): the only files that know them ------------------------- */
+
+/* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where a size is beyond BLAS's integers. */
+bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+              int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+/* y [m] = alpha op(A) x + beta y, A row-major [m, n] before op */
+bool   tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda,
+                const void *x, int64_t incx, double beta, void *y, int64_t incy);
+double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy);
+/* op(A) X = B in place (left) for triangular A [m, m], B [m, n], row-major */
+bool        tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
+                     int64_t ldb);
+const char *tp__blas_info(void);
+bool        tp__blas_uses_openmp(void);
+
+/* Row-major [n, n] in place. 0: done; > 0: where it is singular or not positive definite; < 0: a
+ * size beyond LAPACK's integers, or no memory. */
+int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots);
+int tp__getrs(tp_dtype dtype, bool ta, int64_t n, int64_t k, const void *lu, const int *pivots, void *b);
+int tp__potrf(tp_dtype dtype, int64_t n, void *a); /* lower */
+
+#endif

@@ -1,0 +1,156 @@
+/* apply.c - the life of an operator call: check, infer, run, record. */
+#include "tape/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+tp_status tp__run(tp_tape *T, tp_call *call)
+{
+    return call->op->forward ? call->op->forward(call) : T->status;
+}
+
+tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
+{
+    if (i < 0 || i >= c->n_out)
+        return tp_call_fail(c, TP_EINVAL, "has no output %d", i);
+    c->out[i] = tp__tensor_make(c->tape, dtype, shape);
+    return c->out[i] ? TP_OK : c->tape->status;
+}
+
+/* ---- recording ------------------------------------------------------------------------------------------- */
+
+static bool push_node(tp_tape *T, tp__node *node)
+{
+    if (T->n_nodes == T->cap_nodes) {
+        if (T->cap_nodes > UINT32_MAX / 2)
+            return false;
+        uint32_t cap = T->cap_nodes ? 2 * T->cap_nodes : 256;
+        tp__node **grown = realloc(T->nodes, cap * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        tp__pool_count_system(T->pool, (cap - T->cap_nodes) * sizeof *grown);
+        T->nodes = grown;
+        T->cap_nodes = cap;
+    }
+    node->index = T->n_nodes;
+    T->nodes[T->n_nodes++] = node;
+    return true;
+}
+
+static tp_status record(tp_tape *T, const tp_call *c)
+{
+    size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
+    size_t bytes = sizeof(tp__node) + (n_in + n_out) * sizeof(tp_tensor *) + ((n_in + 1) & ~(size_t)1) * sizeof(uint32_t);
+    tp__node *node = tp__arena_alloc(&T->arena, bytes + attr);
+    if (node == NULL || !push_node(T, node))
+        return tp_fail(T, TP_ENOMEM, "%s: no memory to record it", c->op->name);
+    node->op = c->op;
+    node->n_in = (uint32_t)n_in;
+    node->n_out = (uint32_t)n_out;
+    node->consumed = false;
+    node->stamp = 0;
+    node->in = (tp_tensor **)(void *)(node + 1);
+    node->out = node->in + n_in;
+    node->versions = (uint32_t *)(void *)(node->out + n_out);
+    node->attr = attr ? memcpy((char *)node + bytes, c->attr, attr) : NULL;
+    bool saves_in = !(c->op->flags & TP_OP_FORGETS_IN), saves_out = !(c->op->flags & TP_OP_FORGETS_OUT);
+    for (size_t i = 0; i < n_in; i++) {
+        tp_tensor *x = node->in[i] = c->in[i];
+        node->versions[i] = x && x->storage ? x->storage->version : 0;
+        if (saves_in && x && x->tape) /* owned tensors are shared between tapes: not ours to count */
+            x->saves++;
+    }
+    for (size_t i = 0; i < n_out; i++) {
+        tp_tensor *y = node->out[i] = c->out[i];
+        y->saves += saves_out;
+        if (tp_dtype_is_float((tp_dtype)y->dtype)) {
+            y->node = node;
+            y->out_nr = (uint16_t)i;
+            y->flags |= TP__REQUIRES_GRAD;
+        }
+    }
+    return TP_OK;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------------- */
+
+/* True where the inputs may be used; *wants where one asks for a gradient. */
+static bool inputs_fit(tp_tape *T, const tp_op *op, int n, tp_tensor *const *in, bool *wants, bool *strided)
+{
+    bool any_grad = false, any_strided = false;
+    for (int i = 0; i < n; i++) {
+        const tp_tensor *x = in[i];
+        if (x == NULL && i > 0 && (op->flags & TP_OP_OPTIONAL))
+            continue;
+        if (x == NULL || ((x->tape != T && x->tape) || (x->flags & TP__RELEASED)))
+            return tp__usable(T, op->name, x);
+        any_grad |= (x->flags & TP__REQUIRES_GRAD) != 0;
+        any_strided |= !tp__contiguous(x);
+    }
+    *wants = any_grad;
+    *strided = any_strided;
+    return true;
+}
+
+enum { MANY = 8 };
+
+/* Inputs of an operator that takes contiguous memory only: copies are recorded operators too. */
+static tp_status make_contiguous(tp_tape *T, int n, tp_tensor *const *in, tp_tensor **out)
+{
+    for (int i = 0; i < n; i++)
+        if ((out[i] = in[i]) != NULL && !tp__contiguous(in[i]) && (out[i] = tp_contiguous(T, in[i])) == NULL)
+            return T->status;
+    return TP_OK;
+}
+
+static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
+{
+    tp_status status = c->op->infer(c);
+    if (status == TP_OK)
+        status = tp__run(T, c);
+    if (status == TP_OK)
+        status = T->status;
+    if (status != TP_OK)
+        return tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
+    return wants ? record(T, c) : TP_OK;
+}
+
+tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+{
+    bool wants, strided;
+    for (int i = 0; op && i < op->n_out; i++)
+        out[i] = NULL;
+    if (!tp__ok(T))
+        return T ? T->status : TP_EINVAL;
+    if (op == NULL || op->infer == NULL || op->n_out < 1 || op->n_out > TP_MAX_OUT)
+        return tp_fail(T, TP_EINVAL, "%s: an operator needs infer and 1 to %d outputs", op ? op->name : "?", TP_MAX_OUT);
+    if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
+        return tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n);
+    if (!inputs_fit(T, op, n, in, &wants, &strided))
+        return T->status != TP_OK ? T->status : TP_EINVAL;
+    if (op->attr_size && attr == NULL)
+        return tp_fail(T, TP_EINVAL, "%s: needs its attributes", op->name);
+
+    tp_tensor *few[MANY], **dense = few;
+    if (strided && !(op->flags & TP_OP_STRIDED)) {
+        if (n > MANY && (dense = tp__arena_alloc(&T->arena, (size_t)n * sizeof *dense)) == NULL)
+            return tp_fail(T, TP_ENOMEM, "%s: no memory", op->name);
+        if (make_contiguous(T, n, in, dense) != TP_OK)
+            return T->status;
+        in = dense;
+    }
+    tp_call c = {T, op, attr, n, op->n_out, in, out};
+    wants = wants && T->recording && !(op->flags & TP_OP_NO_GRAD) && (op->vjp || op->vjp_fused);
+    tp_status status = call_it(T, &c, wants);
+    for (int i = 0; status != TP_OK && i < op->n_out; i++)
+        out[i] = NULL;
+    return status;
+}
+
+tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)
+{
+    tp_tensor *out[TP_MAX_OUT] = {NULL};
+    if (n < 1 || in == NULL ? n != 0 : in[0] == NULL)
+        return NULL;
+    return tp_apply_all(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;
+}

@@ -1,0 +1,56 @@
+/* arena.c - bump allocation in chunks that are kept from step to step. */
+#include "tape/internal.h"
+
+#include <stdlib.h>
+
+struct tp__chunk {
+    tp__chunk *next;
+    size_t     bytes;
+};
+
+enum { FIRST_BYTES = 16 * 1024, HEAD = 64 };
+
+static void open_chunk(tp__arena *a, tp__chunk *c)
+{
+    a->current = c;
+    a->at = c ? (char *)c + HEAD : NULL;
+    a->end = c ? (char *)c + c->bytes : NULL;
+}
+
+void *tp__arena_grow(tp__arena *a, size_t bytes)
+{
+    while (a->current && a->current->next) { /* a chunk of an earlier step */
+        open_chunk(a, a->current->next);
+        if ((size_t)(a->end - a->at) >= bytes)
+            return tp__arena_alloc(a, bytes);
+    }
+    size_t size = a->current ? 2 * a->current->bytes : FIRST_BYTES;
+    if (size < bytes + HEAD)
+        size = (bytes + HEAD + 4095) & ~(size_t)4095;
+    tp__chunk *c = aligned_alloc(64, size);
+    if (c == NULL)
+        return NULL;
+    tp__pool_count_system(a->pool, size);
+    c->next = NULL;
+    c->bytes = size;
+    if (a->current)
+        a->current->next = c;
+    else
+        a->first = c;
+    open_chunk(a, c);
+    return tp__arena_alloc(a, bytes);
+}
+
+void tp__arena_reset(tp__arena *a)
+{
+    open_chunk(a, a->first);
+}
+
+void tp__arena_free(tp__arena *a)
+{
+    for (tp__chunk *c = a->first, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    *a = (tp__arena){.pool = a->pool};
+}

@@ -1,0 +1,210 @@
+/* grad.c - leaves, owned tensors and the gradients that belong to them. */
+#include "tape/internal.h"
+#include "tape/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- owned tensors ---------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_keep(tp_tensor *x)
+{
+    if (x == NULL || (x->tape && !tp__usable(x->tape, "keep", x)))
+        return NULL;
+    tp_tensor *y = malloc(sizeof *y);
+    if (y == NULL) {
+        tp_fail(x->tape, TP_ENOMEM, "keep: no memory");
+        return NULL;
+    }
+    tp__tensor_init(y, (tp_dtype)x->dtype, tp__dims_of(x), x->numel);
+    memcpy(y->stride, x->stride, sizeof y->stride);
+    tp__tensor_note_layout(y);
+    y->flags |= TP__OWNED;
+    y->storage = x->storage;
+    y->data = x->data;
+    tp__storage_escape(y->storage);
+    return y;
+}
+
+void tp_free(tp_tensor *x)
+{
+    if (x == NULL || !(x->flags & TP__OWNED))
+        return;
+    tp__params_forget(x);
+    tp_free(x->grad);
+    tp__storage_unref(x->storage);
+    free(x);
+}
+
+tp_tensor *tp_detach(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "detach", x) ? tp__tensor_alias(T, x, tp__dims_of(x), x->stride, 0) : NULL;
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_requires_grad(tp_tensor *x, bool on)
+{
+    if (x == NULL)
+        return NULL;
+    if (on && !tp_dtype_is_float((tp_dtype)x->dtype)) {
+        tp_fail(x->tape, TP_EDTYPE, "requires_grad: only float32 and float64 can, not %s",
+                tp_dtype_name((tp_dtype)x->dtype));
+        return NULL;
+    }
+    if (!on && x->node) {
+        tp_fail(x->tape, TP_EINVAL, "requires_grad: a computed tensor cannot give it up; use tp_detach");
+        return NULL;
+    }
+    if (on)
+        x->flags |= TP__REQUIRES_GRAD;
+    else
+        x->flags &= (uint16_t)~TP__REQUIRES_GRAD;
+    return x;
+}
+
+bool tp_needs_grad(const tp_tensor *x)
+{
+    return x && (x->flags & TP__REQUIRES_GRAD);
+}
+
+bool tp_is_leaf(const tp_tensor *x)
+{
+    return x && x->node == NULL;
+}
+
+tp_tensor *tp_retain_grad(tp_tensor *x)
+{
+    if (x && x->node)
+        x->flags |= TP__RETAIN_GRAD;
+    return x;
+}
+
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_grad(const tp_tensor *x)
+{
+    return x && (x->flags & TP__HAS_GRAD) ? x->grad : NULL;
+}
+
+void tp_zero_grad(tp_tensor *x)
+{
+    if (x)
+        x->flags &= (uint16_t)~TP__HAS_GRAD;
+}
+
+/* A tape tensor's gradient header lives in an arena of its own, so that it survives a rewind. */
+static tp_tensor *grad_on_tape(tp_tensor *x)
+{
+    tp_tape *T = x->tape;
+    tp_tensor *g = tp__arena_alloc(&T->grad_arena, sizeof *g);
+    if (g == NULL)
+        return NULL;
+    tp__tensor_init(g, (tp_dtype)x->dtype, tp__dims_of(x), x->numel);
+    g->tape = T;
+    if (!tp__give_storage(T, g))
+        return NULL;
+    g->prev = T->last_grad;
+    return T->last_grad = g;
+}
+
+tp_tensor *tp__grad_buffer(tp_tensor *x)
+{
+    if (x->grad && (x->grad->node || !tp__contiguous(x->grad))) /* left by a recorded sweep: not ours to write */
+        x->grad = NULL;
+    if (x->grad == NULL)
+        x->grad = x->tape ? grad_on_tape(x) : tp__tensor_owned((tp_dtype)x->dtype, tp__dims_of(x));
+    return x->grad;
+}
+
+tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh)
+{
+    tp_dims shape = tp__dims_of(dst);
+    tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
+    memcpy(from.stride, src->stride, sizeof from.stride);
+    if (fresh) {
+        tp__copy(shape, dst->data, (tp_dtype)dst->dtype, &from);
+        return TP_OK;
+    }
+    if (tp__contiguous(src) && src->dtype == dst->dtype) {
+        tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, src->data, dst->data);
+        return TP_OK;
+    }
+    tp__storage *dense = tp__pool_alloc(T->pool, (size_t)dst->numel * tp_dtype_size((tp_dtype)dst->dtype));
+    if (dense == NULL)
+        return tp_fail(T, TP_ENOMEM, "no memory to add a gradient");
+    tp__copy(shape, dense->data, (tp_dtype)dst->dtype, &from);
+    tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, dense->data, dst->data);
+    tp__storage_unref(dense);
+    return TP_OK;
+}
+
+tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
+{
+    bool fresh = !(leaf->flags & TP__HAS_GRAD);
+    if (!fresh && leaf->grad->node) { /* the sum with a recorded gradient is recorded */
+        tp_tensor *sum = tp_add(T, leaf->grad, g);
+        if (sum)
+            leaf->grad = sum;
+        return T->status;
+    }
+    if (tp__grad_buffer(leaf) == NULL)
+        return tp_fail(T, TP_ENOMEM, "no memory for a gradient");
+    tp_status status = tp__add_into(T, leaf->grad, g, fresh);
+    if (status == TP_OK) {
+        leaf->grad->storage->version++;
+        leaf->flags |= TP__HAS_GRAD;
+    }
+    return status;
+}
+
+tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
+{
+    if (!tp__ok(T) || x == NULL)
+        return T ? T->status : TP_EINVAL;
+    if (g == NULL) {
+        tp_zero_grad(x);
+        return TP_OK;
+    }
+    if (!tp__usable(T, "set_grad", x) || !tp__usable(T, "set_grad", g))
+        return T->status;
+    char a[200], b[200];
+    if (x->dtype != g->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(g)))
+        return tp_fail(T, TP_ESHAPE, "set_grad: the gradient is %s of %s, the tensor %s of %s",
+                       tp__dims_text(tp__dims_of(g), a, sizeof a), tp_dtype_name((tp_dtype)g->dtype),
+                       tp__dims_text(tp__dims_of(x), b, sizeof b), tp_dtype_name((tp_dtype)x->dtype));
+    tp_zero_grad(x);
+    return tp__grad_accumulate(T, x, g);
+}
+
+/* ---- writing to owned tensors ----------------------------------------------------------------------------------- */
+
+tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
+{
+    if (!tp__ok(T) || dst == NULL || src == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__usable(T, "copy_into", dst) || !tp__usable(T, "copy_into", src))
+        return T->status;
+    if (dst->node)
+        return tp_fail(T, TP_EINVAL, "copy_into: the target was computed; only leaves can be written");
+    tp_dims shape = tp__dims_of(dst), both;
+    char a[200], b[200];
+    if (!tp__dims_broadcast(shape, tp__dims_of(src), &both) || !tp__dims_equal(both, shape))
+        return tp_fail(T, TP_ESHAPE, "copy_into: %s does not fit into %s",
+                       tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(shape, b, sizeof b));
+    tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
+    for (int d = 1; d <= src->ndim; d++)
+        from.stride[dst->ndim - d] = src->shape[src->ndim - d] == 1 ? 0 : src->stride[src->ndim - d];
+    if (tp__contiguous(dst) && src->storage != dst->storage) {
+        tp__copy(shape, dst->data, (tp_dtype)dst->dtype, &from);
+    } else {
+        tp__storage *dense = tp__pool_alloc(T->pool, (size_t)dst->numel * tp_dtype_size((tp_dtype)dst->dtype));
+        if (dense == NULL)
+            return tp_fail(T, TP_ENOMEM, "copy_into: no memory");
+        tp__copy(shape, dense->data, (tp_dtype)dst->dtype, &from);
+        tp__copy_out(shape, dst->data, dst->stride, dense->data, (tp_dtype)dst->dtype);
+        tp__storage_unref(dense);
+    }
+    dst->storage->version++;
+    return TP_OK;
+}

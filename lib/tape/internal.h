@@ -1,0 +1,127 @@
+/* internal.h - the tape from inside: arena, nodes, the one choke point. */
+#ifndef TAPIR_TAPE_INTERNAL_H
+#define TAPIR_TAPE_INTERNAL_H
+
+#include "core/core.h"
+#include "kernel/kernel.h"
+#include "tapir/op.h"
+#include "tapir/ops.h"
+
+/* ---- arena: bump allocation of headers, kept over resets (arena.c) ----------------------------- */
+
+typedef struct tp__chunk tp__chunk;
+typedef struct {
+    tp__chunk *first, *current;
+    char      *at, *end;
+    tp__pool  *pool; /* where its system allocations are counted */
+} tp__arena;
+
+void *tp__arena_grow(tp__arena *a, size_t bytes);
+void  tp__arena_reset(tp__arena *a);
+void  tp__arena_free(tp__arena *a);
+/* 16-byte aligned, not zeroed; NULL: no memory. */
+static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
+{
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < bytes)
+        return tp__arena_grow(a, bytes);
+    void *p = a->at;
+    a->at += bytes;
+    return p;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------- */
+
+/* A recorded call. Inputs, outputs, saved versions and attributes lie behind it in the arena. */
+typedef struct tp__node {
+    const tp_op *op;
+    const void  *attr;
+    uint32_t     n_in, n_out;
+    bool         consumed; /* a sweep has been here and gave back what was saved */
+    bool         fresh_attr;
+    uint32_t     stamp; /* the sweep in which it leads to a wanted input */
+    uint32_t     index; /* on the tape */
+    tp_tensor  **in, **out;
+    uint32_t    *versions; /* of the inputs' storage when recorded */
+} tp__node;
+
+struct tp_tape {
+    tp_status   status;
+    bool        recording;
+    bool        in_forward; /* an operator's forward runs: what it makes is not recorded */
+    uint32_t    stamp;
+    uint32_t    n_nodes, cap_nodes;
+    tp__node  **nodes;
+    tp_tensor  *last;       /* the newest tensor */
+    tp__pool   *pool;
+    tp__arena   arena;      /* headers and nodes */
+    tp__arena   grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
+    tp_tensor  *last_grad;
+    tp__rng     rng;
+    char        message[1024];
+};
+
+static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == TP_OK; }
+
+/* A new header on the tape with this dtype and shape, without storage. */
+tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* The same with storage, not initialized. Fails the tape and returns NULL on overflow or lack of memory. */
+tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
+tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
+bool       tp__give_storage(tp_tape *T, tp_tensor *x);
+/* Gives the storage of a tape's tensor back; the header stays. */
+void tp__tensor_release(tp_tensor *x);
+
+/* True where x is there and may be used on T; otherwise T fails (but for NULL, which is quiet). */
+bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
+
+/* The one choke point: everything that computes reaches kernels through it. */
+tp_status tp__run(tp_tape *T, tp_call *call);
+
+/* A scope: what was made since and is neither `keep` nor saved for backward is given back. */
+typedef struct { tp_tensor *last; } tp__scope;
+static inline tp__scope tp__scope_open(const tp_tape *T) { return (tp__scope){T->last}; }
+void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep);
+
+/* ---- gradients (grad.c, sweep.c) ---------------------------------------------------------------- */
+
+/* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
+tp_tensor *tp__grad_buffer(tp_tensor *leaf);
+/* Adds g (leaf's shape, any layout) to the leaf's gradient; the first one is copied. */
+tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g);
+/* dst (+)= src, both of one shape; dst contiguous, src any layout. */
+tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
+/* g reduced over what was broadcast, or expanded, to shape; and in that dtype. */
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims shape);
+
+/* ---- parameter sets (params.c) ------------------------------------------------------------------ */
+
+/* Parameter i lies at `offset` elements in the vectors of its set; set->run_* see params.c. */
+struct tp_params {
+    int         n;
+    tp_tensor **at;
+    int64_t    *offset;  /* in elements of its own dtype's vector */
+    int64_t     count;   /* of all */
+    int64_t     count_of[2]; /* f32, f64 */
+    bool        uniform; /* all of one dtype */
+    tp__storage *slab[2], *grad_slab[2]; /* f32, f64; NULL where tensors keep their own memory */
+};
+
+/* The tensors are laid in one slab a dtype, their gradients in another. NULL: no memory. */
+tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
+
+/* A stretch of parameters that lie one after another, all with a gradient: what an optimizer updates
+ * in one pass. `offset` is where it starts in a state vector of count_of[dtype] elements. */
+typedef struct {
+    tp_dtype dtype;
+    int64_t  offset, n;
+    void    *value, *grad;
+    int      first, last; /* parameters, last included */
+} tp__run_of_params;
+/* The next stretch from parameter *at on; false past the end. Start with *at = 0. */
+bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);
+/* Values were written: versions move. */
+void tp__params_touch(tp_params *p);
+
+#endif

@@ -1,0 +1,509 @@
+/* sweep.c - the backward pass: from the roots down the tape, each node once, in reverse order.
+ *
+ * A tensor's gradient gathers in its `acc` until its node's turn comes. It is shared where it can be
+ * (the gradient of a + b is one tensor, that of a sum stays 0-d and is expanded), so it is written in
+ * place only while a single holder is left (`uses`). What a node consumed is given back at once.
+ */
+#include "tape/internal.h"
+#include "tape/params.h"
+
+#include <string.h>
+
+enum { MAX_IN = 32 }; /* inputs a need mask has room for; operators with more (cat) pass all */
+
+typedef struct touched {
+    tp_tensor      *x;
+    struct touched *next;
+} touched;
+
+typedef struct {
+    tp_tape   *T;
+    bool       create, retain, to_leaves;
+    tp_grads  *sink;
+    int        n_targets; /* with targets: only what leads to them */
+    tp_tensor *const *targets;
+    tp_tensor **results;
+    uint32_t   stamp;
+    int64_t    pending;   /* computed tensors that hold a gradient and wait for their node */
+    touched   *list;      /* all tensors of the tape that hold one */
+} sweep;
+
+/* ---- gradients on the way --------------------------------------------------------------------------------- */
+
+static void drop(const sweep *s, tp_tensor *g)
+{
+    if (g && --g->uses == 0 && !s->create && (g->flags & TP__SWEPT))
+        tp__tensor_release(g);
+}
+
+static bool writable(const sweep *s, const tp_tensor *g)
+{
+    return !s->create && g->uses == 1 && (g->flags & TP__SWEPT) && tp__contiguous(g) &&
+           atomic_load_explicit(&g->storage->refs, memory_order_relaxed) == 1;
+}
+
+/* *slot += g, where *slot may be NULL */
+static tp_status gather(sweep *s, tp_tensor **slot, tp_tensor *g)
+{
+    tp_tensor *old = *slot;
+    if (old == NULL) {
+        g->uses++;
+        *slot = g;
+        return TP_OK;
+    }
+    if (writable(s, old) && old->dtype == g->dtype && old != g)
+        return tp__add_into(s->T, old, g, false);
+    tp_tensor *sum = tp_add(s->T, old, g);
+    if (sum == NULL)
+        return s->T->status;
+    sum->flags |= TP__SWEPT;
+    sum->uses = 1;
+    *slot = sum;
+    drop(s, old);
+    return TP_OK;
+}
+
+static int target_of(const sweep *s, const tp_tensor *x)
+{
+    for (int k = 0; k < s->n_targets; k++)
+        if (s->targets[k] == x)
+            return k;
+    return -1;
+}
+
+static bool wanted(const sweep *s, const tp_tensor *x)
+{
+    if (x == NULL || !(x->flags & TP__REQUIRES_GRAD))
+        return false;
+    if (s->sink && x->node == NULL)
+        return tp__grads_has(s->sink, x);
+    if (s->to_leaves || s->sink)
+        return true;
+    return (x->node && x->node->stamp == s->stamp) || (x->tape ? (x->flags & TP__TARGET) != 0 : target_of(s, x) >= 0);
+}
+
+static tp_status touch(sweep *s, tp_tensor *x)
+{
+    touched *t = tp__arena_alloc(&s->T->arena, sizeof *t);
+    if (t == NULL)
+        return tp_fail(s->T, TP_ENOMEM, "backward: no memory");
+    *t = (touched){x, s->list};
+    s->list = t;
+    s->pending += x->node != NULL;
+    return TP_OK;
+}
+
+/* Hands x the gradient g, of x's shape and dtype. */
+static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
+{
+    bool fresh;
+    if (x->tape) {
+        if (x->acc == NULL && touch(s, x) != TP_OK)
+            return s->T->status;
+        return gather(s, &x->acc, g);
+    }
+    if (s->to_leaves)
+        return tp__grad_accumulate(s->T, x, g);
+    if (s->sink) {
+        tp_tensor *slot = tp__grads_slot(s->sink, x, &fresh);
+        return slot ? tp__add_into(s->T, slot, g, fresh) : TP_OK;
+    }
+    int k = target_of(s, x);
+    return k >= 0 ? gather(s, &s->results[k], g) : TP_OK;
+}
+
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims shape)
+{
+    if (g && g->dtype != dtype)
+        g = tp_to(T, g, dtype);
+    if (g == NULL || tp__dims_equal(tp__dims_of(g), shape))
+        return g;
+    int lead = g->ndim - shape.ndim, n = 0, dims[TP_MAX_DIMS];
+    for (int d = 0; d < g->ndim; d++)
+        if (d < lead || (shape.dim[d - lead] == 1 && g->shape[d] != 1))
+            dims[n++] = d;
+    if (n > 0)
+        g = tp_sum_dims(T, g, n, dims, true);
+    if (g && lead > 0) {
+        tp_dims kept = {.ndim = shape.ndim};
+        for (int d = 0; d < shape.ndim; d++)
+            kept.dim[d] = g->shape[d + lead];
+        g = tp_reshape(T, g, kept);
+    }
+    return g && !tp__dims_equal(tp__dims_of(g), shape) ? tp_expand(T, g, shape) : g;
+}
+
+/* ---- one node ------------------------------------------------------------------------------------------------ */
+
+static void note_made(const sweep *s, const tp_tensor *since, int n_keep, tp_tensor *const *keep)
+{
+    if (s->create)
+        return;
+    for (tp_tensor *x = s->T->last; x != since; x = x->prev)
+        x->flags |= TP__SWEPT;
+    tp__scope_close(s->T, (tp__scope){(tp_tensor *)since}, n_keep, keep);
+    for (int i = 0; i < n_keep; i++)
+        if (keep[i])
+            keep[i]->flags &= (uint16_t)~TP__SCOPED;
+}
+
+static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
+{
+    tp_tape *T = s->T;
+    tp_tensor *since = T->last;
+    tp_status status = node->op->vjp(v);
+    if (status != TP_OK)
+        return tp_fail(T, status, "%s: its vjp failed", node->op->name);
+    for (int i = 0; i < v->n_in && T->status == TP_OK; i++) {
+        if (!wanted(s, node->in[i]))
+            v->gin[i] = NULL;
+        else if (v->gin[i])
+            v->gin[i] = tp__fit_gradient(T, v->gin[i], (tp_dtype)node->in[i]->dtype, tp__dims_of(node->in[i]));
+    }
+    if (T->status != TP_OK)
+        return T->status;
+    note_made(s, since, v->n_in, v->gin);
+    for (int i = 0; i < v->n_in; i++)
+        if (v->gin[i] && deliver(s, node->in[i], v->gin[i]) != TP_OK)
+            return T->status;
+    return TP_OK;
+}
+
+/* Where a fused vjp adds input i's gradient: straight into the leaf's buffer or the one that gathers
+ * already, where that may be written; otherwise a new one, which *apart says must be delivered. */
+static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
+{
+    *apart = false;
+    if (x->tape == NULL && s->to_leaves && !((x->flags & TP__HAS_GRAD) && x->grad->node)) {
+        *fresh = !(x->flags & TP__HAS_GRAD);
+        tp_tensor *g = tp__grad_buffer(x);
+        if (g == NULL)
+            tp_fail(s->T, TP_ENOMEM, "no memory for a gradient");
+        else
+            x->flags |= TP__HAS_GRAD;
+        return g;
+    }
+    if (x->tape == NULL && s->sink)
+        return tp__grads_slot(s->sink, x, fresh);
+    if (x->tape && x->acc && writable(s, x->acc)) {
+        *fresh = false;
+        return x->acc;
+    }
+    *fresh = *apart = true;
+    tp_tensor *g = tp__tensor_make(s->T, (tp_dtype)x->dtype, tp__dims_of(x));
+    if (g)
+        g->flags |= TP__SWEPT;
+    return g;
+}
+
+static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
+{
+    tp_tape *T = s->T;
+    tp_tensor *dense[TP_MAX_OUT], *since = T->last;
+    uint32_t apart_mask = 0;
+    if (!(node->op->flags & TP_OP_STRIDED)) {
+        for (int i = 0; i < v->n_out; i++)
+            if ((dense[i] = v->gout[i]) != NULL && (dense[i] = tp_contiguous(T, v->gout[i])) == NULL)
+                return T->status;
+        v->gout = dense;
+    }
+    for (int i = 0; i < v->n_in; i++) {
+        bool fresh, apart, again = false;
+        if (!tp_vjp_needs(v, i))
+            continue;
+        for (int j = 0; j < i; j++)
+            if (node->in[j] == node->in[i] && v->gin[j]) { /* one tensor twice: both add */
+                v->gin[i] = v->gin[j];
+                if ((v->fresh >> j) & 1u)
+                    tp__fill(v->gin[j]->numel, v->gin[j]->data, (tp_dtype)v->gin[j]->dtype, 0);
+                v->fresh &= ~(1u << j);
+                again = true;
+            }
+        if (again)
+            continue;
+        v->gin[i] = destination(s, node->in[i], &fresh, &apart);
+        if (v->gin[i] == NULL)
+            return T->status;
+        v->fresh |= (uint32_t)fresh << i;
+        apart_mask |= (uint32_t)apart << i;
+        if (fresh && !(node->op->flags & TP_OP_OVERWRITES)) {
+            tp__fill(v->gin[i]->numel, v->gin[i]->data, (tp_dtype)v->gin[i]->dtype, 0);
+            v->fresh &= ~(1u << i);
+        }
+    }
+    tp_status status = node->op->vjp_fused(v);
+    if (status != TP_OK || T->status != TP_OK)
+        return tp_fail(T, status, "%s: its vjp failed", node->op->name);
+    note_made(s, since, v->n_in, v->gin);
+    for (int i = 0; i < v->n_in; i++)
+        if (((apart_mask >> i) & 1u) && deliver(s, node->in[i], v->gin[i]) != TP_OK)
+            return T->status;
+    return TP_OK;
+}
+
+/* What was saved must still be there, and as it was. */
+static tp_status check_saved(const sweep *s, const tp__node *node)
+{
+    unsigned forgets = node->op->flags & (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT);
+    if (node->consumed && forgets != (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT))
+        return tp_fail(s->T, TP_EGRAPH,
+                       "%s: a second backward through a graph that was given back; ask for retain_graph the first time",
+                       node->op->name);
+    for (uint32_t i = 0; i < node->n_in && !(forgets & TP_OP_FORGETS_IN); i++) {
+        const tp_tensor *x = node->in[i];
+        if (x && x->storage && x->storage->version != node->versions[i])
+            return tp_fail(s->T, TP_EMUTATED, "%s: input %u was changed in place after it was saved for backward",
+                           node->op->name, (unsigned)i);
+    }
+    return TP_OK;
+}
+
+static void unsave(tp_tensor *x)
+{
+    if (x && x->tape && x->saves > 0 && --x->saves == 0 && (x->flags & TP__SCOPED))
+        tp__tensor_release(x);
+}
+
+static void consume(tp__node *node)
+{
+    if (node->consumed)
+        return;
+    node->consumed = true;
+    for (uint32_t i = 0; i < node->n_in && !(node->op->flags & TP_OP_FORGETS_IN); i++)
+        unsave(node->in[i]);
+    for (uint32_t i = 0; i < node->n_out && !(node->op->flags & TP_OP_FORGETS_OUT); i++)
+        unsave(node->out[i]);
+}
+
+static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
+{
+    tp_tape *T = s->T;
+    tp_tensor *few[MAX_IN] = {NULL}, **gin = few;
+    if (node->n_in > MAX_IN) {
+        if ((gin = tp__arena_alloc(&T->arena, node->n_in * sizeof *gin)) == NULL)
+            return tp_fail(T, TP_ENOMEM, "backward: no memory");
+        memset(gin, 0, node->n_in * sizeof *gin);
+    }
+    tp_vjp v = {.tape = T, .op = node->op, .attr = node->attr, .n_in = (int)node->n_in, .n_out = (int)node->n_out,
+                .in = node->in, .out = node->out, .gout = gout, .gin = gin};
+    for (uint32_t i = 0; i < node->n_in && i < MAX_IN; i++)
+        v.need |= (uint32_t)wanted(s, node->in[i]) << i;
+    if (node->n_in > MAX_IN)
+        v.need = UINT32_MAX;
+    if (v.need == 0)
+        return TP_OK;
+    if (!s->create && node->op->vjp_fused && node->n_in <= MAX_IN)
+        return run_fused(s, node, &v);
+    if (node->op->vjp)
+        return run_vjp(s, node, &v);
+    return tp_fail(T, TP_EUNSUPPORTED, "%s: has no vjp of differentiable operators, so its derivative has no derivative",
+                   node->op->name);
+}
+
+static tp_status visit(sweep *s, tp__node *node)
+{
+    tp_tensor *gout[TP_MAX_OUT] = {NULL};
+    bool any = false;
+    for (uint32_t i = 0; i < node->n_out; i++) {
+        tp_tensor *y = node->out[i];
+        if (y->acc == NULL || y->node != node)
+            continue;
+        gout[i] = y->acc;
+        any = true;
+        s->pending--;
+        if ((y->flags & TP__RETAIN_GRAD) && s->to_leaves && tp__grad_accumulate(s->T, y, y->acc) != TP_OK)
+            return s->T->status;
+        if (!(y->flags & TP__TARGET))
+            y->acc = NULL;
+    }
+    if (!any || (s->n_targets && node->stamp != s->stamp))
+        return TP_OK;
+    tp_status status = check_saved(s, node);
+    if (status == TP_OK)
+        status = run_node(s, node, gout);
+    for (uint32_t i = 0; i < node->n_out; i++)
+        if (gout[i] && !(node->out[i]->flags & TP__TARGET))
+            drop(s, gout[i]);
+    if (status == TP_OK && !s->retain)
+        consume(node);
+    return status;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+/* Stamps the nodes that lead from a target to a root: only these are visited. */
+static void mark_targets(sweep *s, uint32_t end)
+{
+    tp_tape *T = s->T;
+    uint32_t begin = end;
+    s->stamp = ++T->stamp;
+    for (int k = 0; k < s->n_targets; k++) {
+        tp_tensor *x = s->targets[k];
+        if (x->tape)
+            x->flags |= TP__TARGET;
+        if (x->seq < begin)
+            begin = x->seq;
+    }
+    for (uint32_t n = begin; n < end; n++) {
+        tp__node *node = T->nodes[n];
+        for (uint32_t i = 0; i < node->n_in; i++)
+            if (wanted(s, node->in[i])) {
+                node->stamp = s->stamp;
+                break;
+            }
+    }
+}
+
+static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
+{
+    tp_tape *T = s->T;
+    char a[200], b[200];
+    if (!tp__usable(T, "backward", root))
+        return T->status != TP_OK ? T->status : tp_fail(T, TP_EINVAL, "backward: the root is NULL");
+    if (!(root->flags & TP__REQUIRES_GRAD))
+        return tp_fail(T, TP_EGRAPH, "backward: the root does not depend on a tensor that requires a gradient");
+    if (g == NULL && root->numel != 1)
+        return tp_fail(T, TP_ESHAPE, "backward: the root is %s, not a scalar; give a gradient of its shape",
+                       tp__dims_text(tp__dims_of(root), a, sizeof a));
+    if (g && (!tp__usable(T, "backward", g) || !tp__dims_equal(tp__dims_of(g), tp__dims_of(root))))
+        return tp_fail(T, TP_ESHAPE, "backward: the gradient is %s, the root %s",
+                       tp__dims_text(tp__dims_of(g), a, sizeof a), tp__dims_text(tp__dims_of(root), b, sizeof b));
+    tp_tensor *given = g;
+    g = g ? tp_to(T, g, (tp_dtype)root->dtype) : tp_ones_like(T, root);
+    if (g == NULL)
+        return T->status;
+    if (g != given)
+        g->flags |= TP__SWEPT;
+    else
+        g->uses++; /* the caller holds it too */
+    return wanted(s, root) ? deliver(s, root, g) : TP_OK;
+}
+
+/* Leaves of the tape get what gathered; every trace of the sweep goes. */
+static void finish(sweep *s)
+{
+    for (touched *t = s->list; t; t = t->next) {
+        tp_tensor *x = t->x, *g = x->acc;
+        if (g == NULL)
+            continue;
+        x->acc = NULL;
+        if (s->T->status == TP_OK && s->to_leaves && x->node == NULL) {
+            if (s->create && !(x->flags & TP__HAS_GRAD)) {
+                x->grad = g;
+                x->flags |= TP__HAS_GRAD;
+            } else {
+                tp__grad_accumulate(s->T, x, g);
+            }
+        }
+        int k = s->results && (x->flags & TP__TARGET) ? target_of(s, x) : -1;
+        if (k >= 0)
+            s->results[k] = g;
+        else
+            drop(s, g);
+    }
+    for (int k = 0; k < s->n_targets; k++) {
+        if (s->targets[k]->tape)
+            s->targets[k]->flags &= (uint16_t)~TP__TARGET;
+        if (s->results[k])
+            s->results[k]->uses = 0, s->results[k]->flags &= (uint16_t)~TP__SWEPT;
+    }
+}
+
+static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const *grads)
+{
+    tp_tape *T = s->T;
+    bool was = tp_tape_record(T, s->create);
+    uint32_t end = 0;
+    for (int i = 0; i < n; i++)
+        if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= end)
+            end = roots[i]->node->index + 1;
+    if (s->n_targets)
+        mark_targets(s, end);
+    for (int i = 0; i < n && T->status == TP_OK; i++)
+        seed(s, roots[i], grads ? grads[i] : NULL);
+    for (uint32_t k = end; k > 0 && s->pending > 0 && T->status == TP_OK; k--)
+        visit(s, T->nodes[k - 1]);
+    finish(s);
+    tp_tape_record(T, was);
+    return T->status;
+}
+
+/* A sweep that leaves nothing on the tape but gradients: its headers are given back at the end. */
+static tp_status run_and_rewind(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const *grads)
+{
+    tp_mark mark = tp_tape_mark(s->T);
+    tp_status status = run(s, n, roots, grads);
+    if (!s->create)
+        tp_tape_rewind(s->T, mark);
+    return status;
+}
+
+tp_status tp_backward(tp_tape *T, tp_tensor *loss)
+{
+    if (!tp__ok(T) || loss == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    sweep s = {.T = T, .to_leaves = true};
+    return run_and_rewind(&s, 1, &loss, NULL);
+}
+
+tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink)
+{
+    if (!tp__ok(T) || loss == NULL || sink == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    sweep s = {.T = T, .sink = sink};
+    return run_and_rewind(&s, 1, &loss, NULL);
+}
+
+static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *o)
+{
+    tp_tensor **grads = tp__arena_alloc(&T->arena, (size_t)o->n_inputs * sizeof *grads);
+    if (grads == NULL)
+        return tp_fail(T, TP_ENOMEM, "backward: no memory");
+    tp_gradients_options g = {.grad_outputs = o->grad_outputs, .retain_graph = o->retain_graph,
+                              .create_graph = o->create_graph, .allow_unused = true};
+    tp_status status = tp_gradients(T, n, roots, o->n_inputs, o->inputs, grads, &g);
+    for (int i = 0; i < o->n_inputs && status == TP_OK; i++)
+        if (grads[i])
+            status = tp__grad_accumulate(T, o->inputs[i], grads[i]);
+    return status;
+}
+
+tp_status tp_backward_from(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *options)
+{
+    tp_backward_options o = options ? *options : (tp_backward_options){0};
+    if (!tp__ok(T) || n < 1 || roots == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (o.n_inputs > 0)
+        return backward_to_inputs(T, n, roots, &o);
+    sweep s = {.T = T, .to_leaves = true, .create = o.create_graph, .retain = o.retain_graph || o.create_graph};
+    return run_and_rewind(&s, n, roots, o.grad_outputs);
+}
+
+tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int n_inputs, tp_tensor *const *inputs,
+                       tp_tensor **grads, const tp_gradients_options *options)
+{
+    tp_gradients_options o = options ? *options : (tp_gradients_options){0};
+    for (int i = 0; grads && i < n_inputs; i++)
+        grads[i] = NULL;
+    if (!tp__ok(T) || n_outputs < 1 || n_inputs < 1 || !outputs || !inputs || !grads)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    for (int i = 0; i < n_inputs; i++) {
+        if (!tp__usable(T, "gradients", inputs[i]))
+            return T->status != TP_OK ? T->status : TP_EINVAL;
+        if (!(inputs[i]->flags & TP__REQUIRES_GRAD))
+            return tp_fail(T, TP_EGRAPH, "gradients: input %d does not require a gradient", i);
+    }
+    sweep s = {.T = T, .create = o.create_graph, .retain = o.retain_graph || o.create_graph,
+               .n_targets = n_inputs, .targets = inputs, .results = grads};
+    tp_status status = run(&s, n_outputs, outputs, o.grad_outputs);
+    for (int i = 0; i < n_inputs; i++) {
+        for (int j = 0; j < i && grads[i] == NULL; j++)
+            if (inputs[j] == inputs[i])
+                grads[i] = grads[j];
+        if (grads[i] == NULL && status == TP_OK && !o.allow_unused)
+            status = tp_fail(T, TP_EGRAPH, "gradients: input %d was not used by the outputs; see allow_unused", i);
+    }
+    for (int i = 0; i < n_inputs && status != TP_OK; i++)
+        grads[i] = NULL;
+    return status;
+}

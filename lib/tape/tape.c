@@ -1,0 +1,286 @@
+/* tape.c - the life of a tape: errors, headers, scopes, reset and rewind. */
+#include "tape/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* torch's default seed */
+#define DEFAULT_SEED 67280421310721u
+
+tp_tape *tp_tape_new(void)
+{
+    tp_tape *T = calloc(1, sizeof *T);
+    if (T == NULL || (T->pool = tp__pool_new()) == NULL) {
+        free(T);
+        return NULL;
+    }
+    T->recording = true;
+    T->arena.pool = T->grad_arena.pool = T->pool;
+    tp__rng_seed(&T->rng, DEFAULT_SEED);
+    return T;
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------- */
+
+static void set_error(tp_tape *T, tp_status status, const char *prefix, const char *format, va_list args)
+{
+    if (T == NULL || T->status != TP_OK)
+        return;
+    T->status = status;
+    int n = prefix ? snprintf(T->message, sizeof T->message, "%s: ", prefix) : 0;
+    if (n >= 0 && (size_t)n < sizeof T->message)
+        vsnprintf(T->message + n, sizeof T->message - (size_t)n, format, args);
+}
+
+tp_status tp_fail(tp_tape *T, tp_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_error(T, status, NULL, format, args);
+    va_end(args);
+    return status;
+}
+
+tp_status tp_call_fail(const tp_call *c, tp_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_error(c->tape, status, c->op->name, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *tp_error(const tp_tape *T)
+{
+    return T && T->status != TP_OK ? T->message : NULL;
+}
+
+tp_status tp_error_status(const tp_tape *T)
+{
+    return T ? T->status : TP_EINVAL;
+}
+
+void tp_clear_error(tp_tape *T)
+{
+    if (T) {
+        T->status = TP_OK;
+        T->message[0] = '\0';
+    }
+}
+
+/* ---- headers ---------------------------------------------------------------------------------------- */
+
+static tp_tensor *header(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t numel)
+{
+    tp_tensor *x = tp__arena_alloc(&T->arena, sizeof *x);
+    if (x == NULL) {
+        tp_fail(T, TP_ENOMEM, "no memory for a tensor");
+        return NULL;
+    }
+    tp__tensor_init(x, dtype, shape, numel);
+    x->tape = T;
+    x->seq = T->n_nodes;
+    x->prev = T->last;
+    T->last = x;
+    return x;
+}
+
+tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    int64_t numel;
+    if (!tp__ok(T))
+        return NULL;
+    if ((unsigned)dtype >= TP_DTYPES) {
+        tp_fail(T, TP_EDTYPE, "%d is no dtype", (int)dtype);
+        return NULL;
+    }
+    if (shape.ndim < 0 || shape.ndim > TP_MAX_DIMS) {
+        tp_fail(T, TP_ESHAPE, "%d dimensions; at most %d", shape.ndim, TP_MAX_DIMS);
+        return NULL;
+    }
+    if (!tp__dims_numel(shape, &numel)) {
+        char text[200];
+        bool negative = false;
+        for (int d = 0; d < shape.ndim; d++)
+            negative |= shape.dim[d] < 0;
+        tp_fail(T, negative ? TP_ESHAPE : TP_ENOMEM, negative ? "shape %s has a negative size" : "shape %s is too large",
+                tp__dims_text(shape, text, sizeof text));
+        return NULL;
+    }
+    return header(T, dtype, shape, numel);
+}
+
+bool tp__give_storage(tp_tape *T, tp_tensor *x)
+{
+    size_t bytes;
+    char text[200];
+    if (!tp__mul_size((size_t)x->numel, tp_dtype_size((tp_dtype)x->dtype), &bytes) ||
+        (x->storage = tp__pool_alloc(T->pool, bytes)) == NULL) {
+        tp_fail(T, TP_ENOMEM, "no memory for %s of %s", tp__dims_text(tp__dims_of(x), text, sizeof text),
+                tp_dtype_name((tp_dtype)x->dtype));
+        return false;
+    }
+    x->data = x->storage->data;
+    return true;
+}
+
+tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    tp_tensor *x = tp__tensor_new(T, dtype, shape);
+    return x && tp__give_storage(T, x) ? x : NULL;
+}
+
+tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
+{
+    tp_tensor *y = tp__tensor_new(T, (tp_dtype)x->dtype, shape);
+    if (y == NULL)
+        return NULL;
+    memcpy(y->stride, stride, (size_t)shape.ndim * sizeof *stride);
+    tp__tensor_note_layout(y);
+    y->storage = x->storage;
+    if (y->storage)
+        tp__storage_ref(y->storage);
+    y->data = x->data ? (char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype) : NULL;
+    return y;
+}
+
+void tp__tensor_release(tp_tensor *x)
+{
+    if (x->flags & TP__RELEASED)
+        return;
+    tp__storage_unref(x->storage);
+    x->storage = NULL;
+    x->data = NULL;
+    x->flags |= TP__RELEASED;
+}
+
+bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x)
+{
+    if (x == NULL || !tp__ok(T))
+        return false;
+    if (x->tape && x->tape != T) {
+        tp_fail(T, TP_EFOREIGN, "%s: a tensor of another tape", name);
+        return false;
+    }
+    if (x->flags & TP__RELEASED) {
+        tp_fail(T, TP_EINVAL, "%s: a tensor whose scope has ended", name);
+        return false;
+    }
+    return true;
+}
+
+/* ---- scopes, rewind, reset ---------------------------------------------------------------------------- */
+
+static bool is_one_of(const tp_tensor *x, int n, tp_tensor *const *list)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == x)
+            return true;
+    return false;
+}
+
+void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep)
+{
+    for (tp_tensor *x = T->last; x != scope.last; x = x->prev) {
+        if (is_one_of(x, n_keep, keep))
+            continue;
+        x->flags |= TP__SCOPED;
+        if (x->saves == 0)
+            tp__tensor_release(x);
+    }
+}
+
+static void release_until(tp_tensor *x, const tp_tensor *end)
+{
+    for (; x != end; x = x->prev)
+        if (!(x->flags & TP__RELEASED))
+            tp__storage_unref(x->storage);
+}
+
+typedef struct {
+    tp_tensor *last;
+    tp__chunk *chunk;
+    char      *at, *end;
+    uint64_t   n_nodes;
+    tp_tape   *tape;
+} mark;
+
+_Static_assert(sizeof(mark) <= sizeof(tp_mark), "tp_mark is too small");
+
+tp_mark tp_tape_mark(tp_tape *T)
+{
+    tp_mark opaque = {{0}};
+    if (T) {
+        mark m = {T->last, T->arena.current, T->arena.at, T->arena.end, T->n_nodes, T};
+        memcpy(&opaque, &m, sizeof m);
+    }
+    return opaque;
+}
+
+tp_status tp_tape_rewind(tp_tape *T, tp_mark opaque)
+{
+    mark m;
+    memcpy(&m, &opaque, sizeof m);
+    if (T == NULL)
+        return TP_EINVAL;
+    if (m.tape != T || m.n_nodes > T->n_nodes)
+        return tp_fail(T, TP_EINVAL, "tape_rewind: the mark is not of this tape, or was rewound before");
+    release_until(T->last, m.last);
+    T->last = m.last;
+    T->n_nodes = (uint32_t)m.n_nodes;
+    if (m.chunk) {
+        T->arena.current = m.chunk;
+        T->arena.at = m.at;
+        T->arena.end = m.end;
+    } else {
+        tp__arena_reset(&T->arena);
+    }
+    return T->status;
+}
+
+tp_status tp_tape_reset(tp_tape *T)
+{
+    if (T == NULL)
+        return TP_EINVAL;
+    release_until(T->last, NULL);
+    release_until(T->last_grad, NULL);
+    T->last = T->last_grad = NULL;
+    T->n_nodes = 0;
+    tp__arena_reset(&T->arena);
+    tp__arena_reset(&T->grad_arena);
+    return T->status;
+}
+
+void tp_tape_free(tp_tape *T)
+{
+    if (T == NULL)
+        return;
+    tp_tape_reset(T);
+    tp__arena_free(&T->arena);
+    tp__arena_free(&T->grad_arena);
+    free(T->nodes);
+    tp__pool_release(T->pool);
+    free(T);
+}
+
+/* ---- state ---------------------------------------------------------------------------------------------- */
+
+bool tp_tape_record(tp_tape *T, bool on)
+{
+    bool was = T && T->recording;
+    if (T)
+        T->recording = on;
+    return was;
+}
+
+bool tp_tape_is_recording(const tp_tape *T)
+{
+    return T && T->recording;
+}
+
+tp_memory tp_tape_memory(const tp_tape *T)
+{
+    return T ? tp__pool_memory(T->pool) : (tp_memory){0};
+}
