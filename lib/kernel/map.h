@@ -1,0 +1,38 @@
+/* map.h - block functions of the elementwise operators, compiled for each instruction set. */
+#ifndef TAPIR_KERNEL_MAP_H
+#define TAPIR_KERNEL_MAP_H
+
+#include "kernel/kernel.h"
+
+/* Elementwise functions; the order is that of the table in vec_map.c. */
+typedef enum {
+    /* two operands */
+    TP__ADD, TP__SUB, TP__MUL, TP__DIV, TP__POW, TP__ATAN2, TP__MAXIMUM, TP__MINIMUM,
+    TP__EQ, TP__NE, TP__LT, TP__LE, TP__GT, TP__GE, TP__AND, TP__OR,
+    /* one operand and a number */
+    TP__ADD_S, TP__RSUB_S, TP__MUL_S, TP__DIV_S, TP__POW_S, TP__CLAMP,
+    /* one operand */
+    TP__NEG, TP__ABS, TP__SIGN, TP__SQUARE, TP__SQRT, TP__RSQRT, TP__RECIPROCAL, TP__EXP, TP__EXPM1, TP__LOG,
+    TP__LOG1P, TP__LOG2, TP__LOG10, TP__SIN, TP__COS, TP__TAN, TP__SINH, TP__COSH, TP__TANH, TP__ASIN, TP__ACOS,
+    TP__ATAN, TP__ERF, TP__FLOOR, TP__CEIL, TP__ROUND, TP__TRUNC, TP__SIGMOID, TP__RELU, TP__SOFTPLUS,
+    TP__LOG_SIGMOID, TP__ISNAN, TP__ISINF, TP__ISFINITE, TP__NOT,
+    /* condition and two values */
+    TP__WHERE,
+    /* backward, two operands: output (or input) and its gradient */
+    TP__TANH_BACKWARD, TP__SIGMOID_BACKWARD, TP__RELU_BACKWARD,
+    TP__MAPS
+} tp__map_kind;
+
+typedef struct {
+    tp__block_fn fn[TP__MAPS][TP_DTYPES]; /* by the dtype computed in; NULL: not for this dtype */
+} tp__map_table;
+
+/* The function for this machine; NULL where the dtype is not taken. */
+tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype);
+
+extern const tp__map_table tp__map_table_base;
+#if defined(__x86_64__)
+extern const tp__map_table tp__map_table_avx2, tp__map_table_avx512;
+#endif
+
+#endif

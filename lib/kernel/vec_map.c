@@ -1,0 +1,180 @@
+/* vec_map.c - the elementwise block functions; compiled once an instruction set (TP__ISA).
+ *
+ * A function is one line of a table: its name, the dtypes it takes, and its formula in x (and y). The
+ * compiler vectorizes what it can. Functions that the compiler would call libm for go there: right
+ * to the last bit or nearly so, at NaN, infinities and subnormals as well.
+ */
+#include "kernel/map.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+
+/* One formula for both precisions: the functions of the type at hand, by overloading on a macro. */
+#define F32_FN(name) name##f
+#define F64_FN(name) name
+
+#define BINARY(id, type, result, formula)                                                          \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; result *restrict o = out; const type *a = in[0], *b = in[1];                     \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i]; o[i] = (result)(formula); } }
+#define UNARY(id, type, result, formula)                                                           \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; result *restrict o = out; const type *a = in[0];                                 \
+      for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (result)(formula); } }
+#define SCALAR(id, type, formula)                                                                  \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
+      type s = (type)at[0], t = (type)at[1]; (void)t;                                              \
+      for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
+#define WHERE(id, type)                                                                            \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *restrict o = out; const uint8_t *c = in[0]; const type *a = in[1], *b = in[2]; \
+      for (int64_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i]; }
+
+/* ---- floats: R is float or double, M(name) its libm function -------------------------------------------- */
+
+#define FLOATS(R, S, M)                                                                            \
+    BINARY(add_##S, R, R, x + y)                                                                   \
+    BINARY(sub_##S, R, R, x - y)                                                                   \
+    BINARY(mul_##S, R, R, x *y)                                                                    \
+    BINARY(div_##S, R, R, x / y)                                                                   \
+    BINARY(pow_##S, R, R, M(pow)(x, y))                                                            \
+    BINARY(atan2_##S, R, R, M(atan2)(x, y))                                                        \
+    BINARY(maximum_##S, R, R, x > y || x != x ? x : y)                                             \
+    BINARY(minimum_##S, R, R, x < y || x != x ? x : y)                                             \
+    UNARY(neg_##S, R, R, -x)                                                                       \
+    UNARY(abs_##S, R, R, M(fabs)(x))                                                               \
+    UNARY(sign_##S, R, R, (R)(x > 0) - (R)(x < 0))                                                 \
+    UNARY(square_##S, R, R, x *x)                                                                  \
+    UNARY(sqrt_##S, R, R, M(sqrt)(x))                                                              \
+    UNARY(rsqrt_##S, R, R, 1 / M(sqrt)(x))                                                         \
+    UNARY(reciprocal_##S, R, R, 1 / x)                                                             \
+    UNARY(exp_##S, R, R, M(exp)(x))                                                                \
+    UNARY(expm1_##S, R, R, M(expm1)(x))                                                            \
+    UNARY(log_##S, R, R, M(log)(x))                                                                \
+    UNARY(log1p_##S, R, R, M(log1p)(x))                                                            \
+    UNARY(log2_##S, R, R, M(log2)(x))                                                              \
+    UNARY(log10_##S, R, R, M(log10)(x))                                                            \
+    UNARY(sin_##S, R, R, M(sin)(x))                                                                \
+    UNARY(cos_##S, R, R, M(cos)(x))                                                                \
+    UNARY(tan_##S, R, R, M(tan)(x))                                                                \
+    UNARY(sinh_##S, R, R, M(sinh)(x))                                                              \
+    UNARY(cosh_##S, R, R, M(cosh)(x))                                                              \
+    UNARY(tanh_##S, R, R, M(tanh)(x))                                                              \
+    UNARY(asin_##S, R, R, M(asin)(x))                                                              \
+    UNARY(acos_##S, R, R, M(acos)(x))                                                              \
+    UNARY(atan_##S, R, R, M(atan)(x))                                                              \
+    UNARY(erf_##S, R, R, M(erf)(x))                                                                \
+    UNARY(floor_##S, R, R, M(floor)(x))                                                            \
+    UNARY(ceil_##S, R, R, M(ceil)(x))                                                              \
+    UNARY(round_##S, R, R, M(nearbyint)(x))                                                        \
+    UNARY(trunc_##S, R, R, M(trunc)(x))                                                            \
+    UNARY(sigmoid_##S, R, R, 1 / (1 + M(exp)(-x)))                                                 \
+    UNARY(relu_##S, R, R, x > 0 || x != x ? x : 0)                                                 \
+    UNARY(softplus_##S, R, R, x > 20 ? x : M(log1p)(M(exp)(x)))                                    \
+    UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - M(log1p)(M(exp)(-M(fabs)(x))))                  \
+    UNARY(isnan_##S, R, uint8_t, x != x)                                                           \
+    UNARY(isinf_##S, R, uint8_t, M(fabs)(x) == (R)INFINITY)                                        \
+    UNARY(isfinite_##S, R, uint8_t, M(fabs)(x) < (R)INFINITY)                                      \
+    SCALAR(div_s_##S, R, x / s)                                                                    \
+    SCALAR(pow_s_##S, R, M(pow)(x, s))                                                             \
+    SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
+    BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
+    BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
+    BINARY(relu_backward_##S, R, R, x > 0 ? y : 0)
+
+/* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */
+
+#define INTEGERS(R, S, U)                                                                          \
+    BINARY(add_##S, R, R, (U)x + (U)y)                                                             \
+    BINARY(sub_##S, R, R, (U)x - (U)y)                                                             \
+    BINARY(mul_##S, R, R, (U)((U)x * (U)y))                                                        \
+    BINARY(pow_##S, R, R, whole_power((int64_t)x, (int64_t)y))                                     \
+    BINARY(maximum_##S, R, R, x > y ? x : y)                                                       \
+    BINARY(minimum_##S, R, R, x < y ? x : y)                                                       \
+    UNARY(neg_##S, R, R, (U)0 - (U)x)                                                              \
+    UNARY(sign_##S, R, R, (x > 0) - (x < 0))                                                       \
+    UNARY(square_##S, R, R, (U)((U)x * (U)x))                                                      \
+    UNARY(relu_##S, R, R, x > 0 ? x : 0)                                                           \
+    SCALAR(pow_s_##S, R, whole_power((int64_t)x, (int64_t)s))                                      \
+    SCALAR(clamp_##S, R, (x > s ? x : s) < t ? (x > s ? x : s) : t)
+
+/* ---- all dtypes ------------------------------------------------------------------------------------------- */
+
+#define ALL(R, S, U)                                                                               \
+    BINARY(eq_##S, R, uint8_t, x == y)                                                             \
+    BINARY(ne_##S, R, uint8_t, x != y)                                                             \
+    BINARY(lt_##S, R, uint8_t, x < y)                                                              \
+    BINARY(le_##S, R, uint8_t, x <= y)                                                             \
+    BINARY(gt_##S, R, uint8_t, x > y)                                                              \
+    BINARY(ge_##S, R, uint8_t, x >= y)                                                             \
+    BINARY(and_##S, R, uint8_t, x != 0 && y != 0)                                                  \
+    BINARY(or_##S, R, uint8_t, x != 0 || y != 0)                                                   \
+    UNARY(not_##S, R, uint8_t, x == 0)                                                             \
+    SCALAR(add_s_##S, R, (U)x + (U)s)                                                              \
+    SCALAR(rsub_s_##S, R, (U)s - (U)x)                                                             \
+    SCALAR(mul_s_##S, R, (U)((U)x * (U)s))                                                         \
+    WHERE(where_##S, R)
+
+/* base^exponent by squaring, wrapping; a negative exponent leaves only those of 1 and -1. */
+static int64_t whole_power(int64_t base, int64_t exponent)
+{
+    uint64_t b = (uint64_t)base, r = 1;
+    if (exponent < 0)
+        return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+    for (uint64_t e = (uint64_t)exponent; e; e >>= 1, b *= b)
+        if (e & 1)
+            r *= b;
+    return (int64_t)r;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wtype-limits"
+FLOATS(float, f32, F32_FN)
+FLOATS(double, f64, F64_FN)
+INTEGERS(int32_t, i32, uint32_t)
+INTEGERS(int64_t, i64, uint64_t)
+INTEGERS(uint8_t, u8, uint32_t)
+ALL(float, f32, float)
+ALL(double, f64, double)
+ALL(int32_t, i32, uint32_t)
+ALL(int64_t, i64, uint64_t)
+ALL(uint8_t, u8, uint32_t)
+UNARY(abs_i32, int32_t, int32_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
+UNARY(abs_i64, int64_t, int64_t, x < 0 ? 0u - (uint64_t)x : (uint64_t)x)
+UNARY(abs_u8, uint8_t, uint8_t, x)
+BINARY(add_bool, uint8_t, uint8_t, x || y)
+BINARY(mul_bool, uint8_t, uint8_t, x &&y)
+#pragma GCC diagnostic pop
+
+#define FLOAT_ONLY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64}
+#define NUMBERS(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8}
+#define ANY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
+
+const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
+    [TP__ADD] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool},
+    [TP__MUL] = {mul_f32, mul_f64, mul_i32, mul_i64, mul_u8, mul_bool},
+    [TP__SUB] = NUMBERS(sub), [TP__DIV] = FLOAT_ONLY(div), [TP__POW] = NUMBERS(pow), [TP__ATAN2] = FLOAT_ONLY(atan2),
+    [TP__MAXIMUM] = ANY(maximum), [TP__MINIMUM] = ANY(minimum),
+    [TP__EQ] = ANY(eq), [TP__NE] = ANY(ne), [TP__LT] = ANY(lt), [TP__LE] = ANY(le), [TP__GT] = ANY(gt), [TP__GE] = ANY(ge),
+    [TP__AND] = ANY(and), [TP__OR] = ANY(or), [TP__NOT] = ANY(not), [TP__WHERE] = ANY(where),
+    [TP__ADD_S] = NUMBERS(add_s), [TP__RSUB_S] = NUMBERS(rsub_s), [TP__MUL_S] = NUMBERS(mul_s),
+    [TP__DIV_S] = FLOAT_ONLY(div_s), [TP__POW_S] = NUMBERS(pow_s), [TP__CLAMP] = NUMBERS(clamp),
+    [TP__NEG] = NUMBERS(neg), [TP__ABS] = NUMBERS(abs), [TP__SIGN] = NUMBERS(sign), [TP__SQUARE] = NUMBERS(square),
+    [TP__SQRT] = FLOAT_ONLY(sqrt), [TP__RSQRT] = FLOAT_ONLY(rsqrt), [TP__RECIPROCAL] = FLOAT_ONLY(reciprocal),
+    [TP__EXP] = FLOAT_ONLY(exp), [TP__EXPM1] = FLOAT_ONLY(expm1), [TP__LOG] = FLOAT_ONLY(log),
+    [TP__LOG1P] = FLOAT_ONLY(log1p), [TP__LOG2] = FLOAT_ONLY(log2), [TP__LOG10] = FLOAT_ONLY(log10),
+    [TP__SIN] = FLOAT_ONLY(sin), [TP__COS] = FLOAT_ONLY(cos), [TP__TAN] = FLOAT_ONLY(tan), [TP__SINH] = FLOAT_ONLY(sinh),
+    [TP__COSH] = FLOAT_ONLY(cosh), [TP__TANH] = FLOAT_ONLY(tanh), [TP__ASIN] = FLOAT_ONLY(asin),
+    [TP__ACOS] = FLOAT_ONLY(acos), [TP__ATAN] = FLOAT_ONLY(atan), [TP__ERF] = FLOAT_ONLY(erf),
+    [TP__FLOOR] = FLOAT_ONLY(floor), [TP__CEIL] = FLOAT_ONLY(ceil), [TP__ROUND] = FLOAT_ONLY(round),
+    [TP__TRUNC] = FLOAT_ONLY(trunc), [TP__SIGMOID] = FLOAT_ONLY(sigmoid), [TP__RELU] = NUMBERS(relu),
+    [TP__SOFTPLUS] = FLOAT_ONLY(softplus), [TP__LOG_SIGMOID] = FLOAT_ONLY(log_sigmoid),
+    [TP__ISNAN] = FLOAT_ONLY(isnan), [TP__ISINF] = FLOAT_ONLY(isinf), [TP__ISFINITE] = FLOAT_ONLY(isfinite),
+    [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
+    [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),
+}};

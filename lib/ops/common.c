@@ -1,0 +1,45 @@
+/* common.c - what operator families share: operands, dimension lists, common shape rules. */
+#include "ops/ops.h"
+
+tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
+{
+    tp__operand o;
+    int lead = shape.ndim - x->ndim;
+    o.data = x->data;
+    o.dtype = (tp_dtype)x->dtype;
+    for (int d = 0; d < lead; d++)
+        o.stride[d] = 0;
+    for (int d = 0; d < x->ndim; d++)
+        o.stride[d + lead] = x->shape[d] == 1 ? 0 : x->stride[d];
+    return o;
+}
+
+tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask)
+{
+    *mask = 0;
+    if (n == 0)
+        *mask = (1u << ndim) - 1;
+    for (int i = 0; i < n; i++) {
+        int d = tp__dim_wrap(ndim, dims[i]);
+        if (d < 0)
+            return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dims[i], ndim);
+        if ((*mask >> d) & 1u)
+            return tp_call_fail(c, TP_EINVAL, "dimension %d is named twice", dims[i]);
+        *mask |= 1u << d;
+    }
+    if (ndim == 0)
+        *mask = 0;
+    return TP_OK;
+}
+
+tp_status tp__infer_like_first(tp_call *c)
+{
+    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[0]));
+}
+
+tp_status tp__infer_float_like(tp_call *c)
+{
+    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return tp__infer_like_first(c);
+}
