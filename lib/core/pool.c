@@ -182,6 +182,7 @@ tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes)
     else if ((s = block_new(pool, c)) == NULL)
         return NULL;
     atomic_store_explicit(&s->refs, 1, memory_order_relaxed);
+    s->data = (char *)s + HEADER; /* a header may have been lent to the caller's memory */
     s->escaped = false;
     s->version = 0;
     pool->memory.bytes_in_use += (int64_t)s->bytes;

@@ -84,7 +84,15 @@
     SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
-    BINARY(relu_backward_##S, R, R, x > 0 ? y : 0)
+    BINARY(relu_backward_##S, R, R, x > 0 ? y : 0)                                                 \
+    BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
+    BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
+    BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
+    BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
+    BINARY(bce_##S, R, R, (y - 1) * M(fmax)(M(log1p)(-x), -100) - y * M(fmax)(M(log)(x), -100))    \
+    BINARY(bce_slope_##S, R, R, (x - y) / M(fmax)((1 - x) * x, (R)1e-12))                          \
+    BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + M(log1p)(M(exp)(-M(fabs)(x))))   \
+    BINARY(bce_logits_slope_##S, R, R, 1 / (1 + M(exp)(-x)) - y)
 
 /* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */
 
@@ -147,12 +155,16 @@ ALL(uint8_t, u8, uint32_t)
 UNARY(abs_i32, int32_t, int32_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
 UNARY(abs_i64, int64_t, int64_t, x < 0 ? 0u - (uint64_t)x : (uint64_t)x)
 UNARY(abs_u8, uint8_t, uint8_t, x)
+UNARY(same_i32, int32_t, int32_t, x)
+UNARY(same_i64, int64_t, int64_t, x)
+UNARY(same_u8, uint8_t, uint8_t, x)
 BINARY(add_bool, uint8_t, uint8_t, x || y)
 BINARY(mul_bool, uint8_t, uint8_t, x &&y)
 #pragma GCC diagnostic pop
 
 #define FLOAT_ONLY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64}
 #define NUMBERS(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8}
+#define ROUNDING(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = same_i32, [TP_I64] = same_i64, [TP_U8] = same_u8}
 #define ANY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
 
 const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
@@ -164,17 +176,21 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__AND] = ANY(and), [TP__OR] = ANY(or), [TP__NOT] = ANY(not), [TP__WHERE] = ANY(where),
     [TP__ADD_S] = NUMBERS(add_s), [TP__RSUB_S] = NUMBERS(rsub_s), [TP__MUL_S] = NUMBERS(mul_s),
     [TP__DIV_S] = FLOAT_ONLY(div_s), [TP__POW_S] = NUMBERS(pow_s), [TP__CLAMP] = NUMBERS(clamp),
-    [TP__NEG] = NUMBERS(neg), [TP__ABS] = NUMBERS(abs), [TP__SIGN] = NUMBERS(sign), [TP__SQUARE] = NUMBERS(square),
+    [TP__NEG] = NUMBERS(neg), [TP__ABS] = NUMBERS(abs), [TP__SIGN] = {sign_f32, sign_f64, sign_i32, sign_i64, sign_u8, same_u8}, [TP__SQUARE] = NUMBERS(square),
     [TP__SQRT] = FLOAT_ONLY(sqrt), [TP__RSQRT] = FLOAT_ONLY(rsqrt), [TP__RECIPROCAL] = FLOAT_ONLY(reciprocal),
     [TP__EXP] = FLOAT_ONLY(exp), [TP__EXPM1] = FLOAT_ONLY(expm1), [TP__LOG] = FLOAT_ONLY(log),
     [TP__LOG1P] = FLOAT_ONLY(log1p), [TP__LOG2] = FLOAT_ONLY(log2), [TP__LOG10] = FLOAT_ONLY(log10),
     [TP__SIN] = FLOAT_ONLY(sin), [TP__COS] = FLOAT_ONLY(cos), [TP__TAN] = FLOAT_ONLY(tan), [TP__SINH] = FLOAT_ONLY(sinh),
     [TP__COSH] = FLOAT_ONLY(cosh), [TP__TANH] = FLOAT_ONLY(tanh), [TP__ASIN] = FLOAT_ONLY(asin),
     [TP__ACOS] = FLOAT_ONLY(acos), [TP__ATAN] = FLOAT_ONLY(atan), [TP__ERF] = FLOAT_ONLY(erf),
-    [TP__FLOOR] = FLOAT_ONLY(floor), [TP__CEIL] = FLOAT_ONLY(ceil), [TP__ROUND] = FLOAT_ONLY(round),
-    [TP__TRUNC] = FLOAT_ONLY(trunc), [TP__SIGMOID] = FLOAT_ONLY(sigmoid), [TP__RELU] = NUMBERS(relu),
+    [TP__FLOOR] = ROUNDING(floor), [TP__CEIL] = ROUNDING(ceil), [TP__ROUND] = ROUNDING(round),
+    [TP__TRUNC] = ROUNDING(trunc), [TP__SIGMOID] = FLOAT_ONLY(sigmoid), [TP__RELU] = NUMBERS(relu),
     [TP__SOFTPLUS] = FLOAT_ONLY(softplus), [TP__LOG_SIGMOID] = FLOAT_ONLY(log_sigmoid),
     [TP__ISNAN] = FLOAT_ONLY(isnan), [TP__ISINF] = FLOAT_ONLY(isinf), [TP__ISFINITE] = FLOAT_ONLY(isfinite),
     [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
     [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),
+    [TP__SQUARED_ERROR] = FLOAT_ONLY(squared_error), [TP__SQUARED_ERROR_SLOPE] = FLOAT_ONLY(squared_error_slope),
+    [TP__ABSOLUTE_ERROR] = FLOAT_ONLY(absolute_error), [TP__ABSOLUTE_ERROR_SLOPE] = FLOAT_ONLY(absolute_error_slope),
+    [TP__BCE] = FLOAT_ONLY(bce), [TP__BCE_SLOPE] = FLOAT_ONLY(bce_slope),
+    [TP__BCE_LOGITS] = FLOAT_ONLY(bce_logits), [TP__BCE_LOGITS_SLOPE] = FLOAT_ONLY(bce_logits_slope),
 }};

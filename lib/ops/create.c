@@ -1,0 +1,106 @@
+/* create.c - tensors from values, from the caller's memory, and from rules. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    return tp__tensor_make(T, dtype, shape);
+}
+
+tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
+{
+    tp_tensor *x = tp__tensor_make(T, dtype, shape);
+    if (x)
+        tp__fill(x->numel, x->data, dtype, value);
+    return x;
+}
+
+tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp_full(T, dtype, shape, 0); }
+tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp_full(T, dtype, shape, 1); }
+tp_tensor *tp_scalar(tp_tape *T, tp_dtype dtype, double value) { return tp_full(T, dtype, TP_SCALAR, value); }
+
+tp_tensor *tp_full_like(tp_tape *T, tp_tensor *x, double value)
+{
+    return tp__usable(T, "full_like", x) ? tp_full(T, (tp_dtype)x->dtype, tp__dims_of(x), value) : NULL;
+}
+
+tp_tensor *tp_zeros_like(tp_tape *T, tp_tensor *x) { return tp_full_like(T, x, 0); }
+tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x) { return tp_full_like(T, x, 1); }
+
+tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "empty_like", x) ? tp__tensor_make(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+}
+
+tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data)
+{
+    tp_tensor *x = tp__tensor_make(T, dtype, shape);
+    if (x && data == NULL && x->numel > 0) {
+        tp_fail(T, TP_EINVAL, "from: no data");
+        return NULL;
+    }
+    if (x && x->numel > 0)
+        memcpy(x->data, data, (size_t)x->numel * tp_dtype_size(dtype));
+    return x;
+}
+
+/* A small block of the pool lends its header to the caller's memory. */
+tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
+{
+    size_t bytes;
+    tp_tensor *x = tp__tensor_new(T, dtype, shape);
+    if (x == NULL)
+        return NULL;
+    if (data == NULL && x->numel > 0) {
+        tp_fail(T, TP_EINVAL, "wrap: no data");
+        return NULL;
+    }
+    if (!tp__mul_size((size_t)x->numel, tp_dtype_size(dtype), &bytes) || (x->storage = tp__pool_alloc(T->pool, 1)) == NULL) {
+        tp_fail(T, TP_ENOMEM, "wrap: no memory");
+        return NULL;
+    }
+    x->storage->data = x->data = data;
+    return x;
+}
+
+tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
+{
+    tp_tensor *x = tp_zeros(T, dtype, (tp_dims){2, {n, m}});
+    for (int64_t i = 0; x && i < n && i < m; i++)
+        tp__store((char *)x->data + (size_t)(i * m + i) * tp_dtype_size(dtype), dtype, 1);
+    return x;
+}
+
+tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step)
+{
+    double count = ceil((end - start) / step);
+    if (!tp__ok(T))
+        return NULL;
+    if (step == 0 || !isfinite(start) || !isfinite(end) || !isfinite(step) || (end - start) / step < 0) {
+        tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g", start, end, step);
+        return NULL;
+    }
+    if (!(count < 0x1p62)) {
+        tp_fail(T, TP_ENOMEM, "arange: %g elements", count);
+        return NULL;
+    }
+    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {(int64_t)count}});
+    size_t size = tp_dtype_size(dtype);
+    for (int64_t i = 0; x && i < x->numel; i++)
+        tp__store((char *)x->data + (size_t)i * size, dtype, start + (double)i * step);
+    return x;
+}
+
+/* Counted from the nearer end, so that both ends are exact. */
+tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps)
+{
+    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
+    size_t size = tp_dtype_size(dtype);
+    double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
+    for (int64_t i = 0; x && i < steps; i++)
+        tp__store((char *)x->data + (size_t)i * size, dtype,
+                  i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * (double)(steps - 1 - i));
+    return x;
+}

@@ -1,0 +1,410 @@
+/* index.c - picking elements and slices by an index tensor, their adjoints, and Python's index notation. */
+#include "ops/ops.h"
+
+#include "kernel/index.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A 0-d tensor counts as one of a single dimension. */
+static int64_t size_at(const tp_tensor *x, int dim)
+{
+    return x->ndim ? x->shape[dim] : 1;
+}
+
+static void outer_inner(const tp_tensor *x, int dim, int64_t *outer, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < x->ndim; d++)
+        if (d != dim)
+            *(d < dim ? outer : inner) *= x->shape[d];
+}
+
+static tp_status in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size)
+{
+    if (bad < 0)
+        return TP_OK;
+    return tp_call_fail(c, TP_EINDEX, "index %lld is out of range for size %lld",
+                        (long long)((const int64_t *)index->data)[bad], (long long)size);
+}
+
+/* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
+
+/* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
+static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
+{
+    char a[200], b[200];
+    int rank = x->ndim ? x->ndim : 1;
+    bool fits = (index->ndim ? index->ndim : 1) == rank;
+    if (index->dtype != TP_I64)
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name((tp_dtype)index->dtype));
+    if (index->numel == 0)
+        return TP_OK;
+    for (int d = 0; d < rank && fits; d++)
+        fits = d == dim || size_at(index, d) <= size_at(x, d);
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit %s", tp__dims_text(tp__dims_of(index), a, sizeof a),
+                            tp__dims_text(tp__dims_of(x), b, sizeof b));
+    fits = src == NULL || (src->ndim ? src->ndim : 1) == rank;
+    for (int d = 0; d < rank && fits && src; d++)
+        fits = size_at(index, d) <= size_at(src, d);
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s",
+                            tp__dims_text(tp__dims_of(index), a, sizeof a), tp__dims_text(tp__dims_of(src), b, sizeof b));
+    return TP_OK;
+}
+
+static tp_status gather_infer(tp_call *c)
+{
+    tp_status status = check_index(c, c->in[0], c->in[1], NULL, *(const int *)c->attr);
+    return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[1])) : status;
+}
+
+static tp_status gather_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t size = size_at(x, dim), one = 1;
+    return in_range(c, index, tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                         x->data, index->data, c->out[0]->data), size);
+}
+
+static tp_status gather_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_scatter_add(v->tape, tp_zeros_like(v->tape, v->in[0]), *(const int *)v->attr, v->in[1], v->gout[0]);
+    return TP_OK;
+}
+
+static tp_status scatter_add_infer(tp_call *c)
+{
+    tp_status status = check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
+    if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
+        status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
+                              tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return status == TP_OK ? tp__infer_like_first(c) : status;
+}
+
+static tp_status scatter_add_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
+    int dim = *(const int *)c->attr;
+    int64_t size = size_at(x, dim), one = 1;
+    if (x->numel)
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    return in_range(c, index, tp__scatter_add((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                              c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data), size);
+}
+
+static tp_status scatter_add_vjp(tp_vjp *v)
+{
+    tp_tensor *g = v->gout[0], *src = v->in[2];
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (!tp_vjp_needs(v, 2))
+        return TP_OK;
+    tp_tensor *picked = tp_gather(v->tape, g, *(const int *)v->attr, v->in[1]);
+    if (picked && !tp__dims_equal(tp__dims_of(picked), tp__dims_of(src))) { /* what the index left over */
+        for (int d = 0; d < src->ndim && picked; d++) {
+            tp_dims rest = tp__dims_of(picked);
+            rest.dim[d] = src->shape[d] - picked->shape[d];
+            tp_tensor *both[2] = {picked, tp_zeros(v->tape, (tp_dtype)g->dtype, rest)};
+            picked = rest.dim[d] ? tp_cat(v->tape, 2, both, d) : picked;
+        }
+    }
+    v->gin[2] = picked;
+    return TP_OK;
+}
+
+static void gather_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4)};
+    tp_sample(s, &(int){0}, 2, in);
+    in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
+    tp_sample(s, &(int){1}, 2, in);
+}
+
+static void scatter_add_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4),
+                        tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+    in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1);
+    tp_sample(s, &(int){1}, 3, in);
+}
+
+static const tp_op gather_op = {"gather", 2, 1, sizeof(int), TP_OP_FORGETS_OUT, gather_infer, gather_forward, gather_vjp,
+                                NULL, gather_samples, "GatherBackward0"};
+static const tp_op scatter_add_op = {"scatter_add", 3, 1, sizeof(int), TP_OP_FORGETS_OUT, scatter_add_infer,
+                                     scatter_add_forward, scatter_add_vjp, NULL, scatter_add_samples,
+                                     "ScatterAddBackward0"};
+
+static bool dim_for(tp_tape *T, const char *name, const tp_tensor *x, int dim, int *at)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    *at = tp__dim_wrap(x->ndim, dim);
+    if (*at < 0)
+        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, x->ndim);
+    return *at >= 0;
+}
+
+tp_tensor *tp_gather(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
+{
+    int at;
+    return dim_for(T, "gather", x, dim, &at) ? tp__apply2(T, &gather_op, &at, x, index) : NULL;
+}
+
+tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    return dim_for(T, "scatter_add", x, dim, &at) ? tp__apply3(T, &scatter_add_op, &at, x, index, src) : NULL;
+}
+
+/* ---- index_select and index_add ---------------------------------------------------------------------------------- */
+
+static tp_status check_positions(const tp_call *c, const tp_tensor *index)
+{
+    if (index->dtype != TP_I64)
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name((tp_dtype)index->dtype));
+    if (index->ndim > 1)
+        return tp_call_fail(c, TP_ESHAPE, "the index has %d dimensions, not one", index->ndim);
+    return TP_OK;
+}
+
+static tp_status index_select_infer(tp_call *c)
+{
+    tp_dims shape = tp__dims_of(c->in[0]);
+    if (check_positions(c, c->in[1]) != TP_OK)
+        return c->tape->status;
+    if (shape.ndim)
+        shape.dim[*(const int *)c->attr] = c->in[1]->numel;
+    else if (c->in[1]->numel != 1)
+        return tp_call_fail(c, TP_ESHAPE, "%lld positions of a 0-d tensor", (long long)c->in[1]->numel);
+    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+}
+
+static tp_status index_select_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    return in_range(c, index, tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
+                                               index->data, c->out[0]->data), size_at(x, dim));
+}
+
+static tp_status index_select_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_index_add(v->tape, tp_zeros_like(v->tape, v->in[0]), *(const int *)v->attr, v->in[1], v->gout[0]);
+    return TP_OK;
+}
+
+static tp_status index_select_vjp_fused(tp_vjp *v)
+{
+    tp_tensor *x = v->gin[0];
+    int dim = *(const int *)v->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data, v->in[1]->data, v->gout[0]->data);
+    return TP_OK;
+}
+
+static tp_status index_add_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
+    int dim = *(const int *)c->attr;
+    char a[200], b[200];
+    bool fits = x->ndim == src->ndim || (x->ndim <= 1 && src->ndim <= 1);
+    if (check_positions(c, index) != TP_OK)
+        return c->tape->status;
+    for (int d = 0; d < (x->ndim ? x->ndim : 1) && fits; d++)
+        fits = size_at(src, d) == (d == dim ? index->numel : size_at(x, d));
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d",
+                            tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
+                            (long long)index->numel, dim);
+    if (x->dtype != src->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)src->dtype),
+                            tp_dtype_name((tp_dtype)x->dtype));
+    return tp__infer_like_first(c);
+}
+
+static tp_status index_add_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    if (x->numel)
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    return in_range(c, index, tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel,
+                                            c->out[0]->data, index->data, c->in[2]->data), size_at(x, dim));
+}
+
+static tp_status index_add_vjp(tp_vjp *v)
+{
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = v->gout[0];
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_index_select(v->tape, v->gout[0], *(const int *)v->attr, v->in[1]);
+    return TP_OK;
+}
+
+static void index_select_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){1, {5}}, 0, 3)};
+    tp_sample(s, &(int){0}, 2, in);
+    tp_sample(s, &(int){1}, 2, in);
+}
+
+static void index_add_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){1, {5}}, 0, 3),
+                        tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+}
+
+static const tp_op index_select_op = {"index_select", 2, 1, sizeof(int), TP_OP_FORGETS_OUT, index_select_infer,
+                                      index_select_forward, index_select_vjp, index_select_vjp_fused, index_select_samples,
+                                      "IndexSelectBackward0"};
+static const tp_op index_add_op = {"index_add", 3, 1, sizeof(int), TP_OP_FORGETS_OUT, index_add_infer, index_add_forward,
+                                   index_add_vjp, NULL, index_add_samples, "IndexAddBackward0"};
+
+static tp_tensor *as_i64(tp_tape *T, tp_tensor *index)
+{
+    return index && index->dtype == TP_I32 ? tp_to(T, index, TP_I64) : index;
+}
+
+tp_tensor *tp_index_select(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
+{
+    int at;
+    return dim_for(T, "index_select", x, dim, &at) ? tp__apply2(T, &index_select_op, &at, x, as_i64(T, index)) : NULL;
+}
+
+tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    return dim_for(T, "index_add", x, dim, &at) ? tp__apply3(T, &index_add_op, &at, x, as_i64(T, index), src) : NULL;
+}
+
+/* ---- Python's notation --------------------------------------------------------------------------------------------- */
+
+/* One entry: a number, a slice, None or an ellipsis. */
+typedef struct {
+    enum { AT, SLICE, NONE, ELLIPSIS } kind;
+    int64_t at, start, stop, step;
+} entry;
+
+static const char *skip_space(const char *p)
+{
+    while (isspace((unsigned char)*p))
+        p++;
+    return p;
+}
+
+/* A number at *p, if there is one. */
+static bool read_number(const char **p, int64_t *value, bool *there)
+{
+    char *end;
+    const char *from = skip_space(*p);
+    *there = *from == '-' || *from == '+' || isdigit((unsigned char)*from);
+    if (!*there)
+        return true;
+    errno = 0;
+    long long v = strtoll(from, &end, 10);
+    if (errno || end == from)
+        return false;
+    *value = v;
+    *p = skip_space(end);
+    return true;
+}
+
+/* Reads one entry; NULL where it is none. */
+static const char *read_entry(const char *p, entry *e)
+{
+    bool there;
+    *e = (entry){.kind = SLICE, .start = 0, .stop = INT64_MAX, .step = 1};
+    p = skip_space(p);
+    if (strncmp(p, "...", 3) == 0) {
+        e->kind = ELLIPSIS;
+        return skip_space(p + 3);
+    }
+    if (strncmp(p, "None", 4) == 0) {
+        e->kind = NONE;
+        return skip_space(p + 4);
+    }
+    if (!read_number(&p, &e->start, &there))
+        return NULL;
+    p = skip_space(p);
+    if (*p != ':') {
+        e->kind = AT;
+        e->at = e->start;
+        return there ? p : NULL;
+    }
+    p = skip_space(p + 1);
+    if (!read_number(&p, &e->stop, &there))
+        return NULL;
+    p = skip_space(p);
+    if (*p == ':') {
+        p++;
+        if (!read_number(&p, &e->step, &there))
+            return NULL;
+    }
+    return skip_space(p);
+}
+
+enum { MAX_ENTRIES = 4 * TP_MAX_DIMS };
+
+/* The entries of a whole index; their number, or -1. */
+static int read_index(const char *text, entry *list)
+{
+    int n = 0;
+    const char *p = skip_space(text);
+    while (*p) {
+        if (n == MAX_ENTRIES || (p = read_entry(p, &list[n++])) == NULL)
+            return -1;
+        if (*p == ',')
+            p = skip_space(p + 1);
+        else if (*p)
+            return -1;
+    }
+    return n;
+}
+
+tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
+{
+    entry list[MAX_ENTRIES];
+    if (!tp__usable(T, "index", x))
+        return NULL;
+    int n = index ? read_index(index, list) : -1, used = 0, ellipses = 0, d = 0;
+    for (int i = 0; i < n; i++) {
+        used += list[i].kind == AT || list[i].kind == SLICE;
+        ellipses += list[i].kind == ELLIPSIS;
+    }
+    if (n < 0 || ellipses > 1) {
+        tp_fail(T, TP_EINVAL, "index: \"%.80s\" is not an index", index ? index : "(null)");
+        return NULL;
+    }
+    if (used > x->ndim) {
+        tp_fail(T, TP_EINDEX, "index: %d indices for %d dimensions", used, x->ndim);
+        return NULL;
+    }
+    int skipped = x->ndim - used;
+    for (int i = 0; i < n && x; i++)
+        switch (list[i].kind) {
+        case AT: x = tp_select(T, x, d, list[i].at); break;
+        case SLICE:
+            if (list[i].start != 0 || list[i].stop != INT64_MAX || list[i].step != 1)
+                x = tp_slice(T, x, d, list[i].start, list[i].stop, list[i].step);
+            d++;
+            break;
+        case NONE: x = tp_unsqueeze(T, x, d++); break;
+        case ELLIPSIS: d += skipped; break;
+        }
+    return x;
+}
+
+const tp_op *const tp__ops_index[] = {&gather_op, &scatter_add_op, &index_select_op, &index_add_op, NULL};

@@ -1,0 +1,634 @@
+/* shape.c - operators that look at the same elements in another way: views, and copies that change
+ * layout or dtype. A view's infer makes a second header on the input's storage; it has no forward. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
+#define VIEW_FLAGS (TP_OP_VIEW | TP_OP_STRIDED | READS_NOTHING)
+
+static tp_status see(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset)
+{
+    c->out[0] = tp__tensor_alias(c->tape, c->in[0], shape, stride, offset);
+    return c->out[0] ? TP_OK : c->tape->status;
+}
+
+static int wrap_dim(tp_tape *T, const char *name, int ndim, int dim)
+{
+    int d = tp__dim_wrap(ndim, dim);
+    if (d < 0)
+        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, ndim);
+    return d;
+}
+
+static void sample_one(tp_sampler *s, tp_dims shape, const void *attr)
+{
+    tp_tensor *x = tp_sample_tensor(s, shape, -1, 1);
+    tp_sample(s, attr, 1, &x);
+}
+
+/* ---- reshape and view ------------------------------------------------------------------------------------- */
+
+/* Strides with which x looks like `shape`; false where that needs a copy. Dimensions of x that are walked as
+ * one form a stretch; each stretch must hold whole dimensions of the new shape. */
+static bool strides_for(const tp_tensor *x, tp_dims shape, int64_t *stride)
+{
+    int d = shape.ndim - 1;
+    if (x->numel == 0 || tp__contiguous(x)) {
+        int64_t step = 1;
+        for (; d >= 0; d--) {
+            stride[d] = step;
+            step *= shape.dim[d] > 1 ? shape.dim[d] : 1;
+        }
+        return true;
+    }
+    int64_t base = x->stride[x->ndim - 1], have = 1, used = 1;
+    for (int k = x->ndim - 1; k >= 0; k--) {
+        have *= x->shape[k];
+        bool ends = k == 0 || (x->shape[k - 1] != 1 && x->stride[k - 1] != have * base);
+        if (!ends)
+            continue;
+        while (d >= 0 && (used < have || shape.dim[d] == 1)) {
+            stride[d] = used * base;
+            used *= shape.dim[d--];
+        }
+        if (used != have)
+            return false;
+        if (k > 0) {
+            base = x->stride[k - 1];
+            have = used = 1;
+        }
+    }
+    return d < 0;
+}
+
+static tp_status view_infer(tp_call *c)
+{
+    const tp_dims *shape = c->attr;
+    int64_t stride[TP_MAX_DIMS];
+    char a[200], b[200];
+    if (!strides_for(c->in[0], *shape, stride))
+        return tp_call_fail(c, TP_ESHAPE, "%s with these strides cannot be seen as %s without a copy; use tp_reshape",
+                            tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a), tp__dims_text(*shape, b, sizeof b));
+    return see(c, *shape, stride, 0);
+}
+
+static tp_status view_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_reshape(v->tape, v->gout[0], tp__dims_of(v->in[0]));
+    return TP_OK;
+}
+
+static void view_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){2, {4, 6}}, &(tp_dims){3, {2, 3, 4}});
+    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {1, 1}});
+    sample_one(s, (tp_dims){2, {0, 3}}, &(tp_dims){1, {0}});
+}
+
+static const tp_op view_op = {"view", 1, 1, sizeof(tp_dims), VIEW_FLAGS, view_infer, NULL, view_vjp, NULL, view_samples,
+                              "ViewBackward0"};
+static const tp_op reshape_op = {"reshape", 1, 1, sizeof(tp_dims), VIEW_FLAGS, view_infer, NULL, view_vjp, NULL,
+                                 view_samples, "ReshapeAliasBackward0"};
+
+/* Fills in a -1 and checks the number of elements. */
+static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *shape)
+{
+    int unknown = -1, many = 0;
+    tp_dims known = *shape;
+    int64_t n;
+    char a[200], b[200];
+    for (int d = 0; d < shape->ndim && d < TP_MAX_DIMS; d++)
+        if (shape->dim[d] == -1) {
+            unknown = d;
+            many++;
+            known.dim[d] = 1;
+        }
+    bool fits = many <= 1 && tp__dims_numel(known, &n);
+    if (fits && unknown >= 0) {
+        fits = n != 0 && x->numel % n == 0;
+        if (fits)
+            shape->dim[unknown] = x->numel / n;
+    } else if (fits) {
+        fits = n == x->numel;
+    }
+    if (!fits)
+        tp_fail(T, TP_ESHAPE, "%s: %s has not the elements of %s", name, tp__dims_text(tp__dims_of(x), a, sizeof a),
+                tp__dims_text(*shape, b, sizeof b));
+    return fits;
+}
+
+tp_tensor *tp_view(tp_tape *T, tp_tensor *x, tp_dims shape)
+{
+    return tp__usable(T, "view", x) && resolve(T, "view", x, &shape) ? tp__apply1(T, &view_op, &shape, x) : NULL;
+}
+
+tp_tensor *tp_reshape(tp_tape *T, tp_tensor *x, tp_dims shape)
+{
+    int64_t stride[TP_MAX_DIMS];
+    if (!tp__usable(T, "reshape", x) || !resolve(T, "reshape", x, &shape))
+        return NULL;
+    if (!strides_for(x, shape, stride))
+        x = tp_contiguous(T, x);
+    return tp__apply1(T, &reshape_op, &shape, x);
+}
+
+tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim)
+{
+    if (!tp__usable(T, "flatten", x))
+        return NULL;
+    int start = wrap_dim(T, "flatten", x->ndim, start_dim), end = wrap_dim(T, "flatten", x->ndim, end_dim);
+    if (start < 0 || end < 0)
+        return NULL;
+    if (start > end) {
+        tp_fail(T, TP_EINVAL, "flatten: from dimension %d to %d", start_dim, end_dim);
+        return NULL;
+    }
+    if (x->ndim == 0)
+        return tp_reshape(T, x, (tp_dims){1, {1}});
+    if (start == end)
+        return x;
+    tp_dims shape = {.ndim = x->ndim - (end - start)};
+    for (int d = 0; d < shape.ndim; d++)
+        shape.dim[d] = d < start ? x->shape[d] : d == start ? 1 : x->shape[d + end - start];
+    for (int d = start; d <= end; d++)
+        shape.dim[start] *= x->shape[d];
+    return tp_reshape(T, x, shape);
+}
+
+/* ---- transpose, permute -------------------------------------------------------------------------------------- */
+
+typedef struct { int a, b; } dim_pair;
+
+static tp_status transpose_infer(tp_call *c)
+{
+    const dim_pair *at = c->attr;
+    const tp_tensor *x = c->in[0];
+    tp_dims shape = tp__dims_of(x);
+    int64_t stride[TP_MAX_DIMS];
+    memcpy(stride, x->stride, sizeof stride);
+    if (x->ndim > 0) {
+        shape.dim[at->a] = x->shape[at->b];
+        shape.dim[at->b] = x->shape[at->a];
+        stride[at->a] = x->stride[at->b];
+        stride[at->b] = x->stride[at->a];
+    }
+    return see(c, shape, stride, 0);
+}
+
+static tp_status transpose_vjp(tp_vjp *v)
+{
+    const dim_pair *at = v->attr;
+    v->gin[0] = tp_transpose(v->tape, v->gout[0], at->a, at->b);
+    return TP_OK;
+}
+
+static void transpose_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(dim_pair){0, 2});
+    sample_one(s, (tp_dims){2, {3, 5}}, &(dim_pair){0, 1});
+    sample_one(s, (tp_dims){.ndim = 0}, &(dim_pair){0, 0});
+}
+
+static const tp_op transpose_op = {"transpose", 1, 1, sizeof(dim_pair), VIEW_FLAGS, transpose_infer, NULL, transpose_vjp,
+                                   NULL, transpose_samples, "TransposeBackward0"};
+static const tp_op t_op = {"t", 1, 1, sizeof(dim_pair), VIEW_FLAGS, transpose_infer, NULL, transpose_vjp, NULL,
+                           transpose_samples, "TBackward0"};
+
+tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1)
+{
+    if (!tp__usable(T, "transpose", x))
+        return NULL;
+    dim_pair at = {wrap_dim(T, "transpose", x->ndim, dim0), wrap_dim(T, "transpose", x->ndim, dim1)};
+    return at.a < 0 || at.b < 0 ? NULL : tp__apply1(T, &transpose_op, &at, x);
+}
+
+tp_tensor *tp_t(tp_tape *T, tp_tensor *x)
+{
+    if (!tp__usable(T, "t", x))
+        return NULL;
+    if (x->ndim > 2) {
+        tp_fail(T, TP_ESHAPE, "t: at most 2 dimensions, not %d", x->ndim);
+        return NULL;
+    }
+    dim_pair at = {0, x->ndim == 2};
+    return tp__apply1(T, &t_op, &at, x);
+}
+
+static tp_status permute_infer(tp_call *c)
+{
+    const tp_dims *order = c->attr;
+    const tp_tensor *x = c->in[0];
+    tp_dims shape = {.ndim = x->ndim};
+    int64_t stride[TP_MAX_DIMS];
+    uint32_t seen = 0;
+    if (order->ndim != x->ndim)
+        return tp_call_fail(c, TP_ESHAPE, "an order of %d for %d dimensions", order->ndim, x->ndim);
+    for (int d = 0; d < x->ndim; d++) {
+        int64_t from = order->dim[d] < 0 ? order->dim[d] + x->ndim : order->dim[d];
+        if (from < 0 || from >= x->ndim)
+            return tp_call_fail(c, TP_EINDEX, "dimension %lld of a %d-d tensor", (long long)order->dim[d], x->ndim);
+        if ((seen >> from) & 1u)
+            return tp_call_fail(c, TP_EINVAL, "dimension %lld is named twice", (long long)order->dim[d]);
+        seen |= 1u << from;
+        shape.dim[d] = x->shape[from];
+        stride[d] = x->stride[from];
+    }
+    return see(c, shape, stride, 0);
+}
+
+static tp_status permute_vjp(tp_vjp *v)
+{
+    const tp_dims *order = v->attr;
+    tp_dims back = {.ndim = order->ndim};
+    for (int d = 0; d < order->ndim; d++)
+        back.dim[order->dim[d] < 0 ? order->dim[d] + order->ndim : order->dim[d]] = d;
+    v->gin[0] = tp_permute(v->tape, v->gout[0], back);
+    return TP_OK;
+}
+
+static void permute_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(tp_dims){3, {2, 0, -2}});
+    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){.ndim = 0});
+}
+
+static const tp_op permute_op = {"permute", 1, 1, sizeof(tp_dims), VIEW_FLAGS, permute_infer, NULL, permute_vjp, NULL,
+                                 permute_samples, "PermuteBackward0"};
+
+tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order)
+{
+    return tp__apply1(T, &permute_op, &order, x);
+}
+
+/* ---- squeeze, unsqueeze ----------------------------------------------------------------------------------------- */
+
+/* attr: a bit for each dimension that goes */
+static tp_status squeeze_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    uint32_t gone = *(const uint32_t *)c->attr;
+    tp_dims shape = {.ndim = 0};
+    int64_t stride[TP_MAX_DIMS];
+    for (int d = 0; d < x->ndim; d++)
+        if (!((gone >> d) & 1u) || x->shape[d] != 1) {
+            stride[shape.ndim] = x->stride[d];
+            shape.dim[shape.ndim++] = x->shape[d];
+        }
+    return see(c, shape, stride, 0);
+}
+
+static void squeeze_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){7});
+    sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){1});
+}
+
+static const tp_op squeeze_op = {"squeeze", 1, 1, sizeof(uint32_t), VIEW_FLAGS, squeeze_infer, NULL, view_vjp, NULL,
+                                 squeeze_samples, "SqueezeBackward0"};
+static const tp_op squeeze_dim_op = {"squeeze_dim", 1, 1, sizeof(uint32_t), VIEW_FLAGS, squeeze_infer, NULL, view_vjp,
+                                     NULL, squeeze_samples, "SqueezeBackward1"};
+
+tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x)
+{
+    uint32_t all = UINT32_MAX;
+    return tp__apply1(T, &squeeze_op, &all, x);
+}
+
+tp_tensor *tp_squeeze_dim(tp_tape *T, tp_tensor *x, int dim)
+{
+    if (!tp__usable(T, "squeeze", x))
+        return NULL;
+    int d = wrap_dim(T, "squeeze", x->ndim, dim);
+    uint32_t one = d < 0 ? 0 : 1u << d;
+    return d < 0 ? NULL : tp__apply1(T, &squeeze_dim_op, &one, x);
+}
+
+static tp_status unsqueeze_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    int at = *(const int *)c->attr;
+    tp_dims shape = {.ndim = x->ndim + 1};
+    int64_t stride[TP_MAX_DIMS + 1];
+    if (x->ndim == TP_MAX_DIMS)
+        return tp_call_fail(c, TP_ESHAPE, "at most %d dimensions", TP_MAX_DIMS);
+    for (int d = 0; d <= x->ndim; d++) {
+        int from = d < at ? d : d - 1;
+        shape.dim[d] = d == at ? 1 : x->shape[from];
+        stride[d] = d != at ? x->stride[from] : at < x->ndim ? x->stride[at] * x->shape[at] : 1;
+    }
+    return see(c, shape, stride, 0);
+}
+
+static void unsqueeze_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){2, {3, 4}}, &(int){1});
+    sample_one(s, (tp_dims){.ndim = 0}, &(int){0});
+}
+
+static const tp_op unsqueeze_op = {"unsqueeze", 1, 1, sizeof(int), VIEW_FLAGS, unsqueeze_infer, NULL, view_vjp, NULL,
+                                   unsqueeze_samples, "UnsqueezeBackward0"};
+
+tp_tensor *tp_unsqueeze(tp_tape *T, tp_tensor *x, int dim)
+{
+    if (!tp__usable(T, "unsqueeze", x))
+        return NULL;
+    int at = wrap_dim(T, "unsqueeze", x->ndim + 1, dim);
+    return at < 0 ? NULL : tp__apply1(T, &unsqueeze_op, &at, x);
+}
+
+/* ---- expand -------------------------------------------------------------------------------------------------------- */
+
+static tp_status expand_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    tp_dims shape = *(const tp_dims *)c->attr;
+    int64_t stride[TP_MAX_DIMS];
+    int lead = shape.ndim - x->ndim;
+    char a[200], b[200];
+    bool fits = lead >= 0 && shape.ndim <= TP_MAX_DIMS;
+    for (int d = 0; d < shape.ndim && fits; d++) {
+        int from = d - lead;
+        if (shape.dim[d] == -1 && from >= 0)
+            shape.dim[d] = x->shape[from];
+        stride[d] = from >= 0 && x->shape[from] != 1 ? x->stride[from] : 0;
+        fits = shape.dim[d] >= 0 && (from < 0 || x->shape[from] == 1 || x->shape[from] == shape.dim[d]);
+    }
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "%s does not expand to %s", tp__dims_text(tp__dims_of(x), a, sizeof a),
+                            tp__dims_text(shape, b, sizeof b));
+    return see(c, shape, stride, 0);
+}
+
+static tp_status expand_vjp(tp_vjp *v)
+{
+    v->gin[0] = v->gout[0]; /* the sweep sums it */
+    return TP_OK;
+}
+
+static void expand_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){2, {3, 1}}, &(tp_dims){3, {2, -1, 4}});
+    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {2, 3}});
+}
+
+static const tp_op expand_op = {"expand", 1, 1, sizeof(tp_dims), VIEW_FLAGS, expand_infer, NULL, expand_vjp, NULL,
+                                expand_samples, "ExpandBackward0"};
+
+tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape)
+{
+    return tp__apply1(T, &expand_op, &shape, x);
+}
+
+/* ---- slice, select --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int     dim;
+    int64_t start, step, length;
+    int64_t whole; /* the size that dim had */
+} cut;
+
+static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at);
+
+static tp_status slice_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    const tp_tensor *x = c->in[0];
+    tp_dims shape = tp__dims_of(x);
+    int64_t stride[TP_MAX_DIMS];
+    memcpy(stride, x->stride, sizeof stride);
+    shape.dim[at->dim] = at->length;
+    stride[at->dim] *= at->step;
+    return see(c, shape, stride, at->length ? at->start * x->stride[at->dim] : 0);
+}
+
+static tp_status slice_vjp(tp_vjp *v)
+{
+    v->gin[0] = slice_backward(v->tape, v->gout[0], v->attr);
+    return TP_OK;
+}
+
+/* Adds to the part of gin that the slice is: what many slices of one tensor cost is what they hold. */
+static tp_status slice_vjp_fused(tp_vjp *v)
+{
+    const cut *at = v->attr;
+    tp_tensor *whole = v->gin[0];
+    const tp_tensor *g = tp_contiguous(v->tape, v->gout[0]);
+    if (g == NULL || g->numel == 0)
+        return v->tape->status;
+    tp_dims shape = tp__dims_of(whole);
+    tp_dtype dtype = (tp_dtype)g->dtype;
+    shape.dim[at->dim] = at->length;
+    char *part = (char *)whole->data + at->start * whole->stride[at->dim] * (int64_t)tp_dtype_size(dtype);
+    tp__operand from = {.data = part, .dtype = dtype};
+    memcpy(from.stride, whole->stride, sizeof from.stride);
+    from.stride[at->dim] *= at->step;
+    tp__storage *sum = tp__pool_alloc(v->tape->pool, (size_t)g->numel * tp_dtype_size(dtype));
+    if (sum == NULL)
+        return tp_fail(v->tape, TP_ENOMEM, "slice: no memory");
+    tp__copy(shape, sum->data, dtype, &from);
+    tp__axpy(g->numel, dtype, 1, g->data, sum->data);
+    tp__copy_out(shape, part, from.stride, sum->data, dtype);
+    tp__storage_unref(sum);
+    return TP_OK;
+}
+
+static void slice_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){2, {5, 3}}, &(cut){0, 1, 2, 2, 5});
+    sample_one(s, (tp_dims){2, {2, 4}}, &(cut){1, 1, 1, 3, 4});
+}
+
+static const tp_op slice_op = {"slice", 1, 1, sizeof(cut), VIEW_FLAGS, slice_infer, NULL, slice_vjp, slice_vjp_fused,
+                               slice_samples, "SliceBackward0"};
+
+/* A dimension less than a slice of one. */
+static tp_status select_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    const tp_tensor *x = c->in[0];
+    tp_dims shape = {.ndim = x->ndim - 1};
+    int64_t stride[TP_MAX_DIMS];
+    for (int d = 0; d < shape.ndim; d++) {
+        shape.dim[d] = x->shape[d + (d >= at->dim)];
+        stride[d] = x->stride[d + (d >= at->dim)];
+    }
+    return see(c, shape, stride, at->start * x->stride[at->dim]);
+}
+
+static tp_status select_vjp(tp_vjp *v)
+{
+    const cut *at = v->attr;
+    v->gin[0] = slice_backward(v->tape, tp_unsqueeze(v->tape, v->gout[0], at->dim), at);
+    return TP_OK;
+}
+
+static void select_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(cut){1, 2, 1, 1, 3});
+    sample_one(s, (tp_dims){1, {4}}, &(cut){0, 0, 1, 1, 4});
+}
+
+static const tp_op select_op = {"select", 1, 1, sizeof(cut), VIEW_FLAGS, select_infer, NULL, select_vjp, slice_vjp_fused,
+                                select_samples, "SelectBackward0"};
+
+/* Zeros, with g at the slice. */
+static tp_status slice_backward_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    tp_dims shape = tp__dims_of(c->in[0]);
+    shape.dim[at->dim] = at->whole;
+    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+}
+
+static tp_status slice_backward_forward(tp_call *c)
+{
+    const cut *at = c->attr;
+    tp_tensor *y = c->out[0];
+    int64_t stride[TP_MAX_DIMS];
+    memcpy(stride, y->stride, sizeof stride);
+    stride[at->dim] *= at->step;
+    tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
+    if (at->length)
+        tp__copy_out(tp__dims_of(c->in[0]), (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
+                     stride, c->in[0]->data, (tp_dtype)y->dtype);
+    return TP_OK;
+}
+
+static tp_status slice_backward_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp__apply1(v->tape, &slice_op, v->attr, v->gout[0]);
+    return TP_OK;
+}
+
+static void slice_backward_samples(tp_sampler *s)
+{
+    sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5});
+}
+
+static const tp_op slice_backward_op = {"slice_backward", 1, 1, sizeof(cut), READS_NOTHING, slice_backward_infer,
+                                        slice_backward_forward, slice_backward_vjp, NULL, slice_backward_samples,
+                                        "SliceBackwardBackward0"};
+
+static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at)
+{
+    return tp__apply1(T, &slice_backward_op, at, g);
+}
+
+/* A bound as Python reads it: from the end where negative, never beyond either end. */
+static int64_t bound(int64_t at, int64_t size)
+{
+    if (at < 0)
+        at = at < -size ? 0 : at + size;
+    return at > size ? size : at;
+}
+
+tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t stop, int64_t step)
+{
+    if (!tp__usable(T, "slice", x))
+        return NULL;
+    if (x->ndim == 0) {
+        tp_fail(T, TP_EINDEX, "slice: a 0-d tensor has no dimension to slice");
+        return NULL;
+    }
+    if (step < 1) {
+        tp_fail(T, TP_EINVAL, "slice: a step of %lld; it must be positive", (long long)step);
+        return NULL;
+    }
+    cut at = {.dim = wrap_dim(T, "slice", x->ndim, dim), .step = step};
+    if (at.dim < 0)
+        return NULL;
+    at.whole = x->shape[at.dim];
+    at.start = bound(start, at.whole);
+    stop = bound(stop, at.whole);
+    at.length = stop > at.start ? (stop - at.start - 1) / step + 1 : 0;
+    if (at.length <= 1)
+        at.step = 1;
+    return tp__apply1(T, &slice_op, &at, x);
+}
+
+tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length)
+{
+    if (!tp__usable(T, "narrow", x))
+        return NULL;
+    int d = wrap_dim(T, "narrow", x->ndim, dim);
+    if (d < 0)
+        return NULL;
+    int64_t size = x->ndim ? x->shape[d] : 1, from = start < 0 ? start + size : start;
+    if (from < 0 || length < 0 || from > size || length > size - from) {
+        tp_fail(T, TP_EINDEX, "narrow: %lld elements from %lld on, of a dimension of size %lld", (long long)length,
+                (long long)start, (long long)size);
+        return NULL;
+    }
+    return tp_slice(T, x, d, from, from + length, 1);
+}
+
+tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
+{
+    if (!tp__usable(T, "select", x))
+        return NULL;
+    if (x->ndim == 0) {
+        tp_fail(T, TP_EINDEX, "select: a 0-d tensor has no dimension to select from");
+        return NULL;
+    }
+    cut at = {.dim = wrap_dim(T, "select", x->ndim, dim), .step = 1, .length = 1};
+    if (at.dim < 0)
+        return NULL;
+    at.whole = x->shape[at.dim];
+    at.start = index < 0 ? index + at.whole : index;
+    if (at.start < 0 || at.start >= at.whole) {
+        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index, at.dim,
+                (long long)at.whole);
+        return NULL;
+    }
+    return tp__apply1(T, &select_op, &at, x);
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------------------ */
+
+static tp_status to_infer(tp_call *c)
+{
+    return tp_call_out(c, 0, *(const tp_dtype *)c->attr, tp__dims_of(c->in[0]));
+}
+
+static tp_status copy_forward(tp_call *c)
+{
+    tp_dims shape = tp__dims_of(c->out[0]);
+    tp__operand in = tp__operand_of(c->in[0], shape);
+    tp__copy(shape, c->out[0]->data, (tp_dtype)c->out[0]->dtype, &in);
+    return TP_OK;
+}
+
+static tp_status copy_vjp(tp_vjp *v)
+{
+    v->gin[0] = v->gout[0]; /* the sweep converts it */
+    return TP_OK;
+}
+
+static void clone_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, NULL); }
+static void to_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, &(tp_dtype){TP_F64}); }
+
+static const tp_op clone_op = {"clone", 1, 1, 0, TP_OP_STRIDED | READS_NOTHING, tp__infer_like_first, copy_forward, copy_vjp,
+                               NULL, clone_samples, "CloneBackward0"};
+static const tp_op to_op = {"to", 1, 1, sizeof(tp_dtype), TP_OP_STRIDED | READS_NOTHING, to_infer, copy_forward, copy_vjp,
+                            NULL, to_samples, "ToCopyBackward0"};
+
+tp_tensor *tp_clone(tp_tape *T, tp_tensor *x)
+{
+    return tp__apply1(T, &clone_op, NULL, x);
+}
+
+tp_tensor *tp_contiguous(tp_tape *T, tp_tensor *x)
+{
+    return x && tp__contiguous(x) ? (tp__usable(T, "contiguous", x) ? x : NULL) : tp__apply1(T, &clone_op, NULL, x);
+}
+
+tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype)
+{
+    return x && x->dtype == dtype ? (tp__usable(T, "to", x) ? x : NULL) : tp__apply1(T, &to_op, &dtype, x);
+}
+
+const tp_op *const tp__ops_shape[] = {
+    &view_op, &reshape_op, &transpose_op, &t_op, &permute_op, &squeeze_op, &squeeze_dim_op, &unsqueeze_op, &expand_op,
+    &slice_op, &select_op, &slice_backward_op, &clone_op, &to_op, NULL,
+};
