@@ -59,7 +59,8 @@ enum {
     TP_OP_FORGETS_IN = 1u << 4,  /* vjp reads shapes and dtypes of inputs only, not their values          */
     TP_OP_FORGETS_OUT = 1u << 5, /* the same of outputs                                                   */
     TP_OP_OVERWRITES = 1u << 6,  /* vjp_fused honours `fresh`; otherwise buffers come zeroed              */
-    TP_OP_OPTIONAL = 1u << 7     /* NULL is a value for inputs after the first: an argument left out      */
+    TP_OP_OPTIONAL = 1u << 7,    /* NULL is a value for inputs after the first: an argument left out      */
+    TP_OP_SYMMETRIC = 1u << 8    /* in[0] is taken as symmetric: its derivative is along such directions  */
 };
 
 struct tp_op {
@@ -93,8 +94,8 @@ typedef struct {
     bool   second; /* check the derivative of the derivative as well   */
 } tp_gradcheck_options;
 /* Compares an operator's derivatives with central differences, at these float64 inputs (those that
- * ask for a gradient). On a difference the tape fails with a message that names input, element and
- * both values. */
+ * ask for a gradient). On a difference the tape fails with TP_ENUMERIC and a message that names input,
+ * element and both values. The inputs and their gradients are left as they are. */
 TP_API tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
                               const tp_gradcheck_options *options);
 

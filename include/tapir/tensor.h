@@ -40,7 +40,7 @@ typedef enum {
     TP_EFOREIGN,     /* a tensor of another tape                                        */
     TP_EMUTATED,     /* backward met a saved value that was changed in place            */
     TP_EGRAPH,       /* nothing to differentiate, or a graph that was given back        */
-    TP_ENUMERIC,     /* a matrix that is singular or not positive definite              */
+    TP_ENUMERIC,     /* a singular matrix, a derivative that is none: the numbers are wrong */
     TP_EIO,          /* a file that cannot be read or written, or is not what it claims */
     TP_EUNSUPPORTED, /* not built in, or not possible                                   */
     TP_EUSER         /* for operators and callbacks of the user's own                   */

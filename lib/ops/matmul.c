@@ -1,0 +1,478 @@
+/* matmul.c - products of matrices and vectors, over one operator: a batch of matrices times a batch of
+ * matrices. Transposed operands are passed to BLAS as they lie; nothing is copied to transpose it. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+/* ---- matrices as BLAS sees them ----------------------------------------------------------------------------- */
+
+typedef struct {
+    const char  *data;
+    bool         transposed;
+    int64_t      ld, batch_stride; /* in elements */
+    tp__storage *copy;             /* where the layout is none of BLAS's */
+} matrix;
+
+/* The last two dimensions of x (2-d, or 3-d with a batch). */
+static tp_status as_matrix(tp_tape *T, const tp_tensor *x, matrix *m)
+{
+    int r = x->ndim - 2, c = x->ndim - 1;
+    int64_t rows = x->shape[r], columns = x->shape[c];
+    *m = (matrix){.data = x->data, .batch_stride = x->ndim == 3 ? x->stride[0] : 0};
+    if ((columns == 1 || x->stride[c] == 1) && (rows == 1 || x->stride[r] >= (columns > 1 ? columns : 1))) {
+        m->ld = rows == 1 || x->stride[r] < columns ? (columns > 1 ? columns : 1) : x->stride[r];
+        return TP_OK;
+    }
+    if ((rows == 1 || x->stride[r] == 1) && (columns == 1 || x->stride[c] >= rows)) {
+        m->transposed = true;
+        m->ld = columns == 1 ? rows : x->stride[c];
+        return TP_OK;
+    }
+    tp_dims shape = tp__dims_of(x);
+    tp__operand in = tp__operand_of(x, shape);
+    m->copy = tp__pool_alloc(T->pool, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    if (m->copy == NULL)
+        return tp_fail(T, TP_ENOMEM, "matmul: no memory");
+    tp__copy(shape, m->copy->data, (tp_dtype)x->dtype, &in);
+    m->data = m->copy->data;
+    m->ld = columns > 1 ? columns : 1;
+    m->batch_stride = rows * columns;
+    return TP_OK;
+}
+
+static tp_status too_large(tp_tape *T, const char *name)
+{
+    return tp_fail(T, TP_EUNSUPPORTED, "%s: a size beyond what this BLAS can count", name);
+}
+
+/* out [b, n, m] (contiguous) = beta out + a [b, n, k] b [b, k, m], or without the b. */
+static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta, tp_tensor *out)
+{
+    matrix A, B = {.copy = NULL};
+    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
+    int64_t batch = out->ndim == 3 ? out->shape[0] : 1;
+    size_t size = tp_dtype_size((tp_dtype)a->dtype);
+    tp_status status = as_matrix(T, a, &A);
+    if (status == TP_OK)
+        status = as_matrix(T, b, &B);
+    for (int64_t i = 0; i < batch && status == TP_OK; i++)
+        if (!tp__gemm((tp_dtype)a->dtype, A.transposed, B.transposed, n, m, k, 1, A.data + i * A.batch_stride * (int64_t)size,
+                      A.ld, B.data + i * B.batch_stride * (int64_t)size, B.ld, beta,
+                      (char *)out->data + (size_t)(i * n * m) * size, m > 1 ? m : 1))
+            status = too_large(T, name);
+    tp__storage_unref(A.copy);
+    tp__storage_unref(B.copy);
+    return status;
+}
+
+/* x^T of the last two dimensions, not recorded */
+static tp_tensor *flipped(tp_tape *T, const tp_tensor *x)
+{
+    tp_dims shape = tp__dims_of(x);
+    int64_t stride[TP_MAX_DIMS];
+    int r = x->ndim - 2, c = x->ndim - 1;
+    memcpy(stride, x->stride, sizeof stride);
+    shape.dim[r] = x->shape[c];
+    shape.dim[c] = x->shape[r];
+    stride[r] = x->stride[c];
+    stride[c] = x->stride[r];
+    return tp__tensor_alias(T, x, shape, stride, 0);
+}
+
+/* ---- mm and bmm ------------------------------------------------------------------------------------------------- */
+
+static tp_status product_infer(tp_call *c)
+{
+    const tp_tensor *a = c->in[0], *b = c->in[1];
+    int rank = c->op->name[0] == 'b' ? 3 : 2;
+    char ta[200], tb[200];
+    bool fits = a->ndim == rank && b->ndim == rank && a->shape[rank - 1] == b->shape[rank - 2] &&
+                (rank == 2 || a->shape[0] == b->shape[0]);
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+    if (a->dtype != b->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+    tp_dims shape = tp__dims_of(a);
+    shape.dim[rank - 1] = b->shape[rank - 1];
+    return tp_call_out(c, 0, (tp_dtype)a->dtype, shape);
+}
+
+/* Whole numbers: BLAS has no product for them. */
+static tp_status integer_product(tp_call *c)
+{
+    tp_tensor *a = tp_contiguous(c->tape, c->in[0]), *b = tp_contiguous(c->tape, c->in[1]), *y = c->out[0];
+    if (a == NULL || b == NULL)
+        return c->tape->status;
+    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
+    size_t size = tp_dtype_size((tp_dtype)a->dtype);
+    for (int64_t i = 0; i < y->numel; i++) {
+        int64_t batch = m && n ? i / (n * m) : 0, row = i % (n * m) / m, column = i % m;
+        uint64_t sum = 0;
+        for (int64_t j = 0; j < k; j++) {
+            const char *p = (const char *)a->data + (size_t)((batch * n + row) * k + j) * size;
+            const char *q = (const char *)b->data + (size_t)((batch * k + j) * m + column) * size;
+            int64_t u = a->dtype == TP_I64 ? *(const int64_t *)(const void *)p : (int64_t)tp__load(p, (tp_dtype)a->dtype);
+            int64_t v = a->dtype == TP_I64 ? *(const int64_t *)(const void *)q : (int64_t)tp__load(q, (tp_dtype)a->dtype);
+            sum += (uint64_t)u * (uint64_t)v;
+        }
+        char *out = (char *)y->data + (size_t)i * size;
+        switch (y->dtype) {
+        case TP_I64: *(uint64_t *)(void *)out = sum; break;
+        case TP_I32: *(uint32_t *)(void *)out = (uint32_t)sum; break;
+        case TP_U8: *(uint8_t *)out = (uint8_t)sum; break;
+        default: *(uint8_t *)out = sum != 0; break;
+        }
+    }
+    return TP_OK;
+}
+
+static tp_status product_forward(tp_call *c)
+{
+    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+        return integer_product(c);
+    return multiply(c->tape, c->op->name, c->in[0], c->in[1], 0, c->out[0]);
+}
+
+static tp_status product_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *(*times)(tp_tape *, tp_tensor *, tp_tensor *) = v->op->name[0] == 'b' ? tp_bmm : tp_mm;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = times(T, v->gout[0], tp_transpose(T, v->in[1], -2, -1));
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = times(T, tp_transpose(T, v->in[0], -2, -1), v->gout[0]);
+    return TP_OK;
+}
+
+static tp_status product_vjp_fused(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_status status = TP_OK;
+    for (int i = 0; i < 2 && status == TP_OK; i++) {
+        if (!v->gin[i])
+            continue;
+        tp_tensor *other = flipped(T, v->in[1 - i]);
+        if (other == NULL)
+            return T->status;
+        double beta = (v->fresh >> i) & 1u ? 0 : 1;
+        status = i == 0 ? multiply(T, v->op->name, v->gout[0], other, beta, v->gin[0])
+                        : multiply(T, v->op->name, other, v->gout[0], beta, v->gin[1]);
+    }
+    return status;
+}
+
+static void mm_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 2)};
+    tp_sample(s, NULL, 2, in);
+    in[1] = tp_sample_tensor(s, (tp_dims){2, {4, 1}}, -1, 2);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {1, 4}}, -1, 2);
+    in[1] = tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 2);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {2, 0}}, -1, 2);
+    in[1] = tp_sample_tensor(s, (tp_dims){2, {0, 3}}, -1, 2);
+    tp_sample(s, NULL, 2, in);
+}
+
+static void bmm_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){3, {2, 4, 2}}, -1, 2)};
+    tp_sample(s, NULL, 2, in);
+}
+
+#define PRODUCT_FLAGS (TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
+static const tp_op mm_op = {"mm", 2, 1, 0, PRODUCT_FLAGS, product_infer, product_forward, product_vjp, product_vjp_fused,
+                            mm_samples, "MmBackward0"};
+static const tp_op bmm_op = {"bmm", 2, 1, 0, PRODUCT_FLAGS, product_infer, product_forward, product_vjp, product_vjp_fused,
+                             bmm_samples, "BmmBackward0"};
+
+tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mm_op, NULL, a, b); }
+tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &bmm_op, NULL, a, b); }
+
+/* ---- vectors: mv and dot ------------------------------------------------------------------------------------------ */
+
+static tp_status mv_infer(tp_call *c)
+{
+    const tp_tensor *a = c->in[0], *x = c->in[1];
+    char ta[200], tx[200];
+    if (a->ndim != 2 || x->ndim != 1 || a->shape[1] != x->shape[0])
+        return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                            tp__dims_text(tp__dims_of(x), tx, sizeof tx));
+    if (a->dtype != x->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)x->dtype));
+    return tp_call_out(c, 0, (tp_dtype)a->dtype, (tp_dims){1, {a->shape[0]}});
+}
+
+/* A vector as a column, not recorded. */
+static tp_tensor *column(tp_tape *T, const tp_tensor *x)
+{
+    int64_t stride[2] = {x->stride[0], 1};
+    return tp__tensor_alias(T, x, (tp_dims){2, {x->shape[0], 1}}, stride, 0);
+}
+
+static tp_status mv_forward(tp_call *c)
+{
+    tp_tensor *y = c->out[0];
+    if (tp_dtype_is_float((tp_dtype)y->dtype)) {
+        matrix A;
+        tp_status status = as_matrix(c->tape, c->in[0], &A);
+        int64_t n = c->in[0]->shape[0], k = c->in[0]->shape[1];
+        if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k, 1,
+                                         A.data, A.ld, c->in[1]->data, k == 1 ? 1 : c->in[1]->stride[0], 0, y->data, 1))
+            status = too_large(c->tape, "mv");
+        tp__storage_unref(A.copy);
+        return status;
+    }
+    tp_tensor *in[2] = {c->in[0], column(c->tape, c->in[1])}, *out[1] = {column(c->tape, y)};
+    if (in[1] == NULL || out[0] == NULL)
+        return c->tape->status;
+    tp_call as_product = {c->tape, c->op, NULL, 2, 1, in, out};
+    return integer_product(&as_product);
+}
+
+static tp_status mv_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_mul(T, tp_unsqueeze(T, v->gout[0], 1), v->in[1]);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mv(T, tp_t(T, v->in[0]), v->gout[0]);
+    return TP_OK;
+}
+
+static void mv_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){1, {4}}, -1, 2)};
+    tp_sample(s, NULL, 2, in);
+}
+
+static const tp_op mv_op = {"mv", 2, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, mv_infer, mv_forward, mv_vjp, NULL, mv_samples,
+                            "MvBackward0"};
+
+tp_tensor *tp_mv(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &mv_op, NULL, a, x); }
+
+static tp_status dot_infer(tp_call *c)
+{
+    const tp_tensor *a = c->in[0], *b = c->in[1];
+    char ta[200], tb[200];
+    if (a->ndim != 1 || b->ndim != 1 || a->shape[0] != b->shape[0])
+        return tp_call_fail(c, TP_ESHAPE, "%s and %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+    if (a->dtype != b->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+    return tp_call_out(c, 0, (tp_dtype)a->dtype, TP_SCALAR);
+}
+
+static tp_status dot_forward(tp_call *c)
+{
+    const tp_tensor *a = c->in[0], *b = c->in[1];
+    tp_tensor *y = c->out[0];
+    if (tp_dtype_is_float((tp_dtype)y->dtype)) {
+        tp__store(y->data, (tp_dtype)y->dtype, tp__dot((tp_dtype)a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
+        return TP_OK;
+    }
+    int64_t row[2] = {a->numel * a->stride[0], a->stride[0]}, one[2] = {1, 1};
+    tp_tensor *in[2] = {tp__tensor_alias(c->tape, a, (tp_dims){2, {1, a->numel}}, row, 0), column(c->tape, b)};
+    tp_tensor *out[1] = {tp__tensor_alias(c->tape, y, (tp_dims){2, {1, 1}}, one, 0)};
+    if (!in[0] || !in[1] || !out[0])
+        return c->tape->status;
+    tp_call as_product = {c->tape, c->op, NULL, 2, 1, in, out};
+    return integer_product(&as_product);
+}
+
+static tp_status dot_vjp(tp_vjp *v)
+{
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_mul(v->tape, v->gout[0], v->in[1]);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(v->tape, v->gout[0], v->in[0]);
+    return TP_OK;
+}
+
+static void dot_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){1, {5}}, -1, 1), tp_sample_tensor(s, (tp_dims){1, {5}}, -1, 2)};
+    tp_sample(s, NULL, 2, in);
+}
+
+static const tp_op dot_op = {"dot", 2, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, dot_infer, dot_forward, dot_vjp, NULL,
+                             dot_samples, "DotBackward0"};
+
+tp_tensor *tp_dot(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &dot_op, NULL, a, b); }
+
+/* ---- matmul: any ranks --------------------------------------------------------------------------------------------- */
+
+static tp_dims batch_of(const tp_tensor *x)
+{
+    tp_dims s = tp__dims_of(x);
+    s.ndim -= 2;
+    return s;
+}
+
+/* x [..., r, c] with the batch dimensions expanded to `batch`, as [prod(batch), r, c]. */
+static tp_tensor *batched(tp_tape *T, tp_tensor *x, tp_dims batch)
+{
+    tp_dims whole = batch, flat = {3, {1, x->shape[x->ndim - 2], x->shape[x->ndim - 1]}};
+    for (int d = 0; d < batch.ndim; d++)
+        flat.dim[0] *= batch.dim[d];
+    whole.dim[whole.ndim++] = flat.dim[1];
+    whole.dim[whole.ndim++] = flat.dim[2];
+    return tp_reshape(T, tp__dims_equal(tp__dims_of(x), whole) ? x : tp_expand(T, x, whole), flat);
+}
+
+static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    tp_dims batch;
+    char ta[200], tb[200];
+    if (!tp__dims_broadcast(batch_of(a), batch_of(b), &batch)) {
+        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return NULL;
+    }
+    tp_dims shape = batch;
+    shape.dim[shape.ndim++] = a->shape[a->ndim - 2];
+    shape.dim[shape.ndim++] = b->shape[b->ndim - 1];
+    return tp_reshape(T, tp_bmm(T, batched(T, a, batch), batched(T, b, batch)), shape);
+}
+
+tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    char ta[200], tb[200];
+    if (!tp__usable(T, "matmul", a) || !tp__usable(T, "matmul", b))
+        return NULL;
+    if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim > 1 ? b->ndim - 2 : 0]) {
+        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return NULL;
+    }
+    if (a->ndim == 1 && b->ndim == 1)
+        return tp_dot(T, a, b);
+    if (a->ndim == 2 && b->ndim == 1)
+        return tp_mv(T, a, b);
+    if (a->ndim == 1)
+        return tp_squeeze_dim(T, tp_matmul(T, tp_unsqueeze(T, a, 0), b), -2);
+    if (b->ndim == 1)
+        return tp_squeeze_dim(T, tp_matmul(T, a, tp_unsqueeze(T, b, 1)), -1);
+    if (a->ndim == 2 && b->ndim == 2)
+        return tp_mm(T, a, b);
+    if (b->ndim == 2) { /* the batch is more rows */
+        tp_dims shape = tp__dims_of(a), rows = {2, {1, a->shape[a->ndim - 1]}};
+        for (int d = 0; d < a->ndim - 1; d++)
+            rows.dim[0] *= a->shape[d];
+        shape.dim[shape.ndim - 1] = b->shape[1];
+        return tp_reshape(T, tp_mm(T, tp_reshape(T, a, rows), b), shape);
+    }
+    return matmul_batches(T, a, b);
+}
+
+/* ---- linear: x [..., in], weight [out, in], bias [out] or NULL -------------------------------------------------------- */
+
+static tp_status linear_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *w = c->in[1], *b = c->n_in > 2 ? c->in[2] : NULL;
+    char tx[200], tw[200];
+    tp_dims shape = tp__dims_of(x);
+    if (w->ndim != 2 || x->ndim == 0)
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s", tp__dims_text(shape, tx, sizeof tx),
+                            tp__dims_text(tp__dims_of(w), tw, sizeof tw));
+    if (x->shape[x->ndim - 1] != w->shape[1])
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s: %lld != %lld", tp__dims_text(shape, tx, sizeof tx),
+                            tp__dims_text(tp__dims_of(w), tw, sizeof tw), (long long)x->shape[x->ndim - 1],
+                            (long long)w->shape[1]);
+    if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
+        return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s", tp__dims_text(tp__dims_of(b), tx, sizeof tx),
+                            tp__dims_text(tp__dims_of(w), tw, sizeof tw));
+    if (!tp_dtype_is_float((tp_dtype)x->dtype) || x->dtype != w->dtype || (b && b->dtype != x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "x is %s, weight is %s%s%s: floats of one kind are needed",
+                            tp_dtype_name((tp_dtype)x->dtype), tp_dtype_name((tp_dtype)w->dtype), b ? ", bias is " : "",
+                            b ? tp_dtype_name((tp_dtype)b->dtype) : "");
+    shape.dim[shape.ndim - 1] = w->shape[0];
+    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+}
+
+typedef struct { int64_t rows, in, out; } linear_size;
+
+static linear_size size_of_linear(const tp_tensor *x, const tp_tensor *w)
+{
+    linear_size s = {1, w->shape[1], w->shape[0]};
+    for (int d = 0; d < x->ndim - 1; d++)
+        s.rows *= x->shape[d];
+    return s;
+}
+
+static tp_status linear_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *w = c->in[1], *b = c->n_in > 2 ? c->in[2] : NULL;
+    tp_tensor *y = c->out[0];
+    linear_size s = size_of_linear(x, w);
+    if (b) { /* the product is added to the bias */
+        tp__operand row = tp__operand_of(b, (tp_dims){2, {s.rows, s.out}});
+        tp__copy((tp_dims){2, {s.rows, s.out}}, y->data, (tp_dtype)y->dtype, &row);
+    }
+    return tp__gemm((tp_dtype)x->dtype, false, true, s.rows, s.out, s.in, 1, x->data, s.in ? s.in : 1, w->data,
+                    s.in ? s.in : 1, b ? 1 : 0, y->data, s.out ? s.out : 1)
+               ? TP_OK
+               : too_large(c->tape, "linear");
+}
+
+static tp_status linear_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *w = v->in[1];
+    linear_size s = size_of_linear(x, w);
+    tp_tensor *g = tp_reshape(T, v->gout[0], (tp_dims){2, {s.rows, s.out}});
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_reshape(T, tp_mm(T, g, w), tp__dims_of(x));
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mm(T, tp_t(T, g), tp_reshape(T, x, (tp_dims){2, {s.rows, s.in}}));
+    if (v->n_in > 2 && tp_vjp_needs(v, 2))
+        v->gin[2] = tp_sum_dim(T, g, 0, false);
+    return TP_OK;
+}
+
+static tp_status linear_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *x = v->in[0], *w = v->in[1], *g = v->gout[0];
+    linear_size s = size_of_linear(x, w);
+    tp_dtype dtype = (tp_dtype)x->dtype;
+    int64_t in = s.in ? s.in : 1, out = s.out ? s.out : 1;
+    bool ok = true;
+    if (v->gin[0])
+        ok = tp__gemm(dtype, false, false, s.rows, s.in, s.out, 1, g->data, out, w->data, in, v->fresh & 1u ? 0 : 1,
+                      v->gin[0]->data, in);
+    if (ok && v->gin[1])
+        ok = tp__gemm(dtype, true, false, s.out, s.in, s.rows, 1, g->data, out, x->data, in, v->fresh & 2u ? 0 : 1,
+                      v->gin[1]->data, in);
+    if (ok && v->n_in > 2 && v->gin[2])
+        tp__reduce(TP__SUM, dtype, 1, s.rows, s.out, g->data, v->gin[2]->data, !(v->fresh & 4u));
+    return ok ? TP_OK : too_large(v->tape, "linear");
+}
+
+static void linear_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 2),
+                        tp_sample_tensor(s, (tp_dims){1, {2}}, -1, 1)};
+    tp_sample(s, NULL, 3, in);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){3, {2, 1, 4}}, -1, 1);
+    in[1] = tp_sample_tensor(s, (tp_dims){2, {1, 4}}, -1, 1);
+    in[2] = tp_sample_tensor(s, (tp_dims){1, {1}}, -1, 1);
+    tp_sample(s, NULL, 3, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){1, {4}}, -1, 1);
+    tp_sample(s, NULL, 3, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {0, 4}}, -1, 1);
+    tp_sample(s, NULL, 3, in);
+}
+
+static const tp_op linear_op = {"linear", -2, 1, 0, TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, linear_infer, linear_forward,
+                                linear_vjp, linear_vjp_fused, linear_samples, "AddmmBackward0"};
+
+tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
+{
+    tp_tensor *in[3] = {x, weight, bias};
+    return tp_apply(T, &linear_op, NULL, bias ? 3 : 2, in);
+}
+
+const tp_op *const tp__ops_matmul[] = {&mm_op, &bmm_op, &mv_op, &dot_op, &linear_op, NULL};

@@ -1,0 +1,509 @@
+/* reduce.c - sums, means, products, largest and smallest, over all or some dimensions. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
+
+/* Over which dimensions: bit d for dimension d. */
+typedef struct {
+    uint32_t mask;
+    bool     keepdim;
+} over;
+
+static tp_dims reduced_shape(const tp_tensor *x, const over *o)
+{
+    tp_dims shape = {.ndim = 0};
+    for (int d = 0; d < x->ndim; d++)
+        if (!((o->mask >> d) & 1u))
+            shape.dim[shape.ndim++] = x->shape[d];
+        else if (o->keepdim)
+            shape.dim[shape.ndim++] = 1;
+    return shape;
+}
+
+static int64_t reduced_count(const tp_tensor *x, uint32_t mask)
+{
+    int64_t n = 1;
+    for (int d = 0; d < x->ndim; d++)
+        if ((mask >> d) & 1u)
+            n *= x->shape[d];
+    return n;
+}
+
+/* g or y with the reduced dimensions there as size 1, so that it broadcasts against x. */
+static tp_tensor *restored(tp_tape *T, tp_tensor *g, const tp_tensor *x, uint32_t mask)
+{
+    over kept = {mask, true};
+    return tp_reshape(T, g, reduced_shape(x, &kept));
+}
+
+/* ---- the forward of all: stretches of neighbouring dimensions, the last first -------------------------------- */
+
+typedef struct {
+    const void  *data;
+    tp_dtype     dtype;
+    tp_dims      shape; /* what is left of x's */
+    uint32_t     mask;
+    tp__storage *held;
+} partly;
+
+/* The last stretch of reduced dimensions as [outer, n, inner]; taken off shape and mask. */
+static void last_stretch(partly *p, int64_t *outer, int64_t *n, int64_t *inner)
+{
+    int end = p->shape.ndim, begin;
+    *outer = *n = *inner = 1;
+    while (end > 0 && !((p->mask >> (end - 1)) & 1u))
+        *inner *= p->shape.dim[--end];
+    for (begin = end; begin > 0 && ((p->mask >> (begin - 1)) & 1u);)
+        *n *= p->shape.dim[--begin];
+    for (int d = 0; d < begin; d++)
+        *outer *= p->shape.dim[d];
+    for (int d = end; d < p->shape.ndim; d++)
+        p->shape.dim[d - (end - begin)] = p->shape.dim[d];
+    p->shape.ndim -= end - begin;
+    p->mask &= (1u << begin) - 1;
+}
+
+static tp_dtype result_dtype(tp__reduction kind, tp_dtype t)
+{
+    if (kind == TP__ALL || kind == TP__ANY)
+        return TP_BOOL;
+    return (kind == TP__SUM || kind == TP__PROD) && !tp_dtype_is_float(t) ? TP_I64 : t;
+}
+
+/* x (contiguous) reduced over mask into out, in result_dtype. */
+static tp_status reduce(tp_tape *T, tp__reduction kind, const tp_tensor *x, uint32_t mask, void *out)
+{
+    partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), mask, NULL};
+    if (mask == 0)
+        tp__convert(x->numel, out, result_dtype(kind, p.dtype), x->data, p.dtype);
+    while (p.mask) {
+        int64_t outer, n, inner;
+        last_stretch(&p, &outer, &n, &inner);
+        tp_dtype becomes = result_dtype(kind, p.dtype);
+        tp__storage *next = NULL;
+        if (p.mask && (next = tp__pool_alloc(T->pool, (size_t)(outer * inner) * tp_dtype_size(becomes))) == NULL) {
+            tp__storage_unref(p.held);
+            return tp_fail(T, TP_ENOMEM, "no memory to reduce");
+        }
+        tp__reduce(kind, p.dtype, outer, n, inner, p.data, next ? next->data : out, false);
+        tp__storage_unref(p.held);
+        p.held = next;
+        p.data = next ? next->data : NULL;
+        p.dtype = becomes;
+    }
+    return TP_OK;
+}
+
+/* ---- the infers -------------------------------------------------------------------------------------------------- */
+
+/* The dims of a public call as `over`; false after a failure. */
+static bool over_dims(tp_tape *T, const char *name, const tp_tensor *x, int n, const int *dims, bool keepdim, over *o)
+{
+    tp_op op = {.name = name};
+    tp_call c = {.tape = T, .op = &op};
+    if (!tp__usable(T, name, x))
+        return false;
+    *o = (over){.keepdim = keepdim};
+    return tp__dims_mask(&c, x->ndim, n, dims, &o->mask) == TP_OK;
+}
+
+static tp_status infer_as(tp_call *c, tp__reduction kind)
+{
+    const tp_tensor *x = c->in[0];
+    return tp_call_out(c, 0, result_dtype(kind, (tp_dtype)x->dtype), reduced_shape(x, c->attr));
+}
+
+static tp_status float_infer(tp_call *c)
+{
+    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return infer_as(c, TP__SUM);
+}
+
+static tp_status extreme_infer(tp_call *c)
+{
+    const over *o = c->attr;
+    char a[200];
+    if (c->in[0]->numel == 0 && reduced_count(c->in[0], o->mask) == 0)
+        return tp_call_fail(c, TP_ESHAPE, "there is no largest or smallest of no elements: %s",
+                            tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a));
+    return infer_as(c, TP__MAX);
+}
+
+static void sample_over(tp_sampler *s, bool empty_too)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1.9, 2.2);
+    tp_sample(s, &(over){7, false}, 1, &x);
+    tp_sample(s, &(over){2, true}, 1, &x);
+    tp_sample(s, &(over){5, false}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){.ndim = 0}, 0.5, 2);
+    tp_sample(s, &(over){0, false}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){2, {0, 3}}, 0.5, 2);
+    if (empty_too)
+        tp_sample(s, &(over){1, false}, 1, &x);
+}
+
+static void sum_samples(tp_sampler *s) { sample_over(s, true); }
+static void extreme_samples(tp_sampler *s) { sample_over(s, false); }
+
+/* ---- sum, mean ----------------------------------------------------------------------------------------------------- */
+
+static tp_status sum_infer(tp_call *c) { return infer_as(c, TP__SUM); }
+
+static tp_status sum_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__SUM, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+static tp_status sum_vjp(tp_vjp *v) /* the sweep expands it */
+{
+    v->gin[0] = restored(v->tape, v->gout[0], v->in[0], ((const over *)v->attr)->mask);
+    return TP_OK;
+}
+
+static const tp_op sum_op = {"sum", 1, 1, sizeof(over), READS_NOTHING, sum_infer, sum_forward, sum_vjp, NULL, sum_samples,
+                             "SumBackward0"};
+static const tp_op sum_dim_op = {"sum_dim", 1, 1, sizeof(over), READS_NOTHING, sum_infer, sum_forward, sum_vjp, NULL,
+                                 sum_samples, "SumBackward1"};
+
+static tp_status mean_forward(tp_call *c)
+{
+    tp_tensor *y = c->out[0];
+    uint32_t mask = ((const over *)c->attr)->mask;
+    tp_status status = reduce(c->tape, TP__SUM, c->in[0], mask, y->data);
+    double n = (double)reduced_count(c->in[0], mask);
+    for (int64_t i = 0; i < y->numel; i++)
+        if (y->dtype == TP_F32)
+            ((float *)y->data)[i] = (float)(((float *)y->data)[i] / (float)n);
+        else
+            ((double *)y->data)[i] /= n;
+    return status;
+}
+
+static tp_status mean_vjp(tp_vjp *v)
+{
+    uint32_t mask = ((const over *)v->attr)->mask;
+    tp_tensor *g = restored(v->tape, v->gout[0], v->in[0], mask);
+    v->gin[0] = tp_div_scalar(v->tape, g, (double)reduced_count(v->in[0], mask));
+    return TP_OK;
+}
+
+static const tp_op mean_op = {"mean", 1, 1, sizeof(over), READS_NOTHING, float_infer, mean_forward, mean_vjp, NULL,
+                              extreme_samples, "MeanBackward0"};
+static const tp_op mean_dim_op = {"mean_dim", 1, 1, sizeof(over), READS_NOTHING, float_infer, mean_forward, mean_vjp, NULL,
+                                  extreme_samples, "MeanBackward1"};
+
+tp_tensor *tp_sum(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &sum_op, &o, x);
+}
+
+tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    return over_dims(T, "sum", x, n, dims, keepdim, &o) ? tp__apply1(T, &sum_dim_op, &o, x) : NULL;
+}
+
+tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return tp_sum_dims(T, x, 1, &dim, keepdim);
+}
+
+tp_tensor *tp_mean(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &mean_op, &o, x);
+}
+
+tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    return over_dims(T, "mean", x, n, dims, keepdim, &o) ? tp__apply1(T, &mean_dim_op, &o, x) : NULL;
+}
+
+tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return tp_mean_dims(T, x, 1, &dim, keepdim);
+}
+
+/* ---- product ----------------------------------------------------------------------------------------------------------- */
+
+static tp_status prod_infer(tp_call *c) { return infer_as(c, TP__PROD); }
+
+static tp_status prod_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__PROD, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+/* The product of all others, at each place, zeros or not: up a tree of pairwise products, and down again, where
+ * each child gets its parent's value times its sibling. */
+static tp_status prod_vjp(tp_vjp *v)
+{
+    enum { LEVELS = 62 };
+    tp_tape *T = v->tape;
+    tp_tensor *level[LEVELS], *x = tp_reshape(T, v->in[0], (tp_dims){1, {v->in[0]->numel}});
+    tp_dtype dtype = (tp_dtype)v->in[0]->dtype;
+    int64_t width = 1;
+    int top = 0;
+    for (; width < v->in[0]->numel; width *= 2)
+        top++;
+    if (v->in[0]->numel == 0) {
+        v->gin[0] = tp_zeros_like(T, v->in[0]);
+        return TP_OK;
+    }
+    tp_tensor *padded[2] = {x, tp_ones(T, dtype, (tp_dims){1, {width - v->in[0]->numel}})};
+    level[0] = width == v->in[0]->numel ? x : tp_cat(T, 2, padded, 0);
+    for (int k = 0; k < top; k++) {
+        level[k] = tp_reshape(T, level[k], (tp_dims){2, {-1, 2}});
+        level[k + 1] = tp_mul(T, tp_select(T, level[k], 1, 0), tp_select(T, level[k], 1, 1));
+    }
+    tp_tensor *down = tp_reshape(T, v->gout[0], (tp_dims){1, {1}});
+    for (int k = top - 1; k >= 0; k--) {
+        tp_tensor *flipped[2] = {tp_narrow(T, level[k], 1, 1, 1), tp_narrow(T, level[k], 1, 0, 1)};
+        down = tp_mul(T, tp_unsqueeze(T, down, 1), tp_cat(T, 2, flipped, 1));
+        down = tp_reshape(T, down, (tp_dims){1, {-1}});
+    }
+    v->gin[0] = tp_reshape(T, tp_narrow(T, down, 0, 0, v->in[0]->numel), tp__dims_of(v->in[0]));
+    return TP_OK;
+}
+
+static void prod_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {2, 3}}, -1.3, 1.7);
+    tp_sample(s, &(over){3, false}, 1, &x);
+    x = tp_mul(s->tape, tp_sample_tensor(s, (tp_dims){1, {5}}, -1, 1), /* a zero */
+               tp_ne(s->tape, tp_arange(s->tape, s->dtype, -1, 4, 1), tp_scalar(s->tape, s->dtype, 0)));
+    x = tp_requires_grad(tp_detach(s->tape, x), true);
+    tp_sample(s, &(over){1, false}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){.ndim = 0}, 0.5, 2);
+    tp_sample(s, &(over){0, false}, 1, &x);
+}
+
+static const tp_op prod_op = {"prod", 1, 1, sizeof(over), TP_OP_FORGETS_OUT, prod_infer, prod_forward, prod_vjp, NULL,
+                              prod_samples, "ProdBackward0"};
+
+tp_tensor *tp_prod(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &prod_op, &o, x);
+}
+
+/* ---- largest and smallest --------------------------------------------------------------------------------------------- */
+
+static tp_status amax_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__MAX, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+static tp_status amin_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__MIN, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+/* g shared equally among the elements that are the largest */
+static tp_status extreme_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0];
+    uint32_t mask = ((const over *)v->attr)->mask;
+    int dims[TP_MAX_DIMS], n = 0;
+    for (int d = 0; d < x->ndim; d++)
+        if ((mask >> d) & 1u)
+            dims[n++] = d;
+    tp_tensor *at = tp_to(T, tp_eq(T, x, restored(T, v->out[0], x, mask)), (tp_dtype)x->dtype);
+    tp_tensor *g = restored(T, v->gout[0], x, mask);
+    v->gin[0] = n == 0 ? g : tp_mul(T, at, tp_div(T, g, tp_sum_dims(T, at, n, dims, true)));
+    return TP_OK;
+}
+
+static const tp_op amax_op = {"amax", 1, 1, sizeof(over), 0, extreme_infer, amax_forward, extreme_vjp, NULL,
+                              extreme_samples, "AmaxBackward0"};
+static const tp_op amin_op = {"amin", 1, 1, sizeof(over), 0, extreme_infer, amin_forward, extreme_vjp, NULL,
+                              extreme_samples, "AminBackward0"};
+static const tp_op max_op = {"max", 1, 1, sizeof(over), 0, extreme_infer, amax_forward, extreme_vjp, NULL, extreme_samples,
+                             "MaxBackward1"};
+static const tp_op min_op = {"min", 1, 1, sizeof(over), 0, extreme_infer, amin_forward, extreme_vjp, NULL, extreme_samples,
+                             "MinBackward1"};
+
+tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    return over_dims(T, "amax", x, n, dims, keepdim, &o) ? tp__apply1(T, &amax_op, &o, x) : NULL;
+}
+
+tp_tensor *tp_amin(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    return over_dims(T, "amin", x, n, dims, keepdim, &o) ? tp__apply1(T, &amin_op, &o, x) : NULL;
+}
+
+tp_tensor *tp_max(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &max_op, &o, x);
+}
+
+tp_tensor *tp_min(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &min_op, &o, x);
+}
+
+/* Along one dimension, and where: out[1] is the position. */
+static tp_status max_dim_infer(tp_call *c)
+{
+    tp_status status = extreme_infer(c);
+    return status == TP_OK ? tp_call_out(c, 1, TP_I64, reduced_shape(c->in[0], c->attr)) : status;
+}
+
+static tp_status with_index(tp_call *c, tp__reduction kind)
+{
+    const tp_tensor *x = c->in[0];
+    partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), ((const over *)c->attr)->mask, NULL};
+    int64_t outer, n, inner;
+    last_stretch(&p, &outer, &n, &inner);
+    tp__reduce_arg(kind, p.dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
+    return TP_OK;
+}
+
+static tp_status max_dim_forward(tp_call *c) { return with_index(c, TP__MAX); }
+static tp_status min_dim_forward(tp_call *c) { return with_index(c, TP__MIN); }
+
+static tp_status max_dim_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0];
+    uint32_t mask = ((const over *)v->attr)->mask;
+    if (v->gout[0] == NULL)
+        return TP_OK;
+    int dim = mask ? __builtin_ctz(mask) : 0;
+    v->gin[0] = tp_scatter_add(T, tp_zeros_like(T, x), dim, restored(T, v->out[1], x, mask), restored(T, v->gout[0], x, mask));
+    return TP_OK;
+}
+
+static void max_dim_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1.9, 2.2);
+    tp_sample(s, &(over){2, false}, 1, &x);
+    tp_sample(s, &(over){4, true}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){.ndim = 0}, 0.5, 2);
+    tp_sample(s, &(over){0, false}, 1, &x);
+}
+
+static const tp_op max_dim_op = {"max_dim", 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, max_dim_forward,
+                                 max_dim_vjp, NULL, max_dim_samples, "MaxBackward0"};
+static const tp_op min_dim_op = {"min_dim", 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, min_dim_forward,
+                                 max_dim_vjp, NULL, max_dim_samples, "MinBackward0"};
+
+static tp_tensor *along(tp_tape *T, const tp_op *op, const char *name, tp_tensor *x, int dim, bool keepdim,
+                        tp_tensor **index)
+{
+    over o;
+    tp_tensor *out[TP_MAX_OUT] = {NULL};
+    if (index)
+        *index = NULL;
+    if (!over_dims(T, name, x, 1, &dim, keepdim, &o) || tp_apply_all(T, op, &o, 1, &x, out) != TP_OK)
+        return NULL;
+    if (index)
+        *index = out[1];
+    return out[0];
+}
+
+tp_tensor *tp_max_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
+{
+    return along(T, &max_dim_op, "max", x, dim, keepdim, index);
+}
+
+tp_tensor *tp_min_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
+{
+    return along(T, &min_dim_op, "min", x, dim, keepdim, index);
+}
+
+static tp_tensor *position(tp_tape *T, const tp_op *op, const char *name, tp_tensor *x, int dim, bool keepdim)
+{
+    tp_tensor *index;
+    bool was = T && tp_tape_record(T, false);
+    along(T, op, name, x, dim, keepdim, &index);
+    if (T)
+        tp_tape_record(T, was);
+    return index;
+}
+
+tp_tensor *tp_argmax(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return position(T, &max_dim_op, "argmax", x, dim, keepdim);
+}
+
+tp_tensor *tp_argmin(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return position(T, &min_dim_op, "argmin", x, dim, keepdim);
+}
+
+/* ---- all, any ---------------------------------------------------------------------------------------------------------------- */
+
+static tp_status truth_infer(tp_call *c) { return infer_as(c, TP__ALL); }
+
+static tp_status all_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__ALL, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+static tp_status any_forward(tp_call *c)
+{
+    return reduce(c->tape, TP__ANY, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+static const tp_op all_op = {"all", 1, 1, sizeof(over), TP_OP_NO_GRAD, truth_infer, all_forward, NULL, NULL, sum_samples, NULL};
+static const tp_op any_op = {"any", 1, 1, sizeof(over), TP_OP_NO_GRAD, truth_infer, any_forward, NULL, NULL, sum_samples, NULL};
+
+tp_tensor *tp_all(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &all_op, &o, x);
+}
+
+tp_tensor *tp_any(tp_tape *T, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, &any_op, &o, x);
+}
+
+/* ---- made of others ---------------------------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+{
+    over o;
+    if (!over_dims(T, "var", x, n, dims, keepdim, &o))
+        return NULL;
+    double rest = (double)reduced_count(x, o.mask) - correction;
+    tp_tensor *centred = tp_sub(T, x, tp_mean_dims(T, x, n, dims, true));
+    return tp_div_scalar(T, tp_sum_dims(T, tp_square(T, centred), n, dims, keepdim), rest > 0 ? rest : 0);
+}
+
+tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+{
+    return tp_sqrt(T, tp_var(T, x, n, dims, correction, keepdim));
+}
+
+/* log sum e^x = m + log sum e^(x - m), with m the largest where that is finite */
+tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    if (!over_dims(T, "logsumexp", x, n, dims, keepdim, &o))
+        return NULL;
+    if (reduced_count(x, o.mask) == 0)
+        return tp_log(T, tp_sum_dims(T, tp_exp(T, x), n, dims, keepdim));
+    tp_tensor *top = tp_amax(T, tp_detach(T, x), n, dims, true);
+    top = tp_where(T, tp_isinf(T, top), tp_zeros_like(T, top), top);
+    tp_tensor *rest = tp_log(T, tp_sum_dims(T, tp_exp(T, tp_sub(T, x, top)), n, dims, keepdim));
+    return rest ? tp_add(T, rest, tp_reshape(T, top, tp__dims_of(rest))) : NULL;
+}
+
+const tp_op *const tp__ops_reduce[] = {
+    &sum_op, &sum_dim_op, &mean_op, &mean_dim_op, &prod_op, &amax_op, &amin_op, &max_op, &min_op, &max_dim_op, &min_dim_op,
+    &all_op, &any_op, NULL,
+};

@@ -1,0 +1,27 @@
+/* registry.c - the built-in operators, family after family. A new family is one more line here. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+static const tp_op *const *const families[] = {
+    tp__ops_binary, tp__ops_unary, tp__ops_reduce, tp__ops_matmul, tp__ops_shape, tp__ops_index, tp__ops_join,
+    tp__ops_softmax, tp__ops_loss, tp__ops_linalg, tp__ops_random,
+};
+
+const tp_op *tp_op_at(int i)
+{
+    for (size_t f = 0; i >= 0 && f < sizeof families / sizeof *families; f++)
+        for (const tp_op *const *op = families[f]; *op; op++)
+            if (i-- == 0)
+                return *op;
+    return NULL;
+}
+
+const tp_op *tp_op_find(const char *name)
+{
+    const tp_op *op;
+    for (int i = 0; name && (op = tp_op_at(i)) != NULL; i++)
+        if (strcmp(op->name, name) == 0)
+            return op;
+    return NULL;
+}

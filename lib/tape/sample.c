@@ -1,0 +1,32 @@
+/* sample.c - inputs for the generic tests of operators: spread over a range, and the same at every call. */
+#include "tape/internal.h"
+
+#include <math.h>
+
+/* Multiples of the golden ratio, modulo one, fill an interval evenly and never meet. */
+tp_tensor *tp_sample_tensor(tp_sampler *s, tp_dims shape, double low, double high)
+{
+    tp_tensor *x = s ? tp__tensor_make(s->tape, s->dtype, shape) : NULL;
+    size_t size = x ? tp_dtype_size(s->dtype) : 0;
+    for (int64_t i = 0; x && i < x->numel; i++) {
+        double turn = ((double)i + 1) * 0.61803398874989484820;
+        /* in steps that float32 holds as well, so that both precisions start from the same numbers */
+        double value = low + (high - low) * (turn - floor(turn));
+        tp__store((char *)x->data + (size_t)i * size, s->dtype, (double)(float)value);
+    }
+    return tp_requires_grad(x, true);
+}
+
+tp_tensor *tp_sample_index(tp_sampler *s, tp_dims shape, int64_t low, int64_t high)
+{
+    tp_tensor *x = s ? tp__tensor_make(s->tape, TP_I64, shape) : NULL;
+    for (int64_t i = 0; x && i < x->numel; i++)
+        ((int64_t *)x->data)[i] = low + (i * 7 + 2) % (high - low);
+    return x;
+}
+
+void tp_sample(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    if (s && s->run)
+        s->run(s, attr, n, in);
+}
