@@ -40,6 +40,8 @@ static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tens
     bool fits = (index->ndim ? index->ndim : 1) == rank;
     if (index->dtype != TP_I64)
         return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name((tp_dtype)index->dtype));
+    if (dim >= rank)
+        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, x->ndim);
     if (index->numel == 0)
         return TP_OK;
     for (int d = 0; d < rank && fits; d++)
@@ -167,6 +169,9 @@ tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, t
 
 static tp_status check_positions(const tp_call *c, const tp_tensor *index)
 {
+    int dim = *(const int *)c->attr, rank = c->in[0]->ndim ? c->in[0]->ndim : 1;
+    if (dim >= rank)
+        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
     if (index->dtype != TP_I64)
         return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name((tp_dtype)index->dtype));
     if (index->ndim > 1)

@@ -17,10 +17,15 @@ static tp_status cat_infer(tp_call *c)
     for (int i = 0; i < c->n_in && nothing(like); i++)
         like = c->in[i];
     tp_dims shape = tp__dims_of(like);
+    if (dim >= shape.ndim)
+        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, shape.ndim);
     shape.dim[dim] = 0;
     for (int i = 0; i < c->n_in; i++) {
         const tp_tensor *x = c->in[i];
         bool fits = x->ndim == like->ndim;
+        if (x->dtype != c->in[0]->dtype)
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s", tp_dtype_name((tp_dtype)c->in[0]->dtype),
+                                tp_dtype_name((tp_dtype)x->dtype));
         if (nothing(x))
             continue;
         for (int d = 0; d < x->ndim && fits; d++)

@@ -356,6 +356,8 @@ tp_tensor *tp_min(tp_tape *T, tp_tensor *x)
 /* Along one dimension, and where: out[1] is the position. */
 static tp_status max_dim_infer(tp_call *c)
 {
+    if (c->in[0]->ndim > 0 && reduced_count(c->in[0], ((const over *)c->attr)->mask) != c->in[0]->shape[__builtin_ctz(((const over *)c->attr)->mask)])
+        return tp_call_fail(c, TP_EINVAL, "goes along one dimension");
     tp_status status = extreme_infer(c);
     return status == TP_OK ? tp_call_out(c, 1, TP_I64, reduced_shape(c->in[0], c->attr)) : status;
 }

@@ -13,6 +13,11 @@ static tp_status see(tp_call *c, tp_dims shape, const int64_t *stride, int64_t o
     return c->out[0] ? TP_OK : c->tape->status;
 }
 
+static tp_status no_such_dim(const tp_call *c, int dim)
+{
+    return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
+}
+
 static int wrap_dim(tp_tape *T, const char *name, int ndim, int dim)
 {
     int d = tp__dim_wrap(ndim, dim);
@@ -167,6 +172,8 @@ static tp_status transpose_infer(tp_call *c)
     tp_dims shape = tp__dims_of(x);
     int64_t stride[TP_MAX_DIMS];
     memcpy(stride, x->stride, sizeof stride);
+    if (x->ndim > 0 && (at->a >= x->ndim || at->b >= x->ndim))
+        return no_such_dim(c, at->a > at->b ? at->a : at->b);
     if (x->ndim > 0) {
         shape.dim[at->a] = x->shape[at->b];
         shape.dim[at->b] = x->shape[at->a];
@@ -310,6 +317,8 @@ static tp_status unsqueeze_infer(tp_call *c)
     int at = *(const int *)c->attr;
     tp_dims shape = {.ndim = x->ndim + 1};
     int64_t stride[TP_MAX_DIMS + 1];
+    if (at > x->ndim)
+        return no_such_dim(c, at);
     if (x->ndim == TP_MAX_DIMS)
         return tp_call_fail(c, TP_ESHAPE, "at most %d dimensions", TP_MAX_DIMS);
     for (int d = 0; d <= x->ndim; d++) {
@@ -390,10 +399,24 @@ typedef struct {
 
 static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at);
 
+/* The cut must lie inside x. */
+static tp_status check_cut(const tp_call *c, const cut *at)
+{
+    const tp_tensor *x = c->in[0];
+    if (at->dim >= x->ndim)
+        return no_such_dim(c, at->dim);
+    if (at->length > 0 && at->start + (at->length - 1) * at->step >= x->shape[at->dim])
+        return tp_call_fail(c, TP_EINDEX, "position %lld of a dimension of size %lld",
+                            (long long)(at->start + (at->length - 1) * at->step), (long long)x->shape[at->dim]);
+    return TP_OK;
+}
+
 static tp_status slice_infer(tp_call *c)
 {
     const cut *at = c->attr;
     const tp_tensor *x = c->in[0];
+    if (check_cut(c, at) != TP_OK)
+        return c->tape->status;
     tp_dims shape = tp__dims_of(x);
     int64_t stride[TP_MAX_DIMS];
     memcpy(stride, x->stride, sizeof stride);
@@ -447,6 +470,8 @@ static tp_status select_infer(tp_call *c)
 {
     const cut *at = c->attr;
     const tp_tensor *x = c->in[0];
+    if (check_cut(c, at) != TP_OK)
+        return c->tape->status;
     tp_dims shape = {.ndim = x->ndim - 1};
     int64_t stride[TP_MAX_DIMS];
     for (int d = 0; d < shape.ndim; d++) {
@@ -477,6 +502,10 @@ static tp_status slice_backward_infer(tp_call *c)
 {
     const cut *at = c->attr;
     tp_dims shape = tp__dims_of(c->in[0]);
+    if (at->dim >= shape.ndim)
+        return no_such_dim(c, at->dim);
+    if (shape.dim[at->dim] != at->length || (at->length > 0 && at->start + (at->length - 1) * at->step >= at->whole))
+        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim], (long long)at->length);
     shape.dim[at->dim] = at->whole;
     return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
 }

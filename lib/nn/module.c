@@ -1,0 +1,392 @@
+/* module.c - the tree of modules: parameters, buffers and children by name. */
+#include "nn/nn.h"
+#include "tape/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { PARAM, BUFFER, CHILD } entry_kind;
+
+struct tp_module_entry {
+    char      *name;
+    entry_kind kind;
+    union {
+        tp_tensor *tensor;
+        tp_module *child;
+    };
+};
+
+/* ---- life --------------------------------------------------------------------------------------------- */
+
+tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
+{
+    if (!tp__ok(T) || type == NULL)
+        return NULL;
+    if (type->size < sizeof(tp_module)) {
+        tp_fail(T, TP_EINVAL, "module_new: class %s is smaller than a module", type->name ? type->name : "?");
+        return NULL;
+    }
+    tp_module *m = calloc(1, type->size);
+    if (m == NULL) {
+        tp_fail(T, TP_ENOMEM, "module_new: no memory");
+        return NULL;
+    }
+    m->type = type;
+    m->training = true;
+    return m;
+}
+
+static void leave_parent(tp_module *m)
+{
+    tp_module *p = m->parent;
+    for (int i = 0; p && i < p->n_entries; i++)
+        if (p->entries[i].kind == CHILD && p->entries[i].child == m) {
+            free(p->entries[i].name);
+            memmove(&p->entries[i], &p->entries[i + 1], (size_t)(--p->n_entries - i) * sizeof *p->entries);
+            return;
+        }
+}
+
+void tp_module_free(tp_module *m)
+{
+    if (m == NULL)
+        return;
+    leave_parent(m);
+    if (m->type->free)
+        m->type->free(m);
+    tp_params_free(m->params);
+    for (int i = 0; i < m->n_entries; i++) {
+        if (m->entries[i].kind != CHILD) {
+            tp_free(m->entries[i].tensor);
+        } else {
+            m->entries[i].child->parent = NULL;
+            tp_module_free(m->entries[i].child);
+        }
+        free(m->entries[i].name);
+    }
+    free(m->entries);
+    free(m);
+}
+
+/* ---- entries -------------------------------------------------------------------------------------------- */
+
+static tp_module_entry *find(const tp_module *m, const char *name, size_t length)
+{
+    for (int i = 0; i < m->n_entries; i++)
+        if (strlen(m->entries[i].name) == length && memcmp(m->entries[i].name, name, length) == 0)
+            return &m->entries[i];
+    return NULL;
+}
+
+/* A new entry, still empty; NULL after a failure. */
+static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry_kind kind)
+{
+    if (name == NULL || *name == '\0' || strchr(name, '.') || find(m, name, strlen(name))) {
+        tp_fail(T, TP_EINVAL, "module_add: \"%s\" is empty, has a dot or is taken in %s", name ? name : "(null)", m->type->name);
+        return NULL;
+    }
+    tp_module_entry *grown = realloc(m->entries, (size_t)(m->n_entries + 1) * sizeof *grown);
+    size_t length = strlen(name) + 1;
+    char *copy = grown ? malloc(length) : NULL;
+    if (grown)
+        m->entries = grown;
+    if (copy == NULL) {
+        tp_fail(T, TP_ENOMEM, "module_add: no memory");
+        return NULL;
+    }
+    memcpy(copy, name, length);
+    grown[m->n_entries] = (tp_module_entry){.name = copy, .kind = kind};
+    return &grown[m->n_entries++];
+}
+
+tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child)
+{
+    if (child == NULL)
+        return NULL;
+    if (child->parent || child == parent) {
+        tp_fail(T, TP_EINVAL, "module_add: %s has a parent already", child->type->name);
+        return NULL;
+    }
+    tp_module_entry *e = parent && tp__ok(T) ? append(T, parent, name, CHILD) : NULL;
+    if (e == NULL) {
+        tp_module_free(child);
+        return NULL;
+    }
+    e->child = child;
+    child->parent = parent;
+    return child;
+}
+
+static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tensor *x, entry_kind kind)
+{
+    if (x == NULL)
+        return NULL;
+    bool owned = (x->flags & TP__OWNED) != 0;
+    if (!owned)
+        tp_fail(T, TP_EINVAL, "module_add: %s is a tensor of a tape; see tp_keep", name ? name : "(null)");
+    tp_module_entry *e = owned && m && tp__ok(T) ? append(T, m, name, kind) : NULL;
+    if (e == NULL) {
+        tp_free(x);
+        return NULL;
+    }
+    return e->tensor = x;
+}
+
+tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
+{
+    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
+        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s, not a float", name, tp_dtype_name((tp_dtype)x->dtype));
+        tp_free(x);
+        return NULL;
+    }
+    return tp_requires_grad(add_tensor(T, m, name, x, PARAM), true);
+}
+
+tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
+{
+    return add_tensor(T, m, name, x, BUFFER);
+}
+
+/* ---- by name ---------------------------------------------------------------------------------------------- */
+
+static tp_module_entry *find_path(tp_module *m, const char *path)
+{
+    while (m && path) {
+        size_t length = strcspn(path, ".");
+        tp_module_entry *e = find(m, path, length);
+        if (e == NULL || path[length] == '\0')
+            return e;
+        m = e->kind == CHILD ? e->child : NULL;
+        path += length + 1;
+    }
+    return NULL;
+}
+
+tp_tensor *tp_module_param(tp_module *m, const char *name)
+{
+    tp_module_entry *e = find_path(m, name);
+    return e && e->kind != CHILD ? e->tensor : NULL;
+}
+
+tp_module *tp_module_child(tp_module *m, const char *name)
+{
+    tp_module_entry *e = find_path(m, name);
+    return e && e->kind == CHILD ? e->child : NULL;
+}
+
+tp_module *tp__module_child_at(const tp_module *m, int i)
+{
+    return m->entries[i].child;
+}
+
+/* ---- walking ------------------------------------------------------------------------------------------------ */
+
+enum { LONGEST_NAME = 512 };
+
+/* In torch's order: parameters, buffers, then children. `path` holds `length` characters so far. */
+static tp_status walk(tp_module *m, char *path, size_t length, tp_module_visitor visit, void *user)
+{
+    tp_status status = TP_OK;
+    for (int kind = PARAM; kind <= CHILD; kind++)
+        for (int i = 0; i < m->n_entries && status == TP_OK; i++) {
+            tp_module_entry *e = &m->entries[i];
+            size_t n = strlen(e->name);
+            if (e->kind != (entry_kind)kind)
+                continue;
+            if (length + n + 2 > LONGEST_NAME)
+                return TP_EINVAL;
+            memcpy(path + length, e->name, n + 1);
+            if (e->kind == CHILD) {
+                path[length + n] = '.';
+                status = walk(e->child, path, length + n + 1, visit, user);
+            } else {
+                status = visit(path, e->tensor, e->kind == PARAM, user);
+            }
+        }
+    return status;
+}
+
+tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
+{
+    char path[LONGEST_NAME];
+    return m && visit ? walk(m, path, 0, visit, user) : TP_EINVAL;
+}
+
+void tp_module_train(tp_module *m, bool training)
+{
+    if (m == NULL)
+        return;
+    m->training = training;
+    for (int i = 0; i < m->n_entries; i++)
+        if (m->entries[i].kind == CHILD)
+            tp_module_train(m->entries[i].child, training);
+}
+
+/* ---- all at once ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int         n, params_only;
+    tp_tensor **list; /* NULL: counting */
+} collection;
+
+static tp_status collect(const char *name, tp_tensor *x, bool is_param, void *user)
+{
+    collection *c = user;
+    (void)name;
+    if (c->params_only && !is_param)
+        return TP_OK;
+    for (int i = 0; c->list && i < c->n; i++)
+        if (c->list[i] == x) /* shared between modules */
+            return TP_OK;
+    if (c->list)
+        c->list[c->n] = x;
+    c->n++;
+    return TP_OK;
+}
+
+/* All tensors below m in a list to be freed; NULL: no memory. */
+static tp_tensor **all_tensors(tp_module *m, bool params_only, int *n)
+{
+    collection c = {.params_only = params_only};
+    tp_module_visit(m, collect, &c);
+    c.list = malloc(((size_t)c.n + 1) * sizeof *c.list);
+    c.n = 0;
+    if (c.list)
+        tp_module_visit(m, collect, &c);
+    *n = c.n;
+    return c.list;
+}
+
+tp_params *tp_module_params(tp_module *m)
+{
+    int n;
+    if (m == NULL || m->params)
+        return m ? m->params : NULL;
+    tp_tensor **list = all_tensors(m, true, &n);
+    if (list)
+        m->params = tp__params_slab(n, list);
+    free(list);
+    return m->params;
+}
+
+/* x's values in another dtype, the tensor itself staying where it is. */
+static void take_over(tp_tensor *x, tp_tensor *converted)
+{
+    tp_tensor was = *x;
+    x->dtype = converted->dtype;
+    x->storage = converted->storage;
+    x->data = converted->data;
+    memcpy(x->stride, converted->stride, sizeof x->stride);
+    tp__tensor_note_layout(x);
+    tp_free(x->grad);
+    x->grad = NULL;
+    x->flags &= (uint16_t)~TP__HAS_GRAD;
+    converted->storage = was.storage;
+    converted->data = was.data;
+}
+
+tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
+{
+    int n;
+    if (!tp__ok(T) || m == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp_dtype_is_float(dtype))
+        return tp_fail(T, TP_EDTYPE, "module_to: %s is not a float", tp_dtype_name(dtype));
+    if (m->params)
+        return tp_fail(T, TP_EINVAL, "module_to: to be called before tp_module_params");
+    tp_tensor **list = all_tensors(m, false, &n), **converted = calloc((size_t)n + 1, sizeof *converted);
+    bool ok = list && converted;
+    for (int i = 0; ok && i < n; i++) {
+        if (!tp_dtype_is_float((tp_dtype)list[i]->dtype) || list[i]->dtype == dtype)
+            continue;
+        converted[i] = tp__tensor_owned(dtype, tp__dims_of(list[i]));
+        ok = converted[i] != NULL && tp_copy_into(T, converted[i], list[i]) == TP_OK;
+    }
+    for (int i = 0; converted && i < n; i++) {
+        if (ok && converted[i])
+            take_over(list[i], converted[i]);
+        tp_free(converted[i]);
+    }
+    free(list);
+    free(converted);
+    if (!ok)
+        tp_fail(T, TP_ENOMEM, "module_to: no memory");
+    return T->status;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------ */
+
+tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
+{
+    if (!tp__ok(T) || m == NULL || x == NULL)
+        return NULL;
+    if (m->type->forward == NULL) {
+        tp_fail(T, TP_EINVAL, "%s: has no forward", m->type->name);
+        return NULL;
+    }
+    tp__scope scope = tp__scope_open(T);
+    tp_tensor *y = m->type->forward(T, m, x);
+    tp__scope_close(T, scope, 1, &y);
+    return tp__ok(T) ? y : NULL;
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    char  *buffer;
+    size_t n;
+    int64_t length; /* of the whole text */
+} writer;
+
+static void put(writer *w, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++, w->length++)
+        if ((size_t)w->length + 1 < w->n)
+            w->buffer[w->length] = text[i];
+}
+
+static void put_text(writer *w, const char *text) { put(w, text, strlen(text)); }
+
+static void new_line(writer *w, int depth)
+{
+    put_text(w, "\n");
+    for (int i = 0; i < depth; i++)
+        put_text(w, "  ");
+}
+
+static void format(writer *w, const tp_module *m, int depth)
+{
+    char extra[256] = "";
+    bool children = false;
+    for (int i = 0; i < m->n_entries; i++)
+        children |= m->entries[i].kind == CHILD;
+    if (m->type->extra_repr)
+        m->type->extra_repr(m, extra, sizeof extra);
+    put_text(w, m->type->name);
+    put_text(w, "(");
+    if (children && *extra)
+        new_line(w, depth + 1);
+    put_text(w, extra);
+    for (int i = 0; i < m->n_entries; i++) {
+        if (m->entries[i].kind != CHILD)
+            continue;
+        new_line(w, depth + 1);
+        put_text(w, "(");
+        put_text(w, m->entries[i].name);
+        put_text(w, "): ");
+        format(w, m->entries[i].child, depth + 1);
+    }
+    if (children)
+        new_line(w, depth);
+    put_text(w, ")");
+}
+
+int64_t tp_module_format(const tp_module *m, char *buffer, size_t n)
+{
+    writer w = {buffer, buffer ? n : 0, 0};
+    if (m)
+        format(&w, m, 0);
+    if (w.n > 0)
+        buffer[(size_t)w.length < w.n ? (size_t)w.length : w.n - 1] = '\0';
+    return w.length;
+}
