@@ -212,20 +212,28 @@ static tp_tensor *column(tp_tape *T, const tp_tensor *x)
     return tp__tensor_alias(T, x, (tp_dims){2, {x->shape[0], 1}}, stride, 0);
 }
 
+/* x, or a copy where one value is repeated: BLAS takes no stride of 0. */
+static tp_tensor *steady(tp_tape *T, tp_tensor *x)
+{
+    return x->stride[0] == 0 && x->shape[0] > 1 ? tp_clone(T, x) : x;
+}
+
 static tp_status mv_forward(tp_call *c)
 {
-    tp_tensor *y = c->out[0];
+    tp_tensor *y = c->out[0], *x = steady(c->tape, c->in[1]);
+    if (x == NULL)
+        return c->tape->status;
     if (tp_dtype_is_float((tp_dtype)y->dtype)) {
         matrix A;
         tp_status status = as_matrix(c->tape, c->in[0], &A);
         int64_t n = c->in[0]->shape[0], k = c->in[0]->shape[1];
         if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k, 1,
-                                         A.data, A.ld, c->in[1]->data, k == 1 ? 1 : c->in[1]->stride[0], 0, y->data, 1))
+                                         A.data, A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
             status = too_large(c->tape, "mv");
         tp__storage_unref(A.copy);
         return status;
     }
-    tp_tensor *in[2] = {c->in[0], column(c->tape, c->in[1])}, *out[1] = {column(c->tape, y)};
+    tp_tensor *in[2] = {c->in[0], column(c->tape, x)}, *out[1] = {column(c->tape, y)};
     if (in[1] == NULL || out[0] == NULL)
         return c->tape->status;
     tp_call as_product = {c->tape, c->op, NULL, 2, 1, in, out};
@@ -267,8 +275,10 @@ static tp_status dot_infer(tp_call *c)
 
 static tp_status dot_forward(tp_call *c)
 {
-    const tp_tensor *a = c->in[0], *b = c->in[1];
+    const tp_tensor *a = steady(c->tape, c->in[0]), *b = steady(c->tape, c->in[1]);
     tp_tensor *y = c->out[0];
+    if (a == NULL || b == NULL)
+        return c->tape->status;
     if (tp_dtype_is_float((tp_dtype)y->dtype)) {
         tp__store(y->data, (tp_dtype)y->dtype, tp__dot((tp_dtype)a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
         return TP_OK;

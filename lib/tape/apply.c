@@ -117,7 +117,7 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
 
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
-    bool wants, strided;
+    bool wants = false, strided = false;
     for (int i = 0; op && i < op->n_out; i++)
         out[i] = NULL;
     if (!tp__ok(T))

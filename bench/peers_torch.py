@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+"""PyTorch's side of the benchmark: the workloads of tapir-bench, same names, units and shapes.
+
+usage: peers_torch.py [--list] [--threads N] [--budget SEC] [--rss NAME] [--startup] [name or glob ...]
+
+Prints a header line and then one JSON object a workload; "min" is the figure of the fastest call,
+"median" that of the median call, "foreign" the share of the machine other processes used meanwhile.
+"""
+import argparse
+import ctypes
+import fnmatch
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+
+def emit(**fields):
+    print(json.dumps(fields), flush=True)
+
+
+def peak_mib():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024
+
+
+# ---- start-up: whole processes, so before torch is imported here
+
+FIRST_STEPS = r"""
+import re, torch
+model = torch.nn.Linear(8, 1)
+optim = torch.optim.SGD(model.parameters(), lr=0.1)
+x = torch.randn(32, 8)
+y = (x[:, :1] > 0).float()
+for i in range(10):
+    optim.zero_grad()
+    torch.nn.functional.binary_cross_entropy_with_logits(model(x), y).backward()
+    optim.step()
+print(int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read()).group(1)) / 1024)
+"""
+
+
+def startup(runs=5):
+    wall, rss = [], []
+    for i in range(runs + 1):
+        begin = time.perf_counter()
+        out = subprocess.run([sys.executable, "-c", FIRST_STEPS], stdout=subprocess.PIPE, check=True).stdout
+        wall.append((time.perf_counter() - begin) * 1e3)
+        rss.append(float(out))
+    # the first one fills the file cache and does not count
+    for name, unit, v in (("wall", "ms", wall[1:]), ("rss", "MiB", rss[1:])):
+        emit(name="startup_logreg10_" + name, unit=unit, min=round(min(v), 2),
+             median=round(statistics.median(v), 2), n=runs, less_is_better=True)
+
+
+# ---- timing
+
+def machine_busy():
+    """Seconds all processors were busy, ever."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(call, budget):
+    """Seconds of each sample, calls a sample, share of the machine that others used."""
+    clock = time.perf_counter
+    call()
+    call()
+    begin = clock()
+    call()
+    repeat = max(1, int(0.002 / max(clock() - begin, 1e-7)))
+    busy, own, begin = machine_busy(), time.process_time(), clock()
+    samples, last = [], begin
+    while len(samples) < 4096 and (len(samples) < 5 or last - begin < budget):
+        for _ in range(repeat):
+            call()
+        now = clock()
+        samples.append((now - last) / repeat)
+        last = now
+    others = machine_busy() - busy - (time.process_time() - own)
+    return samples, repeat, max(0.0, others / (last - begin) / os.cpu_count())
+
+
+# ---- workloads
+
+class Row:
+    """A name, a unit, a way to make the call, and the figure: work / seconds, or work * seconds."""
+
+    def __init__(self, name, unit, work, make, less=False):
+        self.name, self.unit, self.work, self.make, self.less = name, unit, work, make, less
+
+    def figure(self, seconds):
+        return self.work * seconds if self.less else self.work / seconds
+
+
+def product_rows():
+    def matrix(n, dtype):
+        a, b = torch.randn(n, n, dtype=dtype), torch.randn(n, n, dtype=dtype)
+        out = torch.empty_like(a)
+        return lambda: torch.mm(a, b, out=out)
+
+    def vector(n):
+        a, x, out = torch.randn(n, n), torch.randn(n), torch.empty(n)
+        return lambda: torch.mv(a, x, out=out)
+
+    for n in (64, 256, 1024, 2048):
+        yield Row(f"sgemm_{n}", "GFLOP/s", 2e-9 * n ** 3, lambda n=n: matrix(n, torch.float32))
+    yield Row("dgemm_1024", "GFLOP/s", 2e-9 * 1024 ** 3, lambda: matrix(1024, torch.float64))
+    for n in (1024, 4096):
+        yield Row(f"sgemv_{n}", "GB/s", 4e-9 * n * n, lambda n=n: vector(n))
+
+
+def operator_rows():
+    def chain(grad, backward):
+        start, scale, shift = (torch.full((8,), v, requires_grad=grad) for v in (1.0, 0.999, 0.001))
+
+        def call():
+            x = start
+            for _ in range(1000):
+                x = x * scale + shift
+            if backward:
+                x.sum().backward()
+                start.grad = scale.grad = shift.grad = None
+        return call
+
+    for name, grad, backward in (("nograd", False, False), ("tape", True, False), ("bwd", True, True)):
+        yield Row("op_fwd_" + name, "ns/op", 1e9 / 2000, lambda g=grad, b=backward: chain(g, b), less=True)
+
+
+def elementwise_rows():
+    count = 1 << 24
+    cases = [  # name, arrays moved forward and backward, number and shape of inputs, function
+        ("muladd", 4, 5, 3, (count,), lambda a, b, c: a * b + c),
+        ("exp", 2, 3, 1, (count,), torch.exp),
+        ("tanh", 2, 3, 1, (count,), torch.tanh),
+        ("sigmoid", 2, 3, 1, (count,), torch.sigmoid),
+        ("softmax4096", 2, 3, 1, (4096, 4096), lambda a: torch.softmax(a, -1)),
+        ("sum", 1, 1, 1, (count,), torch.sum),
+    ]
+
+    def forward(f, n, shape):
+        inputs = [torch.randn(shape) for _ in range(n)]
+
+        def call():
+            with torch.no_grad():
+                f(*inputs)
+        return call
+
+    def both(f, n, shape):
+        inputs = [torch.randn(shape, requires_grad=True) for _ in range(n)]
+        cotangent = torch.ones_like(f(*inputs).detach())
+        return lambda: torch.autograd.grad(f(*inputs), inputs, cotangent)
+
+    for name, ahead, back, n, shape, f in cases:
+        part = (f, n, shape)
+        yield Row(f"ew_{name}_fwd", "GB/s", 4e-9 * count * ahead, lambda p=part: forward(*p))
+        yield Row(f"ew_{name}_fwdbwd", "GB/s", 4e-9 * count * (ahead + back), lambda p=part: both(*p))
+
+
+OPTIMIZERS = {
+    "sgd": lambda params: torch.optim.SGD(params, lr=1e-3),
+    "sgdm": lambda params: torch.optim.SGD(params, lr=1e-3, momentum=0.9),
+    "adam": lambda params: torch.optim.Adam(params, lr=1e-4),
+    "adamw": lambda params: torch.optim.AdamW(params, lr=1e-4),
+}
+
+
+def perceptron(sizes, activation):
+    layers = [torch.nn.Linear(sizes[0], sizes[1])]
+    for a, b in zip(sizes[1:], sizes[2:]):
+        layers += [activation(), torch.nn.Linear(a, b)]
+    return layers[0] if len(layers) == 1 else torch.nn.Sequential(*layers)
+
+
+def trainer(sizes, batch, batches, activation, loss, optimizer):
+    model = perceptron(sizes, activation)
+    optim = OPTIMIZERS[optimizer](model.parameters())
+    functional = torch.nn.functional
+    if loss == "classes":
+        criterion = functional.cross_entropy
+        data = [(torch.rand(batch, sizes[0]), torch.randint(0, sizes[-1], (batch,))) for _ in range(batches)]
+    elif loss == "logits":
+        criterion = functional.binary_cross_entropy_with_logits
+        data = [(torch.randn(batch, sizes[0]), torch.randint(0, 2, (batch, sizes[-1])).float())
+                for _ in range(batches)]
+    else:
+        criterion = functional.mse_loss
+        data = [(torch.randn(batch, sizes[0]), torch.randn(batch, sizes[-1])) for _ in range(batches)]
+    at = 0
+
+    def call():
+        nonlocal at
+        x, y = data[at % batches]
+        at += 1
+        optim.zero_grad(set_to_none=True)
+        criterion(model(x), y).backward()
+        optim.step()
+    return call
+
+
+def heat_equation():
+    """u(x, t) by a tanh network; the residual u_t - 0.1 u_xx squared is minimized."""
+    model = perceptron((2, 64, 64, 64, 1), torch.nn.Tanh)
+    optim = OPTIMIZERS["sgd"](model.parameters())
+    points = torch.rand(1024, 2, requires_grad=True)
+
+    def derivative(y):
+        return torch.autograd.grad(y.sum(), points, create_graph=True)[0]
+
+    def call():
+        optim.zero_grad(set_to_none=True)
+        du = derivative(model(points))
+        uxx = derivative(du[:, 0])[:, 0]
+        (du[:, 1] - 0.1 * uxx).square().mean().backward()
+        optim.step()
+        points.grad = None
+    return call
+
+
+def training_rows():
+    relu, tanh = torch.nn.ReLU, torch.nn.Tanh
+    mnist, large = (784, 256, 128, 10), (1024, 4096, 4096, 1024)
+    flops = 6e-9 * 256 * sum(a * b for a, b in zip(large, large[1:]))
+
+    def row(name, unit, work, *how):
+        return Row(name, unit, work, lambda: trainer(*how))
+
+    yield row("logreg_p8_b32_sgd", "steps/s", 1, (8, 1), 32, 16, None, "logits", "sgd")
+    for batch, optimizer in ((128, "sgd"), (128, "adam"), (64, "adam")):
+        yield row(f"mlp_784_256_128_10_b{batch}_{optimizer}", "samples/s", batch, mnist, batch, 16, relu,
+                  "classes", optimizer)
+    yield row("mlp_784_500_10_b500_adamw", "samples/s", 500, (784, 500, 10), 500, 16, relu, "classes",
+              "adamw")
+    for optimizer in ("sgd", "adam"):
+        yield row("mlp_large_b256_" + optimizer, "GFLOP/s", flops, large, 256, 2, relu, "mse", optimizer)
+    yield row("mlp_64_64_64_1_b64_tanh_adam", "steps/s", 1, (64, 64, 64, 1), 64, 16, tanh, "mse", "adam")
+    yield Row("pinn_uxx_2_64x3_1_b1024_sgd", "steps/s", 1, heat_equation)
+
+
+def optimizer_rows():
+    def ready(kind):
+        p = torch.nn.Parameter(torch.randn(10_000_000))
+        p.grad = torch.randn(10_000_000) * 1e-3
+        return OPTIMIZERS[kind]([p]).step
+
+    yield Row("opt_adam_10M", "GB/s", 7 * 4e-9 * 1e7, lambda: ready("adam"))
+    yield Row("opt_sgdm_10M", "GB/s", 5 * 4e-9 * 1e7, lambda: ready("sgdm"))
+
+
+def linalg_rows():
+    n = 512
+
+    def spd():
+        a = torch.randn(n, n, dtype=torch.float64)
+        return [a @ a.T / n + torch.eye(n, dtype=torch.float64)]
+
+    def system():
+        a = torch.randn(n, n, dtype=torch.float64) + 30 * torch.eye(n, dtype=torch.float64)
+        return [a, torch.randn(n, 1, dtype=torch.float64)]
+
+    def forward(f, make):
+        inputs = make()
+        return lambda: f(*inputs)
+
+    def both(f, make):
+        inputs = [x.requires_grad_(True) for x in make()]
+        return lambda: torch.autograd.grad(f(*inputs).sum(), inputs)
+
+    for name, f, make in (("cholesky", torch.linalg.cholesky, spd), ("solve", torch.linalg.solve, system)):
+        for suffix, how in (("fwd", forward), ("fwdbwd", both)):
+            yield Row(f"la_{name}{n}_f64_{suffix}", "ms", 1e3, lambda h=how, f=f, m=make: h(f, m), less=True)
+
+
+def all_rows():
+    for part in (product_rows, operator_rows, elementwise_rows, training_rows, optimizer_rows, linalg_rows):
+        yield from part()
+
+
+# ---- what runs them
+
+def blas_name():
+    """The kernel set of the OpenBLAS that is loaded, if it is one."""
+    with open("/proc/self/maps") as maps:
+        paths = sorted({line.split()[-1] for line in maps if re.search(r"/lib(open)?blas\S*\.so", line)})
+    for path in paths:
+        try:
+            lib = ctypes.CDLL(path)
+            lib.openblas_get_corename.restype = lib.openblas_get_config.restype = ctypes.c_char_p
+            parallel = {0: "sequential", 1: "pthreads", 2: "openmp"}.get(lib.openblas_get_parallel(), "?")
+            version = " ".join(lib.openblas_get_config().decode().split()[:2])
+            return f"{version}, {parallel}, {lib.openblas_get_corename().decode()}"
+        except (OSError, AttributeError):
+            pass
+    return ", ".join(os.path.basename(p) for p in paths) or "unknown"
+
+
+def run(row, budget):
+    torch.manual_seed(0)
+    samples, repeat, foreign = measure(row.make(), budget)
+    best, median = min(samples), statistics.median(samples)
+    emit(name=row.name, unit=row.unit, min=float(f"{row.figure(best):.5g}"),
+         median=float(f"{row.figure(median):.5g}"), n=len(samples) * repeat, less_is_better=row.less,
+         t_min_us=round(best * 1e6, 3), t_med_us=round(median * 1e6, 3), foreign=round(foreign, 3))
+
+
+def memory(row):
+    at_import = peak_mib()
+    torch.manual_seed(0)
+    call = row.make()
+    for _ in range(5):
+        call()
+    peak = round(peak_mib(), 1)
+    emit(name="rss_" + row.name, unit="MiB", min=peak, median=peak, n=1, less_is_better=True,
+         after_import=round(at_import, 1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--budget", type=float, default=0.6)
+    parser.add_argument("--rss")
+    parser.add_argument("--startup", action="store_true")
+    options = parser.parse_args()
+    if options.startup:
+        return startup()
+    global torch
+    import torch
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    rows = [r for r in all_rows()
+            if not options.names or any(fnmatch.fnmatchcase(r.name, p) for p in options.names)]
+    if options.list:
+        print("\n".join(r.name for r in rows))
+        return 0
+    if options.rss:
+        memory(next(r for r in all_rows() if r.name == options.rss))
+        return 0
+    emit(header=True, torch=torch.__version__, threads=torch.get_num_threads(), blas=blas_name())
+    for row in rows:
+        try:
+            run(row, options.budget)
+        except Exception as error:  # one row that fails is no reason to lose the others
+            emit(name=row.name, unit=row.unit, error=str(error).splitlines()[0][:200])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

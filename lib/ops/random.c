@@ -1,0 +1,207 @@
+/* random.c - random tensors from the tape's generator, as PyTorch draws them. */
+#include "ops/ops.h"
+
+#include <math.h>
+
+void tp_manual_seed(tp_tape *T, uint64_t seed)
+{
+    if (T)
+        tp__rng_seed(&T->rng, seed);
+}
+
+uint64_t tp_initial_seed(const tp_tape *T)
+{
+    return T ? T->rng.seed : 0;
+}
+
+/* ---- creation -------------------------------------------------------------------------------------------- */
+
+static tp_tensor *make_float(tp_tape *T, const char *name, tp_dtype dtype, tp_dims shape)
+{
+    if (tp__ok(T) && !tp_dtype_is_float(dtype))
+        tp_fail(T, TP_EDTYPE, "%s: makes float32 or float64, not %s", name, tp_dtype_name(dtype));
+    return tp__tensor_make(T, dtype, shape);
+}
+
+tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    tp_tensor *x = make_float(T, "rand", dtype, shape);
+    if (x)
+        tp__rng_fill_uniform(&T->rng, dtype, x->data, x->numel, 0, 1);
+    return x;
+}
+
+tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    tp_tensor *x = make_float(T, "randn", dtype, shape);
+    if (x)
+        tp__rng_fill_normal(&T->rng, dtype, x->data, x->numel, 0, 1);
+    return x;
+}
+
+tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "rand_like", x) ? tp_rand(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+}
+
+tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "randn_like", x) ? tp_randn(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+}
+
+/* A word modulo the range, as torch has it; ranges beyond 32 bits take two. */
+static uint64_t below(tp__rng *g, uint64_t range)
+{
+    return range < (uint64_t)1 << 32 ? tp__rng_u32(g) % range : tp__rng_u64(g) % range;
+}
+
+tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high)
+{
+    if (tp__ok(T) && low >= high)
+        tp_fail(T, TP_EINVAL, "randint: from %lld to %lld there is nothing", (long long)low, (long long)high);
+    tp_tensor *x = tp__tensor_make(T, dtype, shape);
+    uint64_t range = (uint64_t)high - (uint64_t)low;
+    size_t size = x ? tp_dtype_size(dtype) : 0;
+    for (int64_t i = 0; x && i < x->numel; i++) {
+        int64_t v = (int64_t)((uint64_t)low + below(&T->rng, range));
+        if (dtype == TP_I64)
+            ((int64_t *)x->data)[i] = v;
+        else
+            tp__store((char *)x->data + (size_t)i * size, dtype, (double)v);
+    }
+    return x;
+}
+
+tp_tensor *tp_randperm(tp_tape *T, int64_t n)
+{
+    tp_tensor *x = tp__tensor_make(T, TP_I64, (tp_dims){1, {n}});
+    int64_t *p = x ? x->data : NULL;
+    for (int64_t i = 0; x && i < n; i++)
+        p[i] = i;
+    for (int64_t i = 0; x && i < n - 1; i++) {
+        int64_t j = i + (int64_t)below(&T->rng, (uint64_t)(n - i)), t = p[i];
+        p[i] = p[j];
+        p[j] = t;
+    }
+    return x;
+}
+
+/* ---- bernoulli ---------------------------------------------------------------------------------------------- */
+
+static tp_status bernoulli_forward(tp_call *c)
+{
+    const tp_tensor *p = c->in[0];
+    for (int64_t i = 0; i < p->numel; i++) {
+        double at = tp_item_at(p, i);
+        if (!(at >= 0 && at <= 1))
+            return tp_call_fail(c, TP_EINVAL, "a probability of %g at %lld; it lies in [0, 1]", at, (long long)i);
+        if (p->dtype == TP_F32)
+            ((float *)c->out[0]->data)[i] = tp__rng_uniform_f32(&c->tape->rng) < (float)at;
+        else
+            ((double *)c->out[0]->data)[i] = tp__rng_uniform_f64(&c->tape->rng) < at;
+    }
+    return TP_OK;
+}
+
+static void bernoulli_samples(tp_sampler *s)
+{
+    tp_tensor *p = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9);
+    tp_sample(s, NULL, 1, &p);
+}
+
+static const tp_op bernoulli_op = {"bernoulli", 1, 1, 0, TP_OP_RANDOM | TP_OP_NO_GRAD, tp__infer_float_like,
+                                   bernoulli_forward, NULL, NULL, bernoulli_samples, NULL};
+
+tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p) { return tp__apply1(T, &bernoulli_op, NULL, p); }
+
+/* ---- dropout: attr is p; out[1] says what was kept --------------------------------------------------------------- */
+
+static double keep_scale(const tp_tensor *x, double p)
+{
+    return x->dtype == TP_F32 ? (double)(1 / (float)(1 - p)) : 1 / (1 - p);
+}
+
+static tp_status dropout_infer(tp_call *c)
+{
+    tp_status status = tp__infer_float_like(c);
+    return status == TP_OK ? tp_call_out(c, 1, TP_BOOL, tp__dims_of(c->in[0])) : status;
+}
+
+static tp_status dropout_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    double p = *(const double *)c->attr, scale = keep_scale(x, p);
+    uint8_t *kept = c->out[1]->data;
+    for (int64_t i = 0; i < x->numel; i++)
+        kept[i] = tp__rng_uniform_f64(&c->tape->rng) < 1 - p;
+    if (x->dtype == TP_F32)
+        for (int64_t i = 0; i < x->numel; i++)
+            ((float *)c->out[0]->data)[i] = ((const float *)x->data)[i] * (kept[i] ? (float)scale : 0);
+    else
+        for (int64_t i = 0; i < x->numel; i++)
+            ((double *)c->out[0]->data)[i] = ((const double *)x->data)[i] * (kept[i] ? scale : 0);
+    return TP_OK;
+}
+
+static tp_status dropout_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    v->gin[0] = tp_mul_scalar(T, tp_mul(T, v->gout[0], v->out[1]), keep_scale(v->in[0], *(const double *)v->attr));
+    return TP_OK;
+}
+
+static void dropout_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -1, 1);
+    tp_sample(s, &(double){0.3}, 1, &x);
+}
+
+static const tp_op dropout_op = {"dropout", 1, 2, sizeof(double), TP_OP_RANDOM | TP_OP_FORGETS_IN, dropout_infer,
+                                 dropout_forward, dropout_vjp, NULL, dropout_samples, "MulBackward0"};
+
+tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    if (!tp__usable(T, "dropout", x))
+        return NULL;
+    if (!(p >= 0 && p <= 1)) {
+        tp_fail(T, TP_EINVAL, "dropout: a probability of %g; it lies in [0, 1]", p);
+        return NULL;
+    }
+    if (p == 0 || !training || x->numel == 0)
+        return x;
+    return p == 1 ? tp_mul_scalar(T, x, 0) : tp__apply1(T, &dropout_op, &p, x);
+}
+
+/* ---- in place --------------------------------------------------------------------------------------------------------- */
+
+static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double a, double b,
+                      void (*draw)(tp__rng *, tp_dtype, void *, int64_t, double, double))
+{
+    if (!tp__ok(T) || x == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__usable(T, name, x))
+        return T->status;
+    if (x->node || !tp__contiguous(x))
+        return tp_fail(T, TP_EINVAL, "%s: the tensor was computed, or does not lie contiguously", name);
+    if (!tp_dtype_is_float((tp_dtype)x->dtype))
+        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)x->dtype));
+    draw(&T->rng, (tp_dtype)x->dtype, x->data, x->numel, a, b);
+    x->storage->version++;
+    return TP_OK;
+}
+
+tp_status tp_uniform_(tp_tape *T, tp_tensor *x, double low, double high)
+{
+    if (tp__ok(T) && !(low <= high))
+        return tp_fail(T, TP_EINVAL, "uniform_: from %g to %g", low, high);
+    return fill(T, "uniform_", x, low, high, tp__rng_fill_uniform);
+}
+
+tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std)
+{
+    if (tp__ok(T) && !(std >= 0))
+        return tp_fail(T, TP_EINVAL, "normal_: a standard deviation of %g", std);
+    return fill(T, "normal_", x, mean, std, tp__rng_fill_normal);
+}
+
+const tp_op *const tp__ops_random[] = {&bernoulli_op, &dropout_op, NULL};
