@@ -317,7 +317,7 @@ double floor_sgdm(const workload *w, double budget)
 
 typedef struct {
     int         n;
-    double     *a, *lu, *b;
+    double     *a, *lu, *b, *x;
     lapack_int *pivot;
 } factorization;
 
@@ -332,21 +332,24 @@ static void run_gesv(void *arg)
 {
     factorization *f = arg;
     memcpy(f->lu, f->a, (size_t)f->n * (size_t)f->n * sizeof(double));
-    LAPACKE_dgesv(LAPACK_COL_MAJOR, f->n, 1, f->lu, f->n, f->pivot, f->b, f->n);
+    memcpy(f->x, f->b, (size_t)f->n * sizeof(double));
+    LAPACKE_dgesv(LAPACK_COL_MAJOR, f->n, 1, f->lu, f->n, f->pivot, f->x, f->n);
 }
 
 static double lapack_seconds(const workload *w, void (*run)(void *), double diagonal, double budget)
 {
     const bench_product *p = w->arg;
     int64_t       n = p->n;
-    factorization f = {(int)n, doubles(n * n), doubles(n * n), doubles(n), buffer(n, sizeof(lapack_int))};
-    bool          ok = f.a != NULL && f.lu != NULL && f.b != NULL && f.pivot != NULL;
+    factorization f = {
+        (int)n, doubles(n * n), doubles(n * n), doubles(n), doubles(n), buffer(n, sizeof(lapack_int))};
+    bool ok = f.a != NULL && f.lu != NULL && f.b != NULL && f.x != NULL && f.pivot != NULL;
     for (int64_t i = 0; ok && i < n; i++)
         f.a[i * n + i] += diagonal;
     double seconds = ok ? bench_time(run, &f, budget).best : 0;
     free(f.a);
     free(f.lu);
     free(f.b);
+    free(f.x);
     free(f.pivot);
     return seconds;
 }

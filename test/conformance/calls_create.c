@@ -1,0 +1,86 @@
+/* calls_create.c - new tensors. */
+#include "calls.h"
+
+static tp_dtype dtype_asked(test_case *c, tp_dtype otherwise) { return arg_dtype(c, -1, "dtype", otherwise); }
+
+/* What a Python number becomes. */
+static tp_dtype dtype_of_number(const json_t *a)
+{
+    return json_is_boolean(a) ? TP_BOOL : json_is_integer(a) ? TP_I64 : TP_F32;
+}
+
+static tp_tensor *call_zeros(test_case *c) { return tp_zeros(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size")); }
+static tp_tensor *call_ones(test_case *c) { return tp_ones(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size")); }
+
+static tp_tensor *call_full(test_case *c)
+{
+    tp_dims  shape = arg_shape(c, 0, "size");
+    tp_dtype dtype = dtype_asked(c, dtype_of_number(arg(c, 1, "fill_value")));
+    return tp_full(c->T, dtype, shape, arg_double(c, 1, "fill_value", 0));
+}
+
+static tp_tensor *call_zeros_like(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
+    return dtype == tp_dtype_of(x) ? tp_zeros_like(c->T, x) : tp_zeros(c->T, dtype, tp_shape_of(x));
+}
+
+static tp_tensor *call_ones_like(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
+    return dtype == tp_dtype_of(x) ? tp_ones_like(c->T, x) : tp_ones(c->T, dtype, tp_shape_of(x));
+}
+
+static tp_tensor *call_full_like(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    double     value = arg_double(c, 1, "fill_value", 0);
+    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
+    return dtype == tp_dtype_of(x) ? tp_full_like(c->T, x, value) : tp_full(c->T, dtype, tp_shape_of(x), value);
+}
+
+/* x.new_zeros(size): x gives the dtype. */
+static tp_dtype dtype_of_input(test_case *c) { return dtype_asked(c, tp_dtype_of(arg_tensor(c, 0, "self"))); }
+static tp_tensor *call_new_zeros(test_case *c) { return tp_zeros(c->T, dtype_of_input(c), arg_shape(c, 1, "size")); }
+static tp_tensor *call_new_ones(test_case *c) { return tp_ones(c->T, dtype_of_input(c), arg_shape(c, 1, "size")); }
+
+static tp_tensor *call_new_full(test_case *c)
+{
+    tp_dims shape = arg_shape(c, 1, "size");
+    return tp_full(c->T, dtype_of_input(c), shape, arg_double(c, 2, "fill_value", 0));
+}
+
+static tp_tensor *call_eye(test_case *c)
+{
+    int64_t n = arg_int(c, 0, "n", 0);
+    return tp_eye(c->T, dtype_asked(c, TP_F32), n, arg_int(c, 1, "m", n));
+}
+
+/* arange(end), arange(start, end), arange(start, end, step) */
+static tp_tensor *call_arange(test_case *c)
+{
+    bool     whole = true;
+    int      n = (int)json_array_size(c->args);
+    for (int i = 0; i < n; i++)
+        whole = whole && dtype_of_number(arg(c, i, NULL)) != TP_F32;
+    double   start = n > 1 ? arg_double(c, 0, "start", 0) : 0;
+    double   end = arg_double(c, n > 1 ? 1 : 0, "end", 0);
+    tp_dtype dtype = dtype_asked(c, whole ? TP_I64 : TP_F32);
+    return tp_arange(c->T, dtype, start, end, arg_double(c, 2, "step", 1));
+}
+
+static tp_tensor *call_linspace(test_case *c)
+{
+    double start = arg_double(c, 0, "start", 0), end = arg_double(c, 1, "end", 0);
+    return tp_linspace(c->T, dtype_asked(c, TP_F32), start, end, arg_int(c, 2, "steps", 0));
+}
+
+const call_entry create_calls[] = {
+    {"zeros", call_zeros},           {"ones", call_ones},           {"full", call_full},
+    {"zeros_like", call_zeros_like}, {"ones_like", call_ones_like}, {"full_like", call_full_like},
+    {"new_zeros", call_new_zeros},   {"new_ones", call_new_ones},   {"new_full", call_new_full},
+    {"eye", call_eye},               {"arange", call_arange},       {"linspace", call_linspace},
+    {NULL, NULL},
+};

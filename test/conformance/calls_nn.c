@@ -1,0 +1,81 @@
+/* calls_nn.c - linear, losses, dropout. */
+#include "calls.h"
+
+#include <string.h>
+
+static tp_reduction reduction_asked(test_case *c)
+{
+    const char *text = arg_string(c, -1, "reduction", "mean");
+    if (strcmp(text, "mean") == 0)
+        return TP_MEAN;
+    if (strcmp(text, "none") == 0)
+        return TP_NONE;
+    if (strcmp(text, "sum") != 0)
+        case_skip(c, "reduction %s", text);
+    return TP_SUM;
+}
+
+typedef tp_tensor *(*loss_fn)(tp_tape *, tp_tensor *, tp_tensor *, tp_reduction);
+
+/* A loss of two tensors. One with a weight a sample is multiplied, then reduced. */
+static tp_tensor *loss(test_case *c, loss_fn f)
+{
+    tp_tensor   *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
+    tp_tensor   *weight = arg_tensor_or_null(c, 2, "weight");
+    tp_reduction reduction = reduction_asked(c);
+    if (weight == NULL)
+        return f(c->T, x, target, reduction);
+    tp_tensor *each = tp_mul(c->T, f(c->T, x, target, TP_NONE), weight);
+    return reduction == TP_NONE ? each : reduction == TP_SUM ? tp_sum(c->T, each) : tp_mean(c->T, each);
+}
+static tp_tensor *call_mse_loss(test_case *c) { return loss(c, tp_mse_loss); }
+static tp_tensor *call_l1_loss(test_case *c) { return loss(c, tp_l1_loss); }
+static tp_tensor *call_bce(test_case *c) { return loss(c, tp_binary_cross_entropy); }
+static tp_tensor *call_bce_logits(test_case *c) { return loss(c, tp_binary_cross_entropy_with_logits); }
+
+typedef tp_tensor *(*class_loss_fn)(tp_tape *, tp_tensor *, tp_tensor *, const tp_class_loss_options *);
+
+static tp_tensor *class_loss(test_case *c, class_loss_fn f)
+{
+    tp_tensor            *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
+    tp_class_loss_options options = {.weight = arg_tensor_or_null(c, 2, "weight"),
+                                     .has_ignore = true,
+                                     .ignore_index = arg_int(c, -1, "ignore_index", -100),
+                                     .label_smoothing = arg_double(c, -1, "label_smoothing", 0),
+                                     .reduction = reduction_asked(c)};
+    return f(c->T, x, target, &options);
+}
+static tp_tensor *call_nll_loss(test_case *c) { return class_loss(c, tp_nll_loss); }
+static tp_tensor *call_cross_entropy(test_case *c) { return class_loss(c, tp_cross_entropy); }
+
+static tp_tensor *call_linear(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input"), *weight = arg_tensor(c, 1, "weight");
+    return tp_linear(c->T, x, weight, arg_tensor_or_null(c, 2, "bias"));
+}
+
+static tp_tensor *call_softplus(test_case *c)
+{
+    if (arg_double(c, 1, "beta", 1) != 1 || arg_double(c, 2, "threshold", 20) != 20)
+        case_skip(c, "beta and threshold");
+    return tp_softplus(c->T, arg_tensor(c, 0, "input"));
+}
+
+static tp_tensor *call_dropout(test_case *c)
+{
+    double p = arg_double(c, 1, "p", .5);
+    return tp_dropout(c->T, arg_tensor(c, 0, "input"), p, arg_bool(c, 2, "training", true));
+}
+
+const call_entry nn_calls[] = {
+    {"nn.functional.mse_loss", call_mse_loss},
+    {"nn.functional.l1_loss", call_l1_loss},
+    {"nn.functional.binary_cross_entropy", call_bce},
+    {"nn.functional.binary_cross_entropy_with_logits", call_bce_logits},
+    {"nn.functional.nll_loss", call_nll_loss},
+    {"nn.functional.cross_entropy", call_cross_entropy},
+    {"nn.functional.linear", call_linear},
+    {"nn.functional.softplus", call_softplus},
+    {"nn.functional.dropout", call_dropout},
+    {NULL, NULL},
+};

@@ -1,0 +1,195 @@
+/* calls_shape.c - views, joining, gathering, triangles. */
+#include "calls.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static tp_tensor *input(test_case *c) { return arg_tensor(c, 0, "input"); }
+static int dim_at(test_case *c, int position, const char *name) { return (int)arg_int(c, position, name, 0); }
+
+static tp_tensor *call_reshape(test_case *c) { return tp_reshape(c->T, input(c), arg_shape(c, 1, "shape")); }
+static tp_tensor *call_view(test_case *c) { return tp_view(c->T, input(c), arg_shape(c, 1, "size")); }
+static tp_tensor *call_expand(test_case *c) { return tp_expand(c->T, input(c), arg_shape(c, 1, "size")); }
+static tp_tensor *call_permute(test_case *c) { return tp_permute(c->T, input(c), arg_shape(c, 1, "dims")); }
+static tp_dims    shape_of_other(test_case *c) { return tp_shape_of(arg_tensor(c, 1, "other")); }
+static tp_tensor *call_reshape_as(test_case *c) { return tp_reshape(c->T, input(c), shape_of_other(c)); }
+static tp_tensor *call_view_as(test_case *c) { return tp_view(c->T, input(c), shape_of_other(c)); }
+static tp_tensor *call_expand_as(test_case *c) { return tp_expand(c->T, input(c), shape_of_other(c)); }
+static tp_tensor *call_ravel(test_case *c) { return tp_flatten(c->T, input(c), 0, -1); }
+static tp_tensor *call_mT(test_case *c) { return tp_transpose(c->T, input(c), -2, -1); }
+
+static tp_tensor *call_flatten(test_case *c)
+{
+    int start = dim_at(c, 1, "start_dim");
+    return tp_flatten(c->T, input(c), start, (int)arg_int(c, 2, "end_dim", -1));
+}
+
+static tp_tensor *call_transpose(test_case *c)
+{
+    return tp_transpose(c->T, input(c), dim_at(c, 1, "dim0"), dim_at(c, 2, "dim1"));
+}
+
+static tp_tensor *call_T(test_case *c)
+{
+    tp_tensor *x = input(c);
+    tp_dims    order = {.ndim = tp_ndim(x)};
+    for (int i = 0; i < order.ndim; i++)
+        order.dim[i] = order.ndim - 1 - i;
+    return tp_permute(c->T, x, order);
+}
+
+static tp_tensor *call_squeeze(test_case *c)
+{
+    dim_list dims = arg_dims(c, 1, "dim");
+    return dims.single ? tp_squeeze_dim(c->T, input(c), dims.dim[0]) : tp_squeeze(c->T, input(c));
+}
+
+static tp_tensor *call_unsqueeze(test_case *c) { return tp_unsqueeze(c->T, input(c), dim_at(c, 1, "dim")); }
+
+static tp_tensor *call_select(test_case *c)
+{
+    return tp_select(c->T, input(c), dim_at(c, 1, "dim"), arg_int(c, 2, "index", 0));
+}
+
+static tp_tensor *call_slice(test_case *c)
+{
+    int     dim = dim_at(c, 1, "dim");
+    int64_t start = arg_int(c, 2, "start", 0), stop = arg_int(c, 3, "end", INT64_MAX);
+    return tp_slice(c->T, input(c), dim, start, stop, arg_int(c, 4, "step", 1));
+}
+
+static tp_tensor *call_narrow(test_case *c)
+{
+    int dim = dim_at(c, 1, "dim");
+    return tp_narrow(c->T, input(c), dim, arg_int(c, 2, "start", 0), arg_int(c, 3, "length", 0));
+}
+
+/* ---- x[...] in Python's notation --------------------------------------------------------------- */
+
+typedef struct {
+    char   text[256];
+    size_t length;
+} notation;
+
+static void note(test_case *c, notation *to, const char *text)
+{
+    size_t n = strlen(text);
+    if (n >= sizeof to->text - to->length) {
+        case_skip(c, "a long index");
+        return;
+    }
+    memcpy(to->text + to->length, text, n + 1);
+    to->length += n;
+}
+
+static void note_int(test_case *c, notation *to, const json_t *a)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(a));
+    note(c, to, number);
+}
+
+static void note_entry(test_case *c, notation *to, const json_t *a)
+{
+    const json_t *bounds = json_object_get(a, "slice");
+    if (json_is_integer(a))
+        note_int(c, to, a);
+    else if (json_is_null(a))
+        note(c, to, "None");
+    else if (json_object_get(a, "ellipsis") != NULL)
+        note(c, to, "...");
+    else if (!json_is_array(bounds))
+        case_skip(c, "an index that is not an int, slice, ellipsis or None");
+    for (size_t i = 0; i < json_array_size(bounds); i++) {
+        const json_t *bound = json_array_get(bounds, i);
+        bool          step = i == 2;
+        if (i > 0 && !(step && json_is_null(bound)))
+            note(c, to, ":");
+        if (json_is_integer(bound))
+            note_int(c, to, bound);
+    }
+}
+
+/* A list of nothing but numbers is an array of indices, not a tuple. */
+static bool is_tuple(const json_t *a)
+{
+    for (size_t i = 0; i < json_array_size(a); i++)
+        if (!arg_is_number(json_array_get(a, i)))
+            return true;
+    return false;
+}
+
+static tp_tensor *call_getitem(test_case *c)
+{
+    notation      index = {.length = 0};
+    const json_t *a = arg(c, 1, "index");
+    const json_t *tuple = json_object_get(a, "tuple");
+    if (tuple == NULL && is_tuple(a))
+        tuple = a;
+    if (tuple == NULL)
+        note_entry(c, &index, a);
+    for (size_t i = 0; i < json_array_size(tuple); i++) {
+        note(c, &index, i > 0 ? ", " : "");
+        note_entry(c, &index, json_array_get(tuple, i));
+    }
+    return tp_index(c->T, input(c), index.text);
+}
+
+/* ---- joining, gathering ------------------------------------------------------------------------- */
+
+static tp_tensor *join(test_case *c, tp_tensor *(*f)(tp_tape *, int, tp_tensor *const *, int))
+{
+    tp_tensor *x[CASE_MAX_IN];
+    int        n = arg_tensors(c, 0, "tensors", CASE_MAX_IN, x);
+    return f(c->T, n, x, dim_at(c, 1, "dim"));
+}
+static tp_tensor *call_cat(test_case *c) { return join(c, tp_cat); }
+static tp_tensor *call_stack(test_case *c) { return join(c, tp_stack); }
+
+static tp_tensor *call_gather(test_case *c)
+{
+    return tp_gather(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"));
+}
+
+static tp_tensor *call_index_select(test_case *c)
+{
+    return tp_index_select(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"));
+}
+
+static tp_tensor *call_scatter_add(test_case *c)
+{
+    int dim = dim_at(c, 1, "dim");
+    return tp_scatter_add(c->T, input(c), dim, arg_tensor(c, 2, "index"), arg_tensor(c, 3, "src"));
+}
+
+static tp_tensor *call_index_add(test_case *c)
+{
+    tp_tensor *source = arg_tensor(c, 3, "source");
+    double     alpha = arg_double(c, -1, "alpha", 1);
+    if (alpha != 1)
+        source = tp_mul_scalar(c->T, source, alpha);
+    return tp_index_add(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"), source);
+}
+
+static tp_tensor *call_tril(test_case *c) { return tp_tril(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
+static tp_tensor *call_triu(test_case *c) { return tp_triu(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
+
+const call_entry shape_calls[] = {
+    {"reshape", call_reshape},     {"reshape_as", call_reshape_as},
+    {"view", call_view},           {"view_as", call_view_as},
+    {"expand", call_expand},       {"expand_as", call_expand_as},
+    {"broadcast_to", call_expand}, {"flatten", call_flatten},
+    {"ravel", call_ravel},         {"transpose", call_transpose},
+    {"swapaxes", call_transpose},  {"permute", call_permute},
+    {"T", call_T},                 {"H", call_T},
+    {"mT", call_mT},               {"mH", call_mT},
+    {"squeeze", call_squeeze},     {"unsqueeze", call_unsqueeze},
+    {"select", call_select},       {"slice", call_slice},
+    {"narrow", call_narrow},       {"__getitem__", call_getitem},
+    {"cat", call_cat},             {"stack", call_stack},
+    {"gather", call_gather},       {"index_select", call_index_select},
+    {"scatter_add", call_scatter_add}, {"index_add", call_index_add},
+    {"tril", call_tril},           {"triu", call_triu},
+    {NULL, NULL},
+};

@@ -1,0 +1,223 @@
+/* conformance.c - runs case files against the library.
+ *
+ *     conformance [--op NAME] [--list] FILE-OR-DIRECTORY...
+ *
+ * A line for each operator, and the sum of all. With --op only that operator, and why each case of it
+ * failed or was skipped. With --list nothing is run: which operators there are, and how many cases. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "calls.h"
+#include "groups.h"
+
+#include "tapir/io.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool nothing_known(const char *op)
+{
+    (void)op;
+    return false;
+}
+
+static void run_nothing(test_case *c) { case_skip(c, "not there yet"); }
+
+static const case_group groups[] = {
+    {"ops", call_known, run_operator, false},
+    {"type_promotion", call_known, run_operator, true},
+    {"errors", call_known, run_error, true},
+    {"rng", random_known, run_random, false},
+    {"printing", printing_known, run_printing, true},
+    {"nn_modules", module_known, run_module, false},
+    {"optimizers", optimizer_known, run_optimizer, false},
+    {"seed_session", session_known, run_session, false},
+    {"lr_schedulers", nothing_known, run_nothing, false},
+};
+
+/* ---- the count --------------------------------------------------------------------------------------- */
+
+typedef struct {
+    char name[160];
+    bool there;
+    int  count[3]; /* by outcome */
+} tally;
+
+typedef struct {
+    const char *only; /* --op */
+    bool        list;
+    int         n, room;
+    tally      *tallies;
+    int         broken; /* files that could not be read */
+} session;
+
+static tally *tally_of(session *s, const char *name)
+{
+    for (int i = s->n - 1; i >= 0; i--)
+        if (strcmp(s->tallies[i].name, name) == 0)
+            return &s->tallies[i];
+    if (s->n == s->room) {
+        int    room = s->room > 0 ? 2 * s->room : 64;
+        tally *more = realloc(s->tallies, (size_t)room * sizeof *more);
+        if (more == NULL) {
+            fputs("conformance: no memory\n", stderr);
+            exit(2);
+        }
+        s->tallies = more;
+        s->room = room;
+    }
+    tally *t = &s->tallies[s->n++];
+    memset(t, 0, sizeof *t);
+    snprintf(t->name, sizeof t->name, "%s", name);
+    return t;
+}
+
+static void print_tallies(const session *s)
+{
+    int sum[3] = {0, 0, 0}, there = 0;
+    for (int i = 0; i < s->n; i++) {
+        const tally *t = &s->tallies[i];
+        int          cases = t->count[PASSED] + t->count[FAILED] + t->count[SKIPPED];
+        there += t->there;
+        for (int o = 0; o < 3; o++)
+            sum[o] += t->count[o];
+        if (s->list)
+            printf("%-52s %5d cases  %s\n", t->name, cases, t->there ? "there" : "not there yet");
+        else
+            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED], t->count[FAILED],
+                   t->count[SKIPPED]);
+    }
+    if (s->list)
+        printf("%d operators, %d of them there, %d cases\n", s->n, there, sum[0] + sum[1] + sum[2]);
+    else
+        printf("%d passed, %d failed, %d skipped\n", sum[PASSED], sum[FAILED], sum[SKIPPED]);
+}
+
+/* ---- a case -------------------------------------------------------------------------------------------- */
+
+static const case_group *group_of(const tp_safetensors *file)
+{
+    const char *group = tp_safetensors_metadata(file, "group");
+    if (group != NULL && strcmp(group, ".") == 0)
+        group = tp_safetensors_metadata(file, "name");
+    for (size_t i = 0; group != NULL && i < sizeof groups / sizeof groups[0]; i++)
+        if (strcmp(groups[i].name, group) == 0)
+            return &groups[i];
+    return NULL;
+}
+
+/* What a case is listed under: the file in ops, otherwise its operator. */
+static void listed_name(const case_group *g, const tp_safetensors *file, const char *op, char *name, size_t n)
+{
+    const char *entry = tp_safetensors_metadata(file, "name");
+    if (strcmp(g->name, "ops") == 0 && entry != NULL)
+        snprintf(name, n, "%s", entry);
+    else
+        snprintf(name, n, "%s%s%s", g->prefixed ? g->name : "", g->prefixed ? "." : "", op);
+}
+
+static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safetensors *file, int number)
+{
+    static const char *const outcomes[] = {"passed", "failed", "skipped"};
+    char                     name[160];
+    test_case                c;
+    bool                     opened = case_open(&c, T, file, number);
+    listed_name(g, file, c.op, name, sizeof name);
+    if (s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, c.op) == 0) {
+        tally *t = tally_of(s, name);
+        t->there = g->knows(c.op);
+        if (opened && !s->list) {
+            g->run(&c);
+            if (c.came_to == PASSED && tp_error(T) != NULL && g->run != run_error)
+                case_ok(&c);
+        }
+        t->count[c.came_to]++;
+        if (s->only != NULL && !s->list && c.came_to != PASSED) {
+            char *args = json_dumps(json_object_get(c.json, "args"), JSON_COMPACT | JSON_ENCODE_ANY);
+            char *kwargs = json_dumps(json_object_get(c.json, "kwargs"), JSON_COMPACT | JSON_ENCODE_ANY);
+            printf("%s case %d (%s%s%s) %s: %s\n", name, number, case_text(&c, "dtype"), args ? args : "",
+                   kwargs ? kwargs : "", outcomes[c.came_to], c.why);
+            free(args);
+            free(kwargs);
+        }
+    }
+    case_close(&c);
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------- */
+
+static void run_file(session *s, const char *path)
+{
+    tp_tape          *T = tp_tape_new();
+    tp_safetensors   *file = tp_safetensors_open(T, path);
+    const char       *count = file != NULL ? tp_safetensors_metadata(file, "count") : NULL;
+    const case_group *g = file != NULL ? group_of(file) : NULL;
+    if (count == NULL || g == NULL) {
+        const char *error = tp_error(T);
+        printf("%s: %s\n", path, error != NULL ? error : "not a case file");
+        s->broken++;
+    }
+    for (int i = 0; count != NULL && g != NULL && i < atoi(count); i++)
+        run_case(s, g, T, file, i);
+    tp_safetensors_close(file);
+    tp_tape_free(T);
+}
+
+static int wanted(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+static void run_path(session *s, const char *path)
+{
+    struct stat     about;
+    struct dirent **entries;
+    if (stat(path, &about) != 0) {
+        perror(path);
+        s->broken++;
+        return;
+    }
+    if (!S_ISDIR(about.st_mode)) {
+        run_file(s, path);
+        return;
+    }
+    int n = scandir(path, &entries, wanted, alphasort);
+    for (int i = 0; i < n; i++) {
+        size_t      length = strlen(path) + strlen(entries[i]->d_name) + 2;
+        char       *below = malloc(length);
+        const char *ending = strrchr(entries[i]->d_name, '.');
+        if (below != NULL) {
+            snprintf(below, length, "%s/%s", path, entries[i]->d_name);
+            if ((stat(below, &about) == 0 && S_ISDIR(about.st_mode)) ||
+                (ending != NULL && strcmp(ending, ".safetensors") == 0))
+                run_path(s, below);
+        }
+        free(below);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+}
+
+int main(int argc, char **argv)
+{
+    session s = {.only = NULL};
+    int     failed = 0, paths = 0;
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--op") == 0 && i + 1 < argc)
+            s.only = argv[++i];
+        else if (strcmp(argv[i], "--list") == 0)
+            s.list = true;
+        else
+            argv[++paths] = argv[i];
+    if (paths == 0) {
+        fputs("usage: conformance [--op NAME] [--list] FILE-OR-DIRECTORY...\n", stderr);
+        return 2;
+    }
+    for (int i = 1; i <= paths; i++)
+        run_path(&s, argv[i]);
+    print_tallies(&s);
+    for (int i = 0; i < s.n; i++)
+        failed += s.tallies[i].count[FAILED];
+    free(s.tallies);
+    return failed > 0 || s.broken > 0;
+}

@@ -1,0 +1,192 @@
+/* printing.c - the text of tensors and modules, character by character. */
+#include "groups.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT = 1 << 16 };
+
+/* ---- tensors made from a few numbers by an expression ---------------------------------------------- */
+
+static void shape_of_literal(const json_t *a, tp_dims *shape)
+{
+    shape->ndim = 0;
+    for (; json_is_array(a) && shape->ndim < TP_MAX_DIMS; a = json_array_get(a, 0))
+        shape->dim[shape->ndim++] = (int64_t)json_array_size(a);
+}
+
+static float *fill_from_literal(float *at, const json_t *a)
+{
+    if (!json_is_array(a)) {
+        *at = (float)number_of(a);
+        return at + 1;
+    }
+    for (size_t i = 0; i < json_array_size(a); i++)
+        at = fill_from_literal(at, json_array_get(a, i));
+    return at;
+}
+
+static tp_tensor *tensor_of_literal(test_case *c, const json_t *a)
+{
+    tp_dims shape;
+    shape_of_literal(a, &shape);
+    tp_tensor *x = tp_empty(c->T, TP_F32, shape);
+    if (x != NULL)
+        fill_from_literal(tp_data(x), a);
+    return x;
+}
+
+static tp_tensor *square_of(tp_tape *T, tp_tensor *x) { return tp_pow_scalar(T, x, 2); }
+static tp_tensor *third_of(tp_tape *T, tp_tensor *x) { return tp_div_scalar(T, x, 3); }
+static tp_tensor *one_more(tp_tape *T, tp_tensor *x) { return tp_add_scalar(T, x, 1); }
+static tp_tensor *twice(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 2); }
+static tp_tensor *as_column(tp_tape *T, tp_tensor *x) { return tp_reshape(T, x, tp_shape(-1, 1)); }
+
+static const struct {
+    const char *text;
+    tp_tensor *(*fn)(tp_tape *, tp_tensor *);
+} expressions[] = {
+    {"x.sum()", tp_sum},    {"x.abs()", tp_abs},   {"x.exp()", tp_exp},
+    {"x.mean()", tp_mean},  {"x.sqrt()", tp_sqrt}, {"-x", tp_neg},
+    {"x ** 2", square_of},  {"x / 3", third_of},   {"x + 1", one_more},
+    {"x * 2", twice},       {"x.reshape(-1, 1)", as_column},
+};
+
+static tp_tensor *made(test_case *c, const char *expression)
+{
+    tp_tensor *x = tp_requires_grad(tensor_of_literal(c, json_object_get(c->json, "x")), true);
+    for (size_t i = 0; i < sizeof expressions / sizeof expressions[0]; i++)
+        if (strcmp(expressions[i].text, expression) == 0)
+            return expressions[i].fn(c->T, x);
+    case_skip(c, "made by %s", expression);
+    return NULL;
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------ */
+
+/* torch.set_printoptions: a profile, and the rest on top of it. */
+static tp_print_options options_of(const json_t *a)
+{
+    const char      *profile = json_string_value(json_object_get(a, "profile"));
+    tp_print_options o = {.precision = (int)json_integer_value(json_object_get(a, "precision")),
+                          .threshold = (int)json_integer_value(json_object_get(a, "threshold")),
+                          .edge_items = (int)json_integer_value(json_object_get(a, "edgeitems")),
+                          .line_width = (int)json_integer_value(json_object_get(a, "linewidth")),
+                          .sci_mode = json_is_true(json_object_get(a, "sci_mode"))};
+    if (profile != NULL && strcmp(profile, "short") == 0) {
+        o.precision = 2;
+        o.edge_items = 2;
+    } else if (profile != NULL && strcmp(profile, "full") == 0) {
+        o.threshold = INT32_MAX;
+    }
+    return o;
+}
+
+static void run_tensor(test_case *c, char *text)
+{
+    const char   *expression = case_text(c, "made");
+    const json_t *options = json_object_get(c->json, "printoptions");
+    if (json_is_true(json_object_get(c->json, "parameter")))
+        case_skip(c, "a tensor does not know that it is a parameter");
+    tp_tensor *x = expression[0] != '\0' ? made(c, expression) : arg_tensor(c, 0, "x");
+    if (json_is_true(json_object_get(c->json, "requires_grad")))
+        tp_requires_grad(x, true);
+    if (!case_ok(c))
+        return;
+    tp_print_options o = options_of(options);
+    int64_t          n = options != NULL ? tp_format_with(x, &o, text, TEXT) : tp_format(x, text, TEXT);
+    if (n < 0 || n >= TEXT)
+        case_fail(c, "the text has %lld bytes", (long long)n);
+    else
+        check_text(c, text, case_text(c, "repr"));
+}
+
+/* ---- modules: only the text is stored, so the module is read from it ------------------------------------ */
+
+enum { MAX_CHILDREN = 16 };
+
+static tp_module *read_module(test_case *c, const char **at);
+
+/* "Sequential(" and a line "(0): module" for each child, up to the closing parenthesis */
+static tp_module *read_sequential(test_case *c, const char **at)
+{
+    tp_module *child[MAX_CHILDREN];
+    int        n = 0;
+    *at += strlen("Sequential(");
+    *at += strspn(*at, " \n");
+    for (; **at == '(' && n < MAX_CHILDREN && c->came_to == PASSED; n++) {
+        const char *colon = strstr(*at, "): ");
+        if (colon == NULL)
+            break;
+        *at = colon + 3;
+        child[n] = read_module(c, at);
+        *at += strspn(*at, " \n");
+    }
+    *at += **at == ')';
+    return tp_nn_sequential_of(c->T, n, child);
+}
+
+static tp_module *read_leaf(test_case *c, const char *at)
+{
+    long long in, out;
+    int       start, end;
+    double    p;
+    char      word[8];
+    if (sscanf(at, "Linear(in_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &out, word) == 3)
+        return tp_nn_linear(c->T, in, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
+    if (sscanf(at, "Dropout(p=%lf, inplace=False)", &p) == 1)
+        return tp_nn_dropout(c->T, p);
+    if (sscanf(at, "Flatten(start_dim=%d, end_dim=%d)", &start, &end) == 2)
+        return tp_nn_flatten(c->T, start, end);
+    if (strncmp(at, "ReLU()", 6) == 0)
+        return tp_nn_relu(c->T);
+    if (strncmp(at, "Tanh()", 6) == 0)
+        return tp_nn_tanh(c->T);
+    if (strncmp(at, "Sigmoid()", 9) == 0)
+        return tp_nn_sigmoid(c->T);
+    case_skip(c, "no module %.*s", (int)strcspn(at, "("), at);
+    return NULL;
+}
+
+static tp_module *read_module(test_case *c, const char **at)
+{
+    if (strncmp(*at, "Sequential(", 11) == 0)
+        return read_sequential(c, at);
+    tp_module *m = read_leaf(c, *at);
+    *at += strcspn(*at, ")");
+    *at += **at == ')';
+    return m;
+}
+
+static void run_module_text(test_case *c, char *text)
+{
+    const char *at = case_text(c, "repr");
+    c->module = read_module(c, &at);
+    if (!case_ok(c))
+        return;
+    int64_t n = tp_module_format(c->module, text, TEXT);
+    if (n < 0 || n >= TEXT)
+        case_fail(c, "the text has %lld bytes", (long long)n);
+    else
+        check_text(c, text, case_text(c, "repr"));
+}
+
+bool printing_known(const char *op)
+{
+    return strcmp(op, "repr") == 0 || strcmp(op, "repr.module") == 0;
+}
+
+void run_printing(test_case *c)
+{
+    char *text = malloc(TEXT);
+    if (text == NULL)
+        case_fail(c, "no memory");
+    else if (strcmp(c->op, "repr") == 0)
+        run_tensor(c, text);
+    else if (strcmp(c->op, "repr.module") == 0)
+        run_module_text(c, text);
+    else
+        case_skip(c, "no text of it");
+    free(text);
+}

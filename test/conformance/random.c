@@ -1,0 +1,178 @@
+/* random.c - draws after a seed: the same values, to the last bit, and the generator left in the same
+ * state. */
+#include "groups.h"
+
+#include <string.h>
+
+static const tolerance exact = {0, 0};
+
+/* ---- draws: n numbers from one function ----------------------------------------------------------- */
+
+typedef tp_tensor *(*draw_fn)(test_case *c, tp_dtype dtype, int64_t n);
+
+static tp_tensor *draw_rand(test_case *c, tp_dtype dtype, int64_t n) { return tp_rand(c->T, dtype, tp_shape(n)); }
+static tp_tensor *draw_randn(test_case *c, tp_dtype dtype, int64_t n) { return tp_randn(c->T, dtype, tp_shape(n)); }
+
+/* The arguments' defaults are those of the files of single draws; a sequence does not repeat them. */
+static tp_tensor *draw_randint(test_case *c, tp_dtype dtype, int64_t n)
+{
+    int64_t low = arg_int(c, -1, "low", -5), high = arg_int(c, -1, "high", 17);
+    return tp_randint(c->T, dtype, tp_shape(n), low, high);
+}
+
+static tp_tensor *draw_randperm(test_case *c, tp_dtype dtype, int64_t n)
+{
+    (void)dtype;
+    return tp_randperm(c->T, n);
+}
+
+static tp_tensor *draw_bernoulli(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_bernoulli(c->T, tp_full(c->T, dtype, tp_shape(n), arg_double(c, -1, "p", .3)));
+}
+
+static tp_tensor *draw_dropout(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_dropout(c->T, tp_ones(c->T, dtype, tp_shape(n)), arg_double(c, -1, "p", .4), true);
+}
+
+static tp_tensor *draw_uniform(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = case_keep(c, tp_empty(c->T, dtype, tp_shape(n)));
+    double     low = arg_double(c, -1, "a", -1), high = arg_double(c, -1, "b", 3);
+    tp_uniform_(c->T, x, low, high);
+    return x;
+}
+
+static tp_tensor *draw_normal(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = case_keep(c, tp_empty(c->T, dtype, tp_shape(n)));
+    double     mean = arg_double(c, -1, "mean", 2), std = arg_double(c, -1, "std", 3);
+    tp_normal_(c->T, x, mean, std);
+    return x;
+}
+
+static const struct {
+    const char *name;
+    draw_fn     draw;
+    bool        whole; /* 64-bit integers, in a sequence of any dtype */
+} draws[] = {
+    {"rand", draw_rand, false},           {"randn", draw_randn, false},
+    {"randint", draw_randint, true},      {"randint_wide", draw_randint, true},
+    {"randperm", draw_randperm, true},    {"bernoulli", draw_bernoulli, false},
+    {"dropout", draw_dropout, false},     {"uniform_", draw_uniform, false},
+    {"normal_", draw_normal, false},
+};
+enum { DRAWS = sizeof draws / sizeof draws[0] };
+
+static int find_draw(const char *name)
+{
+    for (int i = 0; i < DRAWS; i++)
+        if (strcmp(draws[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static void run_draw(test_case *c, const char *name)
+{
+    int      i = find_draw(name);
+    tp_dtype dtype = case_dtype(c);
+    if (i < 0) {
+        case_skip(c, "no %s", name);
+        return;
+    }
+    tp_tensor *x = draws[i].draw(c, dtype, arg_int(c, 0, "n", 0));
+    args_done(c);
+    tp_tensor *next = tp_rand(c->T, TP_F64, tp_shape(1));
+    check_stored_at(c, x, "out", 0, exact);
+    check_stored_at(c, next, "out", 1, exact);
+}
+
+/* ---- several draws from one generator ---------------------------------------------------------------- */
+
+static bool all_drawable(test_case *c, const json_t *program)
+{
+    for (size_t i = 0; i < json_array_size(program); i++) {
+        const char *name = json_string_value(json_array_get(json_array_get(program, i), 0));
+        if (name == NULL || find_draw(name) < 0) {
+            case_skip(c, "no %s", name != NULL ? name : "function");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_sequence(test_case *c)
+{
+    const json_t *program = json_object_get(c->json, "program");
+    tp_dtype      dtype = case_dtype(c);
+    if (!all_drawable(c, program))
+        return;
+    for (size_t i = 0; i < json_array_size(program) && case_ok(c); i++) {
+        const json_t *step = json_array_get(program, i);
+        int           d = find_draw(json_string_value(json_array_get(step, 0)));
+        int64_t       n = json_integer_value(json_array_get(step, 1));
+        tp_tensor    *x = draws[d].draw(c, draws[d].whole ? TP_I64 : dtype, n);
+        check_stored_at(c, x, "out", (int)i, exact);
+    }
+}
+
+/* ---- initial values ------------------------------------------------------------------------------------ */
+
+static void run_layer(test_case *c, const char *name)
+{
+    module_build(c, name);
+    const json_t *names = json_object_get(c->json, "params");
+    for (size_t i = 0; i < json_array_size(names) && case_ok(c); i++) {
+        const char *param = json_string_value(json_array_get(names, i));
+        check_stored(c, tp_module_param(c->module, param), "param", param, exact);
+    }
+}
+
+static void run_init(test_case *c, const char *name)
+{
+    tp_tensor *x = case_keep(c, tp_zeros(c->T, case_dtype(c), arg_shape(c, 0, "shape")));
+    if (strcmp(name, "uniform_") == 0) {
+        double low = arg_double(c, -1, "a", 0), high = arg_double(c, -1, "b", 1);
+        tp_uniform_(c->T, x, low, high);
+    } else if (strcmp(name, "normal_") == 0) {
+        double mean = arg_double(c, -1, "mean", 0), std = arg_double(c, -1, "std", 1);
+        tp_normal_(c->T, x, mean, std);
+    } else {
+        case_skip(c, "no %s", name);
+    }
+    args_done(c);
+    check_stored_at(c, x, "out", 0, exact);
+}
+
+/* ---- by name --------------------------------------------------------------------------------------------- */
+
+static const char *after(const char *op, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(op, prefix, n) == 0 ? op + n : NULL;
+}
+
+bool random_known(const char *op)
+{
+    const char *layer = after(op, "init."), *init = after(op, "nn.init."), *draw = after(op, "rng.");
+    if (layer != NULL)
+        return module_known(layer);
+    if (init != NULL)
+        return strcmp(init, "uniform_") == 0 || strcmp(init, "normal_") == 0;
+    return draw != NULL && (strcmp(draw, "sequence") == 0 || find_draw(draw) >= 0);
+}
+
+void run_random(test_case *c)
+{
+    const char *layer = after(c->op, "init."), *init = after(c->op, "nn.init."), *draw = after(c->op, "rng.");
+    tp_manual_seed(c->T, (uint64_t)json_integer_value(json_object_get(c->json, "seed")));
+    if (layer != NULL)
+        run_layer(c, layer);
+    else if (init != NULL)
+        run_init(c, init);
+    else if (draw != NULL && strcmp(draw, "sequence") == 0)
+        run_sequence(c);
+    else
+        run_draw(c, draw != NULL ? draw : c->op);
+}

@@ -1,0 +1,152 @@
+/* test_gradcheck.c - the gradcheck itself: right operators pass, and each broken one is caught. */
+#include "support/support.h"
+
+/* y = x^3, with derivatives that are right or wrong in different ways */
+
+static tp_status cube_infer(tp_call *c) { return tp_call_out(c, 0, tp_dtype_of(c->in[0]), tp_shape_of(c->in[0])); }
+
+static tp_status cube_forward(tp_call *c)
+{
+    const double *x = tp_data(c->in[0]);
+    double *y = tp_data(c->out[0]);
+    for (int64_t i = 0; i < tp_numel(c->in[0]); i++)
+        y[i] = x[i] * x[i] * x[i];
+    return TP_OK;
+}
+
+static tp_tensor *slope(tp_vjp *v, double factor)
+{
+    return tp_mul(v->tape, v->gout[0], tp_mul_scalar(v->tape, tp_square(v->tape, v->in[0]), factor));
+}
+
+static tp_status right_vjp(tp_vjp *v)
+{
+    v->gin[0] = slope(v, 3);
+    return TP_OK;
+}
+
+static tp_status factor_vjp(tp_vjp *v) /* 2 x^2 */
+{
+    v->gin[0] = slope(v, 2);
+    return TP_OK;
+}
+
+static tp_status nothing_vjp(tp_vjp *v) /* forgets the gradient */
+{
+    (void)v;
+    return TP_OK;
+}
+
+static tp_status gout_vjp(tp_vjp *v) /* forgets gout */
+{
+    v->gin[0] = tp_mul_scalar(v->tape, tp_square(v->tape, v->in[0]), 3);
+    return TP_OK;
+}
+
+static tp_status one_element_vjp(tp_vjp *v) /* wrong in the last element alone */
+{
+    tp_tensor *wrong = tp_ones_like(v->tape, v->in[0]);
+    ((double *)tp_data(wrong))[tp_numel(wrong) - 1] = 1.01;
+    v->gin[0] = tp_mul(v->tape, wrong, slope(v, 3));
+    return TP_OK;
+}
+
+static tp_status detached_vjp(tp_vjp *v) /* right at first order, constant at second */
+{
+    v->gin[0] = tp_mul(v->tape, v->gout[0], tp_mul_scalar(v->tape, tp_square(v->tape, tp_detach(v->tape, v->in[0])), 3));
+    return TP_OK;
+}
+
+static tp_status detached_gout_vjp(tp_vjp *v) /* loses the dependence on gout */
+{
+    v->gin[0] = tp_mul(v->tape, tp_detach(v->tape, v->gout[0]), tp_mul_scalar(v->tape, tp_square(v->tape, v->in[0]), 3));
+    return TP_OK;
+}
+
+static void fused(tp_vjp *v, double factor, bool overwrite)
+{
+    const double *x = tp_data(v->in[0]), *g = tp_data(v->gout[0]);
+    double *gx = tp_data(v->gin[0]);
+    for (int64_t i = 0; i < tp_numel(v->in[0]); i++) {
+        double d = factor * x[i] * x[i] * g[i];
+        gx[i] = overwrite ? d : gx[i] + d;
+    }
+}
+
+static tp_status right_fused(tp_vjp *v)
+{
+    fused(v, 3, false);
+    return TP_OK;
+}
+
+static tp_status wrong_fused(tp_vjp *v)
+{
+    fused(v, 3.001, false);
+    return TP_OK;
+}
+
+static tp_status failing_vjp(tp_vjp *v) { return tp_fail(v->tape, TP_EUSER, "no derivative today"); }
+
+#define CUBE(vjp_of, fused_of)                                                                     \
+    {.name = "user.cube", .n_in = 1, .n_out = 1, .infer = cube_infer, .forward = cube_forward, .vjp = vjp_of, .vjp_fused = fused_of}
+
+static const struct {
+    const char *what;
+    tp_op       op;
+    bool        first, second; /* passes */
+} cases[] = {
+    {"right", CUBE(right_vjp, NULL), true, true},
+    {"right, fused", CUBE(right_vjp, right_fused), true, true},
+    {"fused alone", CUBE(NULL, right_fused), true, false},
+    {"a wrong factor", CUBE(factor_vjp, NULL), false, false},
+    {"no gradient", CUBE(nothing_vjp, NULL), false, false},
+    {"without gout", CUBE(gout_vjp, NULL), false, false},
+    {"one wrong element", CUBE(one_element_vjp, NULL), false, false},
+    {"wrong composite behind a right kernel", CUBE(factor_vjp, right_fused), false, false},
+    {"wrong kernel before a right composite", CUBE(right_vjp, wrong_fused), false, false},
+    {"detached input", CUBE(detached_vjp, NULL), true, false},
+    {"detached gout", CUBE(detached_gout_vjp, NULL), true, false},
+    {"failing", CUBE(failing_vjp, NULL), false, false},
+};
+
+START_TEST(broken)
+{
+    tp_tape *T = tp_tape_new();
+    double values[] = {0.5, -1.25, 2, 0.75, 1.5};
+    tp_tensor *x = tp_requires_grad(tp_from(T, TP_F64, tp_shape(5), values), true);
+    for (int second = 0; second < 2; second++) {
+        tp_gradcheck_options o = {.second = second, .rtol = 1e-5};
+        bool passes = tp_gradcheck(T, &cases[_i].op, NULL, 1, &x, &o) == TP_OK;
+        ck_assert_msg(passes == (second ? cases[_i].second : cases[_i].first), "%s: order %d: %s", cases[_i].what, second + 1,
+                      passes ? "passed" : tp_error(T));
+        if (!passes)
+            ck_assert_ptr_nonnull(strstr(tp_error(T), strcmp(cases[_i].what, "failing") == 0 ? "no derivative" : "user.cube"));
+        tp_clear_error(T);
+        ck_assert_mem_eq(tp_data(x), values, sizeof values);
+        ck_assert_ptr_null(tp_grad(x));
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+START_TEST(arguments)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_ones(T, TP_F64, tp_shape(2)), *y = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(2)), true);
+    ck_assert_int_ne(tp_gradcheck(T, &cases[0].op, NULL, 1, &x, NULL), TP_OK);
+    ck_error(T, TP_EINVAL, "no input asks");
+    ck_assert_int_ne(tp_gradcheck(T, &cases[0].op, NULL, 1, &y, NULL), TP_OK);
+    ck_error(T, TP_EDTYPE, "float64");
+    tp_tape_free(T);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gradcheck");
+    TCase *t = tcase_create("gradcheck");
+    tcase_add_loop_test(t, broken, 0, (int)LENGTH(cases));
+    tcase_add_test(t, arguments);
+    suite_add_tcase(suite, t);
+    return run_suite(suite);
+}
