@@ -92,7 +92,7 @@ TP_API double tp_item_at(const tp_tensor *x, int64_t position);
  * library that prints. */
 TP_API void tp_print(const tp_tensor *x);
 /* The same text into a buffer of n bytes (cut and terminated where it is longer); returns the
- * length of the whole text, as snprintf does, or a negative number when memory ran out. */
+ * length of the whole text, as snprintf does. */
 TP_API int64_t tp_format(const tp_tensor *x, char *buffer, size_t n);
 
 typedef struct {

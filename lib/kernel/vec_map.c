@@ -1,10 +1,10 @@
 /* vec_map.c - the elementwise block functions; compiled once an instruction set (TP__ISA).
  *
  * A function is one line of a table: its name, the dtypes it takes, and its formula in x (and y). The
- * compiler vectorizes what it can. Functions that the compiler would call libm for go there: right
- * to the last bit or nearly so, at NaN, infinities and subnormals as well.
+ * compiler vectorizes what it can: arithmetic, and the functions of vec_math.h (V). All others are libm's (M).
  */
 #include "kernel/map.h"
+#include "kernel/vec_math.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,6 +15,10 @@
 /* One formula for both precisions: the functions of the type at hand, by overloading on a macro. */
 #define F32_FN(name) name##f
 #define F64_FN(name) name
+#define F32_VEC(name) v_##name##f
+#define F64_VEC(name) name
+#define F32_SIGMOID(x) V_SIGMOIDF(x)
+#define F64_SIGMOID(x) (1 / (1 + exp(-(x))))
 
 #define BINARY(id, type, result, formula)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
@@ -29,14 +33,22 @@
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
       type s = (type)at[0], t = (type)at[1]; (void)t;                                              \
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
+#define AT_LEAST(v, low) ((v) < (low) ? (low) : (v)) /* keeps NaN */
 #define WHERE(id, type)                                                                            \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; type *restrict o = out; const uint8_t *c = in[0]; const type *a = in[1], *b = in[2]; \
       for (int64_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i]; }
 
+/* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
+#define PERIODIC(id, near, any)                                                                    \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; float *restrict o = out; const float *a = in[0]; int far = 0;                    \
+      for (int64_t i = 0; i < n; i++) { far |= !(fabsf(a[i]) <= (float)V_NEAR); o[i] = near(a[i]); } \
+      for (int64_t i = 0; far && i < n; i++) if (!(fabsf(a[i]) <= (float)V_NEAR)) o[i] = any(a[i]); }
+
 /* ---- floats: R is float or double, M(name) its libm function -------------------------------------------- */
 
-#define FLOATS(R, S, M)                                                                            \
+#define FLOATS(R, S, M, V, SIGMOID)                                                                            \
     BINARY(add_##S, R, R, x + y)                                                                   \
     BINARY(sub_##S, R, R, x - y)                                                                   \
     BINARY(mul_##S, R, R, x *y)                                                                    \
@@ -52,27 +64,25 @@
     UNARY(sqrt_##S, R, R, M(sqrt)(x))                                                              \
     UNARY(rsqrt_##S, R, R, 1 / M(sqrt)(x))                                                         \
     UNARY(reciprocal_##S, R, R, 1 / x)                                                             \
-    UNARY(exp_##S, R, R, M(exp)(x))                                                                \
+    UNARY(exp_##S, R, R, V(exp)(x))                                                                \
     UNARY(expm1_##S, R, R, M(expm1)(x))                                                            \
-    UNARY(log_##S, R, R, M(log)(x))                                                                \
+    UNARY(log_##S, R, R, V(log)(x))                                                                \
     UNARY(log1p_##S, R, R, M(log1p)(x))                                                            \
     UNARY(log2_##S, R, R, M(log2)(x))                                                              \
     UNARY(log10_##S, R, R, M(log10)(x))                                                            \
-    UNARY(sin_##S, R, R, M(sin)(x))                                                                \
-    UNARY(cos_##S, R, R, M(cos)(x))                                                                \
     UNARY(tan_##S, R, R, M(tan)(x))                                                                \
     UNARY(sinh_##S, R, R, M(sinh)(x))                                                              \
     UNARY(cosh_##S, R, R, M(cosh)(x))                                                              \
-    UNARY(tanh_##S, R, R, M(tanh)(x))                                                              \
+    UNARY(tanh_##S, R, R, V(tanh)(x))                                                              \
     UNARY(asin_##S, R, R, M(asin)(x))                                                              \
     UNARY(acos_##S, R, R, M(acos)(x))                                                              \
     UNARY(atan_##S, R, R, M(atan)(x))                                                              \
-    UNARY(erf_##S, R, R, M(erf)(x))                                                                \
+    UNARY(erf_##S, R, R, V(erf)(x))                                                                \
     UNARY(floor_##S, R, R, M(floor)(x))                                                            \
     UNARY(ceil_##S, R, R, M(ceil)(x))                                                              \
     UNARY(round_##S, R, R, M(nearbyint)(x))                                                        \
     UNARY(trunc_##S, R, R, M(trunc)(x))                                                            \
-    UNARY(sigmoid_##S, R, R, 1 / (1 + M(exp)(-x)))                                                 \
+    UNARY(sigmoid_##S, R, R, SIGMOID(x))                                                 \
     UNARY(relu_##S, R, R, x > 0 || x != x ? x : 0)                                                 \
     UNARY(softplus_##S, R, R, x > 20 ? x : M(log1p)(M(exp)(x)))                                    \
     UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - M(log1p)(M(exp)(-M(fabs)(x))))                  \
@@ -89,10 +99,10 @@
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
     BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
-    BINARY(bce_##S, R, R, (y - 1) * M(fmax)(M(log1p)(-x), -100) - y * M(fmax)(M(log)(x), -100))    \
-    BINARY(bce_slope_##S, R, R, (x - y) / M(fmax)((1 - x) * x, (R)1e-12))                          \
+    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(M(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))    \
+    BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                          \
     BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + M(log1p)(M(exp)(-M(fabs)(x))))   \
-    BINARY(bce_logits_slope_##S, R, R, 1 / (1 + M(exp)(-x)) - y)
+    BINARY(bce_logits_slope_##S, R, R, SIGMOID(x) - y)
 
 /* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */
 
@@ -142,8 +152,8 @@ static int64_t whole_power(int64_t base, int64_t exponent)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wtype-limits"
-FLOATS(float, f32, F32_FN)
-FLOATS(double, f64, F64_FN)
+FLOATS(float, f32, F32_FN, F32_VEC, F32_SIGMOID)
+FLOATS(double, f64, F64_FN, F64_VEC, F64_SIGMOID)
 INTEGERS(int32_t, i32, uint32_t)
 INTEGERS(int64_t, i64, uint64_t)
 INTEGERS(uint8_t, u8, uint32_t)
@@ -158,6 +168,10 @@ UNARY(abs_u8, uint8_t, uint8_t, x)
 UNARY(same_i32, int32_t, int32_t, x)
 UNARY(same_i64, int64_t, int64_t, x)
 UNARY(same_u8, uint8_t, uint8_t, x)
+UNARY(sin_f64, double, double, sin(x))
+UNARY(cos_f64, double, double, cos(x))
+PERIODIC(sin_f32, v_sinf_near, sinf)
+PERIODIC(cos_f32, v_cosf_near, cosf)
 BINARY(add_bool, uint8_t, uint8_t, x || y)
 BINARY(mul_bool, uint8_t, uint8_t, x &&y)
 #pragma GCC diagnostic pop

@@ -1,0 +1,163 @@
+/* vec_math.h - exponentials, logarithms and their kin in float32, without branches or calls, so that a loop over
+ * them is vectorized. For vec_*.c files, which are compiled once an instruction set.
+ *
+ * Method: reduction to a small interval, a polynomial there, reconstruction (J.-M. Muller, "Elementary functions",
+ * 2016). The polynomials are Chebyshev fits on those intervals. Right at NaN, infinities, zeros and subnormals; at
+ * most 2 units in the last place off (erf: 4), which test/unit/test_math.c measures. Without a fused multiply-add
+ * the reductions would lose their point, so the baseline uses libm.
+ */
+#ifndef TAPIR_KERNEL_VEC_MATH_H
+#define TAPIR_KERNEL_VEC_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if !defined(__FMA__)
+
+#define v_expf expf
+#define v_logf logf
+#define v_tanhf tanhf
+#define v_erff erff
+#define V_SIGMOIDF(x) (1 / (1 + expf(-(x))))
+#define v_sinf_near sinf
+#define v_cosf_near cosf
+#define V_NEAR INFINITY
+
+#else
+
+#define V_INLINE static inline __attribute__((always_inline)) float
+#define V_FMA __builtin_fmaf
+
+static inline __attribute__((always_inline)) uint32_t v_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+V_INLINE v_float(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+
+#define V_LN2_HIGH 0.693115234375f /* 14 bits: products with an exponent are exact */
+#define V_LN2_LOW 3.194618330e-05f
+
+/* Rounds to the nearest whole number, which is then in the low bits of the sum as well. */
+#define V_ROUNDER 12582912.0f /* 1.5 2^23 */
+
+/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, for subnormals and infinity. */
+V_INLINE v_expf(float x)
+{
+    float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x; /* keeps NaN */
+    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
+    float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
+    float q = V_FMA(V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
+    float e = V_FMA(r * r, q, r) + 1;
+    int32_t k = (int32_t)(v_bits(shifted) - v_bits(V_ROUNDER)), half = k >> 1;
+    return e * v_float((uint32_t)(half + 127) << 23) * v_float((uint32_t)(k - half + 127) << 23);
+}
+
+/* log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
+V_INLINE v_logf(float x)
+{
+    int small = x < 1.17549435e-38f;
+    float y = small ? x * 8388608.0f : x; /* subnormals, by 2^23 */
+    uint32_t b = v_bits(y) - 0x3f3504f3u;
+    float e = (float)((int32_t)b >> 23) - (small ? 23.0f : 0.0f);
+    float f = v_float((b & 0x007fffffu) + 0x3f3504f3u) - 1;
+    float p = 6.971611471e-02f;
+    p = V_FMA(p, f, -1.147973385e-01f);
+    p = V_FMA(p, f, 1.168541992e-01f);
+    p = V_FMA(p, f, -1.242568733e-01f);
+    p = V_FMA(p, f, 1.424905765e-01f);
+    p = V_FMA(p, f, -1.666780232e-01f);
+    p = V_FMA(p, f, 2.000071575e-01f);
+    p = V_FMA(p, f, -2.499999696e-01f);
+    p = V_FMA(p, f, 3.333333118e-01f);
+    float z = f * f, tail = V_FMA(e, V_LN2_LOW, z * f * p);
+    float r = V_FMA(e, V_LN2_HIGH, f + V_FMA(-0.5f, z, tail));
+    r = x == INFINITY ? INFINITY : r;
+    r = x == 0 ? -INFINITY : r;
+    return x < 0 || x != x ? NAN : r;
+}
+
+/* A polynomial near 0, where 1 - 2 / (e^2x + 1) would cancel. */
+V_INLINE v_tanhf(float x)
+{
+    float a = __builtin_fabsf(x), u = x * x;
+    float p = 2.370765640e-03f;
+    p = V_FMA(p, u, -8.410070802e-03f);
+    p = V_FMA(p, u, 2.178832200e-02f);
+    p = V_FMA(p, u, -5.396155178e-02f);
+    p = V_FMA(p, u, 1.333331287e-01f);
+    p = V_FMA(p, u, -3.333333323e-01f);
+    float near = V_FMA(x * u, p, x), far = 1 - 2 / (v_expf(2 * a) + 1);
+    return __builtin_copysignf(a < 0.6f ? near : far, x);
+}
+
+/* 1 / (1 + e^-x), of the exponential that does not overflow; the quotient corrected for the sum's rounding. */
+V_INLINE v_sigmoidf(float x)
+{
+    float t = v_expf(-__builtin_fabsf(x)), s = 1 + t, lost = t - (s - 1), top = x < 0 ? t : 1;
+    float inverse = 1 / s, q = top * inverse, rest = V_FMA(-q, s, top) - q * lost;
+    return V_FMA(rest, inverse, q);
+}
+#define V_SIGMOIDF(x) v_sigmoidf(x)
+
+/* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */
+#define V_NEAR 100000.0f
+#define V_QUADRANT(x)                                                                              \
+    float shifted = V_FMA(x, 0.636619772367581343f, V_ROUNDER), n = shifted - V_ROUNDER;           \
+    uint32_t quadrant = v_bits(shifted);                                                           \
+    float r = V_FMA(n, -1.570796371e+00f, x);                                                      \
+    r = V_FMA(n, 4.371138829e-08f, r);                                                             \
+    r = V_FMA(n, 1.715124510e-15f, r);                                                             \
+    float u = r * r
+
+V_INLINE v_sin_part(float r, float u)
+{
+    float s = V_FMA(V_FMA(V_FMA(2.724931405e-06f, u, -1.984008201e-04f), u, 8.333331866e-03f), u, -1.666666666e-01f);
+    return V_FMA(r * u, s, r);
+}
+
+V_INLINE v_cos_part(float u)
+{
+    float c = V_FMA(V_FMA(V_FMA(-2.730044862e-07f, u, 2.480059644e-05f), u, -1.388888766e-03f), u, 4.166666666e-02f);
+    return V_FMA(u * u, c, V_FMA(-0.5f, u, 1));
+}
+
+V_INLINE v_sinf_near(float x)
+{
+    V_QUADRANT(x);
+    float v = quadrant & 1 ? v_cos_part(u) : v_sin_part(r, u);
+    v = quadrant & 2 ? -v : v;
+    return x == 0 ? x : v; /* the sign of zero */
+}
+
+V_INLINE v_cosf_near(float x)
+{
+    V_QUADRANT(x);
+    float v = quadrant & 1 ? v_sin_part(r, u) : v_cos_part(u);
+    return (quadrant + 1) & 2 ? -v : v;
+}
+
+/* A polynomial in x^2 below 1, then 1 - e^p(x) with p = log erfc. */
+V_INLINE v_erff(float x)
+{
+    float a = __builtin_fabsf(x), u = x * x, p = -9.667044571e-06f;
+    p = V_FMA(p, u, 1.126595903e-04f);
+    p = V_FMA(p, u, -8.484080406e-04f);
+    p = V_FMA(p, u, 5.221031808e-03f);
+    p = V_FMA(p, u, -2.686543073e-02f);
+    p = V_FMA(p, u, 1.128378250e-01f);
+    p = V_FMA(p, u, -3.761263847e-01f);
+    p = V_FMA(p, u, 1.128379167e+00f);
+    float c = a > 4.1f ? 4.1f : a, l = -7.583600642e-08f;
+    l = V_FMA(l, c, 3.302250807e-06f);
+    l = V_FMA(l, c, -6.190030892e-05f);
+    l = V_FMA(l, c, 6.823636893e-04f);
+    l = V_FMA(l, c, -5.048070415e-03f);
+    l = V_FMA(l, c, 2.704963294e-02f);
+    l = V_FMA(l, c, -1.109632957e-01f);
+    l = V_FMA(l, c, -6.310552645e-01f);
+    l = V_FMA(l, c, -1.130612079e+00f);
+    l = V_FMA(l, c, 3.998663962e-04f);
+    float far = __builtin_copysignf(1 - v_expf(l), x);
+    return a < 1 ? x * p : x != x ? x : far;
+}
+
+#endif
+#endif
