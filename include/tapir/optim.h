@@ -37,11 +37,13 @@ typedef struct {
     int            max_iter;         /* 0: 20           */
     int            max_eval;         /* 0: max_iter 5/4 */
     double         tolerance_grad;   /* 0: 1e-7         */
-    double         tolerance_change; /* 0: 1e-9         */
+    double         tolerance_change; /* 0: 1e-9; of step, loss and predicted decrease */
     int            history_size;     /* 0: 100          */
     tp_line_search line_search;
 } tp_lbfgs_options;
-/* Nocedal and Wright, "Numerical optimization", 2006: algorithms 7.4 (two loops), 3.5 and 3.6. */
+/* Nocedal and Wright, "Numerical optimization", 2006: algorithms 7.4 (two loops), 3.5 and 3.6.
+ * Changes of the loss count relative to the first loss where that is below 1: torch takes them as they are, and
+ * so stops far from the minimum of a loss that is small all along. */
 TP_API tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options);
 
 TP_API void tp_optim_free(tp_optim *o);

@@ -57,6 +57,7 @@ void         tp__storage_escape(tp__storage *s);                     /* an owned
 /* ---- tensors (tensor.c) ----------------------------------------------------------------------- */
 
 struct tp__node;
+struct tp__member;
 
 enum {
     TP__REQUIRES_GRAD = 1u << 0,
@@ -85,8 +86,7 @@ struct tp_tensor {
     tp_tensor       *grad;
     tp_tensor       *acc;    /* the gradient that is gathering in a sweep */
     tp_tensor       *prev;   /* the tensor made before it on the tape */
-    const tp_params *params; /* the set it belongs to, and where */
-    int32_t          param_index;
+    struct tp__member *member; /* of which parameter sets */
     uint32_t         seq;    /* nodes on the tape when it was made */
     int64_t          shape[TP_MAX_DIMS];
     int64_t          stride[TP_MAX_DIMS];

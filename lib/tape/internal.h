@@ -97,15 +97,21 @@ tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims sh
 
 /* ---- parameter sets (params.c) ------------------------------------------------------------------ */
 
-/* Parameter i lies at `offset` elements in the vectors of its set; set->run_* see params.c. */
+/* One membership of a tensor in a set; a tensor may be in several. */
+typedef struct tp__member {
+    tp_params         *set;
+    int                index;
+    struct tp__member *next; /* of the same tensor */
+} tp__member;
+
+/* Parameter i lies at offset[i] elements in the vectors of its dtype. */
 struct tp_params {
     int         n;
-    tp_tensor **at;
+    tp_tensor **at;      /* NULL where it was freed */
+    tp__member *member;
     int64_t    *offset;  /* in elements of its own dtype's vector */
     int64_t     count;   /* of all */
     int64_t     count_of[2]; /* f32, f64 */
-    bool        uniform; /* all of one dtype */
-    tp__storage *slab[2], *grad_slab[2]; /* f32, f64; NULL where tensors keep their own memory */
 };
 
 /* The tensors are laid in one slab a dtype, their gradients in another. NULL: no memory. */
@@ -121,7 +127,7 @@ typedef struct {
 } tp__run_of_params;
 /* The next stretch from parameter *at on; false past the end. Start with *at = 0. */
 bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);
-/* Values were written: versions move. */
+/* Values of those with a gradient were written: versions move. */
 void tp__params_touch(tp_params *p);
 
 #endif

@@ -1,0 +1,267 @@
+/* lbfgs.c - limited-memory BFGS: the direction by two loops over the history (Nocedal and Wright, 2006, algorithm
+ * 7.4), the step by a line search or of fixed length. Vectors are in double over all parameters in order; a
+ * parameter without a gradient counts as one with a gradient of zero. */
+#include "optim/line_search.h"
+#include "optim/optim.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    tp_optim         base;
+    tp_lbfgs_options o;
+    int64_t          n;
+    double          *memory; /* all vectors below are in it */
+    double          *x, *d, *prev, *gradient[TP__LINE_GRADIENTS];
+    double          *s, *y, *rho, *alpha; /* history: a ring of `kept` pairs, the oldest at `oldest` */
+    int              kept, oldest;
+    double           diagonal, t;
+    double           least_change; /* tolerance_change, in the scale of the first loss */
+    int64_t          iterations;
+    /* of the step under way */
+    tp_tape         *T;
+    tp_closure       closure;
+    void            *user;
+} lbfgs;
+
+/* ---- vectors ------------------------------------------------------------------------------------------------- */
+
+static double dot(const lbfgs *m, const double *a, const double *b) { return tp__dot(TP_F64, m->n, a, 1, b, 1); }
+static void add(const lbfgs *m, double factor, const double *x, double *y) { tp__axpy(m->n, TP_F64, factor, x, y); }
+static void copy(const lbfgs *m, double *to, const double *from) { memcpy(to, from, (size_t)m->n * sizeof *to); }
+
+static double largest(const lbfgs *m, const double *x)
+{
+    double most = 0;
+    for (int64_t i = 0; i < m->n; i++)
+        most = fabs(x[i]) > most || isnan(x[i]) ? fabs(x[i]) : most;
+    return most;
+}
+
+static void gather(const lbfgs *m, bool gradients, double *out)
+{
+    const tp_params *p = m->base.params;
+    for (int i = 0; i < p->n; i++) {
+        const tp_tensor *x = p->at[i], *from = gradients ? tp_grad(x) : x;
+        if (x == NULL)
+            continue;
+        if (from)
+            tp__convert(x->numel, out, TP_F64, from->data, (tp_dtype)from->dtype);
+        else
+            memset(out, 0, (size_t)x->numel * sizeof *out);
+        out += x->numel;
+    }
+}
+
+/* Parameters = x + t d. */
+static void place(const lbfgs *m, double t)
+{
+    tp_params *p = m->base.params;
+    const double *x = m->x, *d = m->d;
+    for (int i = 0; i < p->n; i++) {
+        tp_tensor *to = p->at[i];
+        if (to == NULL)
+            continue;
+        for (int64_t k = 0; k < to->numel; k++, x++, d++)
+            tp__store((char *)to->data + (size_t)k * tp_dtype_size((tp_dtype)to->dtype), (tp_dtype)to->dtype,
+                      t == 0 ? *x : *x + t * *d);
+        to->storage->version++;
+    }
+}
+
+/* ---- values and slopes ---------------------------------------------------------------------------------------- */
+
+/* The loss where the parameters are, its gradient in `slot`; false after a failure. */
+static bool evaluate_here(lbfgs *m, int slot, double *f)
+{
+    *f = m->closure(m->T, m->user);
+    if (m->T->status == TP_OK)
+        gather(m, true, m->gradient[slot]);
+    return m->T->status == TP_OK;
+}
+
+static bool evaluate(void *user, double t, int slot, tp__line_point *p)
+{
+    lbfgs *m = user;
+    place(m, t);
+    bool ok = evaluate_here(m, slot, &p->f);
+    p->slope = ok ? dot(m, m->gradient[slot], m->d) : NAN;
+    return ok;
+}
+
+/* ---- direction --------------------------------------------------------------------------------------------------- */
+
+static double *pair(const lbfgs *m, double *ring, int i)
+{
+    return ring + (size_t)((m->oldest + i) % m->o.history_size) * (size_t)m->n;
+}
+
+/* Takes the last step and the change of the gradient into the history, where the curvature is positive. */
+static void remember(lbfgs *m, const double *g)
+{
+    int at = m->kept < m->o.history_size ? m->kept : 0; /* 0: the oldest, which goes */
+    double *y = m->gradient[TP__LINE_GRADIENTS - 1], *s = m->x; /* both are free between steps */
+    copy(m, y, g);
+    add(m, -1, m->prev, y);
+    copy(m, s, m->d);
+    for (int64_t i = 0; i < m->n; i++)
+        s[i] *= m->t;
+    double ys = dot(m, y, s);
+    if (!(ys > 1e-10))
+        return;
+    copy(m, pair(m, m->y, at), y);
+    copy(m, pair(m, m->s, at), s);
+    m->rho[(m->oldest + at) % m->o.history_size] = 1 / ys;
+    if (m->kept < m->o.history_size)
+        m->kept++;
+    else
+        m->oldest = (m->oldest + 1) % m->o.history_size;
+    m->diagonal = ys / dot(m, y, y);
+}
+
+/* d = - H g */
+static void find_direction(lbfgs *m, const double *g)
+{
+    for (int64_t i = 0; i < m->n; i++)
+        m->d[i] = -g[i];
+    for (int i = m->kept - 1; i >= 0; i--) {
+        m->alpha[i] = dot(m, pair(m, m->s, i), m->d) * m->rho[(m->oldest + i) % m->o.history_size];
+        add(m, -m->alpha[i], pair(m, m->y, i), m->d);
+    }
+    for (int64_t i = 0; i < m->n; i++)
+        m->d[i] *= m->diagonal;
+    for (int i = 0; i < m->kept; i++) {
+        double beta = dot(m, pair(m, m->y, i), m->d) * m->rho[(m->oldest + i) % m->o.history_size];
+        add(m, m->alpha[i] - beta, pair(m, m->s, i), m->d);
+    }
+}
+
+/* ---- one step of the optimizer: several iterations ------------------------------------------------------------------ */
+
+static double first_length(const lbfgs *m, const double *g)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < m->n; i++)
+        sum += fabs(g[i]);
+    return fmin(1, 1 / sum) * m->base.lr;
+}
+
+/* Moves along d; the new value is in *here, its gradient in slot 0. False after a failure. */
+static bool advance(lbfgs *m, tp__line_point *here, bool last, int *evaluations)
+{
+    tp__line_point found;
+    gather(m, false, m->x);
+    if (m->o.line_search == TP_STRONG_WOLFE) {
+        tp__line line = {evaluate, m, largest(m, m->d), 1e-9, 0};
+        if (!tp__strong_wolfe(&line, *here, m->t, &found))
+            return false;
+        *evaluations += line.evaluations;
+        m->t = found.t;
+        place(m, m->t);
+        double *kept = m->gradient[found.gradient];
+        m->gradient[found.gradient] = m->gradient[0];
+        m->gradient[0] = kept;
+        here->f = found.f;
+        return true;
+    }
+    place(m, m->t);
+    if (last) /* the loss there is for the next step to find */
+        return true;
+    *evaluations += 1;
+    return evaluate_here(m, 0, &here->f);
+}
+
+static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
+{
+    lbfgs *m = (lbfgs *)base;
+    tp__line_point here = {.gradient = 0};
+    int evaluations = 1;
+    m->T = T;
+    m->closure = closure;
+    m->user = user;
+    if (!evaluate_here(m, 0, &here.f))
+        return NAN;
+    double loss = here.f;
+    if (m->iterations == 0)
+        m->least_change = m->o.tolerance_change * fmin(1, fabs(loss));
+    bool flat = largest(m, m->gradient[0]) <= m->o.tolerance_grad;
+    for (int k = 1; k <= m->o.max_iter && !flat; k++) {
+        if (m->iterations++ > 0)
+            remember(m, m->gradient[0]);
+        find_direction(m, m->gradient[0]);
+        copy(m, m->prev, m->gradient[0]);
+        double before = here.f;
+        m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.lr;
+        here.slope = dot(m, m->gradient[0], m->d);
+        if (here.slope > -m->least_change)
+            break;
+        here.t = 0;
+        if (!advance(m, &here, k == m->o.max_iter, &evaluations)) {
+            place(m, 0); /* where this iteration began */
+            return NAN;
+        }
+        flat = largest(m, m->gradient[0]) <= m->o.tolerance_grad;
+        if (evaluations >= m->o.max_eval || largest(m, m->d) * fabs(m->t) <= m->o.tolerance_change ||
+            fabs(here.f - before) < m->least_change)
+            break;
+    }
+    return loss;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+static void release(tp_optim *base)
+{
+    free(((lbfgs *)base)->memory);
+}
+
+static const tp__optim_class lbfgs_class = {.name = "lbfgs", .step_closure = step, .free = release};
+
+/* One allocation; the system gives its pages as the history grows into them. */
+static bool allocate(lbfgs *m)
+{
+    size_t n = (size_t)m->n, h = (size_t)m->o.history_size, vectors = 3 + TP__LINE_GRADIENTS + 2 * h, count;
+    if (!tp__mul_size(vectors, n, &count) || (m->memory = calloc(count + 2 * h + 1, sizeof(double))) == NULL)
+        return false;
+    double *at = m->memory;
+    m->rho = at;
+    m->alpha = at += h;
+    m->x = at += h;
+    m->d = at += n;
+    m->prev = at += n;
+    for (int i = 0; i < TP__LINE_GRADIENTS; i++)
+        m->gradient[i] = at += n;
+    m->s = at += n;
+    m->y = at + h * n;
+    return true;
+}
+
+tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options)
+{
+    tp_lbfgs_options o = options ? *options : (tp_lbfgs_options){0};
+    if (!tp__ok(T))
+        return NULL;
+    o.lr = tp__option(o.lr, 1);
+    o.max_iter = o.max_iter ? o.max_iter : 20;
+    o.max_eval = o.max_eval ? o.max_eval : (int)((int64_t)o.max_iter * 5 / 4);
+    o.history_size = o.history_size ? o.history_size : 100;
+    o.tolerance_grad = tp__option(o.tolerance_grad, 1e-7);
+    o.tolerance_change = tp__option(o.tolerance_change, 1e-9);
+    if (o.max_iter < 0)
+        return tp__optim_bad(T, "lbfgs", "max_iter", o.max_iter);
+    if (o.history_size < 0)
+        return tp__optim_bad(T, "lbfgs", "history_size", o.history_size);
+    lbfgs *m = (lbfgs *)tp__optim_new(T, &lbfgs_class, sizeof *m, params, o.lr);
+    if (m == NULL)
+        return NULL;
+    m->o = o;
+    m->n = params->count;
+    m->diagonal = 1;
+    if (!allocate(m)) {
+        tp_optim_free(&m->base);
+        tp_fail(T, TP_ENOMEM, "lbfgs: no memory");
+        return NULL;
+    }
+    return &m->base;
+}

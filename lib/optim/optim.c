@@ -1,0 +1,136 @@
+/* optim.c - what optimizers share: life, options, and a step over stretches of parameters. */
+#include "optim/optim.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+double tp__option(double value, double otherwise)
+{
+    return value != 0 ? value : signbit(value) ? 0 : otherwise;
+}
+
+tp_optim *tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value)
+{
+    tp_fail(T, TP_EINVAL, "%s: %s is %g", optimizer, option, value);
+    return NULL;
+}
+
+tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, size_t size, tp_params *params, double lr)
+{
+    if (!tp__ok(T) || params == NULL)
+        return NULL;
+    if (!(lr >= 0) || isinf(lr))
+        return tp__optim_bad(T, type->name, "lr", lr);
+    tp_optim *o = calloc(1, size);
+    if (o)
+        o->steps = calloc((size_t)params->n + 1, sizeof *o->steps);
+    if (o == NULL || o->steps == NULL) {
+        free(o);
+        tp_fail(T, TP_ENOMEM, "%s: no memory", type->name);
+        return NULL;
+    }
+    o->type = type;
+    o->params = params;
+    o->lr = lr;
+    return o;
+}
+
+void tp_optim_free(tp_optim *o)
+{
+    if (o == NULL)
+        return;
+    if (o->type->free)
+        o->type->free(o);
+    free(o->steps);
+    free(o);
+}
+
+void tp_optim_zero_grad(tp_optim *o)
+{
+    if (o)
+        tp_params_zero_grad(o->params);
+}
+
+double tp_optim_lr(const tp_optim *o) { return o ? o->lr : NAN; }
+
+void tp_optim_set_lr(tp_optim *o, double lr)
+{
+    if (o)
+        o->lr = lr;
+}
+
+/* ---- state ----------------------------------------------------------------------------------------------- */
+
+bool tp__state_new(const tp_params *p, tp__state *s)
+{
+    for (int t = 0; t < 2; t++)
+        if (p->count_of[t] > 0 &&
+            (s->of[t] = tp__storage_new((size_t)p->count_of[t] * tp_dtype_size(t ? TP_F64 : TP_F32))) == NULL)
+            return false;
+    return true;
+}
+
+void tp__state_free(tp__state *s)
+{
+    tp__storage_unref(s->of[0]);
+    tp__storage_unref(s->of[1]);
+}
+
+void *tp__state_at(const tp__state *s, const tp__stretch *at)
+{
+    const tp__storage *whole = s->of[at->run.dtype == TP_F64];
+    return whole ? (char *)whole->data + (size_t)at->run.offset * tp_dtype_size(at->run.dtype) : NULL;
+}
+
+/* ---- the step ----------------------------------------------------------------------------------------------- */
+
+/* Parameters [first, last] of a run, which lie side by side. */
+static tp__stretch part(const tp_params *p, const tp__run_of_params *run, int first, int last)
+{
+    tp__stretch s = {.run = *run};
+    size_t size = tp_dtype_size(run->dtype);
+    int64_t skip = p->offset[first] - run->offset;
+    s.run.first = first;
+    s.run.last = last;
+    s.run.offset += skip;
+    s.run.value = (char *)run->value + (size_t)skip * size;
+    s.run.grad = (char *)run->grad + (size_t)skip * size;
+    s.run.n = p->offset[last] + p->at[last]->numel - p->offset[first];
+    return s;
+}
+
+static void step(tp_optim *o)
+{
+    tp__run_of_params run;
+    for (int at = 0; tp__params_next(o->params, &at, &run);)
+        for (int first = run.first, last; first <= run.last; first = last + 1) {
+            for (last = first; last < run.last && o->steps[last + 1] == o->steps[first];)
+                last++;
+            tp__stretch s = part(o->params, &run, first, last);
+            s.steps = o->steps[first];
+            o->type->update(o, &s);
+            for (int i = first; i <= last; i++)
+                o->steps[i]++;
+        }
+    tp__params_touch(o->params);
+}
+
+tp_status tp_optim_step(tp_tape *T, tp_optim *o)
+{
+    if (!tp__ok(T) || o == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (o->type->update == NULL)
+        return tp_fail(T, TP_EINVAL, "%s: needs tp_optim_step_closure", o->type->name);
+    step(o);
+    return TP_OK;
+}
+
+double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user)
+{
+    if (!tp__ok(T) || o == NULL || closure == NULL)
+        return NAN;
+    if (o->type->step_closure)
+        return o->type->step_closure(T, o, closure, user);
+    double loss = closure(T, user);
+    return tp_optim_step(T, o) == TP_OK ? loss : NAN;
+}

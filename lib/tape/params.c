@@ -1,0 +1,346 @@
+/* params.c - sets of parameters: slabs, stretches for the optimizers, clipping; and sinks for gradients. */
+#include "tape/params.h"
+#include "tape/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int slot_of(tp_dtype dtype)
+{
+    return dtype == TP_F64;
+}
+
+/* ---- sets ---------------------------------------------------------------------------------------------------- */
+
+static tp_params *params_new(int n, tp_tensor *const *tensors)
+{
+    tp_params *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->at = calloc((size_t)n + 1, sizeof *p->at);
+    p->offset = calloc((size_t)n + 1, sizeof *p->offset);
+    p->member = calloc((size_t)n + 1, sizeof *p->member);
+    if (p->at == NULL || p->offset == NULL || p->member == NULL) {
+        tp_params_free(p);
+        return NULL;
+    }
+    p->n = n;
+    for (int i = 0; i < n; i++) {
+        int64_t *count = &p->count_of[slot_of((tp_dtype)tensors[i]->dtype)];
+        p->at[i] = tensors[i];
+        p->offset[i] = *count;
+        *count += tensors[i]->numel;
+        p->count += tensors[i]->numel;
+        p->member[i] = (tp__member){p, i, tensors[i]->member};
+        tensors[i]->member = &p->member[i];
+    }
+    return p;
+}
+
+tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors)
+{
+    if (!tp__ok(T))
+        return NULL;
+    for (int i = 0; i < n; i++) {
+        const tp_tensor *x = tensors ? tensors[i] : NULL;
+        bool fits = x && (x->flags & TP__OWNED) && tp_dtype_is_float((tp_dtype)x->dtype) && tp__contiguous(x);
+        for (int j = 0; j < i && fits; j++)
+            fits = tensors[j] != x;
+        if (!fits) {
+            tp_fail(T, TP_EINVAL, "params_of: tensor %d is missing, not owned, no contiguous float, or there twice", i);
+            return NULL;
+        }
+    }
+    tp_params *p = n < 0 ? NULL : params_new(n, tensors);
+    if (p == NULL)
+        tp_fail(T, n < 0 ? TP_EINVAL : TP_ENOMEM, n < 0 ? "params_of: %d tensors" : "params_of: no memory for %d", n);
+    return p;
+}
+
+void tp__params_forget(tp_tensor *x)
+{
+    for (tp__member *m = x->member; m; m = m->next)
+        m->set->at[m->index] = NULL;
+}
+
+void tp_params_free(tp_params *p)
+{
+    if (p == NULL)
+        return;
+    for (int i = 0; i < p->n; i++)
+        for (tp__member **m = p->at[i] ? &p->at[i]->member : NULL; m && *m; m = &(*m)->next)
+            if (*m == &p->member[i]) {
+                *m = p->member[i].next;
+                break;
+            }
+    free(p->at);
+    free(p->offset);
+    free(p->member);
+    free(p);
+}
+
+int        tp_params_length(const tp_params *p) { return p ? p->n : 0; }
+int64_t    tp_params_count(const tp_params *p) { return p ? p->count : 0; }
+tp_tensor *tp_params_at(const tp_params *p, int i) { return p && i >= 0 && i < p->n ? p->at[i] : NULL; }
+
+/* ---- slabs ------------------------------------------------------------------------------------------------------ */
+
+/* What a parameter gets in the slabs, before anything is changed. */
+typedef struct {
+    tp__storage *value;
+    tp_tensor   *grad;
+} place;
+
+static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__storage *grads, int64_t offset)
+{
+    size_t size = tp_dtype_size((tp_dtype)x->dtype), start = (size_t)offset * size, bytes = (size_t)x->numel * size;
+    tp__storage *g = tp__storage_segment(grads, start, bytes);
+    at->value = tp__storage_segment(values, start, bytes);
+    at->grad = g ? tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g, g->data) : NULL;
+    tp__storage_unref(g);
+    return at->value && at->grad;
+}
+
+static void move_in(tp_tensor *x, place *at)
+{
+    tp_dims shape = tp__dims_of(x);
+    tp__operand from = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    memcpy(from.stride, x->stride, sizeof from.stride);
+    tp__copy(shape, at->value->data, from.dtype, &from);
+    if ((x->flags & TP__HAS_GRAD) && tp__contiguous(x->grad))
+        memcpy(at->grad->data, x->grad->data, (size_t)x->numel * tp_dtype_size(from.dtype));
+    at->value->version = x->storage->version;
+    tp__storage_unref(x->storage);
+    tp_free(x->grad);
+    int64_t stride = 1;
+    for (int d = shape.ndim - 1; d >= 0; d--) {
+        x->stride[d] = stride;
+        stride *= shape.dim[d] > 1 ? shape.dim[d] : 1;
+    }
+    tp__tensor_note_layout(x);
+    x->storage = at->value;
+    x->data = at->value->data;
+    x->grad = at->grad;
+    *at = (place){NULL, NULL};
+}
+
+tp_params *tp__params_slab(int n, tp_tensor *const *tensors)
+{
+    tp_params *p = params_new(n, tensors);
+    place *places = calloc((size_t)n + 1, sizeof *places);
+    tp__storage *slab[2][2] = {{NULL}}; /* values, gradients; by dtype */
+    bool ok = p && places;
+    for (int k = 0; k < 2 && ok; k++)
+        for (int t = 0; t < 2 && ok; t++)
+            ok = p->count_of[t] == 0 ||
+                 (slab[k][t] = tp__storage_new((size_t)p->count_of[t] * tp_dtype_size(t ? TP_F64 : TP_F32))) != NULL;
+    for (int i = 0; i < n && ok; i++) {
+        int t = slot_of((tp_dtype)tensors[i]->dtype);
+        if (tensors[i]->numel > 0)
+            ok = make_place(&places[i], tensors[i], slab[0][t], slab[1][t], p->offset[i]);
+    }
+    for (int i = 0; i < n && places; i++) {
+        if (ok && places[i].value)
+            move_in(tensors[i], &places[i]);
+        tp__storage_unref(places[i].value);
+        tp_free(places[i].grad);
+    }
+    for (int k = 0; k < 2; k++)
+        for (int t = 0; t < 2; t++)
+            tp__storage_unref(slab[k][t]);
+    free(places);
+    if (!ok) {
+        tp_params_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* ---- stretches --------------------------------------------------------------------------------------------------- */
+
+static bool has_gradient(const tp_tensor *x)
+{
+    return x && (x->flags & TP__HAS_GRAD) && x->grad && x->grad->data && tp__contiguous(x->grad) && x->numel > 0;
+}
+
+static bool follows(const tp_tensor *a, const tp_tensor *b)
+{
+    size_t bytes = (size_t)a->numel * tp_dtype_size((tp_dtype)a->dtype);
+    return a->dtype == b->dtype && (char *)a->data + bytes == (char *)b->data &&
+           (char *)a->grad->data + bytes == (char *)b->grad->data;
+}
+
+bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run)
+{
+    int i = *at;
+    while (i < p->n && !has_gradient(p->at[i]))
+        i++;
+    if (i == p->n) {
+        *at = i;
+        return false;
+    }
+    const tp_tensor *x = p->at[i];
+    *run = (tp__run_of_params){.dtype = (tp_dtype)x->dtype, .offset = p->offset[i], .n = x->numel, .value = x->data,
+                               .grad = x->grad->data, .first = i, .last = i};
+    for (i++; i < p->n && has_gradient(p->at[i]) && follows(p->at[i - 1], p->at[i]); i++) {
+        run->n += p->at[i]->numel;
+        run->last = i;
+    }
+    *at = i;
+    return true;
+}
+
+void tp__params_touch(tp_params *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (has_gradient(p->at[i]))
+            p->at[i]->storage->version++;
+}
+
+void tp_params_zero_grad(tp_params *p)
+{
+    for (int i = 0; p && i < p->n; i++)
+        tp_zero_grad(p->at[i]);
+}
+
+enum { BLOCK = 4096 };
+
+/* Squares are summed in blocks, the blocks in double. */
+static double sum_of_squares(tp_dtype dtype, int64_t n, const void *x)
+{
+    double sum = 0;
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        const void *here = (const char *)x + (size_t)at * tp_dtype_size(dtype);
+        sum += tp__dot(dtype, n - at < BLOCK ? n - at : BLOCK, here, 1, here, 1);
+    }
+    return sum;
+}
+
+static void scale(tp_dtype dtype, int64_t n, void *x, double by)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (dtype == TP_F32)
+            ((float *)x)[i] *= (float)by;
+        else
+            ((double *)x)[i] *= by;
+}
+
+double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
+{
+    tp__run_of_params run;
+    double squares = 0;
+    if (!tp__ok(T) || p == NULL)
+        return NAN;
+    for (int at = 0; tp__params_next(p, &at, &run);)
+        squares += sum_of_squares(run.dtype, run.n, run.grad);
+    double norm = sqrt(squares), by = max_norm / (norm + 1e-6);
+    for (int at = 0; !(by >= 1) && tp__params_next(p, &at, &run);)
+        scale(run.dtype, run.n, run.grad, by);
+    return norm;
+}
+
+/* ---- sinks ------------------------------------------------------------------------------------------------------------ */
+
+struct tp_grads {
+    const tp_params *set;
+    int              n;
+    tp_tensor      **at;      /* headers on one block: float32 parameters first, then float64 */
+    bool            *arrived;
+    tp__storage     *all;
+};
+
+void tp_grads_free(tp_grads *g)
+{
+    if (g == NULL)
+        return;
+    for (int i = 0; g->at && i < g->n; i++)
+        tp_free(g->at[i]);
+    tp__storage_unref(g->all);
+    free(g->at);
+    free(g->arrived);
+    free(g);
+}
+
+tp_grads *tp_grads_new(const tp_params *p)
+{
+    tp_grads *g = p ? calloc(1, sizeof *g) : NULL;
+    if (g == NULL)
+        return NULL;
+    size_t narrow = ((size_t)p->count_of[0] * sizeof(float) + 7) & ~(size_t)7;
+    g->set = p;
+    g->at = calloc((size_t)p->n + 1, sizeof *g->at);
+    g->arrived = calloc((size_t)p->n + 1, sizeof *g->arrived);
+    g->all = tp__storage_new(narrow + (size_t)p->count_of[1] * sizeof(double));
+    bool ok = g->at && g->arrived && g->all;
+    for (int i = 0; i < p->n && ok; i++, g->n++) {
+        const tp_tensor *x = p->at[i];
+        if (x == NULL)
+            continue;
+        size_t start = x->dtype == TP_F64 ? narrow + (size_t)p->offset[i] * sizeof(double) : (size_t)p->offset[i] * sizeof(float);
+        g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, (char *)g->all->data + start);
+        ok = g->at[i] != NULL;
+    }
+    if (!ok) {
+        tp_grads_free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void tp_grads_zero(tp_grads *g)
+{
+    for (int i = 0; g && i < g->n; i++)
+        g->arrived[i] = false;
+}
+
+static int index_in(const tp_grads *g, const tp_tensor *leaf)
+{
+    for (const tp__member *m = leaf->member; m; m = m->next)
+        if (m->set == g->set)
+            return m->index;
+    return -1;
+}
+
+bool tp__grads_has(const tp_grads *g, const tp_tensor *leaf)
+{
+    return index_in(g, leaf) >= 0;
+}
+
+tp_tensor *tp__grads_slot(tp_grads *g, const tp_tensor *leaf, bool *fresh)
+{
+    int i = index_in(g, leaf);
+    if (i < 0)
+        return NULL;
+    *fresh = !g->arrived[i];
+    g->arrived[i] = true;
+    return g->at[i];
+}
+
+void tp_grads_add(tp_grads *into, const tp_grads *from)
+{
+    for (int i = 0; into && from && i < into->n && i < from->n; i++) {
+        tp_tensor *to = into->at[i], *x = from->at[i];
+        if (!from->arrived[i] || !to || !x || to->dtype != x->dtype || to->numel != x->numel)
+            continue;
+        if (into->arrived[i])
+            tp__axpy(to->numel, (tp_dtype)to->dtype, 1, x->data, to->data);
+        else
+            memcpy(to->data, x->data, (size_t)to->numel * tp_dtype_size((tp_dtype)to->dtype));
+        into->arrived[i] = true;
+    }
+}
+
+/* What has not arrived may hold an older gradient; outside it counts as zero. */
+void *tp_grads_data(const tp_grads *g)
+{
+    for (int i = 0; g && i < g->n; i++)
+        if (!g->arrived[i] && g->at[i])
+            tp__fill(g->at[i]->numel, g->at[i]->data, (tp_dtype)g->at[i]->dtype, 0);
+    return g ? g->all->data : NULL;
+}
+
+tp_tensor *tp_grads_at(const tp_grads *g, int i)
+{
+    return g && i >= 0 && i < g->n && g->arrived[i] ? g->at[i] : NULL;
+}
