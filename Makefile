@@ -1,0 +1,273 @@
+# Builds Tapir into $(BUILD), configuring it first by itself. "make help" lists the targets.
+
+BUILD    ?= build
+WERROR   ?= 0
+SANITIZE ?=
+V        ?= 0
+
+VERSION   := $(shell sed -n 's/^AC_INIT(.*, \[\(.*\)\])/\1/p' configure.ac)
+SOVERSION := 0
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all lib examples tests demo check check-full bench install uninstall dist doc clean distclean deps format help
+
+say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
+Q   = $(if $(filter 1,$(V)),,@)
+# For recursive makes: all cores, unless this make was given -j.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
+again = @+$(MAKE) --no-print-directory $(jobs)
+
+# ---- configuring ---------------------------------------------------------------------------------
+# What the user gives (CC, CFLAGS, prefix, ...) is remembered in configure.args until something else is given.
+
+unconfigured := demo check-full dist doc clean distclean deps format help
+given_by_user = $(if $(filter command% environment%,$(origin $(1))),$(1)='$($(1))')
+given := $(strip $(foreach v,CC CFLAGS CPPFLAGS LDFLAGS LIBS,$(call given_by_user,$(v))) $(CONFIGURE_FLAGS))
+
+ifneq ($(filter --help% -h,$(CONFIGURE_FLAGS)),)
+all: $(BUILD)/configure
+	@$(BUILD)/configure $(CONFIGURE_FLAGS)
+else ifneq ($(if $(MAKECMDGOALS),$(filter-out $(unconfigured),$(MAKECMDGOALS)),all),)
+ifneq ($(given),)
+ifneq ($(strip $(shell cat $(BUILD)/configure.args 2>/dev/null)),$(given))
+$(shell mkdir -p $(BUILD))
+$(file >$(BUILD)/configure.args,$(given))
+endif
+endif
+include $(BUILD)/config.mk
+all: lib examples
+endif
+
+$(BUILD)/configure.args:
+	@mkdir -p $(BUILD) && touch $@
+
+$(BUILD)/configure: configure.ac
+	@mkdir -p $(BUILD)
+	@command -v autoconf > /dev/null || { echo 'autoconf is missing: "make deps" installs what is needed' >&2; exit 1; }
+	$(call say,AC,$@)
+	$(Q)cd $(BUILD) && autoconf -o configure '$(CURDIR)/configure.ac'
+
+$(BUILD)/config.mk: $(BUILD)/configure $(BUILD)/configure.args config.mk.in config.h.in
+	$(call say,CONF,$(BUILD))
+	$(Q)cd $(BUILD) && eval "./configure --quiet --srcdir='$(CURDIR)' $$(cat configure.args)"
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion \
+            $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror)
+sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1)
+
+base_flags  := -std=c11 $(OPENMP_CFLAGS) $(CFLAGS) $(sanitize)
+common      := $(base_flags) $(WARNINGS) -ffp-contract=off -fno-math-errno -fvisibility=hidden -fPIC \
+               -Iinclude -Ilib -I$(BUILD) -DHAVE_CONFIG_H -include $(BUILD)/config.h
+lib_flags   := $(common) $(BLAS_CFLAGS) $(LAPACKE_CFLAGS) $(ZLIB_CFLAGS) $(JANSSON_CFLAGS) $(CPPFLAGS)
+test_flags  := $(common) -Itest $(CHECK_CFLAGS) $(JANSSON_CFLAGS) $(CPPFLAGS)
+bench_flags := $(common) $(BLAS_CFLAGS) $(LAPACKE_CFLAGS) $(CPPFLAGS)
+# Examples are compiled as a user would: public headers alone.
+user_flags  := $(base_flags) -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Iinclude $(CPPFLAGS)
+
+link      := $(CC) $(base_flags) $(LDFLAGS)
+link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
+
+isa_base   := -DTP__ISA=base
+isa_avx2   := -DTP__ISA=avx2 -mavx2 -mfma
+isa_avx512 := -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512
+
+# ---- the library ---------------------------------------------------------------------------------
+
+sources := $(wildcard lib/*/*.c)
+vectors := $(foreach s,$(sources),$(if $(filter vec_%,$(notdir $(s))),$(s)))
+objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(vectors),$(sources))) \
+           $(foreach i,$(ISAS),$(vectors:%.c=$(BUILD)/obj/%.$(i).o))
+shared  := $(BUILD)/libtapir.so.$(VERSION)
+
+lib: $(BUILD)/libtapir.a $(BUILD)/libtapir.so
+
+compile = @mkdir -p $(@D)$(if $(filter 1,$(V)),,; printf '  %-4s %s\n' CC $<)
+deps_in = -MMD -MP -MT $@ -MF $(@:.o=.d)
+
+$(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/config.mk Makefile
+	$(compile)
+	$(Q)$(CC) $(lib_flags) $(deps_in) -c $< -o $@
+
+define isa_rule
+$(BUILD)/obj/lib/%.$(1).o: lib/%.c $(BUILD)/config.mk Makefile
+	$$(compile)
+	$$(Q)$$(CC) $$(lib_flags) $$(isa_$(1)) $$(deps_in) -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+$(BUILD)/libtapir.a: $(objects)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(objects)
+
+$(shared): $(objects) lib/tapir.map
+	$(call say,LD,$@)
+	$(Q)$(link) -shared -Wl,-soname,libtapir.so.$(SOVERSION) -Wl,--version-script=lib/tapir.map \
+	    $(if $(SANITIZE),,-Wl,-z,defs) $(objects) $(link_libs) -o $@
+
+$(BUILD)/libtapir.so: $(shared)
+	$(Q)ln -sf $(<F) $(BUILD)/libtapir.so.$(SOVERSION) && ln -sf libtapir.so.$(SOVERSION) $@
+
+# ---- examples, tests, benchmarks -----------------------------------------------------------------
+
+examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libtapir.so
+	@mkdir -p $(@D) $(BUILD)/obj/examples
+	$(call say,CC,$<)
+	$(Q)$(link) $(user_flags) -MMD -MP -MT $@ -MF $(BUILD)/obj/examples/$*.d $< -o $@ \
+	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
+
+# test/support/alloc.c counts and fails the library's allocations.
+wrapped     := malloc calloc realloc aligned_alloc mmap munmap free
+test_wrap   := $(wrapped:%=-Wl,--wrap=%)
+object_of    = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+conformance := $(if $(filter yes,$(HAVE_JANSSON)),$(BUILD)/test/conformance)
+
+tests: $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(conformance)
+ifeq ($(HAVE_CHECK),no)
+	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
+$(BUILD)/obj/test/unit/%.o $(BUILD)/obj/test/support/%.o:
+	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
+endif
+
+$(BUILD)/obj/test/%.o: test/%.c $(BUILD)/config.mk Makefile
+	$(compile)
+	$(Q)$(CC) $(test_flags) $(deps_in) -c $< -o $@
+
+$(BUILD)/test/test_%: $(BUILD)/obj/test/unit/test_%.o $(call object_of,test/support/*.c) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(test_wrap) $(CHECK_LIBS) $(link_libs) -o $@
+
+$(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(link_libs) -o $@
+
+bench: $(BUILD)/bench/tapir-bench
+
+$(BUILD)/obj/bench/%.o: bench/%.c $(BUILD)/config.mk Makefile
+	$(compile)
+	$(Q)$(CC) $(bench_flags) $(deps_in) -c $< -o $@
+
+$(BUILD)/bench/tapir-bench: $(call object_of,bench/*.c) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(link_libs) -o $@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- running -------------------------------------------------------------------------------------
+
+demo:
+	@+$(MAKE) --no-print-directory deps || echo 'Going on with what is there.'
+	$(again) all
+	@$(BUILD)/examples/fashion_mnist
+
+check: all tests
+	@CC='$(CC)' sh test/run.sh $(BUILD)
+
+# The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
+# ThreadSanitizer, where there is clang; the demo, made small, under valgrind.
+check-full:
+	$(again) all
+	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
+	@+! command -v clang > /dev/null || \
+	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(BUILD)/tsan/examples/threads
+	@sh test/run.sh --full $(BUILD)
+
+# ---- installing ----------------------------------------------------------------------------------
+
+headers := $(wildcard include/tapir/*.h)
+# A path below the prefix is written as such, so that pkg-config can move it.
+below_prefix = $(patsubst $(prefix)/%,$${prefix}/%,$(1))
+
+install: lib
+	install -d '$(DESTDIR)$(includedir)/tapir' '$(DESTDIR)$(libdir)/pkgconfig'
+	install -m 644 include/tapir.h '$(DESTDIR)$(includedir)'
+	install -m 644 $(headers) '$(DESTDIR)$(includedir)/tapir'
+	install -m 644 $(BUILD)/libtapir.a '$(DESTDIR)$(libdir)'
+	install -m 755 $(shared) '$(DESTDIR)$(libdir)'
+	ln -sf libtapir.so.$(VERSION) '$(DESTDIR)$(libdir)/libtapir.so.$(SOVERSION)'
+	ln -sf libtapir.so.$(SOVERSION) '$(DESTDIR)$(libdir)/libtapir.so'
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@libdir@|$(call below_prefix,$(libdir))|' -e 's|@includedir@|$(call below_prefix,$(includedir))|' \
+	    -e 's|@REQUIRES_PRIVATE@|$(strip $(REQUIRES_PRIVATE))|' \
+	    -e 's|@LIBS_PRIVATE@|$(strip $(LAPACKE_LIBS) $(BLAS_LIBS) $(OPTIONAL_PRIVATE) $(OPENMP_CFLAGS) -lm $(LIBS))|' \
+	    tapir.pc.in > '$(DESTDIR)$(libdir)/pkgconfig/tapir.pc'
+
+uninstall:
+	rm -rf '$(DESTDIR)$(includedir)/tapir' '$(DESTDIR)$(includedir)/tapir.h'
+	rm -f '$(DESTDIR)$(libdir)/libtapir.a' '$(DESTDIR)$(libdir)/pkgconfig/tapir.pc' \
+	    '$(DESTDIR)$(libdir)/libtapir.so' '$(DESTDIR)$(libdir)/libtapir.so.$(SOVERSION)' \
+	    '$(DESTDIR)$(libdir)/libtapir.so.$(VERSION)'
+
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=tapir-$(VERSION)/ -o $(BUILD)/tapir-$(VERSION).tar.gz HEAD
+	@echo $(BUILD)/tapir-$(VERSION).tar.gz
+
+# ---- the rest ------------------------------------------------------------------------------------
+
+# The headers are the manual: a page each, and an index of all that they declare.
+doc:
+	@mkdir -p $(BUILD)/doc
+	@awk -v out=$(BUILD)/doc -f doc/html.awk include/tapir.h $(headers) && echo $(BUILD)/doc/index.html
+
+debian := autoconf gcc libc6-dev pkg-config check libopenblas-openmp-dev liblapacke-dev libjansson-dev zlib1g-dev \
+          gnuplot-nox dataset-fashion-mnist
+
+# What was missing may be there now, so the configuration is made anew.
+deps:
+	@if ! command -v apt-get > /dev/null || ! command -v dpkg-query > /dev/null; then \
+	    echo 'Needed: autoconf, a C compiler, OpenBLAS, LAPACKE; wanted: pkg-config, zlib, jansson, Check, gnuplot.'; \
+	    echo '  Fedora:   dnf install autoconf gcc pkgconf openblas-devel lapack-devel jansson-devel zlib-devel check-devel gnuplot'; \
+	    echo '  Arch:     pacman -S autoconf gcc pkgconf openblas lapacke jansson zlib check gnuplot'; \
+	    echo '  Homebrew: brew install autoconf gcc pkgconf openblas lapack jansson zlib check gnuplot'; \
+	    echo 'The demo reads Fashion-MNIST (four .gz files) from /usr/share/datasets/fashion-mnist.'; \
+	    exit 0; \
+	fi; \
+	missing=; \
+	for p in $(debian); do \
+	    [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	root=; \
+	if [ "$$(id -u)" != 0 ]; then \
+	    command -v sudo > /dev/null || { echo "As root, please: apt-get install$$missing" >&2; exit 1; }; \
+	    root=sudo; \
+	fi; \
+	echo "Installing$$missing"; \
+	$$root apt-get -qq update && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing > /dev/null && \
+	rm -f $(BUILD)/config.mk
+
+clean:
+	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'config*' ! -name autom4te.cache -exec rm -rf {} +
+
+distclean:
+	rm -rf $(BUILD)
+
+# The examples are laid out by hand.
+format:
+	clang-format -i $(wildcard lib/*/*.[ch] include/*.h include/*/*.h test/*/*.[ch] bench/*.[ch])
+
+help:
+	@echo 'all         the library, shared and static, and the examples (the default)'
+	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
+	@echo 'check       all tests; check-full: those with sanitizers and valgrind, which take longer'
+	@echo 'bench       $(BUILD)/bench/tapir-bench; bench/compare runs it beside PyTorch'
+	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
+	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'
+	@echo 'doc         the headers as HTML pages, with an index'
+	@echo 'dist        $(BUILD)/tapir-$(VERSION).tar.gz, of what is committed'
+	@echo 'format      lays out the sources with clang-format'
+	@echo 'clean       what was built; distclean: the configuration, too'
+	@echo
+	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS prefix DESTDIR BUILD=build WERROR=1 V=1'
+	@echo '           SANITIZE=address,undefined (with a BUILD of its own)'
+	@echo '           CONFIGURE_FLAGS="--without-zlib --without-jansson --disable-openmp ..." (--help: all)'

@@ -1,0 +1,5 @@
+#!/bin/sh
+# The bench runs, lists its workloads, and knows none that fails.
+build=$1
+"$build"/bench/tapir-bench --list | grep -q op_fwd_tape || exit 1
+"$build"/bench/tapir-bench --json --budget 0.01 op_fwd_tape logreg_p8_b32_sgd | grep -q '"median"'

@@ -1,0 +1,11 @@
+#!/bin/sh
+# The demo on a little data, where the data set is installed; without it, it says how to get it.
+build=$1
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"$build"/examples/fashion_mnist --data "$out" >"$out/log" 2>&1 && exit 1
+grep -qi 'dataset-fashion-mnist' "$out/log" || exit 1
+data=/usr/share/dataset-fashion-mnist
+[ -d $data ] || exit 0
+"$build"/examples/fashion_mnist --train-samples 2000 --epochs 2 --save "$out/m.safetensors" --plot "$out/m.png" || exit 1
+[ -s "$out/m.safetensors" ]

@@ -1,0 +1,148 @@
+#!/bin/sh
+# Runs the tests of a build and adds up what came of them.
+#
+# usage: run.sh BUILD           what "make check" runs
+#        run.sh --full BUILD    what "make check-full" runs: the builds BUILD/asan and BUILD/tsan, and valgrind on BUILD
+#
+# A line for each program; of one that fails, also what it said (all of it is in BUILD/test/log). The last line is
+# the sum: each check of a Check program and each conformance case counts, and each other program counts one.
+cd "$(dirname "$0")/.." || exit 2
+full=no
+if [ "$1" = --full ]; then
+    full=yes
+    shift
+fi
+build=${1:-build} passed=0 failed=0 skipped=0
+logs=$build/test/log
+data=/usr/share/datasets/fashion-mnist
+mkdir -p "$logs" || exit 2
+
+# ---- how a program's outcome is counted: "passed failed skipped" from its status and its output ----
+
+count_checks() # "95%: Checks: 20, Failures: 1, Errors: 0", by Check
+{
+    awk -v status="$1" '
+        /^[0-9]+%: Checks: / { gsub(/[^0-9 ]/, ""); n = $2; bad = $3 + $4; found = 1 }
+        END { if (!found || (status != 0 && bad == 0)) bad++
+              print (n > bad ? n - bad : 0), bad, 0 }' "$2"
+}
+
+count_cases() # "120 passed, 0 failed, 3 skipped", by the conformance runner
+{
+    awk -v status="$1" '
+        /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { n = $1; bad = $3; skipped = $5; found = 1 }
+        END { if (!found || (status != 0 && bad == 0)) bad++
+              print n + 0, bad + 0, skipped + 0 }' "$2"
+}
+
+count_one()
+{
+    case $1 in
+        0)  echo 1 0 0 ;;
+        77) echo 0 0 1 ;;
+        *)  echo 0 1 0 ;;
+    esac
+}
+
+# ---- running one ----
+
+now() { date +%s.%N; }
+
+run() # name, how to count, command ...
+{
+    name=$1 count=$2 log=$logs/$(echo "$1" | tr ' /' '__').log
+    shift 2
+    start=$(now)
+    "$@" > "$log" 2>&1 < /dev/null
+    status=$?
+    seconds=$(echo "$start $(now)" | awk '{ print $2 - $1 }')
+    # shellcheck disable=SC2046 # three words are wanted
+    set -- $($count $status "$log")
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    printf '%-32s %6d passed %5d failed %5d skipped %8.1f s\n' "$name" "$1" "$2" "$3" "$seconds"
+    [ "$2" = 0 ] || grep -E ':[FE]:|[1-9][0-9]* failed|ERROR|WARNING|runtime error' "$log" | head -n 40 | sed 's/^/    /'
+    [ "$2" = 0 ] || { echo "    ... (status $status, $log)"; tail -n 8 "$log" | sed 's/^/    /'; }
+}
+
+skip() # name, why
+{
+    skipped=$((skipped + 1))
+    printf '%-32s %6d passed %5d failed %5d skipped  (%s)\n' "$1" 0 0 1 "$2"
+}
+
+# ---- what there is to run ----
+
+programs() # build, a prefix for the names
+{
+    for program in "$1"/test/test_*; do
+        [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal "$program"
+    done
+    for source in examples/*.c; do
+        example=$(basename "$source" .c)
+        # The demo trains for half a minute, on data that need not be there.
+        [ "$example" = fashion_mnist ] || run "$2example $example" count_one "$1/examples/$example"
+    done
+    if [ -x "$1/test/conformance" ]; then
+        run "$2conformance" count_cases "$1/test/conformance" test/conformance/open
+    else
+        skip "$2conformance" 'built without jansson'
+    fi
+}
+
+rules()
+{
+    for rule in test/rules/*.sh; do
+        run "rule $(basename "$rule" .sh)" count_one sh "$rule" "$build"
+    done
+}
+
+address_sanitizer()
+{
+    export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=0:detect_leaks=1:allocator_may_return_null=1}"
+    export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+    export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/test/lsan.supp:print_suppressions=0}"
+    export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-20}"
+    programs "$build/asan" 'asan '
+}
+
+# GCC's OpenMP tells ThreadSanitizer nothing of its barriers; LLVM's does, through archer.
+thread_sanitizer()
+{
+    archer=
+    for tool in "$(clang -print-file-name=libarcher.so 2> /dev/null)" /usr/lib/llvm-*/lib/libarcher.so; do
+        [ -z "$archer" ] && [ -e "$tool" ] && archer=$tool
+    done
+    if [ -x "$build/tsan/examples/threads" ] && [ -n "$archer" ]; then
+        run 'tsan example threads' count_one env OMP_TOOL_LIBRARIES="$archer" OMP_NUM_THREADS=4 \
+            TSAN_OPTIONS="ignore_noninstrumented_modules=1:suppressions=$PWD/test/tsan.supp" \
+            "$build/tsan/examples/threads"
+    else
+        skip 'tsan example threads' 'needs clang with libomp and archer'
+    fi
+}
+
+# valgrind knows no AVX-512, so OpenBLAS is told of a processor that has none.
+memory_checker()
+{
+    if ! command -v valgrind > /dev/null; then
+        skip 'valgrind fashion_mnist' 'no valgrind'
+    elif [ ! -d $data ] || [ ! -x "$build/examples/fashion_mnist" ]; then
+        skip 'valgrind fashion_mnist' "no $data"
+    else
+        run 'valgrind fashion_mnist' count_one env OPENBLAS_CORETYPE=Haswell OMP_NUM_THREADS=2 \
+            valgrind -q --error-exitcode=1 --leak-check=full --show-leak-kinds=definite \
+            --errors-for-leak-kinds=definite "$build/examples/fashion_mnist" \
+            --train-samples 256 --epochs 1 --layers 16
+    fi
+}
+
+if [ $full = yes ]; then
+    address_sanitizer
+    thread_sanitizer
+    memory_checker
+else
+    rules
+    programs "$build" ''
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
