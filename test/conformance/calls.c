@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- one operand ------------------------------------------------------------------------------- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -34,7 +34,7 @@ static int find_unary(const char *op)
     return -1;
 }
 
-/* ---- two operands ------------------------------------------------------------------------------ */
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -110,7 +110,7 @@ static tp_tensor *call_binary(test_case *c, const binary_call *b)
     return b->fn(c->T, left, alpha == 1 ? right : tp_mul_scalar(c->T, right, alpha));
 }
 
-/* ---- the rest of the elementwise ones ---------------------------------------------------------- */
+/* ---- the rest of the elementwise ones -------------------------------------------------------- */
 
 static tp_tensor *call_where(test_case *c)
 {
@@ -162,7 +162,7 @@ static const call_entry pointwise_calls[] = {
     {NULL, NULL},
 };
 
-/* ---- by name ------------------------------------------------------------------------------------ */
+/* ---- by name --------------------------------------------------------------------------------- */
 
 static call_fn find_call(const char *op)
 {

@@ -9,8 +9,14 @@ static tp_dtype dtype_of_number(const json_t *a)
     return json_is_boolean(a) ? TP_BOOL : json_is_integer(a) ? TP_I64 : TP_F32;
 }
 
-static tp_tensor *call_zeros(test_case *c) { return tp_zeros(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size")); }
-static tp_tensor *call_ones(test_case *c) { return tp_ones(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size")); }
+typedef tp_tensor *(*create_fn)(tp_tape *, tp_dtype, tp_dims);
+
+static tp_tensor *create(test_case *c, create_fn f)
+{
+    return f(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size"));
+}
+static tp_tensor *call_zeros(test_case *c) { return create(c, tp_zeros); }
+static tp_tensor *call_ones(test_case *c) { return create(c, tp_ones); }
 
 static tp_tensor *call_full(test_case *c)
 {
@@ -19,32 +25,33 @@ static tp_tensor *call_full(test_case *c)
     return tp_full(c->T, dtype, shape, arg_double(c, 1, "fill_value", 0));
 }
 
-static tp_tensor *call_zeros_like(test_case *c)
+static tp_tensor *create_like(test_case *c, tp_tensor *(*like)(tp_tape *, tp_tensor *), create_fn f)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
     tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
-    return dtype == tp_dtype_of(x) ? tp_zeros_like(c->T, x) : tp_zeros(c->T, dtype, tp_shape_of(x));
+    return dtype == tp_dtype_of(x) ? like(c->T, x) : f(c->T, dtype, tp_shape_of(x));
 }
-
-static tp_tensor *call_ones_like(test_case *c)
-{
-    tp_tensor *x = arg_tensor(c, 0, "input");
-    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
-    return dtype == tp_dtype_of(x) ? tp_ones_like(c->T, x) : tp_ones(c->T, dtype, tp_shape_of(x));
-}
+static tp_tensor *call_zeros_like(test_case *c) { return create_like(c, tp_zeros_like, tp_zeros); }
+static tp_tensor *call_ones_like(test_case *c) { return create_like(c, tp_ones_like, tp_ones); }
 
 static tp_tensor *call_full_like(test_case *c)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
     double     value = arg_double(c, 1, "fill_value", 0);
     tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
-    return dtype == tp_dtype_of(x) ? tp_full_like(c->T, x, value) : tp_full(c->T, dtype, tp_shape_of(x), value);
+    if (dtype == tp_dtype_of(x))
+        return tp_full_like(c->T, x, value);
+    return tp_full(c->T, dtype, tp_shape_of(x), value);
 }
 
 /* x.new_zeros(size): x gives the dtype. */
 static tp_dtype dtype_of_input(test_case *c) { return dtype_asked(c, tp_dtype_of(arg_tensor(c, 0, "self"))); }
-static tp_tensor *call_new_zeros(test_case *c) { return tp_zeros(c->T, dtype_of_input(c), arg_shape(c, 1, "size")); }
-static tp_tensor *call_new_ones(test_case *c) { return tp_ones(c->T, dtype_of_input(c), arg_shape(c, 1, "size")); }
+static tp_tensor *create_beside(test_case *c, create_fn f)
+{
+    return f(c->T, dtype_of_input(c), arg_shape(c, 1, "size"));
+}
+static tp_tensor *call_new_zeros(test_case *c) { return create_beside(c, tp_zeros); }
+static tp_tensor *call_new_ones(test_case *c) { return create_beside(c, tp_ones); }
 
 static tp_tensor *call_new_full(test_case *c)
 {

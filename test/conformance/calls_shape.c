@@ -65,7 +65,7 @@ static tp_tensor *call_narrow(test_case *c)
     return tp_narrow(c->T, input(c), dim, arg_int(c, 2, "start", 0), arg_int(c, 3, "length", 0));
 }
 
-/* ---- x[...] in Python's notation --------------------------------------------------------------- */
+/* ---- x[...] in Python's notation ------------------------------------------------------------- */
 
 typedef struct {
     char   text[256];
@@ -136,7 +136,7 @@ static tp_tensor *call_getitem(test_case *c)
     return tp_index(c->T, input(c), index.text);
 }
 
-/* ---- joining, gathering ------------------------------------------------------------------------- */
+/* ---- joining, gathering ---------------------------------------------------------------------- */
 
 static tp_tensor *join(test_case *c, tp_tensor *(*f)(tp_tape *, int, tp_tensor *const *, int))
 {

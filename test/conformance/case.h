@@ -37,7 +37,7 @@ typedef struct {
     char                  why[4096];
 } test_case;
 
-/* ---- life (case.c) ---------------------------------------------------------------------------- */
+/* ---- life (case.c) --------------------------------------------------------------------------- */
 
 /* Reads case `number` of a file; false, with a reason, where it cannot be read. */
 bool case_open(test_case *c, tp_tape *T, const tp_safetensors *file, int number);
@@ -62,7 +62,7 @@ tp_tensor *case_tensor_at(test_case *c, const char *kind, int k);
 /* An owned tensor with x's values that the case frees. */
 tp_tensor *case_keep(test_case *c, tp_tensor *x);
 
-/* ---- checks (compare.c) ------------------------------------------------------------------------ */
+/* ---- checks (compare.c) ---------------------------------------------------------------------- */
 
 /* Fails the case where got is not want. */
 void check(test_case *c, const char *label, tp_tensor *got, tp_tensor *want, tolerance allowed);
@@ -70,7 +70,7 @@ void check_stored(test_case *c, tp_tensor *got, const char *kind, const char *na
 void check_stored_at(test_case *c, tp_tensor *got, const char *kind, int k, tolerance allowed);
 void check_text(test_case *c, const char *got, const char *want);
 
-/* ---- arguments (args.c) ------------------------------------------------------------------------ */
+/* ---- arguments (args.c) ---------------------------------------------------------------------- */
 
 /* From here on the helpers below read these. */
 void args_use(test_case *c, json_t *args, json_t *kwargs);

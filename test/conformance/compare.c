@@ -24,7 +24,8 @@ static bool close_enough(double got, double want, tolerance allowed)
 }
 
 /* The first position where two contiguous tensors of one dtype and shape differ, or -1; how many do. */
-static int64_t first_difference(const tp_tensor *got, const tp_tensor *want, tolerance allowed, int64_t *count)
+static int64_t first_difference(const tp_tensor *got, const tp_tensor *want, tolerance allowed,
+                                int64_t *count)
 {
     tp_dtype    dtype = tp_dtype_of(want);
     size_t      size = tp_dtype_size(dtype);
@@ -61,7 +62,8 @@ static void report_difference(test_case *c, const char *label, const tp_tensor *
     tp_format(got, a, sizeof a);
     tp_format(want, b, sizeof b);
     case_fail(c,
-              "%s: %" PRId64 " of %" PRId64 " differ, first at %" PRId64 ": got %.17g, want %.17g (off by %.3g)\n"
+              "%s: %" PRId64 " of %" PRId64 " differ, first at %" PRId64
+              ": got %.17g, want %.17g (off by %.3g)\n"
               "    got  %s\n    want %s",
               label, count, tp_numel(want), first, g, w, fabs(g - w), a, b);
 }

@@ -37,7 +37,7 @@ static const case_group groups[] = {
     {"lr_schedulers", nothing_known, run_nothing, false},
 };
 
-/* ---- the count --------------------------------------------------------------------------------------- */
+/* ---- the count ------------------------------------------------------------------------------- */
 
 typedef struct {
     char name[160];
@@ -86,8 +86,8 @@ static void print_tallies(const session *s)
         if (s->list)
             printf("%-52s %5d cases  %s\n", t->name, cases, t->there ? "there" : "not there yet");
         else
-            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED], t->count[FAILED],
-                   t->count[SKIPPED]);
+            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED],
+                   t->count[FAILED], t->count[SKIPPED]);
     }
     if (s->list)
         printf("%d operators, %d of them there, %d cases\n", s->n, there, sum[0] + sum[1] + sum[2]);
@@ -95,7 +95,7 @@ static void print_tallies(const session *s)
         printf("%d passed, %d failed, %d skipped\n", sum[PASSED], sum[FAILED], sum[SKIPPED]);
 }
 
-/* ---- a case -------------------------------------------------------------------------------------------- */
+/* ---- a case ---------------------------------------------------------------------------------- */
 
 static const case_group *group_of(const tp_safetensors *file)
 {
@@ -118,12 +118,22 @@ static void listed_name(const case_group *g, const tp_safetensors *file, const c
         snprintf(name, n, "%s%s%s", g->prefixed ? g->name : "", g->prefixed ? "." : "", op);
 }
 
+static void explain(const test_case *c, const char *name)
+{
+    char *args = json_dumps(json_object_get(c->json, "args"), JSON_COMPACT | JSON_ENCODE_ANY);
+    char *kwargs = json_dumps(json_object_get(c->json, "kwargs"), JSON_COMPACT | JSON_ENCODE_ANY);
+    printf("%s case %d (%s %s %s) %s: %s\n", name, c->number, case_text(c, "dtype"),
+           args != NULL ? args : "", kwargs != NULL ? kwargs : "",
+           c->came_to == FAILED ? "failed" : "skipped", c->why);
+    free(args);
+    free(kwargs);
+}
+
 static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safetensors *file, int number)
 {
-    static const char *const outcomes[] = {"passed", "failed", "skipped"};
-    char                     name[160];
-    test_case                c;
-    bool                     opened = case_open(&c, T, file, number);
+    char      name[160];
+    test_case c;
+    bool      opened = case_open(&c, T, file, number);
     listed_name(g, file, c.op, name, sizeof name);
     if (s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, c.op) == 0) {
         tally *t = tally_of(s, name);
@@ -134,19 +144,13 @@ static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safet
                 case_ok(&c);
         }
         t->count[c.came_to]++;
-        if (s->only != NULL && !s->list && c.came_to != PASSED) {
-            char *args = json_dumps(json_object_get(c.json, "args"), JSON_COMPACT | JSON_ENCODE_ANY);
-            char *kwargs = json_dumps(json_object_get(c.json, "kwargs"), JSON_COMPACT | JSON_ENCODE_ANY);
-            printf("%s case %d (%s%s%s) %s: %s\n", name, number, case_text(&c, "dtype"), args ? args : "",
-                   kwargs ? kwargs : "", outcomes[c.came_to], c.why);
-            free(args);
-            free(kwargs);
-        }
+        if (s->only != NULL && !s->list && c.came_to != PASSED)
+            explain(&c, name);
     }
     case_close(&c);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void run_file(session *s, const char *path)
 {

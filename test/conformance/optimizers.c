@@ -37,7 +37,7 @@ static double closure(tp_tape *T, void *user)
     return value;
 }
 
-/* ---- the optimizers: 0 is said as TP_ZERO --------------------------------------------------------------- */
+/* ---- the optimizers: 0 is said as TP_ZERO ---------------------------------------------------- */
 
 static double number(test_case *c, const char *name)
 {
@@ -119,7 +119,7 @@ static int find_maker(const char *op)
 
 bool optimizer_known(const char *op) { return find_maker(op) >= 0; }
 
-/* ---- a case -------------------------------------------------------------------------------------------------- */
+/* ---- a case ---------------------------------------------------------------------------------- */
 
 /* Problem tensors outlive the steps' resets; the parameters ask for gradients. */
 static void set_up(test_case *c, problem *p)

@@ -7,7 +7,7 @@
 
 enum { TEXT = 1 << 16 };
 
-/* ---- tensors made from a few numbers by an expression ---------------------------------------------- */
+/* ---- tensors made from a few numbers by an expression ---------------------------------------- */
 
 static void shape_of_literal(const json_t *a, tp_dims *shape)
 {
@@ -63,7 +63,7 @@ static tp_tensor *made(test_case *c, const char *expression)
     return NULL;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------ */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 /* torch.set_printoptions: a profile, and the rest on top of it. */
 static tp_print_options options_of(const json_t *a)
@@ -102,7 +102,7 @@ static void run_tensor(test_case *c, char *text)
         check_text(c, text, case_text(c, "repr"));
 }
 
-/* ---- modules: only the text is stored, so the module is read from it ------------------------------------ */
+/* ---- modules: only the text is stored, so the module is read from it ------------------------- */
 
 enum { MAX_CHILDREN = 16 };
 

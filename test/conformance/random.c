@@ -6,12 +6,19 @@
 
 static const tolerance exact = {0, 0};
 
-/* ---- draws: n numbers from one function ----------------------------------------------------------- */
+/* ---- draws: n numbers from one function ------------------------------------------------------ */
 
 typedef tp_tensor *(*draw_fn)(test_case *c, tp_dtype dtype, int64_t n);
 
-static tp_tensor *draw_rand(test_case *c, tp_dtype dtype, int64_t n) { return tp_rand(c->T, dtype, tp_shape(n)); }
-static tp_tensor *draw_randn(test_case *c, tp_dtype dtype, int64_t n) { return tp_randn(c->T, dtype, tp_shape(n)); }
+static tp_tensor *draw_rand(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_rand(c->T, dtype, tp_shape(n));
+}
+
+static tp_tensor *draw_randn(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_randn(c->T, dtype, tp_shape(n));
+}
 
 /* The arguments' defaults are those of the files of single draws; a sequence does not repeat them. */
 static tp_tensor *draw_randint(test_case *c, tp_dtype dtype, int64_t n)
@@ -88,7 +95,7 @@ static void run_draw(test_case *c, const char *name)
     check_stored_at(c, next, "out", 1, exact);
 }
 
-/* ---- several draws from one generator ---------------------------------------------------------------- */
+/* ---- several draws from one generator -------------------------------------------------------- */
 
 static bool all_drawable(test_case *c, const json_t *program)
 {
@@ -117,7 +124,7 @@ static void run_sequence(test_case *c)
     }
 }
 
-/* ---- initial values ------------------------------------------------------------------------------------ */
+/* ---- initial values -------------------------------------------------------------------------- */
 
 static void run_layer(test_case *c, const char *name)
 {
@@ -145,7 +152,7 @@ static void run_init(test_case *c, const char *name)
     check_stored_at(c, x, "out", 0, exact);
 }
 
-/* ---- by name --------------------------------------------------------------------------------------------- */
+/* ---- by name --------------------------------------------------------------------------------- */
 
 static const char *after(const char *op, const char *prefix)
 {

@@ -9,7 +9,7 @@ static const tolerance exact = {0, 0};
 
 bool session_known(const char *op) { return strcmp(op, "seed_session") == 0; }
 
-/* ---- tensors and gradients ---------------------------------------------------------------------------- */
+/* ---- tensors and gradients ------------------------------------------------------------------- */
 
 static void expect(test_case *c, const char *name, tp_tensor *got, tolerance allowed)
 {
@@ -57,7 +57,7 @@ static void norms(test_case *c, tp_dtype dtype)
     expect(c, "grad_unchanged", tp_grad(x), allowed);
 }
 
-/* ---- training ------------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct {
     tp_dtype  dtype;
@@ -83,7 +83,8 @@ static void expect_row(test_case *c, int which, tp_tensor *const *history, int s
     tp_tape_record(c->T, recorded);
 }
 
-static void train_step(test_case *c, const training *t, tp_optim *optimizer, tp_tensor *const *history, int step)
+static void train_step(test_case *c, const training *t, tp_optim *optimizer, tp_tensor *const *history,
+                       int step)
 {
     tp_tape   *T = c->T;
     tp_tensor *weight = tp_module_param(c->module, "weight"), *bias = tp_module_param(c->module, "bias");

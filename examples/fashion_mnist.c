@@ -1,0 +1,339 @@
+/* fashion_mnist.c - trains a network on Fashion-MNIST: 60 000 pictures of clothes, 28 by 28, in ten classes.
+ *
+ *     fashion_mnist --epochs 12 --layers 256,128 --lr 1e-3
+ *
+ * A start for a program of one's own: data, model and loop are in main, from top to bottom.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapir.h>
+#include <unistd.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { PIXELS = 28 * 28, CLASSES = 10, MAX_LAYERS = 16, MAX_EPOCHS = 1000 };
+
+static const char *const class_names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress",  "Coat",
+                                                 "Sandal",      "Shirt",   "Sneaker",  "Bag",    "Ankle boot"};
+
+/* ---- options ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int         epochs, n_layers, threads;
+    int64_t     batch_size, layers[MAX_LAYERS], train_samples;
+    double      lr, dropout;
+    uint64_t    seed;
+    const char *data, *save, *plot;
+} options;
+
+static void usage(FILE *to)
+{
+    fputs("fashion_mnist [options]\n"
+          "  --epochs N         passes over the training set (12)\n"
+          "  --batch-size N     samples a step (128)\n"
+          "  --layers A,B,...   widths of the hidden layers (256,128)\n"
+          "  --lr X             learning rate of Adam at the start; it falls to zero along a cosine (0.002)\n"
+          "  --dropout P        of the hidden layers' outputs (0.1)\n"
+          "  --seed N           (1)\n"
+          "  --threads N        (all)\n"
+          "  --train-samples N  use only the first N (60000)\n"
+          "  --data DIR         where the four files are (/usr/share/datasets/fashion-mnist, or data)\n"
+          "  --save FILE        the trained model (fashion_mnist.safetensors)\n"
+          "  --plot FILE        the learning curve (fashion_mnist.png)\n", to);
+}
+
+static bool parse_layers(options *o, const char *text)
+{
+    char *end;
+    for (o->n_layers = 0; *text; text = *end ? end + 1 : end) {
+        long long n = strtoll(text, &end, 10);
+        if (end == text || n < 1 || n > 1000000 || (*end && *end != ',') || o->n_layers == MAX_LAYERS)
+            return false;
+        o->layers[o->n_layers++] = n;
+    }
+    return true;
+}
+
+static bool parse_number(const char *text, double low, double high, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && *end == '\0' && *value >= low && *value <= high;
+}
+
+static bool parse(options *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[++i] : "";
+        double v = 0;
+        bool ok;
+        if (strcmp(name, "--help") == 0) {
+            usage(stdout);
+            exit(0);
+        }
+        if (strcmp(name, "--epochs") == 0)
+            ok = parse_number(value, 1, MAX_EPOCHS, &v), o->epochs = (int)v;
+        else if (strcmp(name, "--batch-size") == 0)
+            ok = parse_number(value, 1, 60000, &v), o->batch_size = (int64_t)v;
+        else if (strcmp(name, "--layers") == 0)
+            ok = parse_layers(o, value);
+        else if (strcmp(name, "--lr") == 0)
+            ok = parse_number(value, 0, 100, &o->lr);
+        else if (strcmp(name, "--dropout") == 0)
+            ok = parse_number(value, 0, 1, &o->dropout);
+        else if (strcmp(name, "--seed") == 0)
+            ok = parse_number(value, 0, 9e15, &v), o->seed = (uint64_t)v;
+        else if (strcmp(name, "--threads") == 0)
+            ok = parse_number(value, 1, 1024, &v), o->threads = (int)v;
+        else if (strcmp(name, "--train-samples") == 0)
+            ok = parse_number(value, 1, 60000, &v), o->train_samples = (int64_t)v;
+        else if (strcmp(name, "--data") == 0)
+            ok = *value, o->data = value;
+        else if (strcmp(name, "--save") == 0)
+            ok = *value, o->save = value;
+        else if (strcmp(name, "--plot") == 0)
+            ok = *value, o->plot = value;
+        else
+            ok = false;
+        if (!ok) {
+            fprintf(stderr, "fashion_mnist: %s %s?\n", name, value);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------- */
+
+/* The directory of the data set, or NULL with a word on how to get it. */
+static const char *find_data(const char *given)
+{
+    const char *const places[] = {given, "/usr/share/datasets/fashion-mnist", "data"};
+    char path[4096];
+    for (int i = given ? 0 : 1; i < (given ? 1 : 3); i++) {
+        snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", places[i]);
+        if (access(path, R_OK) == 0)
+            return places[i];
+    }
+    fprintf(stderr,
+            "Fashion-MNIST is not in %s.\n"
+            "On Debian:   apt install dataset-fashion-mnist\n"
+            "Elsewhere:   download the four files of https://github.com/zalandoresearch/fashion-mnist (data/fashion)\n"
+            "             into a directory and name it with --data; they are read as they are, gzipped.\n",
+            given ? given : "/usr/share/datasets/fashion-mnist");
+    return NULL;
+}
+
+/* x [n, 784] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
+static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", directory, which);
+    tp_tensor *images = tp_read_idx(T, path);
+    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", directory, which);
+    tp_tensor *labels = tp_read_idx(T, path);
+    if (most < tp_size(images, 0)) {
+        images = tp_narrow(T, images, 0, 0, most);
+        labels = tp_narrow(T, labels, 0, 0, most);
+    }
+    images = tp_mul_scalar(T, tp_to(T, tp_flatten(T, images, 1, -1), TP_F32), 1.0 / 255);
+    *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
+    *y = tp_keep(tp_to(T, labels, TP_I64));
+    tp_tape_reset(T);
+}
+
+/* ---- model -------------------------------------------------------------------------------------------------- */
+
+/* Linear, ReLU and Dropout for each hidden layer, and a Linear at the end. */
+static tp_module *make_network(tp_tape *T, const options *o)
+{
+    tp_module *steps[3 * MAX_LAYERS + 1];
+    int n = 0;
+    int64_t width = PIXELS;
+    for (int i = 0; i < o->n_layers; i++) {
+        steps[n++] = tp_nn_linear(T, width, o->layers[i], NULL);
+        steps[n++] = tp_nn_relu(T);
+        steps[n++] = tp_nn_dropout(T, o->dropout);
+        width = o->layers[i];
+    }
+    steps[n++] = tp_nn_linear(T, width, CLASSES, NULL);
+    return tp_nn_sequential_of(T, n, steps);
+}
+
+/* counts[target][predicted] over the test set; returns the accuracy. */
+static double evaluate(tp_tape *T, tp_module *network, tp_loader *loader, int64_t counts[CLASSES * CLASSES])
+{
+    tp_tensor *batch[2];
+    int64_t right = 0, all = 0;
+    bool was = tp_tape_record(T, false);
+    tp_module_train(network, false);
+    memset(counts, 0, CLASSES * CLASSES * sizeof *counts);
+    tp_loader_start(T, loader);
+    while (tp_loader_next(T, loader, batch)) {
+        tp_confusion_add(T, tp_forward(T, network, batch[0]), batch[1], CLASSES, counts);
+        tp_tape_reset(T);
+    }
+    for (int i = 0; i < CLASSES * CLASSES; i++) {
+        all += counts[i];
+        right += i % (CLASSES + 1) == 0 ? counts[i] : 0;
+    }
+    tp_module_train(network, true);
+    tp_tape_record(T, was);
+    return all ? (double)right / (double)all : 0;
+}
+
+/* ---- what is shown -------------------------------------------------------------------------------------------- */
+
+static void print_classes(const int64_t *counts)
+{
+    printf("\n  class         accuracy   most often taken for\n");
+    for (int k = 0; k < CLASSES; k++) {
+        int64_t all = 0, worst = (k + 1) % CLASSES;
+        for (int j = 0; j < CLASSES; j++) {
+            all += counts[k * CLASSES + j];
+            if (j != k && counts[k * CLASSES + j] > counts[k * CLASSES + worst])
+                worst = j;
+        }
+        printf("  %-12s   %5.1f %%   %s (%.1f %%)\n", class_names[k], 100.0 * (double)counts[k * CLASSES + k] / (double)(all ? all : 1),
+               class_names[worst], 100.0 * (double)counts[k * CLASSES + worst] / (double)(all ? all : 1));
+    }
+}
+
+/* A picture through gnuplot; false where there is none. */
+static bool plot(const char *path, int n, const double *loss, const double *accuracy)
+{
+    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot", "w") : NULL;
+    if (g == NULL)
+        return false;
+    fprintf(g, "set terminal pngcairo size 900,540 font 'sans,11'\nset output '");
+    for (const char *c = path; *c; c++) /* a quote is doubled */
+        fprintf(g, *c == '\'' ? "''" : "%c", *c);
+    fprintf(g, "'\nset title 'Fashion-MNIST'\nset xlabel 'epoch'\nset ylabel 'training loss'\nset y2label 'test accuracy, %%'\n"
+               "set ytics nomirror\nset y2tics\nset grid\nset key center right\nset xrange [1:%d]\nset xtics %d\nset yrange [0:*]\n"
+               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
+               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n", n > 1 ? n : 2, n / 12 + 1);
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, loss[i]);
+    fprintf(g, "e\n");
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
+    fprintf(g, "e\n");
+    return pclose(g) == 0;
+}
+
+/* The accuracy in characters, where no picture can be made. */
+static void draw(int n, const double *accuracy)
+{
+    enum { ROWS = 8 };
+    double low = accuracy[0], high = accuracy[0];
+    for (int i = 0; i < n; i++) {
+        low = fmin(low, accuracy[i]);
+        high = fmax(high, accuracy[i]);
+    }
+    printf("\n  test accuracy\n");
+    for (int r = ROWS; r >= 0; r--) {
+        double level = low + (high - low) * r / ROWS, step = (high - low) / ROWS;
+        printf("  %5.1f %% |", 100 * level);
+        for (int i = 0; i < n && i < 60; i++)
+            fputs(fabs(accuracy[i] - level) <= step / 2 ? " *" : "  ", stdout);
+        printf("\n");
+    }
+    printf("          +%.*s epoch %d\n", 2 * (n < 60 ? n : 60), "------------------------------------------------------------"
+                                            "------------------------------------------------------------", n);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+int main(int argc, char **argv)
+{
+    options o = {.epochs = 12, .batch_size = 128, .n_layers = 2, .layers = {256, 128}, .lr = 2e-3, .dropout = 0.1,
+                 .seed = 1, .train_samples = 60000, .save = "fashion_mnist.safetensors", .plot = "fashion_mnist.png"};
+    if (!parse(&o, argc, argv)) {
+        usage(stderr);
+        return 2;
+    }
+    const char *directory = find_data(o.data);
+    if (directory == NULL)
+        return 1;
+#ifdef _OPENMP
+    if (o.threads)
+        omp_set_num_threads(o.threads);
+#endif
+
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, o.seed);
+    tp_tensor *train[2], *test[2];
+    read_set(T, directory, "train", o.train_samples, &train[0], &train[1]);
+    read_set(T, directory, "t10k", 10000, &test[0], &test[1]);
+    tp_loader *train_loader = tp_loader_new(T, 2, train, &(tp_loader_options){.batch_size = o.batch_size, .shuffle = true});
+    tp_loader *test_loader = tp_loader_new(T, 2, test, &(tp_loader_options){.batch_size = 1000});
+
+    tp_module *network = make_network(T, &o);
+    tp_optim *optimizer = tp_optim_adam(T, tp_module_params(network), &(tp_adam_options){.lr = o.lr});
+    char text[4096];
+    tp_module_format(network, text, sizeof text);
+    printf("%s\n%lld parameters; %s\n\n", text, (long long)tp_params_count(tp_module_params(network)), tp_blas_info());
+
+    double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
+    int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train_loader), step = 0;
+    bool terminal = isatty(STDOUT_FILENO);
+    tp_progress whole, p;
+    tp_progress_start(&whole, 0);
+    for (int epoch = 0; epoch < o.epochs && !tp_error(T); epoch++) {
+        tp_tensor *batch[2];
+        double sum = 0;
+        tp_progress_start(&p, tp_size(train[0], 0));
+        tp_loader_start(T, train_loader);
+        while (tp_loader_next(T, train_loader, batch)) {
+            tp_optim_set_lr(optimizer, o.lr * 0.5 * (1 + cos(acos(-1) * (double)step++ / (double)steps)));
+            tp_tensor *loss = tp_cross_entropy(T, tp_forward(T, network, batch[0]), batch[1], NULL);
+            tp_optim_zero_grad(optimizer);
+            tp_backward(T, loss);
+            tp_optim_step(T, optimizer);
+            int64_t n = tp_size(batch[0], 0);
+            sum += tp_item(loss) * (double)n;
+            if (tp_progress_add(&p, n) && terminal) {
+                tp_progress_format(&p, sum / (double)p.done, text, sizeof text);
+                printf("\repoch %2d/%d  %s", epoch + 1, o.epochs, text);
+                fflush(stdout);
+            }
+            tp_tape_reset(T);
+        }
+        double seconds = tp_progress_seconds(&p);
+        losses[epoch] = sum / (double)(p.done ? p.done : 1);
+        accuracy[epoch] = evaluate(T, network, test_loader, counts);
+        printf("%sepoch %2d/%d  loss %.4f  test accuracy %.2f %%  %.0f samples/s  %.1f s\n", terminal ? "\r\033[K" : "", epoch + 1,
+               o.epochs, losses[epoch], 100 * accuracy[epoch], (double)p.done / seconds, seconds);
+        fflush(stdout);
+    }
+
+    int failed = tp_error(T) != NULL;
+    if (!failed) {
+        print_classes(counts);
+        printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[o.epochs - 1], tp_progress_seconds(&whole));
+        if (tp_module_save(T, network, o.save) == TP_OK)
+            printf("model: %s\n", o.save);
+        if (plot(o.plot, o.epochs, losses, accuracy))
+            printf("learning curve: %s\n", o.plot);
+        else
+            draw(o.epochs, accuracy);
+        failed = tp_error(T) != NULL;
+    }
+    if (failed)
+        fprintf(stderr, "%s\n", tp_error(T));
+    tp_optim_free(optimizer);
+    tp_module_free(network);
+    tp_loader_free(train_loader);
+    tp_loader_free(test_loader);
+    for (int i = 0; i < 2; i++) {
+        tp_free(train[i]);
+        tp_free(test[i]);
+    }
+    tp_tape_free(T);
+    return failed;
+}

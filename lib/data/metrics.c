@@ -1,0 +1,29 @@
+/* metrics.c - how good predictions are. */
+#include "tape/internal.h"
+#include "tapir/data.h"
+
+tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts)
+{
+    char a[200], b[200];
+    if (!tp__ok(T) || logits == NULL || target == NULL || counts == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__usable(T, "confusion_add", logits) || !tp__usable(T, "confusion_add", target))
+        return T->status;
+    if (logits->ndim != 2 || logits->shape[1] != classes || target->ndim != 1 || target->shape[0] != logits->shape[0] ||
+        tp_dtype_is_float((tp_dtype)target->dtype))
+        return tp_fail(T, TP_ESHAPE, "confusion_add: logits are %s, targets %s of %s, for %lld classes",
+                       tp__dims_text(tp__dims_of(logits), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
+                       tp_dtype_name((tp_dtype)target->dtype), (long long)classes);
+    tp_mark mark = tp_tape_mark(T);
+    tp_tensor *guess = logits->shape[0] ? tp_argmax(T, logits, 1, false) : NULL;
+    for (int64_t i = 0; guess && i < target->numel; i++) {
+        int64_t k = (int64_t)tp_item_at(target, i);
+        if (k < 0 || k >= classes) {
+            tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k, (long long)classes);
+            break;
+        }
+        counts[k * classes + ((const int64_t *)guess->data)[i]]++;
+    }
+    tp_tape_rewind(T, mark);
+    return T->status;
+}

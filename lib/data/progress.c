@@ -1,0 +1,53 @@
+/* progress.c - how far a loop is, how fast, and how long it will take. */
+#define _POSIX_C_SOURCE 200809L
+#include "tapir/data.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void tp_progress_start(tp_progress *p, int64_t total)
+{
+    if (p)
+        *p = (tp_progress){.total = total, .start = now()};
+}
+
+bool tp_progress_add(tp_progress *p, int64_t n)
+{
+    if (p == NULL)
+        return false;
+    double t = now();
+    p->done += n;
+    if (t - p->last < 0.1 && p->done < p->total)
+        return false;
+    p->last = t;
+    return true;
+}
+
+double tp_progress_seconds(const tp_progress *p)
+{
+    return p ? now() - p->start : 0;
+}
+
+int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n)
+{
+    enum { WIDTH = 24 };
+    char bar[WIDTH + 1];
+    if (p == NULL)
+        return snprintf(buffer, n, "%s", "");
+    double part = p->total > 0 ? (double)p->done / (double)p->total : 1, seconds = tp_progress_seconds(p);
+    double rate = seconds > 0 ? (double)p->done / seconds : 0;
+    double left = rate > 0 ? (double)(p->total - p->done) / rate : 0;
+    int filled = (int)(part * WIDTH);
+    for (int i = 0; i < WIDTH; i++)
+        bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    bar[WIDTH] = '\0';
+    return snprintf(buffer, n, "[%s] %3d %%  loss %.4f  %.0f samples/s  %d:%02d left", bar, (int)(100 * part), loss, rate,
+                    (int)left / 60, (int)left % 60);
+}
