@@ -138,7 +138,7 @@ static double one_normal(tp__rng *g)
         return g->normal;
     }
     double u1 = tp__rng_uniform_f64(g), u2 = tp__rng_uniform_f64(g);
-    double r = sqrt(-2 * log1p(-u2)), theta = TWO_PI * u1;
+    double r = sqrt(-2 * log(1 - u2)), theta = TWO_PI * u1;
     g->normal = r * sin(theta);
     g->has_normal = true;
     return r * cos(theta);
@@ -204,8 +204,8 @@ static void normal_blocks_f64(double *d, int64_t blocks, double mean, double std
     for (int64_t b = 0; b < blocks; b++, d += BLOCK)
         for (int j = 0; j < HALF; j++) {
             double r = sqrt(-2 * log(1 - d[j])), theta = TWO_PI * d[j + HALF];
-            d[j] = r * cos(theta) * std + mean;
-            d[j + HALF] = r * sin(theta) * std + mean;
+            d[j] = fma(r * cos(theta), std, mean);
+            d[j + HALF] = fma(r * sin(theta), std, mean);
         }
 }
 
@@ -214,7 +214,7 @@ void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, doubl
 {
     if (n < BLOCK) {
         for (int64_t i = 0; i < n; i++)
-            tp__store((char *)out + (size_t)i * tp_dtype_size(dtype), dtype, one_normal(g) * std + mean);
+            tp__store((char *)out + (size_t)i * tp_dtype_size(dtype), dtype, fma(one_normal(g), std, mean));
     } else if (dtype == TP_F32) {
         float *d = out;
         fill_u24(g, d, n);

@@ -84,28 +84,31 @@ static uint64_t little_endian(const unsigned char *b)
     return v;
 }
 
-static const char *read_shape(const json_t *j, tp_dims *shape)
+/* The shape, and the elements in it; of more dimensions than a tensor can have, those are counted alone. */
+static const char *read_shape(const json_t *j, tp_dims *shape, size_t *numel)
 {
     if (!json_is_array(j))
         return "a shape is no list";
-    if (json_array_size(j) > TP_MAX_DIMS)
-        return "a tensor has too many dimensions";
-    *shape = (tp_dims){.ndim = (int)json_array_size(j)};
-    for (int d = 0; d < shape->ndim; d++) {
-        const json_t *n = json_array_get(j, (size_t)d);
+    *shape = (tp_dims){.ndim = json_array_size(j) <= TP_MAX_DIMS ? (int)json_array_size(j) : TP_MAX_DIMS + 1};
+    *numel = 1;
+    for (size_t d = 0; d < json_array_size(j); d++) {
+        const json_t *n = json_array_get(j, d);
         if (!json_is_integer(n) || json_integer_value(n) < 0)
             return "a size is no number";
-        shape->dim[d] = json_integer_value(n);
+        if (!tp__mul_size(*numel, (size_t)json_integer_value(n), numel))
+            return "a shape is too large";
+        if (d < TP_MAX_DIMS)
+            shape->dim[d] = json_integer_value(n);
     }
     return NULL;
 }
 
 static const char *read_record(const json_t *j, size_t room, record *r)
 {
-    const char *dtype = json_string_value(json_object_get(j, "dtype")), *wrong = read_shape(json_object_get(j, "shape"), &r->shape);
+    const char *dtype = json_string_value(json_object_get(j, "dtype"));
     const json_t *at = json_object_get(j, "data_offsets"), *begin = json_array_get(at, 0), *end = json_array_get(at, 1);
-    int64_t numel;
-    size_t bytes, k = 0;
+    size_t numel, bytes, k = 0;
+    const char *wrong = read_shape(json_object_get(j, "shape"), &r->shape, &numel);
     if (wrong)
         return wrong;
     while (k < DTYPES && (dtype == NULL || strcmp(dtypes[k].name, dtype) != 0))
@@ -118,7 +121,7 @@ static const char *read_record(const json_t *j, size_t room, record *r)
     r->dtype = dtypes[k].dtype;
     r->begin = (size_t)json_integer_value(begin);
     r->end = (size_t)json_integer_value(end);
-    if (!tp__dims_numel(r->shape, &numel) || !tp__mul_size((size_t)numel, dtypes[k].size, &bytes) || bytes != r->end - r->begin)
+    if (!tp__mul_size(numel, dtypes[k].size, &bytes) || bytes != r->end - r->begin)
         return "the data of a tensor does not fit its shape";
     return NULL;
 }
@@ -210,8 +213,9 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
     const record *r = find(f, name);
     if (!tp__ok(T) || f == NULL || name == NULL)
         return NULL;
-    if (r == NULL || r->dtype < 0) {
-        tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name, r ? "has a dtype that is not supported" : "is not in the file");
+    if (r == NULL || r->dtype < 0 || r->shape.ndim > TP_MAX_DIMS) {
+        tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
+                r == NULL ? "is not in the file" : r->dtype < 0 ? "has a dtype that is not supported" : "has too many dimensions");
         return NULL;
     }
     tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);

@@ -94,7 +94,7 @@
     SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
-    BINARY(relu_backward_##S, R, R, x > 0 ? y : 0)                                                 \
+    BINARY(relu_backward_##S, R, R, x <= 0 ? 0 : y)                                                \
     BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \

@@ -212,7 +212,11 @@ tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_numbe
 
 tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 {
-    return s == 2 && x && x->dtype != TP_BOOL ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
+    if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && is_whole(s)) {
+        tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
+        return NULL;
+    }
+    return s == 2 ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
 }
 
 /* Bounds beyond what an integer dtype holds are no bounds. */

@@ -38,7 +38,7 @@ static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tens
     char a[200], b[200];
     int rank = x->ndim ? x->ndim : 1;
     bool fits = (index->ndim ? index->ndim : 1) == rank;
-    if (index->dtype != TP_I64)
+    if (index->dtype != TP_I64 && index->numel > 0)
         return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name((tp_dtype)index->dtype));
     if (dim >= rank)
         return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, x->ndim);

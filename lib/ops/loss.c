@@ -36,6 +36,23 @@ static tp_status loss_infer(tp_call *c)
 
 enum { BLOCK = 1024 };
 
+static tp_status loss_forward(tp_call *c);
+
+static tp_status bce_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    double low = 0, high = 0;
+    if (x->numel > 0) {
+        tp__reduce(TP__MIN, (tp_dtype)x->dtype, 1, x->numel, 1, x->data, &low, false);
+        tp__reduce(TP__MAX, (tp_dtype)x->dtype, 1, x->numel, 1, x->data, &high, false);
+        low = tp__load(&low, (tp_dtype)x->dtype);
+        high = tp__load(&high, (tp_dtype)x->dtype);
+    }
+    if (!(low >= 0 && high <= 1))
+        return tp_call_fail(c, TP_EINVAL, "x has %g and %g; all its elements should lie between 0 and 1", low, high);
+    return loss_forward(c);
+}
+
 static tp_status loss_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *t = c->in[1];
@@ -108,10 +125,10 @@ static tp_tensor *factor(const tp_vjp *v)
       if (tp_vjp_needs(v, 1)) v->gin[1] = tp_mul(T, g, of_t);                                      \
       return TP_OK; }
 
-/* x (1 - x), at least 1e-12 */
+/* x (1 - x), kept from 0 by torch's 1e-12 */
 static tp_tensor *variance(tp_tape *T, tp_tensor *x)
 {
-    return tp_clamp(T, tp_mul(T, x, tp_rsub_scalar(T, x, 1)), 1e-12, INFINITY);
+    return tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_rsub_scalar(T, x, 1 + 1e-12));
 }
 
 VJP(mse, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
@@ -157,16 +174,16 @@ static void all_samples(tp_sampler *s) { samples(s, -2.3, 2.1); }
 static void unit_samples(tp_sampler *s) { samples(s, 0.11, 0.89); }
 
 #define LOSS_FLAGS (TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
-#define LOSS(name, VALUE, SLOPE, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
-    {{name, 2, 1, sizeof(tp_reduction), LOSS_FLAGS, loss_infer, loss_forward, VJP_OF, FUSED, SAMPLED, PRINTED}, VALUE, SLOPE}
+#define LOSS(name, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
+    {{name, 2, 1, sizeof(tp_reduction), LOSS_FLAGS, loss_infer, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED}, VALUE, SLOPE}
 
-static const loss_op mse_op = LOSS("mse_loss", TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, mse_vjp, loss_vjp_fused,
+static const loss_op mse_op = LOSS("mse_loss", TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, loss_forward, mse_vjp, loss_vjp_fused,
                                    all_samples, "MseLossBackward0");
-static const loss_op l1_op = LOSS("l1_loss", TP__ABSOLUTE_ERROR, TP__ABSOLUTE_ERROR_SLOPE, l1_vjp, loss_vjp_fused,
+static const loss_op l1_op = LOSS("l1_loss", TP__ABSOLUTE_ERROR, TP__ABSOLUTE_ERROR_SLOPE, loss_forward, l1_vjp, loss_vjp_fused,
                                   all_samples, "L1LossBackward0");
-static const loss_op bce_op = LOSS("binary_cross_entropy", TP__BCE, TP__BCE_SLOPE, bce_vjp, bce_vjp_fused, unit_samples,
+static const loss_op bce_op = LOSS("binary_cross_entropy", TP__BCE, TP__BCE_SLOPE, bce_forward, bce_vjp, bce_vjp_fused, unit_samples,
                                    "BinaryCrossEntropyBackward0");
-static const loss_op bce_logits_op = LOSS("binary_cross_entropy_with_logits", TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE,
+static const loss_op bce_logits_op = LOSS("binary_cross_entropy_with_logits", TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE, loss_forward,
                                           bce_logits_vjp, bce_vjp_fused, all_samples, "BinaryCrossEntropyWithLogitsBackward0");
 
 static bool good_reduction(tp_tape *T, const char *name, tp_reduction r)

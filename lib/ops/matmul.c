@@ -482,6 +482,10 @@ static const tp_op linear_op = {"linear", -2, 1, 0, TP_OP_FORGETS_OUT | TP_OP_OV
 tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
 {
     tp_tensor *in[3] = {x, weight, bias};
+    if (x && weight && !tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == weight->dtype) { /* BLAS has no integers */
+        tp_tensor *y = tp_matmul(T, x, tp_t(T, weight));
+        return bias ? tp_add(T, y, bias) : y;
+    }
     return tp_apply(T, &linear_op, NULL, bias ? 3 : 2, in);
 }
 

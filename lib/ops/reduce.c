@@ -69,7 +69,7 @@ static void last_stretch(partly *p, int64_t *outer, int64_t *n, int64_t *inner)
 static tp_dtype result_dtype(tp__reduction kind, tp_dtype t)
 {
     if (kind == TP__ALL || kind == TP__ANY)
-        return TP_BOOL;
+        return t == TP_U8 ? TP_U8 : TP_BOOL; /* as torch has it */
     return (kind == TP__SUM || kind == TP__PROD) && !tp_dtype_is_float(t) ? TP_I64 : t;
 }
 
@@ -488,7 +488,9 @@ tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double corre
 
 tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
 {
-    return tp_sqrt(T, tp_var(T, x, n, dims, correction, keepdim));
+    tp_tensor *v = tp_var(T, x, n, dims, correction, keepdim);
+    tp_tensor *flat = v ? tp_eq(T, v, tp_scalar(T, (tp_dtype)v->dtype, 0)) : NULL; /* there the slope counts as 0 */
+    return tp_where(T, flat, tp_zeros_like(T, v), tp_sqrt(T, tp_where(T, flat, tp_ones_like(T, v), v)));
 }
 
 /* log sum e^x = m + log sum e^(x - m), with m the largest where that is finite */

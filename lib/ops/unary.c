@@ -68,7 +68,7 @@ static tp_status sigmoid_backward_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-/* g where y > 0 */
+/* g but where y <= 0; NaN passes it on */
 static tp_status relu_backward_vjp(tp_vjp *v)
 {
     if (tp_vjp_needs(v, 1))
@@ -119,7 +119,13 @@ static void pair_samples(tp_sampler *s)
 UNARY(neg, NEG, SAME, neg_vjp, READS_NOTHING, all_samples, "NegBackward0")
 UNARY(abs, ABS, SAME, abs_vjp, READS_X, all_samples, "AbsBackward0")
 UNARY(sign, SIGN, SAME, zero_vjp, READS_NOTHING, all_samples, "SignBackward0")
-UNARY(square, SQUARE, SAME, square_vjp, READS_X, all_samples, "PowBackward0")
+static const tp__map_op square_op = {{"square", 1, 1, 0, TP_OP_STRIDED | READS_X, tp__map_infer, tp__map_forward, square_vjp,
+                                      NULL, all_samples, "PowBackward0"}, TP__SQUARE, TP__SAME};
+tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
+{
+    return tp__apply1(T, &square_op.op, NULL, x && x->dtype == TP_BOOL ? tp_to(T, x, TP_I64) : x);
+}
+
 UNARY(sqrt, SQRT, TO_FLOAT, sqrt_vjp, READS_Y, positive_samples, "SqrtBackward0")
 UNARY(rsqrt, RSQRT, TO_FLOAT, rsqrt_vjp, READS_Y, positive_samples, "RsqrtBackward0")
 UNARY(reciprocal, RECIPROCAL, TO_FLOAT, reciprocal_vjp, READS_Y, positive_samples, "ReciprocalBackward0")

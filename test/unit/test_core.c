@@ -179,7 +179,7 @@ START_TEST(indexing)
     ck_values(tp_index(T, x, "0, :, 1"), 0, 1, 5, 9);
     ck_values(tp_index(T, x, "..., -1"), 0, 3, 7, 11, 15, 19, 23);
     ck_values(tp_index(T, x, "1, ::2, 1:3"), 0, 13, 14, 21, 22);
-    ck_values(tp_index(T, x, " 0 , 5: "), 0);
+    ck_assert_int_eq(tp_numel(tp_index(T, x, " 0 , 5: ")), 0);
     ck_assert_int_eq(tp_ndim(tp_index(T, x, "None, ..., None")), 5);
     ck_assert_int_eq(tp_numel(tp_index(T, x, "-100:100")), 24);
     ck_no_error(T);
