@@ -15,7 +15,11 @@
 
 #include <fnmatch.h>
 #include <math.h>
+#ifdef _OPENMP
 #include <omp.h>
+#else
+static int omp_get_max_threads(void) { return 1; }
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

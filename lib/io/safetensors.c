@@ -267,7 +267,12 @@ static char *header_text(int n, const char *const *names, tp_tensor *const *tens
         ok = json_object_set_new(header, names[i], record_json(tensors[i], at, at + bytes)) == 0;
         at += bytes;
     }
-    char *text = ok ? json_dumps(header, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER, length = ok ? json_dumpb(header, NULL, 0, flags) : 0;
+    char *text = length ? malloc(length + 1) : NULL;
+    if (text) {
+        json_dumpb(header, text, length, flags);
+        text[length] = '\0';
+    }
     json_decref(metadata);
     json_decref(header);
     return text;
@@ -353,6 +358,11 @@ static const char *const missing = "safetensors: %s: built without jansson";
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
+    FILE *file = tp__ok(T) && path ? fopen(path, "rb") : NULL;
+    if (file)
+        fclose(file);
+    if (tp__ok(T) && path && file == NULL)
+        tp_fail(T, TP_EIO, "safetensors: %s: %s", path, strerror(errno));
     tp_fail(T, TP_EUNSUPPORTED, missing, path ? path : "");
     return NULL;
 }

@@ -71,7 +71,7 @@ V_INLINE v_logf(float x)
     float r = V_FMA(e, V_LN2_HIGH, f + V_FMA(-0.5f, z, tail));
     r = x == INFINITY ? INFINITY : r;
     r = x == 0 ? -INFINITY : r;
-    return (x < 0) | (x != x) ? NAN : r;
+    return ((x < 0) | (x != x)) ? NAN : r;
 }
 
 /* A polynomial near 0, where 1 - 2 / (e^2x + 1) would cancel. */

@@ -78,7 +78,7 @@ static tp_status reduce(tp_tape *T, tp__reduction kind, const tp_tensor *x, uint
 {
     partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), mask, NULL};
     if (mask == 0)
-        tp__convert(x->numel, out, result_dtype(kind, p.dtype), x->data, p.dtype);
+        tp__convert(x->numel, out, kind == TP__ALL || kind == TP__ANY ? TP_BOOL : result_dtype(kind, p.dtype), x->data, p.dtype);
     while (p.mask) {
         int64_t outer, n, inner;
         last_stretch(&p, &outer, &n, &inner);
@@ -356,7 +356,9 @@ tp_tensor *tp_min(tp_tape *T, tp_tensor *x)
 /* Along one dimension, and where: out[1] is the position. */
 static tp_status max_dim_infer(tp_call *c)
 {
-    if (c->in[0]->ndim > 0 && reduced_count(c->in[0], ((const over *)c->attr)->mask) != c->in[0]->shape[__builtin_ctz(((const over *)c->attr)->mask)])
+    const tp_tensor *x = c->in[0];
+    uint32_t mask = ((const over *)c->attr)->mask;
+    if (x->ndim > 0 && (mask == 0 || (mask & (mask - 1)) || mask >> x->ndim))
         return tp_call_fail(c, TP_EINVAL, "goes along one dimension");
     tp_status status = extreme_infer(c);
     return status == TP_OK ? tp_call_out(c, 1, TP_I64, reduced_shape(c->in[0], c->attr)) : status;

@@ -6,6 +6,6 @@ trap 'rm -rf "$out"' EXIT
 "$build"/examples/fashion_mnist --data "$out" >"$out/log" 2>&1 && exit 1
 grep -qi 'dataset-fashion-mnist' "$out/log" || exit 1
 data=/usr/share/datasets/fashion-mnist
-[ -d $data ] || exit 0
+[ -d $data ] || exit 77 # skipped
 "$build"/examples/fashion_mnist --train-samples 2000 --epochs 2 --save "$out/m.safetensors" --plot "$out/m.png" || exit 1
 [ -s "$out/m.safetensors" ]

@@ -4,12 +4,12 @@ build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.." || exit 1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-make -s install BUILD="$1" prefix=/opt/tapir DESTDIR="$root" >/dev/null || exit 1
+env -u CC -u MAKEFLAGS make -s install BUILD="$1" prefix=/opt/tapir DESTDIR="$root" >/dev/null || exit 1
 export PKG_CONFIG_PATH="$root/opt/tapir/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR=
 flags=$(pkg-config --define-variable=prefix="$root/opt/tapir" --cflags --libs tapir) || exit 1
 # shellcheck disable=SC2086
-cc examples/errors.c $flags -o "$root/shared" && LD_LIBRARY_PATH="$root/opt/tapir/lib" "$root/shared" || exit 1
+${TEST_CC:-cc} examples/errors.c $flags -o "$root/shared" && LD_LIBRARY_PATH="$root/opt/tapir/lib" "$root/shared" || exit 1
 flags=$(pkg-config --define-variable=prefix="$root/opt/tapir" --cflags --static --libs tapir | sed 's/-ltapir/-l:libtapir.a/') || exit 1
 # shellcheck disable=SC2086
-cc examples/errors.c $flags -o "$root/static" && "$root/static" || exit 1
+${TEST_CC:-cc} examples/errors.c $flags -o "$root/static" && "$root/static" || exit 1
 ! ldd "$root/static" | grep -q libtapir
