@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- sizes (size.c) --------------------------------------------------------------------------- */
 
@@ -100,11 +101,29 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
 /* Sets TP__CONTIGUOUS from shape and strides. */
 void    tp__tensor_note_layout(tp_tensor *x);
-tp_dims tp__dims_of(const tp_tensor *x);
 double  tp__load(const void *p, tp_dtype dtype);            /* any element as a double */
 void    tp__store(void *p, tp_dtype dtype, double value);   /* converted as C converts */
 
 static inline bool tp__contiguous(const tp_tensor *x) { return (x->flags & TP__CONTIGUOUS) != 0; }
+
+/* All of shape is copied, used or not: a copy of known length is a few instructions. */
+static inline tp_dims tp__dims_of(const tp_tensor *x)
+{
+    tp_dims s;
+    s.ndim = x->ndim;
+    memcpy(s.dim, x->shape, sizeof s.dim);
+    return s;
+}
+
+static inline bool tp__same_shape(const tp_tensor *a, const tp_tensor *b)
+{
+    if (a->ndim != b->ndim || a->numel != b->numel)
+        return false;
+    for (int d = 0; d < a->ndim; d++)
+        if (a->shape[d] != b->shape[d])
+            return false;
+    return true;
+}
 
 /* ---- random generator (mt19937.c) ------------------------------------------------------------- */
 

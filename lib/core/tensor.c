@@ -34,14 +34,6 @@ void tp__tensor_note_layout(tp_tensor *x)
         x->flags &= (uint16_t)~TP__CONTIGUOUS;
 }
 
-tp_dims tp__dims_of(const tp_tensor *x)
-{
-    tp_dims s;
-    s.ndim = x->ndim;
-    memcpy(s.dim, x->shape, x->ndim * sizeof *s.dim);
-    return s;
-}
-
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data)
 {
     int64_t numel;

@@ -29,6 +29,8 @@ static const tp__map_op *self(const tp_call *c)
 /* The operands to promote: a condition in front of two values is none. */
 static tp_dtype compute_dtype(const tp_call *c)
 {
+    if (c->n_in == 2 && c->in[0]->dtype == c->in[1]->dtype && c->in[0]->dtype <= TP_F64)
+        return (tp_dtype)c->in[0]->dtype; /* the usual case, floats of one kind */
     int skip = c->n_in == 3;
     tp_dtype t = c->n_in == 1 ? (tp_dtype)c->in[0]->dtype : tp__result_type(c->n_in - skip, c->in + skip);
     bool floats = self(c)->result == TP__TO_FLOAT || self(c)->result == TP__FLOAT_TO_BOOL;
@@ -59,9 +61,12 @@ tp_status tp__map_infer(tp_call *c)
         return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name((tp_dtype)c->in[0]->dtype));
     if (tp__map_fn(self(c)->kind, compute) == NULL)
         return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(compute));
-    if (broadcast_all(c, &shape) != TP_OK)
-        return c->tape->status;
-    return tp_call_out(c, 0, r == TP__TO_BOOL || r == TP__FLOAT_TO_BOOL ? TP_BOOL : compute, shape);
+    tp_dtype out = r == TP__TO_BOOL || r == TP__FLOAT_TO_BOOL ? TP_BOOL : compute;
+    if (c->n_in == 1 || (c->n_in == 2 && tp__same_shape(c->in[0], c->in[1]))) {
+        c->out[0] = tp__tensor_like(c->tape, c->in[0], out);
+        return c->out[0] ? TP_OK : c->tape->status;
+    }
+    return broadcast_all(c, &shape) == TP_OK ? tp_call_out(c, 0, out, shape) : c->tape->status;
 }
 
 static bool plain(const tp_tensor *x, const tp_tensor *y, tp_dtype compute)

@@ -119,15 +119,18 @@ tp_tensor *tp__grad_buffer(tp_tensor *x)
 
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh)
 {
+    if (tp__contiguous(src) && src->dtype == dst->dtype) {
+        if (fresh)
+            tp__convert(dst->numel, dst->data, (tp_dtype)dst->dtype, src->data, (tp_dtype)src->dtype);
+        else
+            tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, src->data, dst->data);
+        return TP_OK;
+    }
     tp_dims shape = tp__dims_of(dst);
     tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
     memcpy(from.stride, src->stride, sizeof from.stride);
     if (fresh) {
         tp__copy(shape, dst->data, (tp_dtype)dst->dtype, &from);
-        return TP_OK;
-    }
-    if (tp__contiguous(src) && src->dtype == dst->dtype) {
-        tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, src->data, dst->data);
         return TP_OK;
     }
     tp__storage *dense = tp__pool_alloc(T->pool, (size_t)dst->numel * tp_dtype_size((tp_dtype)dst->dtype));

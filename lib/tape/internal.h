@@ -67,6 +67,8 @@ static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == T
 tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape);
 /* The same with storage, not initialized. Fails the tape and returns NULL on overflow or lack of memory. */
 tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* The same with x's shape. */
+tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
 bool       tp__give_storage(tp_tape *T, tp_tensor *x);
@@ -92,8 +94,8 @@ tp_tensor *tp__grad_buffer(tp_tensor *leaf);
 tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g);
 /* dst (+)= src, both of one shape; dst contiguous, src any layout. */
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
-/* g reduced over what was broadcast, or expanded, to shape; and in that dtype. */
-tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims shape);
+/* g reduced over what was broadcast, or expanded, to x's shape; and in its dtype. */
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
 
 /* ---- parameter sets (params.c) ------------------------------------------------------------------ */
 

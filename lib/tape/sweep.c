@@ -112,12 +112,13 @@ static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
     return k >= 0 ? gather(s, &s->results[k], g) : TP_OK;
 }
 
-tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims shape)
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x)
 {
-    if (g && g->dtype != dtype)
-        g = tp_to(T, g, dtype);
-    if (g == NULL || tp__dims_equal(tp__dims_of(g), shape))
+    if (g && g->dtype != x->dtype)
+        g = tp_to(T, g, (tp_dtype)x->dtype);
+    if (g == NULL || tp__same_shape(g, x))
         return g;
+    tp_dims shape = tp__dims_of(x);
     int lead = g->ndim - shape.ndim, n = 0, dims[TP_MAX_DIMS];
     for (int d = 0; d < g->ndim; d++)
         if (d < lead || (shape.dim[d - lead] == 1 && g->shape[d] != 1))
@@ -130,7 +131,7 @@ tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, tp_dtype dtype, tp_dims sh
             kept.dim[d] = g->shape[d + lead];
         g = tp_reshape(T, g, kept);
     }
-    return g && !tp__dims_equal(tp__dims_of(g), shape) ? tp_expand(T, g, shape) : g;
+    return g && !tp__same_shape(g, x) ? tp_expand(T, g, shape) : g;
 }
 
 /* ---- one node ------------------------------------------------------------------------------------------------ */
@@ -158,7 +159,7 @@ static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
         if (!wanted(s, node->in[i]))
             v->gin[i] = NULL;
         else if (v->gin[i])
-            v->gin[i] = tp__fit_gradient(T, v->gin[i], (tp_dtype)node->in[i]->dtype, tp__dims_of(node->in[i]));
+            v->gin[i] = tp__fit_gradient(T, v->gin[i], node->in[i]);
     }
     if (T->status != TP_OK)
         return T->status;
@@ -190,7 +191,7 @@ static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
         return x->acc;
     }
     *fresh = *apart = true;
-    tp_tensor *g = tp__tensor_make(s->T, (tp_dtype)x->dtype, tp__dims_of(x));
+    tp_tensor *g = tp__tensor_like(s->T, x, (tp_dtype)x->dtype);
     if (g)
         g->flags |= TP__SWEPT;
     return g;

@@ -72,18 +72,29 @@ void tp_clear_error(tp_tape *T)
 
 /* ---- headers ---------------------------------------------------------------------------------------- */
 
-static tp_tensor *header(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t numel)
+static tp_tensor *blank(tp_tape *T)
 {
     tp_tensor *x = tp__arena_alloc(&T->arena, sizeof *x);
-    if (x == NULL) {
+    if (x == NULL)
         tp_fail(T, TP_ENOMEM, "no memory for a tensor");
-        return NULL;
-    }
-    tp__tensor_init(x, dtype, shape, numel);
+    return x;
+}
+
+static void join(tp_tape *T, tp_tensor *x)
+{
     x->tape = T;
     x->seq = T->n_nodes;
     x->prev = T->last;
     T->last = x;
+}
+
+static tp_tensor *header(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t numel)
+{
+    tp_tensor *x = blank(T);
+    if (x == NULL)
+        return NULL;
+    tp__tensor_init(x, dtype, shape, numel);
+    join(T, x);
     return x;
 }
 
@@ -130,6 +141,24 @@ tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape)
 {
     tp_tensor *x = tp__tensor_new(T, dtype, shape);
     return x && tp__give_storage(T, x) ? x : NULL;
+}
+
+/* The way of small operators: nothing is checked that x has shown already, copies are of known length. */
+tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
+{
+    if (!tp__contiguous(x))
+        return tp__tensor_make(T, dtype, tp__dims_of(x));
+    tp_tensor *y = blank(T);
+    if (y == NULL)
+        return NULL;
+    memset(y, 0, offsetof(tp_tensor, shape));
+    memcpy(y->shape, x->shape, sizeof y->shape + sizeof y->stride);
+    y->dtype = (uint8_t)dtype;
+    y->ndim = x->ndim;
+    y->flags = TP__CONTIGUOUS;
+    y->numel = x->numel;
+    join(T, y);
+    return tp__give_storage(T, y) ? y : NULL;
 }
 
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
