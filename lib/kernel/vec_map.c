@@ -67,7 +67,7 @@
     UNARY(exp_##S, R, R, V(exp)(x))                                                                \
     UNARY(expm1_##S, R, R, M(expm1)(x))                                                            \
     UNARY(log_##S, R, R, V(log)(x))                                                                \
-    UNARY(log1p_##S, R, R, M(log1p)(x))                                                            \
+    UNARY(log1p_##S, R, R, V(log1p)(x))                                                            \
     UNARY(log2_##S, R, R, M(log2)(x))                                                              \
     UNARY(log10_##S, R, R, M(log10)(x))                                                            \
     UNARY(tan_##S, R, R, M(tan)(x))                                                                \
@@ -84,8 +84,8 @@
     UNARY(trunc_##S, R, R, M(trunc)(x))                                                            \
     UNARY(sigmoid_##S, R, R, SIGMOID(x))                                                 \
     UNARY(relu_##S, R, R, x > 0 || x != x ? x : 0)                                                 \
-    UNARY(softplus_##S, R, R, x > 20 ? x : M(log1p)(M(exp)(x)))                                    \
-    UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - M(log1p)(M(exp)(-M(fabs)(x))))                  \
+    UNARY(softplus_##S, R, R, x > 20 ? x : V(log1p)(V(exp)(x)))                                    \
+    UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - V(log1p)(V(exp)(-M(fabs)(x))))                  \
     UNARY(isnan_##S, R, uint8_t, x != x)                                                           \
     UNARY(isinf_##S, R, uint8_t, M(fabs)(x) == (R)INFINITY)                                        \
     UNARY(isfinite_##S, R, uint8_t, M(fabs)(x) < (R)INFINITY)                                      \
@@ -99,9 +99,9 @@
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
     BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
-    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(M(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))    \
+    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(V(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))    \
     BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                          \
-    BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + M(log1p)(M(exp)(-M(fabs)(x))))   \
+    BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p)(V(exp)(-M(fabs)(x))))   \
     BINARY(bce_logits_slope_##S, R, R, SIGMOID(x) - y)
 
 /* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */

@@ -17,6 +17,7 @@
 
 #define v_expf expf
 #define v_logf logf
+#define v_log1pf log1pf
 #define v_tanhf tanhf
 #define v_erff erff
 #define V_SIGMOIDF(x) (1 / (1 + expf(-(x))))
@@ -72,6 +73,14 @@ V_INLINE v_logf(float x)
     r = x == INFINITY ? INFINITY : r;
     r = x == 0 ? -INFINITY : r;
     return ((x < 0) | (x != x)) ? NAN : r;
+}
+
+/* log u with u = 1 + x rounded, and what the rounding lost. */
+V_INLINE v_log1pf(float x)
+{
+    float u = 1 + x, lost = x - (u - 1), r = v_logf(u) + lost / u;
+    r = u == 0 ? -INFINITY : r;
+    return ((x == 0) | (x == INFINITY)) ? x : r;
 }
 
 /* A polynomial near 0, where 1 - 2 / (e^2x + 1) would cancel. */

@@ -14,6 +14,7 @@ static const struct {
     double low, high, ulp;
 } functions[] = {
     {"exp", tp_exp, exp, -105, 90, 2},      {"log", tp_log, log, 0, 1e38, 2},         {"log near 1", tp_log, log, 0.5, 2, 2},
+    {"log1p", tp_log1p, log1p, -1, 50, 2}, {"log1p near 0", tp_log1p, log1p, -0.01, 0.01, 2},
     {"tanh", tp_tanh, tanh, -12, 12, 2},    {"tanh near 0", tp_tanh, tanh, -1, 1, 2}, {"sigmoid", tp_sigmoid, sigmoid, -104, 30, 2},
     {"sin", tp_sin, sin, -50, 50, 2},       {"sin far", tp_sin, sin, -3e5, 3e5, 2},   {"cos", tp_cos, cos, -50, 50, 2},
     {"cos far", tp_cos, cos, -3e5, 3e5, 2}, {"erf", tp_erf, erf, -5, 5, 4},           {"erf near 0", tp_erf, erf, -1, 1, 4},
