@@ -60,6 +60,7 @@ enum {
     TP_OP_FORGETS_OUT = 1u << 5, /* the same of outputs                                                   */
     TP_OP_OVERWRITES = 1u << 6,  /* vjp_fused honours `fresh`; otherwise buffers come zeroed              */
     TP_OP_OPTIONAL = 1u << 7,    /* NULL is a value for inputs after the first: an argument left out      */
+    TP_OP_ELEMENTWISE = 1u << 9, /* vjp_fused is for inputs and gout of one shape and dtype, contiguous       */
     TP_OP_SYMMETRIC = 1u << 8    /* in[0] is taken as symmetric: its derivative is along such directions  */
 };
 

@@ -28,6 +28,10 @@
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; result *restrict o = out; const type *a = in[0];                                 \
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (result)(formula); } }
+#define ADDING(id, type, formula)                                                                  \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *restrict o = out; const type *a = in[0], *b = in[1];                       \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i]; o[i] += (formula); } }
 #define SCALAR(id, type, formula)                                                                  \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
@@ -94,6 +98,7 @@
     SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
+    ADDING(mul_add_##S, R, x *y)                                                                   \
     BINARY(relu_backward_##S, R, R, x <= 0 ? 0 : y)                                                \
     BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
@@ -202,6 +207,7 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__SOFTPLUS] = FLOAT_ONLY(softplus), [TP__LOG_SIGMOID] = FLOAT_ONLY(log_sigmoid),
     [TP__ISNAN] = FLOAT_ONLY(isnan), [TP__ISINF] = FLOAT_ONLY(isinf), [TP__ISFINITE] = FLOAT_ONLY(isfinite),
     [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
+    [TP__MUL_ADD] = FLOAT_ONLY(mul_add),
     [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),
     [TP__SQUARED_ERROR] = FLOAT_ONLY(squared_error), [TP__SQUARED_ERROR_SLOPE] = FLOAT_ONLY(squared_error_slope),
     [TP__ABSOLUTE_ERROR] = FLOAT_ONLY(absolute_error), [TP__ABSOLUTE_ERROR_SLOPE] = FLOAT_ONLY(absolute_error_slope),

@@ -68,6 +68,26 @@ VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
 VJP_S(div_scalar, tp_div_scalar(T, g, s))
 VJP_S(pow_scalar, s == 0 ? tp_zeros_like(T, x) : tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s)))
 
+/* Both products go straight to where they are gathered. */
+static tp_status mul_vjp_fused(tp_vjp *v)
+{
+    tp_dtype dtype = (tp_dtype)v->out[0]->dtype;
+    tp_dims shape = tp__dims_of(v->out[0]);
+    for (int i = 0; i < 2; i++) {
+        if (v->gin[i] == NULL)
+            continue;
+        tp__block_fn fn = tp__map_fn((v->fresh >> i) & 1u ? TP__MUL : TP__MUL_ADD, dtype);
+        const void *in[2] = {v->gout[0]->data, v->in[1 - i]->data};
+        if (v->out[0]->numel <= 1024) { /* the short way for small work */
+            fn(v->out[0]->numel, v->gin[i]->data, in, NULL);
+            continue;
+        }
+        tp__operand operand[2] = {tp__operand_of(v->gout[0], shape), tp__operand_of(v->in[1 - i], shape)};
+        tp__map(fn, NULL, shape, v->gin[i]->data, dtype, dtype, 2, operand);
+    }
+    return TP_OK;
+}
+
 /* The gradient passes where low <= x <= high. */
 static tp_status clamp_vjp(tp_vjp *v)
 {
@@ -153,7 +173,10 @@ static void where_samples(tp_sampler *s)
 
 BINARY(add, ADD, SAME, READS_NOTHING, all_samples, "AddBackward0")
 BINARY(sub, SUB, SAME, READS_NOTHING, all_samples, "SubBackward0")
-BINARY(mul, MUL, SAME, READS_IN, all_samples, "MulBackward0")
+static const tp__map_op mul_op = {{"mul", 2, 1, 0, TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
+                                   tp__map_infer, tp__map_forward, mul_vjp, mul_vjp_fused, all_samples, "MulBackward0"},
+                                  TP__MUL, TP__SAME};
+tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mul_op.op, NULL, a, b); }
 BINARY(div, DIV, TO_FLOAT, READS_IN, positive_samples, "DivBackward0")
 BINARY(pow, POW, SAME, READS_ALL, positive_samples, "PowBackward1")
 BINARY(atan2, ATAN2, TO_FLOAT, READS_IN, all_samples, "Atan2Backward0")

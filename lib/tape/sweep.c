@@ -276,6 +276,23 @@ static void consume(tp__node *node)
         unsave(node->out[i]);
 }
 
+/* All of one shape and dtype, contiguous. */
+static bool all_alike(const tp__node *node, const tp_tensor *g)
+{
+    if (g == NULL || !tp__contiguous(g))
+        return false;
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (node->in[i]->dtype != g->dtype || !tp__contiguous(node->in[i]) || !tp__same_shape(node->in[i], g))
+            return false;
+    return true;
+}
+
+static bool takes_fused(const sweep *s, const tp__node *node, tp_tensor *const *gout)
+{
+    return !s->create && node->op->vjp_fused && node->n_in <= MAX_IN &&
+           (!(node->op->flags & TP_OP_ELEMENTWISE) || all_alike(node, gout[0]));
+}
+
 static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
 {
     tp_tape *T = s->T;
@@ -293,7 +310,7 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
         v.need = UINT32_MAX;
     if (v.need == 0)
         return TP_OK;
-    if (!s->create && node->op->vjp_fused && node->n_in <= MAX_IN)
+    if (takes_fused(s, node, gout))
         return run_fused(s, node, &v);
     if (node->op->vjp)
         return run_vjp(s, node, &v);
