@@ -22,7 +22,10 @@ typedef struct {
     bool         single[TP__MAX_OPERANDS]; /* one value everywhere */
 } plan;
 
-tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype)
+_Atomic(const tp__map_table *) tp__map_chosen;
+
+/* Every thread that races here chooses the same. */
+const tp__map_table *tp__map_choose(void)
 {
     const tp__map_table *table = &tp__map_table_base;
 #if defined(__x86_64__)
@@ -31,7 +34,8 @@ tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype)
     else if (tp__cpu_isa() == TP__ISA_AVX2)
         table = &tp__map_table_avx2;
 #endif
-    return table->fn[kind][dtype];
+    atomic_store_explicit(&tp__map_chosen, table, memory_order_relaxed);
+    return table;
 }
 
 static bool row_major(const tp__operand *in, tp_dims shape)

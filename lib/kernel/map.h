@@ -31,8 +31,16 @@ typedef struct {
     tp__block_fn fn[TP__MAPS][TP_DTYPES]; /* by the dtype computed in; NULL: not for this dtype */
 } tp__map_table;
 
+/* The table for this machine, once tp__map_choose has run. */
+extern _Atomic(const tp__map_table *) tp__map_chosen;
+const tp__map_table *tp__map_choose(void);
+
 /* The function for this machine; NULL where the dtype is not taken. */
-tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype);
+static inline tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype)
+{
+    const tp__map_table *table = atomic_load_explicit(&tp__map_chosen, memory_order_relaxed);
+    return (table ? table : tp__map_choose())->fn[kind][dtype];
+}
 
 extern const tp__map_table tp__map_table_base;
 #if defined(__x86_64__)

@@ -83,26 +83,30 @@ V_INLINE v_log1pf(float x)
     return ((x == 0) | (x == INFINITY)) ? x : r;
 }
 
-/* A polynomial near 0, where 1 - 2 / (e^2x + 1) would cancel. */
-V_INLINE v_tanhf(float x)
+/* top / (t + one), corrected for what the sum and the product with the inverse lose. */
+V_INLINE v_quotient(float top, float t, float one)
 {
-    float a = __builtin_fabsf(x), u = x * x;
-    float p = 2.370765640e-03f;
-    p = V_FMA(p, u, -8.410070802e-03f);
-    p = V_FMA(p, u, 2.178832200e-02f);
-    p = V_FMA(p, u, -5.396155178e-02f);
-    p = V_FMA(p, u, 1.333331287e-01f);
-    p = V_FMA(p, u, -3.333333323e-01f);
-    float near = V_FMA(x * u, p, x), far = 1 - 2 / (v_expf(2 * a) + 1);
-    return __builtin_copysignf(a < 0.6f ? near : far, x);
+    float s = t + one, lost = t - (s - one), inverse = 1 / s, q = top * inverse;
+    return V_FMA(V_FMA(-q, s, top) - q * lost, inverse, q);
 }
 
-/* 1 / (1 + e^-x), of the exponential that does not overflow; the quotient corrected for the sum's rounding. */
+/* t / (t + 2) with t = e^2|x| - 1, which e^r - 1 gives without cancellation. */
+V_INLINE v_tanhf(float x)
+{
+    float a = __builtin_fabsf(x), c = 2 * (a > 9.1f ? 9.1f : a); /* keeps NaN; beyond, it is 1 */
+    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
+    float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
+    float q = V_FMA(V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
+    float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
+    float t = V_FMA(power, V_FMA(r * r, q, r), power - 1);
+    return __builtin_copysignf(v_quotient(t, t, 2), x);
+}
+
+/* 1 / (1 + e^-x), of the exponential that does not overflow. */
 V_INLINE v_sigmoidf(float x)
 {
-    float t = v_expf(-__builtin_fabsf(x)), s = 1 + t, lost = t - (s - 1), top = x < 0 ? t : 1;
-    float inverse = 1 / s, q = top * inverse, rest = V_FMA(-q, s, top) - q * lost;
-    return V_FMA(rest, inverse, q);
+    float t = v_expf(-__builtin_fabsf(x));
+    return v_quotient(x < 0 ? t : 1, t, 1);
 }
 #define V_SIGMOIDF(x) v_sigmoidf(x)
 
