@@ -6,6 +6,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,9 +208,10 @@ static void print_classes(const int64_t *counts)
 /* A picture through gnuplot; false where there is none. */
 static bool plot(const char *path, int n, const double *loss, const double *accuracy)
 {
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot", "w") : NULL;
+    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
     if (g == NULL)
         return false;
+    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
     fprintf(g, "set terminal pngcairo size 900,540 font 'sans,11'\nset output '");
     for (const char *c = path; *c; c++) /* a quote is doubled */
         fprintf(g, *c == '\'' ? "''" : "%c", *c);
@@ -277,7 +279,8 @@ int main(int argc, char **argv)
     tp_optim *optimizer = tp_optim_adam(T, tp_module_params(network), &(tp_adam_options){.lr = o.lr});
     char text[4096];
     tp_module_format(network, text, sizeof text);
-    printf("%s\n%lld parameters; %s\n\n", text, (long long)tp_params_count(tp_module_params(network)), tp_blas_info());
+    if (!tp_error(T))
+        printf("%s\n%lld parameters; %s\n\n", text, (long long)tp_params_count(tp_module_params(network)), tp_blas_info());
 
     double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
     int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train_loader), step = 0;

@@ -117,7 +117,7 @@ void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, doub
     if (dtype == TP_F32) {
         fill_u24(g, out, n);
         if (low != 0 || high != 1)
-            scale_f32(out, n, (float)(high - low), (float)low);
+            scale_f32(out, n, (float)high - (float)low, (float)low);
         return;
     }
     fill_u53(g, out, n);
@@ -144,20 +144,30 @@ static double one_normal(tp__rng *g)
     return r * cos(theta);
 }
 
+/* Bits for values: what the block loops choose, they choose by masks, for a branch would keep them scalar. */
+static inline __attribute__((always_inline)) uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline __attribute__((always_inline)) float float_of(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 /* log x for 0 < x <= 1: a polynomial on [sqrt(1/2), sqrt(2)) (coefficients of the Cephes library, S. L. Moshier) */
 static inline __attribute__((always_inline)) float log_f32(float x)
 {
     static const float c[8] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
                                -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f};
-    uint32_t bits;
-    float m;
-    memcpy(&bits, &x, sizeof bits);
-    float e = (float)((int32_t)(bits >> 23) - 126);
-    bits = (bits & 0x007fffffu) | 0x3f000000u;
-    memcpy(&m, &bits, sizeof m);
-    bool low = m < 0.707106781186547524f;
-    e = low ? e - 1 : e;
-    m = low ? m + m - 1 : m - 1;
+    uint32_t bits = bits_of(x), half = (bits & 0x007fffffu) | 0x3f000000u;
+    int32_t low = half < bits_of(0.707106781186547524f); /* then 2 m - 1 and a smaller e; both are exact */
+    float e = (float)((int32_t)(bits >> 23) - 126 - low), m = float_of(half);
+    m = (m - 1) + float_of(half & (0u - (uint32_t)low));
     float z = m * m, y = 7.0376836292e-2f;
     for (int k = 0; k < 8; k++)
         y = fmaf(y, m, c[k]);
@@ -181,9 +191,9 @@ static inline __attribute__((always_inline)) void sincos_f32(float x, float *sin
     p = fmaf(p, z, -0.5f * z) + 1;
     float q = fmaf(fmaf(-1.9515295891e-4f, z, 8.3321608736e-3f), z, -1.6666654611e-1f) * z;
     q = fmaf(q, x, x);
-    float s = j & 2 ? p : q, c = j & 2 ? q : p;
-    *sine = j & 4 ? -s : s;
-    *cosine = ~(j - 2) & 4 ? -c : c;
+    uint32_t odd = 0u - ((uint32_t)j >> 1 & 1u), swap = (bits_of(p) ^ bits_of(q)) & odd;
+    *sine = float_of(bits_of(q) ^ swap ^ ((uint32_t)j & 4u) << 29);
+    *cosine = float_of(bits_of(p) ^ swap ^ (~(uint32_t)(j - 2) & 4u) << 29);
 }
 
 /* BLOCKS: 16 uniforms become 16 normals, where they lie. */

@@ -76,7 +76,7 @@ int64_t tp_loader_length(const tp_loader *l)
 {
     if (l == NULL)
         return 0;
-    return l->o.drop_last ? l->rows / l->o.batch_size : (l->rows + l->o.batch_size - 1) / l->o.batch_size;
+    return l->rows / l->o.batch_size + (!l->o.drop_last && l->rows % l->o.batch_size != 0);
 }
 
 /* As PyTorch's loader shuffles: two draws from the tape's generator, the second of which seeds one for this

@@ -41,9 +41,12 @@ int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n
     char bar[WIDTH + 1];
     if (p == NULL)
         return snprintf(buffer, n, "%s", "");
-    double part = p->total > 0 ? (double)p->done / (double)p->total : 1, seconds = tp_progress_seconds(p);
+    int64_t todo = p->done < p->total ? p->total - p->done : 0;
+    double part = todo > 0 ? (double)p->done / (double)p->total : 1, seconds = tp_progress_seconds(p);
     double rate = seconds > 0 ? (double)p->done / seconds : 0;
-    double left = rate > 0 ? (double)(p->total - p->done) / rate : 0;
+    double left = rate > 0 ? (double)todo / rate : 0;
+    if (left > 5999999) /* 99999:59 */
+        left = 5999999;
     int filled = (int)(part * WIDTH);
     for (int i = 0; i < WIDTH; i++)
         bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';

@@ -1,4 +1,5 @@
 /* idx.c - IDX files, the format of MNIST: 0 0 type rank, the sizes as big-endian words, the elements. */
+#define _POSIX_C_SOURCE 200809L
 #include "tape/internal.h"
 #include "tapir/io.h"
 
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- the stream: plain, or gzipped where zlib is there ---------------------------------------------------- */
 
@@ -19,6 +21,8 @@ typedef gzFile stream;
 static stream open_stream(const char *path) { return gzopen(path, "rb"); }
 static void   close_stream(stream s) { gzclose(s); }
 static bool   unreadable(const unsigned char *head) { (void)head; return false; }
+/* Elements a byte of the file can stand for; deflate's limit is in https://zlib.net/zlib_tech.html. */
+static int64_t expansion(stream s) { return gzdirect(s) ? 1 : 1032; }
 
 static bool read_all(stream s, void *to, size_t n)
 {
@@ -32,12 +36,23 @@ static bool read_all(stream s, void *to, size_t n)
     }
     return true;
 }
+
+/* Nothing follows, and gzip's sum over the data is right. (zlib does not miss a sum that is cut off as a whole; the
+ * length was checked by then.) */
+static bool at_end(stream s)
+{
+    char beyond;
+    int error = Z_OK;
+    return gzread(s, &beyond, 1) == 0 && (gzerror(s, &error), error == Z_OK || error == Z_STREAM_END);
+}
 #else
 typedef FILE *stream;
-static stream open_stream(const char *path) { return fopen(path, "rb"); }
-static void   close_stream(stream s) { fclose(s); }
-static bool   unreadable(const unsigned char *head) { return head[0] == 0x1f && head[1] == 0x8b; }
-static bool   read_all(stream s, void *to, size_t n) { return fread(to, 1, n, s) == n; }
+static stream  open_stream(const char *path) { return fopen(path, "rb"); }
+static void    close_stream(stream s) { fclose(s); }
+static bool    unreadable(const unsigned char *head) { return head[0] == 0x1f && head[1] == 0x8b; }
+static int64_t expansion(stream s) { (void)s; return 1; }
+static bool    read_all(stream s, void *to, size_t n) { return fread(to, 1, n, s) == n; }
+static bool    at_end(stream s) { return getc(s) == EOF && !ferror(s); }
 #endif
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
@@ -47,44 +62,74 @@ static int64_t word(const unsigned char *b)
     return (int64_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 }
 
+/* Whether a file of this length can hold that many elements; of a pipe, nobody knows. */
+static bool may_hold(stream s, const char *path, tp_dims shape)
+{
+    struct stat about;
+    int64_t numel;
+    return tp__dims_numel(shape, &numel) &&
+           (stat(path, &about) != 0 || !S_ISREG(about.st_mode) || numel / expansion(s) <= about.st_size);
+}
+
+/* The shape; what is wrong with the head, or NULL. */
+static const char *read_head(stream s, const char *path, tp_dims *shape, tp_status *status)
+{
+    unsigned char head[4], size[4];
+    *status = TP_EIO;
+    *shape = (tp_dims){0};
+    if (!read_all(s, head, sizeof head))
+        return "it is shorter than its head, or not readable";
+    if (unreadable(head)) {
+        *status = TP_EUNSUPPORTED;
+        return "it is gzipped, and zlib is not built in";
+    }
+    if (head[0] != 0 || head[1] != 0)
+        return "it does not start as an IDX file does";
+    if (head[2] != 8)
+        return "its elements are not unsigned bytes";
+    if (head[3] > TP_MAX_DIMS)
+        return "it has too many dimensions";
+    for (shape->ndim = 0; shape->ndim < head[3]; shape->ndim++) {
+        if (!read_all(s, size, sizeof size))
+            return "it is shorter than its head";
+        shape->dim[shape->ndim] = word(size);
+    }
+    return may_hold(s, path, *shape) ? NULL : "its length does not fit its head";
+}
+
 static tp_tensor *read_tensor(tp_tape *T, stream s, const char *path)
 {
-    unsigned char head[4], size[4], beyond;
-    tp_dims shape = {0};
-    const char *wrong = NULL;
-    if (!read_all(s, head, sizeof head))
-        wrong = "it is shorter than its head";
-    else if (unreadable(head))
-        wrong = "it is gzipped, and zlib is not built in";
-    else if (head[0] != 0 || head[1] != 0)
-        wrong = "it does not start as an IDX file does";
-    else if (head[2] != 8)
-        wrong = "its elements are not unsigned bytes";
-    else if (head[3] > TP_MAX_DIMS)
-        wrong = "it has too many dimensions";
-    for (shape.ndim = 0; wrong == NULL && shape.ndim < head[3]; shape.ndim++) {
-        if (!read_all(s, size, sizeof size))
-            wrong = "it is shorter than its head";
-        shape.dim[shape.ndim] = word(size);
-    }
+    tp_dims shape;
+    tp_status status;
+    const char *wrong = read_head(s, path, &shape, &status);
     tp_tensor *x = wrong ? NULL : tp__tensor_make(T, TP_U8, shape);
-    if (x && (!read_all(s, x->data, (size_t)x->numel) || read_all(s, &beyond, 1))) {
-        wrong = "its length does not fit its head";
-        x = NULL;
-    }
+    if (x && (!read_all(s, x->data, (size_t)x->numel) || !at_end(s)))
+        wrong = "its length does not fit its head, or it is damaged";
     if (wrong)
-        tp_fail(T, TP_EIO, "read_idx: %s: %s", path, wrong);
-    return x;
+        tp_fail(T, status, "read_idx: %s: %s", path, wrong);
+    return wrong ? NULL : x;
+}
+
+static stream open_file(const char *path)
+{
+    struct stat about;
+    errno = 0;
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
+        errno = EISDIR;
+        return NULL;
+    }
+    errno = 0;
+    return open_stream(path);
 }
 
 tp_tensor *tp_read_idx(tp_tape *T, const char *path)
 {
     if (!tp__ok(T) || path == NULL)
         return NULL;
-    errno = 0;
-    stream s = open_stream(path);
+    stream s = open_file(path);
     if (s == NULL) {
-        tp_fail(T, errno ? TP_EIO : TP_ENOMEM, "read_idx: %s: %s", path, errno ? strerror(errno) : "no memory");
+        bool memory = errno == 0 || errno == ENOMEM;
+        tp_fail(T, memory ? TP_ENOMEM : TP_EIO, "read_idx: %s: %s", path, memory ? "no memory" : strerror(errno));
         return NULL;
     }
     tp_tensor *x = read_tensor(T, s, path);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #ifdef HAVE_JANSSON
 #include <jansson.h>
@@ -38,7 +39,7 @@ struct tp_safetensors {
 static const struct { const char *name; int dtype; size_t size; } dtypes[] = {
     {"F32", TP_F32, 4}, {"F64", TP_F64, 8}, {"I32", TP_I32, 4}, {"I64", TP_I64, 8}, {"U8", TP_U8, 1}, {"BOOL", TP_BOOL, 1},
     {"F16", -1, 2}, {"BF16", -1, 2}, {"I16", -1, 2}, {"U16", -1, 2}, {"U32", -1, 4}, {"U64", -1, 8}, {"I8", -1, 1},
-    {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1},
+    {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}, {"F8_E8M0", -1, 1}, {"C64", -1, 8},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -59,14 +60,18 @@ static unsigned char *slurp(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     unsigned char *all = NULL;
-    long length = -1;
+    struct stat about;
     if (file == NULL)
         return NULL;
-    if (fseek(file, 0, SEEK_END) == 0)
-        length = ftell(file);
-    if (length >= 0 && fseek(file, 0, SEEK_SET) == 0 && (all = malloc((size_t)length + 1)) != NULL) {
-        *bytes = (size_t)length;
-        if (fread(all, 1, (size_t)length, file) != (size_t)length) {
+    if (fstat(fileno(file), &about) == 0) {
+        if (!S_ISREG(about.st_mode))
+            errno = S_ISDIR(about.st_mode) ? EISDIR : ESPIPE;
+        else if ((uint64_t)about.st_size < SIZE_MAX)
+            all = malloc((size_t)about.st_size + 1);
+    }
+    if (all) {
+        *bytes = (size_t)about.st_size;
+        if (fread(all, 1, *bytes, file) != *bytes) {
             free(all);
             all = NULL;
             errno = EIO;
@@ -132,6 +137,28 @@ static int by_place(const void *a, const void *b)
     return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
 }
 
+static const char *read_metadata(json_t *j)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(j))
+        return "its metadata is no object";
+    json_object_foreach(j, key, value)
+        if (!json_is_string(value))
+            return "its metadata is not all text";
+    return NULL;
+}
+
+/* The data is to lie without gaps or overlaps, up to the end of the file. */
+static const char *check_layout(const tp_safetensors *f)
+{
+    size_t at = 0;
+    for (int i = 0; i < f->n; at = f->list[i++].end)
+        if (f->list[i].begin != at)
+            return f->list[i].begin < at ? "the data of two tensors overlaps" : "there is a gap in its data";
+    return at == f->bytes - f->data ? NULL : "there is more data than its tensors have";
+}
+
 /* The records, in the order of their data; what is wrong with them, or NULL. */
 static const char *read_records(tp_safetensors *f)
 {
@@ -141,18 +168,18 @@ static const char *read_records(tp_safetensors *f)
     if (f->list == NULL)
         return "no memory";
     json_object_foreach(f->header, name, value) {
-        if (strcmp(name, "__metadata__") == 0)
+        if (strcmp(name, "__metadata__") == 0) {
+            if ((wrong = read_metadata(value)) != NULL)
+                return wrong;
             continue;
+        }
         record *r = &f->list[f->n++];
         r->name = name;
         if ((wrong = read_record(value, f->bytes - f->data, r)) != NULL)
             return wrong;
     }
     qsort(f->list, (size_t)f->n, sizeof *f->list, by_place);
-    for (int i = 1; i < f->n; i++)
-        if (f->list[i].begin < f->list[i - 1].end)
-            return "the data of two tensors overlaps";
-    return NULL;
+    return check_layout(f);
 }
 
 static const char *read_header(tp_safetensors *f)
@@ -161,12 +188,13 @@ static const char *read_header(tp_safetensors *f)
     if (f->bytes < 8)
         return "it is too short";
     uint64_t length = little_endian(f->file);
+    errno = 0;
     if (length > f->bytes - 8 || length > LONGEST_HEADER)
         return "its header is longer than the file";
     f->data = 8 + (size_t)length;
     f->header = json_loadb((const char *)f->file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (f->header == NULL)
-        return json_error_code(&error) == json_error_out_of_memory ? "no memory" : "its header is no JSON";
+    if (f->header == NULL) /* without memory, jansson may say nothing, or that a token is invalid */
+        return errno == ENOMEM || error.text[0] == '\0' ? "no memory" : "its header is no JSON";
     return json_is_object(f->header) ? read_records(f) : "its header is no object";
 }
 
@@ -247,17 +275,22 @@ static json_t *record_json(const tp_tensor *x, size_t begin, size_t end)
 {
     json_t *shape = json_array();
     for (int d = 0; d < x->ndim; d++)
-        json_array_append_new(shape, json_integer(x->shape[d]));
+        if (json_array_append_new(shape, json_integer(x->shape[d])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text((tp_dtype)x->dtype), "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)end);
 }
 
+/* NULL without memory; or, with errno EILSEQ, where a name or the metadata is no UTF-8. */
 static char *header_text(int n, const char *const *names, tp_tensor *const *tensors, int m, const char *const *keys,
                          const char *const *values)
 {
     json_t *header = json_object(), *metadata = json_object();
     size_t at = 0;
     bool ok = header && metadata;
+    errno = 0;
     for (int i = 0; i < m && ok; i++)
         ok = json_object_set_new(metadata, keys[i], json_string(values[i])) == 0;
     if (m > 0 && ok)
@@ -267,11 +300,15 @@ static char *header_text(int n, const char *const *names, tp_tensor *const *tens
         ok = json_object_set_new(header, names[i], record_json(tensors[i], at, at + bytes)) == 0;
         at += bytes;
     }
+    if (!ok && header && metadata && errno != ENOMEM)
+        errno = EILSEQ;
     size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER, length = ok ? json_dumpb(header, NULL, 0, flags) : 0;
     char *text = length ? malloc(length + 1) : NULL;
-    if (text) {
-        json_dumpb(header, text, length, flags);
+    if (text && json_dumpb(header, text, length, flags) == length) {
         text[length] = '\0';
+    } else {
+        free(text);
+        text = NULL;
     }
     json_decref(metadata);
     json_decref(header);
@@ -298,8 +335,10 @@ static bool write_tensor(tp_tape *T, FILE *file, tp_tensor *x)
         return bytes == 0 || fwrite(x->data, 1, bytes, file) == bytes;
     tp__storage *dense = tp__pool_alloc(T->pool, bytes);
     tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
-    if (dense == NULL)
+    if (dense == NULL) {
+        errno = ENOMEM;
         return false;
+    }
     memcpy(in.stride, x->stride, sizeof in.stride);
     tp__copy(tp__dims_of(x), dense->data, in.dtype, &in);
     bool ok = fwrite(dense->data, 1, bytes, file) == bytes;
@@ -318,10 +357,30 @@ static tp_status write_file(tp_tape *T, const char *path, const char *beside, co
         ok = false;
     if (ok && rename(beside, path) == 0)
         return TP_OK;
-    tp_fail(T, TP_EIO, "safetensors: %s: %s", path, errno ? strerror(errno) : "it could not be written");
+    tp_fail(T, errno == ENOMEM ? TP_ENOMEM : TP_EIO, "safetensors: %s: %s", path,
+            errno ? strerror(errno) : "it could not be written");
     if (file)
         remove(beside);
     return T->status;
+}
+
+static tp_status check_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors)
+{
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) /* a device would be replaced, not written to */
+        return tp_fail(T, TP_EIO, "safetensors: %s: it is there and is not a regular file", path);
+    for (int i = 0; i < n; i++) {
+        if (tensors[i] == NULL || names[i] == NULL)
+            return tp_fail(T, TP_EINVAL, "safetensors: tensor %d or its name is NULL", i);
+        if (strcmp(names[i], "__metadata__") == 0)
+            return tp_fail(T, TP_EINVAL, "safetensors: __metadata__ cannot be a tensor's name");
+        if (!tp__usable(T, "safetensors", tensors[i]))
+            return T->status;
+        for (int j = 0; j < i; j++)
+            if (strcmp(names[i], names[j]) == 0)
+                return tp_fail(T, TP_EINVAL, "safetensors: %s is there twice", names[i]);
+    }
+    return TP_OK;
 }
 
 tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors,
@@ -329,20 +388,17 @@ tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *c
 {
     if (!tp__ok(T) || path == NULL)
         return T && T->status != TP_OK ? T->status : TP_EINVAL;
-    for (int i = 0; i < n; i++) {
-        if (tensors[i] == NULL || names[i] == NULL)
-            return tp_fail(T, TP_EINVAL, "safetensors: tensor %d or its name is NULL", i);
-        if (!tp__usable(T, "safetensors", tensors[i]))
-            return T->status;
-        for (int j = 0; j < i; j++)
-            if (strcmp(names[i], names[j]) == 0)
-                return tp_fail(T, TP_EINVAL, "safetensors: %s is there twice", names[i]);
-    }
+    if ((n > 0 && (names == NULL || tensors == NULL)) || (m > 0 && (keys == NULL || values == NULL)))
+        return tp_fail(T, TP_EINVAL, "safetensors: %s: names, tensors, keys or values are NULL", path);
+    if (check_save(T, path, n, names, tensors) != TP_OK)
+        return T->status;
     size_t room = strlen(path) + 8;
     char *beside = malloc(room), *text = header_text(n, names, tensors, m, keys, values);
     tp_status status = TP_OK;
     if (beside == NULL || text == NULL) {
-        status = tp_fail(T, TP_ENOMEM, "safetensors: %s: no memory for the header, or a name is no UTF-8", path);
+        bool text_is_wrong = text == NULL && errno == EILSEQ;
+        status = tp_fail(T, text_is_wrong ? TP_EINVAL : TP_ENOMEM, "safetensors: %s: %s", path,
+                         text_is_wrong ? "a name or the metadata is no UTF-8" : "no memory for the header");
     } else {
         snprintf(beside, room, "%s.part", path);
         status = write_file(T, path, beside, text, n, tensors);

@@ -262,7 +262,7 @@ static format format_for(const tp_tensor *x, const tp_print_options *options)
         f.scientific = f.any && (f.largest / f.smallest > 1000 || f.largest > 1e8 || (!f.whole && f.smallest < 1e-4));
     }
     for_each_shown(&f, x, 0, 0, measure_width);
-    f.scientific |= f.o.sci_mode;
+    f.scientific |= f.any && f.o.sci_mode; /* zeros, nan and inf alone stay as they are, as in torch */
     return f;
 }
 
