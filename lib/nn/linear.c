@@ -1,5 +1,5 @@
 /* linear.c - the affine layer. */
-#include "tapir/nn.h"
+#include "nn/nn.h"
 #include "tapir/ops.h"
 #include "tapir/random.h"
 
@@ -38,7 +38,7 @@ static double weight_bound(int64_t in)
 
 static tp_tensor *uniform_param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype, tp_dims shape, double bound)
 {
-    tp_tensor *x = tp_keep(tp_zeros(T, dtype, shape));
+    tp_tensor *x = tp__param_new(T, dtype, shape);
     if (x && tp_numel(x) > 0)
         tp_uniform_(T, x, -bound, bound);
     return tp_module_add_param(T, m, name, x);

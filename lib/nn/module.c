@@ -147,6 +147,22 @@ tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_t
     return add_tensor(T, m, name, x, BUFFER);
 }
 
+tp_tensor *tp__param_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
+{
+    int64_t numel;
+    char text[200];
+    if (!tp__ok(T))
+        return NULL;
+    if (!tp__dims_numel(shape, &numel)) {
+        tp_fail(T, TP_ESHAPE, "a parameter of %s: negative or too large", tp__dims_text(shape, text, sizeof text));
+        return NULL;
+    }
+    tp_tensor *x = tp__tensor_owned(dtype, shape);
+    if (x == NULL)
+        tp_fail(T, TP_ENOMEM, "no memory for a parameter of %s", tp__dims_text(shape, text, sizeof text));
+    return x;
+}
+
 /* ---- by name ---------------------------------------------------------------------------------------------- */
 
 static tp_module_entry *find_path(tp_module *m, const char *path)

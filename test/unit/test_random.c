@@ -1,0 +1,133 @@
+/* test_random.c - draws after a seed, and printed tensors, against what PyTorch gives. More of both, from PyTorch's
+ * own samples, is in the conformance set. */
+#include "support/support.h"
+
+static tp_tape *T;
+
+static void setup(void)
+{
+    T = tp_tape_new();
+    tp_manual_seed(T, 7);
+}
+static void teardown(void) { tp_tape_free(T); }
+
+/* The last elements of a tensor, exactly. */
+static void expect_tail(const tp_tensor *x, int n, const double *want)
+{
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(tp_item_at(x, tp_numel(x) - n + i) == want[i], "%d: %.17g, not %.17g", i,
+                      tp_item_at(x, tp_numel(x) - n + i), want[i]);
+}
+
+START_TEST(uniform)
+{
+    tp_tensor *x = tp_keep(tp_zeros(T, TP_F32, tp_shape(20))), *y = tp_keep(tp_zeros(T, TP_F64, tp_shape(20)));
+    tp_uniform_(T, x, 0.1, 0.7);
+    expect_tail(x, 4, (const double[]){0.5322282314300537, 0.14383116364479065, 0.6819517612457275, 0.1646719127893448});
+    tp_manual_seed(T, 7);
+    tp_uniform_(T, y, 0.1, 0.7);
+    expect_tail(y, 3, (const double[]){0.6699174679359979, 0.16596153142464884, 0.69617016337282});
+    ck_assert_int_eq(tp_uniform_(T, x, 1, 0), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "uniform_");
+    tp_free(x);
+    tp_free(y);
+}
+END_TEST
+
+START_TEST(normal)
+{
+    tp_tensor *x = tp_keep(tp_zeros(T, TP_F32, tp_shape(17)));
+    tp_normal_(T, x, 1.5, 0.3);
+    expect_tail(x, 4, (const double[]){1.7022302150726318, 1.1029962301254272, 1.0920692682266235, 1.2399895191192627});
+    ck_assert_int_eq(tp_normal_(T, x, 0, -1), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "deviation");
+    tp_free(x);
+}
+END_TEST
+
+/* One after the other, from one generator. */
+START_TEST(sequence)
+{
+    expect_tail(tp_randn(T, TP_F64, tp_shape(3)), 3, (const double[]){-0.1467950974849952, 0.7861412987235358, 0.9468216090039564});
+    expect_tail(tp_rand(T, TP_F32, tp_shape(2)), 2, (const double[]){0.36531615257263184, 0.8512683510780334});
+    expect_tail(tp_randperm(T, 6), 6, (const double[]){4, 2, 1, 3, 0, 5});
+    expect_tail(tp_randint(T, TP_I64, tp_shape(2), -5, (int64_t)1 << 40), 2, (const double[]){181506383603, 586261196579});
+    expect_tail(tp_bernoulli(T, tp_full(T, TP_F32, tp_shape(8), 0.5)), 8, (const double[]){1, 0, 1, 0, 0, 0, 0, 0});
+    ck_no_error(T);
+    ck_assert(tp_initial_seed(T) == 7);
+    ck_assert_ptr_null(tp_randint(T, TP_I64, tp_shape(1), 3, 3));
+    ck_error(T, TP_EINVAL, "randint");
+    ck_assert_ptr_null(tp_rand(T, TP_I32, tp_shape(1)));
+    ck_error(T, TP_EDTYPE, "int32");
+    ck_assert_ptr_null(tp_bernoulli(T, tp_full(T, TP_F32, tp_shape(1), 2)));
+    ck_error(T, TP_EINVAL, "probability");
+}
+END_TEST
+
+static void expect_text(const tp_tensor *x, const tp_print_options *o, const char *want)
+{
+    char text[4000];
+    int64_t n = tp_format_with(x, o, text, sizeof text);
+    ck_assert_str_eq(text, want);
+    ck_assert_int_eq(n, (int64_t)strlen(want));
+}
+
+START_TEST(text)
+{
+    const double small[] = {1e-5, 1, 100}, odd[] = {NAN, 1, -INFINITY};
+    expect_text(tp_from(T, TP_F64, tp_shape(3), small), NULL, "tensor([1.0000e-05, 1.0000e+00, 1.0000e+02], dtype=torch.float64)");
+    expect_text(tp_to(T, tp_from(T, TP_F64, tp_shape(3), odd), TP_F32), NULL, "tensor([nan, 1., -inf])");
+    expect_text(tp_zeros(T, TP_F32, tp_shape(0, 3)), NULL, "tensor([], size=(0, 3))");
+    expect_text(tp_ne(T, tp_arange(T, TP_F32, 1, -1, -1), tp_scalar(T, TP_F32, 0)), NULL, "tensor([ True, False])");
+    expect_text(tp_full(T, TP_U8, TP_SCALAR, 7), NULL, "tensor(7, dtype=torch.uint8)");
+    expect_text(tp_zeros(T, TP_F32, tp_shape(2)), &(tp_print_options){.sci_mode = true}, "tensor([0., 0.])");
+    expect_text(tp_requires_grad(tp_full(T, TP_F64, tp_shape(2, 3), -1.25), true), NULL,
+                "tensor([[-1.2500, -1.2500, -1.2500],\n"
+                "        [-1.2500, -1.2500, -1.2500]], dtype=torch.float64, requires_grad=True)");
+    expect_text(tp_t(T, tp_reshape(T, tp_arange(T, TP_I64, 0, 6, 1), tp_shape(2, 3))), NULL,
+                "tensor([[0, 3],\n"
+                "        [1, 4],\n"
+                "        [2, 5]])");
+    expect_text(tp_reshape(T, tp_arange(T, TP_F32, 0, 1500, 1), tp_shape(30, 50)), NULL,
+                "tensor([[0.0000e+00, 1.0000e+00, 2.0000e+00,  ..., 4.7000e+01, 4.8000e+01,\n"
+                "         4.9000e+01],\n"
+                "        [5.0000e+01, 5.1000e+01, 5.2000e+01,  ..., 9.7000e+01, 9.8000e+01,\n"
+                "         9.9000e+01],\n"
+                "        [1.0000e+02, 1.0100e+02, 1.0200e+02,  ..., 1.4700e+02, 1.4800e+02,\n"
+                "         1.4900e+02],\n"
+                "        ...,\n"
+                "        [1.3500e+03, 1.3510e+03, 1.3520e+03,  ..., 1.3970e+03, 1.3980e+03,\n"
+                "         1.3990e+03],\n"
+                "        [1.4000e+03, 1.4010e+03, 1.4020e+03,  ..., 1.4470e+03, 1.4480e+03,\n"
+                "         1.4490e+03],\n"
+                "        [1.4500e+03, 1.4510e+03, 1.4520e+03,  ..., 1.4970e+03, 1.4980e+03,\n"
+                "         1.4990e+03]])");
+    expect_text(NULL, NULL, "None");
+    char cut[6];
+    tp_format(tp_zeros(T, TP_F32, tp_shape(2)), cut, sizeof cut);
+    ck_assert_str_eq(cut, "tenso");
+}
+END_TEST
+
+START_TEST(grad_fn)
+{
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(1)), true);
+    expect_text(tp_sigmoid(T, x), NULL, "tensor([0.7311], grad_fn=<SigmoidBackward0>)");
+    expect_text(tp_sum(T, x), NULL, "tensor(1., grad_fn=<SumBackward0>)");
+    expect_text(tp_index(T, x, "0"), NULL, "tensor(1., grad_fn=<SelectBackward0>)");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("random");
+    TCase *t = tcase_create("random");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, uniform);
+    tcase_add_test(t, normal);
+    tcase_add_test(t, sequence);
+    tcase_add_test(t, text);
+    tcase_add_test(t, grad_fn);
+    suite_add_tcase(suite, t);
+    return run_suite(suite);
+}
