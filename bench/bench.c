@@ -27,12 +27,12 @@ static int omp_get_max_threads(void) { return 1; }
 #include <unistd.h>
 
 typedef struct {
-    bool        list, json, floor, limits, startup;
-    int         threads;
-    double      budget;
+    bool list, json, floor, limits, startup;
+    int threads;
+    double budget;
     const char *rss;
-    char      **patterns;
-    int         n_patterns;
+    char **patterns;
+    int n_patterns;
 } options;
 
 static const workload *const groups[] = {bench_products, bench_operators,  bench_elementwise,
@@ -46,10 +46,7 @@ double bench_figure(const workload *w, double seconds)
     return w->less_is_better ? w->work * seconds : w->work / seconds;
 }
 
-tp_tensor *bench_randn(tp_tape *T, tp_dtype dtype, tp_dims shape)
-{
-    return tp_keep(tp_randn(T, dtype, shape));
-}
+tp_tensor *bench_randn(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp_keep(tp_randn(T, dtype, shape)); }
 
 bool bench_open(bench_state *s, const workload *w)
 {
@@ -82,10 +79,7 @@ static void run_state(void *arg)
     s->w->run(s);
 }
 
-static const char *error_of(const bench_state *s)
-{
-    return s->T == NULL ? "no memory" : tp_error(s->T);
-}
+static const char *error_of(const bench_state *s) { return s->T == NULL ? "no memory" : tp_error(s->T); }
 
 /* ---- output ---- */
 
@@ -111,18 +105,15 @@ static void json_string(const char *key, const char *text)
 
 /* A figure with its best, median and floor (NaN: none). */
 typedef struct {
-    const char  *prefix, *name, *unit;
-    double       best, median, floor;
-    int64_t      n;
+    const char *prefix, *name, *unit;
+    double best, median, floor;
+    int64_t n;
     bench_timing time; /* all zero where the figure is not made from one */
-    bool         less_is_better;
+    bool less_is_better;
 } result;
 
 /* How near the floor the best is: 1 is at it. */
-static double floor_share(const result *r)
-{
-    return r->less_is_better ? r->floor / r->best : r->best / r->floor;
-}
+static double floor_share(const result *r) { return r->less_is_better ? r->floor / r->best : r->best / r->floor; }
 
 static void print_json(const result *r)
 {
@@ -154,8 +145,8 @@ static void print_result(const options *o, const result *r)
 }
 
 /* A figure that is not the time of a call. */
-static void print_figure(const options *o, const char *prefix, const char *name, const char *unit,
-                         double best, double median, double limit, bool less_is_better)
+static void print_figure(const options *o, const char *prefix, const char *name, const char *unit, double best,
+                         double median, double limit, bool less_is_better)
 {
     print_result(o, &(result){.prefix = prefix,
                               .name = name,
@@ -181,7 +172,7 @@ static void print_failure(const options *o, const workload *w, const char *messa
 
 static void cpu_name(char *name, size_t n)
 {
-    char  line[256];
+    char line[256];
     FILE *f = fopen("/proc/cpuinfo", "r");
     snprintf(name, n, "unknown processor");
     while (f != NULL && fgets(line, sizeof line, f) != NULL) {
@@ -218,8 +209,8 @@ static void print_header(const options *o)
 
 static int run_row(const options *o, const workload *w)
 {
-    bench_state  s;
-    bool         ok = bench_open(&s, w);
+    bench_state s;
+    bool ok = bench_open(&s, w);
     bench_timing t = {0};
     if (ok) {
         w->run(&s);
@@ -304,7 +295,7 @@ static int run_rss(const options *o)
         return 1;
     }
     bench_state s;
-    bool        ok = bench_open(&s, w);
+    bool ok = bench_open(&s, w);
     for (int i = 0; i < 5 && ok; i++)
         w->run(&s);
     ok = ok && tp_error(s.T) == NULL;
@@ -322,7 +313,7 @@ static int run_rss(const options *o)
  * which it prints, goes to *mib. */
 static double spawn_self(const char *argument, double *mib)
 {
-    int    ends[2];
+    int ends[2];
     double start = bench_now();
     if (pipe(ends) != 0)
         return -1;
@@ -414,7 +405,7 @@ static bool parse(options *o, int argc, char **argv)
 /* OpenMP and BLAS read their number of threads when they are loaded: start anew with it. */
 static void restart_with_threads(int threads, char **argv)
 {
-    char        text[16];
+    char text[16];
     const char *now = getenv("OMP_NUM_THREADS");
     snprintf(text, sizeof text, "%d", threads);
     if (now != NULL && strcmp(now, text) == 0)

@@ -11,22 +11,22 @@ enum { BENCH_MAX_INPUTS = 4, BENCH_MAX_BATCHES = 16, BENCH_MAX_LAYERS = 8 };
 /* What a workload works on: the parts it does not use are NULL. */
 typedef struct {
     const workload *w;
-    tp_tape        *T;
-    tp_tensor      *in[BENCH_MAX_INPUTS]; /* owned, as are the batches */
-    int             n_in;
-    tp_tensor      *cotangent;
-    tp_module      *net;
-    tp_params      *set; /* of tensors that are no module's */
-    tp_optim       *optim;
-    tp_tensor      *x[BENCH_MAX_BATCHES], *y[BENCH_MAX_BATCHES];
-    int             n_batches, at;
+    tp_tape *T;
+    tp_tensor *in[BENCH_MAX_INPUTS]; /* owned, as are the batches */
+    int n_in;
+    tp_tensor *cotangent;
+    tp_module *net;
+    tp_params *set; /* of tensors that are no module's */
+    tp_optim *optim;
+    tp_tensor *x[BENCH_MAX_BATCHES], *y[BENCH_MAX_BATCHES];
+    int n_batches, at;
 } bench_state;
 
 /* One row. The figure is work / seconds, or work * seconds where less is better. */
 struct workload {
     const char *name, *unit;
-    double      work;
-    bool        less_is_better;
+    double work;
+    bool less_is_better;
     void (*setup)(bench_state *s);
     void (*run)(bench_state *s);
     const void *arg; /* what setup, run and floor need to know */
@@ -54,13 +54,13 @@ tp_tensor *bench_randn(tp_tape *T, tp_dtype dtype, tp_dims shape);
 /* ---- timing.c --------------------------------------------------------------------------------- */
 
 typedef struct {
-    double  best, median; /* seconds a call                                                   */
-    int64_t n;            /* calls                                                            */
-    double  foreign;      /* share of the machine that other processes used: distrust above 0.05 */
+    double best, median; /* seconds a call                                                   */
+    int64_t n;           /* calls                                                            */
+    double foreign;      /* share of the machine that other processes used: distrust above 0.05 */
 } bench_timing;
-double       bench_now(void); /* seconds, monotonic */
+double bench_now(void); /* seconds, monotonic */
 bench_timing bench_time(void (*run)(void *), void *arg, double budget);
-double       bench_peak_mib(void); /* the most memory this process held */
+double bench_peak_mib(void); /* the most memory this process held */
 
 /* ---- networks (workloads_train.c, floor.c) ----------------------------------------------------- */
 
@@ -69,12 +69,12 @@ typedef enum { BENCH_SGD, BENCH_ADAM, BENCH_ADAMW } bench_optim;
 
 /* Linear layers size[0] -> size[1] -> ... with an activation between them. */
 typedef struct {
-    int         layers;
-    int64_t     size[BENCH_MAX_LAYERS + 1];
-    int64_t     batch;
-    int         n_batches;
+    int layers;
+    int64_t size[BENCH_MAX_LAYERS + 1];
+    int64_t batch;
+    int n_batches;
     tp_module *(*activation)(tp_tape *T);
-    bench_loss  loss;
+    bench_loss loss;
     bench_optim optim;
 } bench_net;
 
@@ -85,11 +85,11 @@ int bench_first_steps(void);
 
 double floor_gemm(const workload *w, double budget); /* arg: bench_product; raw BLAS */
 double floor_gemv(const workload *w, double budget);
-double floor_net(const workload *w, double budget);  /* arg: bench_net; the step's products alone */
-double floor_copy(const workload *w, double budget); /* the row's bytes at the speed of a copy    */
-double floor_read(const workload *w, double budget); /* 2^24 floats, read once                    */
-double floor_adam(const workload *w, double budget); /* three streams updated in place from a fourth */
-double floor_sgdm(const workload *w, double budget); /* two from a third                             */
+double floor_net(const workload *w, double budget);      /* arg: bench_net; the step's products alone */
+double floor_copy(const workload *w, double budget);     /* the row's bytes at the speed of a copy    */
+double floor_read(const workload *w, double budget);     /* 2^24 floats, read once                    */
+double floor_adam(const workload *w, double budget);     /* three streams updated in place from a fourth */
+double floor_sgdm(const workload *w, double budget);     /* two from a third                             */
 double floor_cholesky(const workload *w, double budget); /* raw LAPACK, forward alone             */
 double floor_solve(const workload *w, double budget);
 double floor_pinn(const workload *w, double budget);
@@ -98,7 +98,7 @@ double floor_net_bytes(const workload *w);
 
 typedef struct {
     const char *name, *unit;
-    double      figure;
+    double figure;
 } floor_limit;
 enum { FLOOR_LIMITS = 4 };
 /* Limits of the machine as it is now: GEMM rate, copy, triad and read bandwidth. */
@@ -106,7 +106,7 @@ void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget);
 
 typedef struct {
     tp_dtype dtype;
-    int64_t  n; /* square */
+    int64_t n; /* square */
 } bench_product;
 
 #endif

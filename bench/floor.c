@@ -16,7 +16,7 @@ enum { HUGE_PAGE = 1 << 21 };
 static void *buffer(int64_t n, size_t size)
 {
     size_t bytes = ((size_t)n * size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void  *p = aligned_alloc(HUGE_PAGE, bytes);
+    void *p = aligned_alloc(HUGE_PAGE, bytes);
     if (p != NULL)
         madvise(p, bytes, MADV_HUGEPAGE);
     return p;
@@ -43,21 +43,21 @@ static double *doubles(int64_t n)
 /* ---- products ---- */
 
 typedef struct {
-    int   n;
+    int n;
     void *a, *b, *c;
 } product;
 
 static void run_sgemm(void *arg)
 {
     product *p = arg;
-    int      n = p->n;
+    int n = p->n;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
 }
 
 static void run_dgemm(void *arg)
 {
     product *p = arg;
-    int      n = p->n;
+    int n = p->n;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
 }
 
@@ -71,10 +71,10 @@ static double product_seconds(const bench_product *b, void (*run)(void *), doubl
 {
     int64_t area = b->n * b->n;
     product p = {(int)b->n, NULL, NULL, NULL};
-    void  **operand[3] = {&p.a, &p.b, &p.c};
+    void **operand[3] = {&p.a, &p.b, &p.c};
     for (int i = 0; i < 3; i++)
         *operand[i] = b->dtype == TP_F64 ? (void *)doubles(area) : (void *)floats(area);
-    bool   ok = p.a != NULL && p.b != NULL && p.c != NULL;
+    bool ok = p.a != NULL && p.b != NULL && p.c != NULL;
     double seconds = ok ? bench_time(run, &p, budget).best : 0;
     free(p.a);
     free(p.b);
@@ -88,10 +88,7 @@ double floor_gemm(const workload *w, double budget)
     return product_seconds(b, b->dtype == TP_F64 ? run_dgemm : run_sgemm, budget);
 }
 
-double floor_gemv(const workload *w, double budget)
-{
-    return product_seconds(w->arg, run_sgemv, budget);
-}
+double floor_gemv(const workload *w, double budget) { return product_seconds(w->arg, run_sgemv, budget); }
 
 /* ---- the products of a training step ---- */
 
@@ -112,9 +109,9 @@ static void multiply(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t 
 /* Y = X W^T forward; dW = dY^T X and, but for the first layer, dX = dY W backward. */
 static void run_net(void *arg)
 {
-    net_buffers     *b = arg;
+    net_buffers *b = arg;
     const bench_net *net = b->net;
-    int64_t          batch = net->batch;
+    int64_t batch = net->batch;
     for (int i = 0; i < net->layers; i++) {
         int64_t in = net->size[i], out = net->size[i + 1];
         multiply(CblasNoTrans, CblasTrans, batch, out, in, b->act[i], b->weight[i], b->act[i + 1]);
@@ -123,8 +120,7 @@ static void run_net(void *arg)
         int64_t in = net->size[i], out = net->size[i + 1];
         multiply(CblasTrans, CblasNoTrans, out, in, batch, b->grad_act[i + 1], b->act[i], b->grad_weight[i]);
         if (i > 0)
-            multiply(CblasNoTrans, CblasNoTrans, batch, in, out, b->grad_act[i + 1], b->weight[i],
-                     b->grad_act[i]);
+            multiply(CblasNoTrans, CblasNoTrans, batch, in, out, b->grad_act[i + 1], b->weight[i], b->grad_act[i]);
     }
 }
 
@@ -164,15 +160,12 @@ static void net_close(net_buffers *b)
 static double net_seconds(const bench_net *net, double budget)
 {
     net_buffers b = {0};
-    double      seconds = net_open(&b, net) ? bench_time(run_net, &b, budget).best : 0;
+    double seconds = net_open(&b, net) ? bench_time(run_net, &b, budget).best : 0;
     net_close(&b);
     return seconds;
 }
 
-double floor_net(const workload *w, double budget)
-{
-    return net_seconds(w->arg, budget);
-}
+double floor_net(const workload *w, double budget) { return net_seconds(w->arg, budget); }
 
 /* Of a second derivative through two 64 x 64 layers: each layer is met four times before the last
  * sweep (forward, gradient, gradient of the gradient: twice), so 8 in all, and each of these has a
@@ -203,8 +196,8 @@ enum { STREAM = 1 << 24, CHUNK = 1 << 16 }; /* floats: 64 MiB, beyond any cache;
 
 typedef struct {
     int64_t n;
-    float  *s[4];
-    double  sink;
+    float *s[4];
+    double sink;
 } streams;
 
 /* memcpy stores past the cache where that is faster. */
@@ -230,7 +223,8 @@ static void run_triad(void *arg)
 #if defined(__x86_64__) && defined(__GNUC__)
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
-static float sum_chunk(const float *x)
+static float
+sum_chunk(const float *x)
 {
     enum { PART = CHUNK / 4 }; /* four sums, as an addition waits for the one before it */
     float a = 0, b = 0, c = 0, d = 0;
@@ -247,7 +241,7 @@ static float sum_chunk(const float *x)
 static void run_read(void *arg)
 {
     streams *s = arg;
-    double   total = 0;
+    double total = 0;
 #pragma omp parallel for schedule(static) reduction(+ : total)
     for (int64_t i = 0; i < s->n; i += CHUNK)
         total += (double)sum_chunk(s->s[0] + i);
@@ -282,7 +276,7 @@ static void run_update3(void *arg)
 static double stream_seconds(void (*run)(void *), int n_streams, int64_t n, double budget)
 {
     streams s = {.n = n};
-    bool    ok = true;
+    bool ok = true;
     for (int i = 0; i < n_streams; i++)
         ok = (s.s[i] = floats(n)) != NULL && ok;
     double seconds = ok ? bench_time(run, &s, budget).best : 0;
@@ -298,15 +292,9 @@ static double bandwidth(void (*run)(void *), int n_streams, int moved, double bu
     return seconds > 0 ? moved * 4e-9 * STREAM / seconds : 0;
 }
 
-static double seconds_at(double gigabytes, double rate)
-{
-    return rate > 0 ? gigabytes / rate : 0;
-}
+static double seconds_at(double gigabytes, double rate) { return rate > 0 ? gigabytes / rate : 0; }
 
-double floor_copy(const workload *w, double budget)
-{
-    return seconds_at(w->work, bandwidth(run_copy, 2, 2, budget));
-}
+double floor_copy(const workload *w, double budget) { return seconds_at(w->work, bandwidth(run_copy, 2, 2, budget)); }
 
 double floor_read(const workload *w, double budget)
 {
@@ -327,8 +315,8 @@ double floor_sgdm(const workload *w, double budget)
 /* ---- LAPACK; the copy of the input that it overwrites is part of the work ---- */
 
 typedef struct {
-    int         n;
-    double     *a, *lu, *b, *x;
+    int n;
+    double *a, *lu, *b, *x;
     lapack_int *pivot;
 } factorization;
 
@@ -350,9 +338,8 @@ static void run_gesv(void *arg)
 static double lapack_seconds(const workload *w, void (*run)(void *), double diagonal, double budget)
 {
     const bench_product *p = w->arg;
-    int64_t       n = p->n;
-    factorization f = {
-        (int)n, doubles(n * n), doubles(n * n), doubles(n), doubles(n), buffer(n, sizeof(lapack_int))};
+    int64_t n = p->n;
+    factorization f = {(int)n, doubles(n * n), doubles(n * n), doubles(n), doubles(n), buffer(n, sizeof(lapack_int))};
     bool ok = f.a != NULL && f.lu != NULL && f.b != NULL && f.x != NULL && f.pivot != NULL;
     for (int64_t i = 0; ok && i < n; i++)
         f.a[i * n + i] += diagonal;
@@ -372,18 +359,15 @@ double floor_cholesky(const workload *w, double budget)
     return lapack_seconds(w, run_potrf, (double)p->n, budget);
 }
 
-double floor_solve(const workload *w, double budget)
-{
-    return lapack_seconds(w, run_gesv, 30, budget);
-}
+double floor_solve(const workload *w, double budget) { return lapack_seconds(w, run_gesv, 30, budget); }
 
 /* ---- the machine ---- */
 
 void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget)
 {
     bench_product square = {TP_F32, 2048};
-    double        seconds = product_seconds(&square, run_sgemm, budget);
-    double        flops = 2e-9 * 2048 * 2048 * 2048;
+    double seconds = product_seconds(&square, run_sgemm, budget);
+    double flops = 2e-9 * 2048 * 2048 * 2048;
     limit[0] = (floor_limit){"sgemm_2048_raw", "GFLOP/s", seconds > 0 ? flops / seconds : 0};
     limit[1] = (floor_limit){"copy", "GB/s", bandwidth(run_copy, 2, 2, budget)};
     limit[2] = (floor_limit){"triad", "GB/s", bandwidth(run_triad, 3, 3, budget)};

@@ -17,10 +17,7 @@ static double clock_seconds(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double bench_now(void)
-{
-    return clock_seconds(CLOCK_MONOTONIC);
-}
+double bench_now(void) { return clock_seconds(CLOCK_MONOTONIC); }
 
 /* Seconds that all processors together were busy since the start of the machine: user, nice, system,
  * interrupts and stolen time, of the first line of /proc/stat; 0 where there is none. */

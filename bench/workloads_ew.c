@@ -8,24 +8,19 @@
 #include "bench.h"
 
 typedef struct {
-    int     n_in;
+    int n_in;
     int64_t rows; /* 0: one dimension */
     tp_tensor *(*f)(tp_tape *T, tp_tensor *const *in);
 } ew_case;
 
 #define ELEMENTS 16777216
 
-static tp_tensor *muladd(tp_tape *T, tp_tensor *const *in)
-{
-    return tp_add(T, tp_mul(T, in[0], in[1]), in[2]);
-}
+static tp_tensor *muladd(tp_tape *T, tp_tensor *const *in) { return tp_add(T, tp_mul(T, in[0], in[1]), in[2]); }
 
-static tp_tensor *softmax_rows(tp_tape *T, tp_tensor *const *in)
-{
-    return tp_softmax(T, in[0], -1);
-}
+static tp_tensor *softmax_rows(tp_tape *T, tp_tensor *const *in) { return tp_softmax(T, in[0], -1); }
 
-#define UNARY(f) static tp_tensor *ew_##f(tp_tape *T, tp_tensor *const *in) { return tp_##f(T, in[0]); }
+#define UNARY(f) \
+    static tp_tensor *ew_##f(tp_tape *T, tp_tensor *const *in) { return tp_##f(T, in[0]); }
 UNARY(exp)
 UNARY(tanh)
 UNARY(sigmoid)
@@ -40,10 +35,7 @@ static void setup(bench_state *s, bool grad)
         s->in[i] = tp_requires_grad(bench_randn(s->T, TP_F32, shape), grad);
 }
 
-static void setup_forward(bench_state *s)
-{
-    setup(s, false);
-}
+static void setup_forward(bench_state *s) { setup(s, false); }
 
 static void setup_backward(bench_state *s)
 {
@@ -73,9 +65,15 @@ static const ew_case case_muladd = {3, 0, muladd}, case_exp = {1, 0, ew_exp}, ca
                      case_sigmoid = {1, 0, ew_sigmoid}, case_softmax = {1, 4096, softmax_rows},
                      case_sum = {1, 0, ew_sum};
 
-#define ARRAYS(n) ((n) * 4e-9 * ELEMENTS) /* n arrays, in GB */
-#define FORWARD(name, n, arg, fl) {name, "GB/s", ARRAYS(n), false, setup_forward, run_forward, arg, fl}
-#define BACKWARD(name, n, arg, fl) {name, "GB/s", ARRAYS(n), false, setup_backward, run_backward, arg, fl}
+#define ARRAYS(n) ((n)*4e-9 * ELEMENTS) /* n arrays, in GB */
+#define FORWARD(name, n, arg, fl) \
+    { \
+        name, "GB/s", ARRAYS(n), false, setup_forward, run_forward, arg, fl \
+    }
+#define BACKWARD(name, n, arg, fl) \
+    { \
+        name, "GB/s", ARRAYS(n), false, setup_backward, run_backward, arg, fl \
+    }
 
 const workload bench_elementwise[] = {
     FORWARD("ew_muladd_fwd", 4, &case_muladd, floor_copy),

@@ -8,7 +8,7 @@ static const bench_product f64_512 = {TP_F64, N};
 /* A A^T / n + I: well conditioned. */
 static void cholesky_setup(bench_state *s)
 {
-    tp_tape   *T = s->T;
+    tp_tape *T = s->T;
     tp_tensor *a = tp_randn(T, TP_F64, tp_shape(N, N));
     tp_tensor *spd = tp_div_scalar(T, tp_mm(T, a, tp_t(T, a)), N);
     s->n_in = 1;
@@ -18,7 +18,7 @@ static void cholesky_setup(bench_state *s)
 
 static void solve_setup(bench_state *s)
 {
-    tp_tape   *T = s->T;
+    tp_tape *T = s->T;
     tp_tensor *shift = tp_mul_scalar(T, tp_eye(T, TP_F64, N, N), 30);
     s->n_in = 2;
     s->in[0] = tp_keep(tp_add(T, tp_randn(T, TP_F64, tp_shape(N, N)), shift));

@@ -36,18 +36,20 @@ static const bench_product f32_64 = {TP_F32, 64}, f32_256 = {TP_F32, 256}, f32_1
 
 /* 2 n^3 operations, and 4 n^2 bytes, in units of 10^9 */
 #define CUBE(n) (2e-9 * (n) * (n) * (n))
-#define GEMM(name, n, arg) {name, "GFLOP/s", CUBE(n), false, product_setup, product_run, arg, floor_gemm}
-#define GEMV(name, n, arg) {name, "GB/s", 4e-9 * (n) * (n), false, vector_setup, vector_run, arg, floor_gemv}
+#define GEMM(name, n, arg) \
+    { \
+        name, "GFLOP/s", CUBE(n), false, product_setup, product_run, arg, floor_gemm \
+    }
+#define GEMV(name, n, arg) \
+    { \
+        name, "GB/s", 4e-9 * (n) * (n), false, vector_setup, vector_run, arg, floor_gemv \
+    }
 
 const workload bench_products[] = {
-    GEMM("sgemm_64", 64, &f32_64),
-    GEMM("sgemm_256", 256, &f32_256),
-    GEMM("sgemm_1024", 1024, &f32_1024),
-    GEMM("sgemm_2048", 2048, &f32_2048),
-    GEMM("dgemm_1024", 1024, &f64_1024),
-    GEMV("sgemv_1024", 1024, &f32_1024),
-    GEMV("sgemv_4096", 4096, &f32_4096),
-    {0},
+    GEMM("sgemm_64", 64, &f32_64),       GEMM("sgemm_256", 256, &f32_256),
+    GEMM("sgemm_1024", 1024, &f32_1024), GEMM("sgemm_2048", 2048, &f32_2048),
+    GEMM("dgemm_1024", 1024, &f64_1024), GEMV("sgemv_1024", 1024, &f32_1024),
+    GEMV("sgemv_4096", 4096, &f32_4096), {0},
 };
 
 /* ---- a chain of 2000 operators on 8 elements: x = x w + b ---- */

@@ -24,10 +24,7 @@ static void sgdm_setup(bench_state *s)
     s->optim = tp_optim_sgd(s->T, ready_params(s), &(tp_sgd_options){.lr = 1e-3, .momentum = 0.9});
 }
 
-static void step(bench_state *s)
-{
-    tp_optim_step(s->T, s->optim);
-}
+static void step(bench_state *s) { tp_optim_step(s->T, s->optim); }
 
 /* Adam reads p, g, m, v and writes p, m, v; momentum reads p, g, m and writes p, m. */
 const workload bench_optimizers[] = {

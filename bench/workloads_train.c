@@ -8,7 +8,7 @@
 static tp_module *make_net(tp_tape *T, const bench_net *n)
 {
     tp_module *part[2 * BENCH_MAX_LAYERS];
-    int        parts = 0;
+    int parts = 0;
     if (n->layers == 1)
         return tp_nn_linear(T, n->size[0], n->size[1], NULL);
     for (int i = 0; i < n->layers; i++) {
@@ -30,7 +30,7 @@ static tp_optim *make_optim(tp_tape *T, tp_params *params, bench_optim kind)
 static void make_batch(tp_tape *T, const bench_net *n, tp_tensor **x, tp_tensor **y)
 {
     int64_t in = n->size[0], out = n->size[n->layers];
-    bool    classes = n->loss == BENCH_CROSS_ENTROPY;
+    bool classes = n->loss == BENCH_CROSS_ENTROPY;
     tp_dims shape = tp_shape(n->batch, in);
     *x = tp_keep(classes ? tp_rand(T, TP_F32, shape) : tp_randn(T, TP_F32, shape));
     if (classes)
@@ -110,21 +110,23 @@ static void pinn_step(bench_state *s)
 
 /* ---- the rows ---- */
 
-static const bench_net
-    logreg = {1, {8, 1}, 32, 16, NULL, BENCH_BCE, BENCH_SGD},
-    mnist_128_sgd = {3, {784, 256, 128, 10}, 128, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_SGD},
-    mnist_128_adam = {3, {784, 256, 128, 10}, 128, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAM},
-    mnist_64_adam = {3, {784, 256, 128, 10}, 64, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAM},
-    mnist_500_adamw = {2, {784, 500, 10}, 500, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAMW},
-    large_sgd = {3, {1024, 4096, 4096, 1024}, 256, 2, tp_nn_relu, BENCH_MSE, BENCH_SGD},
-    large_adam = {3, {1024, 4096, 4096, 1024}, 256, 2, tp_nn_relu, BENCH_MSE, BENCH_ADAM},
-    small_tanh = {3, {64, 64, 64, 1}, 64, 16, tp_nn_tanh, BENCH_MSE, BENCH_ADAM},
-    pinn = {4, {2, 64, 64, 64, 1}, 1024, 0, tp_nn_tanh, BENCH_MSE, BENCH_SGD};
+static const bench_net logreg = {1, {8, 1}, 32, 16, NULL, BENCH_BCE, BENCH_SGD},
+                       mnist_128_sgd = {3, {784, 256, 128, 10}, 128, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_SGD},
+                       mnist_128_adam = {3, {784, 256, 128, 10}, 128, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAM},
+                       mnist_64_adam = {3, {784, 256, 128, 10}, 64, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAM},
+                       mnist_500_adamw = {2, {784, 500, 10}, 500, 16, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAMW},
+                       large_sgd = {3, {1024, 4096, 4096, 1024}, 256, 2, tp_nn_relu, BENCH_MSE, BENCH_SGD},
+                       large_adam = {3, {1024, 4096, 4096, 1024}, 256, 2, tp_nn_relu, BENCH_MSE, BENCH_ADAM},
+                       small_tanh = {3, {64, 64, 64, 1}, 64, 16, tp_nn_tanh, BENCH_MSE, BENCH_ADAM},
+                       pinn = {4, {2, 64, 64, 64, 1}, 1024, 0, tp_nn_tanh, BENCH_MSE, BENCH_SGD};
 
 /* 6 operations a weight and sample: 2 each for the output, the weights' and the input's gradient */
 #define LARGE (6e-9 * 256 * (1024.0 * 4096 + 4096.0 * 4096 + 4096.0 * 1024))
 
-#define ROW(name, unit, work, net, floor) {name, unit, work, false, net_setup, net_step, net, floor}
+#define ROW(name, unit, work, net, floor) \
+    { \
+        name, unit, work, false, net_setup, net_step, net, floor \
+    }
 
 const workload bench_training[] = {
     ROW("logreg_p8_b32_sgd", "steps/s", 1, &logreg, NULL),
@@ -143,9 +145,9 @@ const workload bench_training[] = {
 
 int bench_first_steps(void)
 {
-    tp_tape   *T = tp_tape_new();
+    tp_tape *T = tp_tape_new();
     tp_module *m = tp_nn_linear(T, 8, 1, NULL);
-    tp_optim  *o = m == NULL ? NULL : tp_optim_sgd(T, tp_module_params(m), &(tp_sgd_options){.lr = 0.1});
+    tp_optim *o = m == NULL ? NULL : tp_optim_sgd(T, tp_module_params(m), &(tp_sgd_options){.lr = 0.1});
     tp_tensor *x = tp_randn(T, TP_F32, tp_shape(32, 8));
     tp_tensor *y = tp_to(T, tp_gt(T, tp_narrow(T, x, 1, 0, 1), tp_scalar(T, TP_F32, 0)), TP_F32);
     for (int i = 0; i < 10 && o != NULL; i++) {

@@ -13,10 +13,10 @@ TP_API tp_tensor *tp_read_idx(tp_tape *T, const char *path);
 
 /* A safetensors file in memory. */
 typedef struct tp_safetensors tp_safetensors;
-TP_API tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path);
-TP_API void            tp_safetensors_close(tp_safetensors *f);
-TP_API int             tp_safetensors_length(const tp_safetensors *f);
-TP_API const char     *tp_safetensors_name(const tp_safetensors *f, int i);
+TP_API tp_safetensors        *tp_safetensors_open(tp_tape *T, const char *path);
+TP_API void                   tp_safetensors_close(tp_safetensors *f);
+TP_API int                    tp_safetensors_length(const tp_safetensors *f);
+TP_API const char            *tp_safetensors_name(const tp_safetensors *f, int i);
 /* A tensor of the tape, a copy; an unknown name is TP_EINVAL. */
 TP_API tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name);
 TP_API bool       tp_safetensors_has(const tp_safetensors *f, const char *name);

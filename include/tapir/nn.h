@@ -92,9 +92,11 @@ TP_API tp_module *tp_nn_sigmoid(tp_tape *T);
 /* Modules one after the other, named "0", "1", ...; the list may end with a NULL. */
 TP_API tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules);
 #ifndef __cplusplus
+/* clang-format off */
 #define tp_nn_sequential(T, ...)                                                                   \
     tp_nn_sequential_of((T), (int)(sizeof((tp_module *[]){__VA_ARGS__}) / sizeof(tp_module *)),    \
                         (tp_module *[]){__VA_ARGS__})
+/* clang-format on */
 #endif
 
 #ifdef __cplusplus

@@ -65,11 +65,11 @@ enum {
 };
 
 struct tp_op {
-    const char *name;               /* "sigmoid"; a user's own has a dot: "user.decay_chain"     */
-    int         n_in, n_out;        /* n_in < 0: variadic, at least -n_in                        */
-    size_t      attr_size;          /* plain data, copied onto the tape                          */
-    unsigned    flags;              /* TP_OP_*                                                   */
-    tp_status (*infer)(tp_call *);  /* dtypes and shapes of outputs; the place that checks them  */
+    const char *name;              /* "sigmoid"; a user's own has a dot: "user.decay_chain"     */
+    int         n_in, n_out;       /* n_in < 0: variadic, at least -n_in                        */
+    size_t      attr_size;         /* plain data, copied onto the tape                          */
+    unsigned    flags;             /* TP_OP_*                                                   */
+    tp_status (*infer)(tp_call *); /* dtypes and shapes of outputs; the place that checks them  */
     tp_status (*forward)(tp_call *);
     tp_status (*vjp)(tp_vjp *);       /* gin[i] = ..., in differentiable operators               */
     tp_status (*vjp_fused)(tp_vjp *); /* gin[i] += ..., a kernel, first order only; optional     */

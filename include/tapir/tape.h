@@ -121,8 +121,8 @@ typedef struct tp_params tp_params;
 /* A set of the caller's tensors, which are not moved; the set does not own them. */
 TP_API tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors);
 TP_API void       tp_params_free(tp_params *params);
-TP_API int        tp_params_length(const tp_params *params);            /* tensors         */
-TP_API int64_t    tp_params_count(const tp_params *params);             /* elements in all */
+TP_API int        tp_params_length(const tp_params *params); /* tensors         */
+TP_API int64_t    tp_params_count(const tp_params *params);  /* elements in all */
 TP_API tp_tensor *tp_params_at(const tp_params *params, int i);
 TP_API void       tp_params_zero_grad(tp_params *params);
 /* Scales all gradients so that their 2-norm is at most max_norm; returns the norm before, NaN on a
@@ -131,12 +131,12 @@ TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max
 
 /* A private place for the gradients of a set: one a thread, added up in fixed order. */
 typedef struct tp_grads tp_grads;
-TP_API tp_grads *tp_grads_new(const tp_params *params);
-TP_API void      tp_grads_free(tp_grads *grads);
-TP_API void      tp_grads_zero(tp_grads *grads);
-TP_API void      tp_grads_add(tp_grads *into, const tp_grads *from);     /* into += from            */
-TP_API void     *tp_grads_data(const tp_grads *grads);                   /* all, in the set's order */
-TP_API tp_tensor *tp_grads_at(const tp_grads *grads, int i);             /* NULL where none arrived */
+TP_API tp_grads        *tp_grads_new(const tp_params *params);
+TP_API void             tp_grads_free(tp_grads *grads);
+TP_API void             tp_grads_zero(tp_grads *grads);
+TP_API void             tp_grads_add(tp_grads *into, const tp_grads *from); /* into += from            */
+TP_API void            *tp_grads_data(const tp_grads *grads);               /* all, in the set's order */
+TP_API tp_tensor       *tp_grads_at(const tp_grads *grads, int i);          /* NULL where none arrived */
 /* As tp_backward, but gradients of the set's tensors go into the sink and all others nowhere. */
 TP_API tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink);
 

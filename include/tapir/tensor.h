@@ -66,9 +66,11 @@ typedef struct {
 } tp_dims;
 
 #ifndef __cplusplus
+/* clang-format off */
 #define tp_shape(...)                                                                              \
     ((tp_dims){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define TP_SCALAR ((tp_dims){0, {0}})
+/* clang-format on */
 #endif
 
 /* A zero that is meant: options take 0 for "the default", and TP_ZERO (negative zero) for zero. */
@@ -96,11 +98,11 @@ TP_API void tp_print(const tp_tensor *x);
 TP_API int64_t tp_format(const tp_tensor *x, char *buffer, size_t n);
 
 typedef struct {
-    int  precision;      /* digits after the point; 0: 4                       */
-    int  threshold;      /* elements beyond which a tensor is summarized; 0: 1000 */
-    int  edge_items;     /* elements shown at each end of a summary; 0: 3      */
-    int  line_width;     /* 0: 80                                              */
-    bool sci_mode;       /* always scientific; otherwise as torch decides      */
+    int  precision;  /* digits after the point; 0: 4                       */
+    int  threshold;  /* elements beyond which a tensor is summarized; 0: 1000 */
+    int  edge_items; /* elements shown at each end of a summary; 0: 3      */
+    int  line_width; /* 0: 80                                              */
+    bool sci_mode;   /* always scientific; otherwise as torch decides      */
 } tp_print_options;
 TP_API int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char *buffer, size_t n);
 

@@ -17,7 +17,7 @@ bool tp__mul_size(size_t a, size_t b, size_t *out); /* false on overflow */
 bool tp__dims_numel(tp_dims shape, int64_t *numel);
 /* "[32, 7]" into buffer; returns buffer. */
 const char *tp__dims_text(tp_dims shape, char *buffer, size_t n);
-bool        tp__dims_equal(tp_dims a, tp_dims b);
+bool tp__dims_equal(tp_dims a, tp_dims b);
 /* The broadcast of two shapes; false where they do not fit. */
 bool tp__dims_broadcast(tp_dims a, tp_dims b, tp_dims *out);
 /* A dim in [-ndim, ndim) as one in [0, ndim), or -1; a 0-d shape counts as one dimension. */
@@ -25,35 +25,35 @@ int tp__dim_wrap(int ndim, int dim);
 
 /* ---- storage and pool (pool.c) ---------------------------------------------------------------- */
 
-typedef struct tp__pool    tp__pool;
+typedef struct tp__pool tp__pool;
 typedef struct tp__storage tp__storage;
 
 /* A counted block of memory. Blocks of a pool carry their header in front of the data; the caller's
  * memory and segments of a slab have a header of their own. */
 struct tp__storage {
-    void        *data;
-    size_t       bytes;
-    atomic_int   refs;
-    uint32_t     version; /* moves when the values are changed in place */
-    uint8_t      size_class;
-    bool         escaped; /* an owned tensor holds it: it may outlive, or be freed beside, the tape */
-    tp__pool    *pool;    /* NULL: from malloc */
-    tp__storage *parent;  /* a segment's slab */
-    tp__storage *next;    /* in a free list */
+    void *data;
+    size_t bytes;
+    atomic_int refs;
+    uint32_t version; /* moves when the values are changed in place */
+    uint8_t size_class;
+    bool escaped;        /* an owned tensor holds it: it may outlive, or be freed beside, the tape */
+    tp__pool *pool;      /* NULL: from malloc */
+    tp__storage *parent; /* a segment's slab */
+    tp__storage *next;   /* in a free list */
 };
 
-tp__pool    *tp__pool_new(void);
-void         tp__pool_release(tp__pool *pool);                      /* freed when nothing escaped is left */
-tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes);          /* 64-byte aligned; NULL: no memory */
-tp_memory    tp__pool_memory(const tp__pool *pool);
-void         tp__pool_count_system(tp__pool *pool, size_t bytes);   /* the tape's other allocations */
+tp__pool *tp__pool_new(void);
+void tp__pool_release(tp__pool *pool);                     /* freed when nothing escaped is left */
+tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes); /* 64-byte aligned; NULL: no memory */
+tp_memory tp__pool_memory(const tp__pool *pool);
+void tp__pool_count_system(tp__pool *pool, size_t bytes); /* the tape's other allocations */
 
-tp__storage *tp__storage_new(size_t bytes);                          /* from malloc, aligned, zeroed */
-tp__storage *tp__storage_wrap(void *data, size_t bytes);             /* the caller's memory */
+tp__storage *tp__storage_new(size_t bytes);              /* from malloc, aligned, zeroed */
+tp__storage *tp__storage_wrap(void *data, size_t bytes); /* the caller's memory */
 tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes);
-void         tp__storage_ref(tp__storage *s);
-void         tp__storage_unref(tp__storage *s);                      /* NULL is fine */
-void         tp__storage_escape(tp__storage *s);                     /* an owned tensor takes a reference */
+void tp__storage_ref(tp__storage *s);
+void tp__storage_unref(tp__storage *s);  /* NULL is fine */
+void tp__storage_escape(tp__storage *s); /* an owned tensor takes a reference */
 
 /* ---- tensors (tensor.c) ----------------------------------------------------------------------- */
 
@@ -64,33 +64,33 @@ enum {
     TP__REQUIRES_GRAD = 1u << 0,
     TP__OWNED = 1u << 1,
     TP__RETAIN_GRAD = 1u << 2,
-    TP__HAS_GRAD = 1u << 3,   /* an owned leaf's gradient buffer holds one */
-    TP__SCOPED = 1u << 4,     /* its scope has ended: only saved values keep it */
-    TP__RELEASED = 1u << 5,   /* the storage is given back */
-    TP__TARGET = 1u << 6,     /* a sweep wants this tensor's gradient */
+    TP__HAS_GRAD = 1u << 3, /* an owned leaf's gradient buffer holds one */
+    TP__SCOPED = 1u << 4,   /* its scope has ended: only saved values keep it */
+    TP__RELEASED = 1u << 5, /* the storage is given back */
+    TP__TARGET = 1u << 6,   /* a sweep wants this tensor's gradient */
     TP__CONTIGUOUS = 1u << 7,
-    TP__SWEPT = 1u << 8       /* a temporary of a sweep, to be given back or written to freely */
+    TP__SWEPT = 1u << 8 /* a temporary of a sweep, to be given back or written to freely */
 };
 
 struct tp_tensor {
-    void            *data;
-    tp__storage     *storage;
-    int64_t          numel;
-    uint8_t          dtype, ndim;
-    uint16_t         flags;
-    uint16_t         out_nr; /* which output of its node */
-    uint16_t         unused;
-    uint32_t         saves;  /* nodes that saved it for backward */
-    uint32_t         uses;   /* as a gradient in a sweep: who holds it */
-    tp_tape         *tape;   /* NULL: owned */
-    struct tp__node *node;   /* the operator that made it; NULL: a leaf */
-    tp_tensor       *grad;
-    tp_tensor       *acc;    /* the gradient that is gathering in a sweep */
-    tp_tensor       *prev;   /* the tensor made before it on the tape */
+    void *data;
+    tp__storage *storage;
+    int64_t numel;
+    uint8_t dtype, ndim;
+    uint16_t flags;
+    uint16_t out_nr; /* which output of its node */
+    uint16_t unused;
+    uint32_t saves;        /* nodes that saved it for backward */
+    uint32_t uses;         /* as a gradient in a sweep: who holds it */
+    tp_tape *tape;         /* NULL: owned */
+    struct tp__node *node; /* the operator that made it; NULL: a leaf */
+    tp_tensor *grad;
+    tp_tensor *acc;            /* the gradient that is gathering in a sweep */
+    tp_tensor *prev;           /* the tensor made before it on the tape */
     struct tp__member *member; /* of which parameter sets */
-    uint32_t         seq;    /* nodes on the tape when it was made */
-    int64_t          shape[TP_MAX_DIMS];
-    int64_t          stride[TP_MAX_DIMS];
+    uint32_t seq;              /* nodes on the tape when it was made */
+    int64_t shape[TP_MAX_DIMS];
+    int64_t stride[TP_MAX_DIMS];
 };
 
 /* Fills dtype, shape, numel and row-major strides; storage and data are left alone. */
@@ -100,9 +100,9 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
 /* An owned header on a storage (whose count is raised), row-major. */
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
 /* Sets TP__CONTIGUOUS from shape and strides. */
-void    tp__tensor_note_layout(tp_tensor *x);
-double  tp__load(const void *p, tp_dtype dtype);            /* any element as a double */
-void    tp__store(void *p, tp_dtype dtype, double value);   /* converted as C converts */
+void tp__tensor_note_layout(tp_tensor *x);
+double tp__load(const void *p, tp_dtype dtype);        /* any element as a double */
+void tp__store(void *p, tp_dtype dtype, double value); /* converted as C converts */
 
 static inline bool tp__contiguous(const tp_tensor *x) { return (x->flags & TP__CONTIGUOUS) != 0; }
 
@@ -129,18 +129,18 @@ static inline bool tp__same_shape(const tp_tensor *a, const tp_tensor *b)
 
 typedef struct {
     uint32_t state[624];
-    int      left; /* draws until the next refill, and where they are */
-    int      next;
+    int left; /* draws until the next refill, and where they are */
+    int next;
     uint64_t seed;
-    bool     has_normal; /* Box-Muller's second value, kept for the next draw */
-    double   normal;
+    bool has_normal; /* Box-Muller's second value, kept for the next draw */
+    double normal;
 } tp__rng;
 
-void     tp__rng_seed(tp__rng *g, uint64_t seed);
+void tp__rng_seed(tp__rng *g, uint64_t seed);
 uint32_t tp__rng_u32(tp__rng *g);
 uint64_t tp__rng_u64(tp__rng *g);
-float    tp__rng_uniform_f32(tp__rng *g); /* U24 * 2^-24 */
-double   tp__rng_uniform_f64(tp__rng *g); /* U53 * 2^-53 */
+float tp__rng_uniform_f32(tp__rng *g);  /* U24 * 2^-24 */
+double tp__rng_uniform_f64(tp__rng *g); /* U53 * 2^-53 */
 /* Fill contiguous memory as torch's uniform_ and normal_ do. */
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);

@@ -4,34 +4,25 @@
 const char *tp_status_name(tp_status status)
 {
     static const char *const names[] = {
-        "TP_OK",      "TP_ESHAPE",   "TP_EDTYPE", "TP_EINDEX",   "TP_EINVAL", "TP_ENOMEM",       "TP_EFOREIGN",
-        "TP_EMUTATED", "TP_EGRAPH", "TP_ENUMERIC", "TP_EIO",   "TP_EUNSUPPORTED", "TP_EUSER",
+        "TP_OK",       "TP_ESHAPE", "TP_EDTYPE",   "TP_EINDEX", "TP_EINVAL",       "TP_ENOMEM", "TP_EFOREIGN",
+        "TP_EMUTATED", "TP_EGRAPH", "TP_ENUMERIC", "TP_EIO",    "TP_EUNSUPPORTED", "TP_EUSER",
     };
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown status";
 }
 
 static const struct {
     const char *name;
-    size_t      size;
+    size_t size;
 } dtypes[TP_DTYPES] = {
     [TP_F32] = {"float32", 4}, [TP_F64] = {"float64", 8}, [TP_I32] = {"int32", 4},
     [TP_I64] = {"int64", 8},   [TP_U8] = {"uint8", 1},    [TP_BOOL] = {"bool", 1},
 };
 
-const char *tp_dtype_name(tp_dtype dtype)
-{
-    return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].name : "?";
-}
+const char *tp_dtype_name(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].name : "?"; }
 
-size_t tp_dtype_size(tp_dtype dtype)
-{
-    return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].size : 0;
-}
+size_t tp_dtype_size(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].size : 0; }
 
-bool tp_dtype_is_float(tp_dtype dtype)
-{
-    return dtype == TP_F32 || dtype == TP_F64;
-}
+bool tp_dtype_is_float(tp_dtype dtype) { return dtype == TP_F32 || dtype == TP_F64; }
 
 tp_dtype tp_promote_types(tp_dtype a, tp_dtype b)
 {

@@ -66,7 +66,7 @@ uint64_t tp__rng_u64(tp__rng *g)
 static inline float u24(uint32_t word) { return (float)(word & 0xffffffu) * 0x1p-24f; }
 static inline double u53(uint64_t word) { return (double)(word & 0x1fffffffffffffu) * 0x1p-53; }
 
-float  tp__rng_uniform_f32(tp__rng *g) { return u24(tp__rng_u32(g)); }
+float tp__rng_uniform_f32(tp__rng *g) { return u24(tp__rng_u32(g)); }
 double tp__rng_uniform_f64(tp__rng *g) { return u53(tp__rng_u64(g)); }
 
 /* n draws in [0, 1), a stretch of the state at a time */
@@ -95,13 +95,16 @@ static void fill_u53(tp__rng *g, double *out, int64_t n)
 /* The loops below are written once and compiled twice on x86: with the fma instruction, and with libm's
  * fma for processors without one. The bits are the same. */
 #if defined(__x86_64__) && defined(__GNUC__)
+/* clang-format off */
 #define WITH_FMA(name, parameters, arguments)                                                      \
     __attribute__((target("avx2,fma"))) static void name##_fma parameters { name##_body arguments; } \
     static void name##_plain parameters { name##_body arguments; }                                 \
     static void name parameters                                                                    \
     { if (tp__cpu_isa() >= TP__ISA_AVX2) name##_fma arguments; else name##_plain arguments; }
+/* clang-format on */
 #else
-#define WITH_FMA(name, parameters, arguments) static void name parameters { name##_body arguments; }
+#define WITH_FMA(name, parameters, arguments) \
+    static void name parameters { name##_body arguments; }
 #endif
 #define BODY static inline __attribute__((always_inline)) void
 

@@ -19,23 +19,23 @@ enum {
     ALIGN = 64,
     HEADER = (sizeof(tp__storage) + ALIGN - 1) / ALIGN * ALIGN,
     CLASSES = 4 * 48,
-    LARGE = 256 * 1024,          /* blocks from here on are mapped one by one */
-    CHUNK = 256 * 1024,          /* small blocks are cut from chunks of this size... */
-    FIRST_CHUNK = 32 * 1024,     /* ...but for the first: a small program stays small */
+    LARGE = 256 * 1024,      /* blocks from here on are mapped one by one */
+    CHUNK = 256 * 1024,      /* small blocks are cut from chunks of this size... */
+    FIRST_CHUNK = 32 * 1024, /* ...but for the first: a small program stays small */
     HUGE_PAGE = 2 * 1024 * 1024
 };
 
 typedef struct region { /* what the system gave: a chunk or one large block */
     struct region *next;
-    size_t         bytes;
+    size_t bytes;
 } region;
 
 struct tp__pool {
-    tp__storage           *free_list[CLASSES];
-    region                *regions;
-    char                  *at, *end; /* the rest of the current chunk */
-    tp_memory              memory;
-    atomic_int             owners;   /* the tape, and each escaped block */
+    tp__storage *free_list[CLASSES];
+    region *regions;
+    char *at, *end; /* the rest of the current chunk */
+    tp_memory memory;
+    atomic_int owners;               /* the tape, and each escaped block */
     _Atomic(tp__storage *) returned; /* escaped blocks on their way back */
 };
 
@@ -117,10 +117,7 @@ void tp__pool_release(tp__pool *pool)
     free(pool);
 }
 
-tp_memory tp__pool_memory(const tp__pool *pool)
-{
-    return pool->memory;
-}
+tp_memory tp__pool_memory(const tp__pool *pool) { return pool->memory; }
 
 /* ---- blocks --------------------------------------------------------------------------------------- */
 
@@ -199,7 +196,8 @@ tp__storage *tp__storage_new(size_t bytes)
         return NULL;
     size_t whole = HEADER + (bytes + ALIGN - 1) / ALIGN * ALIGN;
     bool huge = whole >= 2 * (size_t)HUGE_PAGE;
-    tp__storage *s = aligned_alloc(huge ? HUGE_PAGE : ALIGN, huge ? (whole + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1) : whole);
+    tp__storage *s = aligned_alloc(huge ? HUGE_PAGE : ALIGN,
+                                   huge ? (whole + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1) : whole);
     if (s == NULL)
         return NULL;
 #ifdef MADV_HUGEPAGE
@@ -236,10 +234,7 @@ tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes)
 
 /* ---- counting -------------------------------------------------------------------------------------- */
 
-void tp__storage_ref(tp__storage *s)
-{
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-}
+void tp__storage_ref(tp__storage *s) { atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); }
 
 static void storage_gone(tp__storage *s)
 {

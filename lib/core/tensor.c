@@ -63,15 +63,12 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape)
 /* ---- questions -------------------------------------------------------------------------------------- */
 
 tp_dtype tp_dtype_of(const tp_tensor *x) { return x ? (tp_dtype)x->dtype : TP_F32; }
-int      tp_ndim(const tp_tensor *x) { return x ? x->ndim : 0; }
-int64_t  tp_numel(const tp_tensor *x) { return x ? x->numel : 0; }
-bool     tp_is_contiguous(const tp_tensor *x) { return x && tp__contiguous(x); }
-void    *tp_data(const tp_tensor *x) { return x ? x->data : NULL; }
+int tp_ndim(const tp_tensor *x) { return x ? x->ndim : 0; }
+int64_t tp_numel(const tp_tensor *x) { return x ? x->numel : 0; }
+bool tp_is_contiguous(const tp_tensor *x) { return x && tp__contiguous(x); }
+void *tp_data(const tp_tensor *x) { return x ? x->data : NULL; }
 
-tp_dims tp_shape_of(const tp_tensor *x)
-{
-    return x ? tp__dims_of(x) : (tp_dims){.ndim = 0};
-}
+tp_dims tp_shape_of(const tp_tensor *x) { return x ? tp__dims_of(x) : (tp_dims){.ndim = 0}; }
 
 int64_t tp_size(const tp_tensor *x, int dim)
 {
@@ -88,31 +85,46 @@ int64_t tp_stride(const tp_tensor *x, int dim)
 double tp__load(const void *p, tp_dtype dtype)
 {
     switch (dtype) {
-    case TP_F32: return (double)*(const float *)p;
-    case TP_F64: return *(const double *)p;
-    case TP_I32: return (double)*(const int32_t *)p;
-    case TP_I64: return (double)*(const int64_t *)p;
-    case TP_U8: return (double)*(const uint8_t *)p;
-    case TP_BOOL: return (double)(*(const uint8_t *)p != 0);
+    case TP_F32:
+        return (double)*(const float *)p;
+    case TP_F64:
+        return *(const double *)p;
+    case TP_I32:
+        return (double)*(const int32_t *)p;
+    case TP_I64:
+        return (double)*(const int64_t *)p;
+    case TP_U8:
+        return (double)*(const uint8_t *)p;
+    case TP_BOOL:
+        return (double)(*(const uint8_t *)p != 0);
     }
     return NAN;
 }
 
 /* What an integer type cannot hold becomes the smallest int64, as conversion does on x86. */
-static int64_t whole(double v)
-{
-    return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
-}
+static int64_t whole(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
 
 void tp__store(void *p, tp_dtype dtype, double value)
 {
     switch (dtype) {
-    case TP_F32: *(float *)p = (float)value; break;
-    case TP_F64: *(double *)p = value; break;
-    case TP_I32: *(int32_t *)p = (int32_t)(uint32_t)(uint64_t)whole(value); break;
-    case TP_I64: *(int64_t *)p = whole(value); break;
-    case TP_U8: *(uint8_t *)p = (uint8_t)(uint64_t)whole(value); break;
-    case TP_BOOL: *(uint8_t *)p = value != 0; break;
+    case TP_F32:
+        *(float *)p = (float)value;
+        break;
+    case TP_F64:
+        *(double *)p = value;
+        break;
+    case TP_I32:
+        *(int32_t *)p = (int32_t)(uint32_t)(uint64_t)whole(value);
+        break;
+    case TP_I64:
+        *(int64_t *)p = whole(value);
+        break;
+    case TP_U8:
+        *(uint8_t *)p = (uint8_t)(uint64_t)whole(value);
+        break;
+    case TP_BOOL:
+        *(uint8_t *)p = value != 0;
+        break;
     }
 }
 

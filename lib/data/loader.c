@@ -7,10 +7,10 @@
 
 struct tp_loader {
     tp_loader_options o;
-    int               n;
-    tp_tensor       **tensors; /* owned, contiguous, on the caller's storage where that was contiguous */
-    int64_t           rows, at; /* the next row of the order */
-    int64_t          *order;
+    int n;
+    tp_tensor **tensors; /* owned, contiguous, on the caller's storage where that was contiguous */
+    int64_t rows, at;    /* the next row of the order */
+    int64_t *order;
 };
 
 void tp_loader_free(tp_loader *l)
@@ -32,7 +32,8 @@ static bool rows_agree(tp_tape *T, int n, tp_tensor *const *tensors)
         if (tensors[i]->ndim == 0 || tensors[i]->shape[0] != tensors[0]->shape[0]) {
             char a[200], b[200];
             tp_fail(T, TP_ESHAPE, "loader: tensors of %s and %s do not have the same number of rows",
-                    tp__dims_text(tp__dims_of(tensors[0]), a, sizeof a), tp__dims_text(tp__dims_of(tensors[i]), b, sizeof b));
+                    tp__dims_text(tp__dims_of(tensors[0]), a, sizeof a),
+                    tp__dims_text(tp__dims_of(tensors[i]), b, sizeof b));
             return false;
         }
     }
@@ -58,7 +59,8 @@ tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_
         *l = (tp_loader){.o = o, .n = n, .rows = tensors[0]->shape[0]};
         l->at = l->rows;
         l->tensors = calloc((size_t)n, sizeof *l->tensors);
-        ok = tp__mul_size((size_t)l->rows + 1, sizeof *l->order, &bytes) && (l->order = malloc(bytes)) != NULL && l->tensors;
+        ok = tp__mul_size((size_t)l->rows + 1, sizeof *l->order, &bytes) && (l->order = malloc(bytes)) != NULL &&
+             l->tensors;
     }
     for (int i = 0; i < n && ok; i++) {
         l->tensors[i] = tp_keep(tp_contiguous(T, tensors[i]));

@@ -19,7 +19,8 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
     for (int64_t i = 0; guess && i < target->numel; i++) {
         int64_t k = (int64_t)tp_item_at(target, i);
         if (k < 0 || k >= classes) {
-            tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k, (long long)classes);
+            tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k,
+                    (long long)classes);
             break;
         }
         counts[k * classes + ((const int64_t *)guess->data)[i]]++;

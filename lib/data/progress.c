@@ -30,10 +30,7 @@ bool tp_progress_add(tp_progress *p, int64_t n)
     return true;
 }
 
-double tp_progress_seconds(const tp_progress *p)
-{
-    return p ? now() - p->start : 0;
-}
+double tp_progress_seconds(const tp_progress *p) { return p ? now() - p->start : 0; }
 
 int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n)
 {
@@ -51,6 +48,6 @@ int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n
     for (int i = 0; i < WIDTH; i++)
         bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
     bar[WIDTH] = '\0';
-    return snprintf(buffer, n, "[%s] %3d %%  loss %.4f  %.0f samples/s  %d:%02d left", bar, (int)(100 * part), loss, rate,
-                    (int)left / 60, (int)left % 60);
+    return snprintf(buffer, n, "[%s] %3d %%  loss %.4f  %.0f samples/s  %d:%02d left", bar, (int)(100 * part), loss,
+                    rate, (int)left / 60, (int)left % 60);
 }

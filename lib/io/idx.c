@@ -19,8 +19,12 @@
 #include <zlib.h>
 typedef gzFile stream;
 static stream open_stream(const char *path) { return gzopen(path, "rb"); }
-static void   close_stream(stream s) { gzclose(s); }
-static bool   unreadable(const unsigned char *head) { (void)head; return false; }
+static void close_stream(stream s) { gzclose(s); }
+static bool unreadable(const unsigned char *head)
+{
+    (void)head;
+    return false;
+}
 /* Elements a byte of the file can stand for; deflate's limit is in https://zlib.net/zlib_tech.html. */
 static int64_t expansion(stream s) { return gzdirect(s) ? 1 : 1032; }
 
@@ -47,12 +51,16 @@ static bool at_end(stream s)
 }
 #else
 typedef FILE *stream;
-static stream  open_stream(const char *path) { return fopen(path, "rb"); }
-static void    close_stream(stream s) { fclose(s); }
-static bool    unreadable(const unsigned char *head) { return head[0] == 0x1f && head[1] == 0x8b; }
-static int64_t expansion(stream s) { (void)s; return 1; }
-static bool    read_all(stream s, void *to, size_t n) { return fread(to, 1, n, s) == n; }
-static bool    at_end(stream s) { return getc(s) == EOF && !ferror(s); }
+static stream open_stream(const char *path) { return fopen(path, "rb"); }
+static void close_stream(stream s) { fclose(s); }
+static bool unreadable(const unsigned char *head) { return head[0] == 0x1f && head[1] == 0x8b; }
+static int64_t expansion(stream s)
+{
+    (void)s;
+    return 1;
+}
+static bool read_all(stream s, void *to, size_t n) { return fread(to, 1, n, s) == n; }
+static bool at_end(stream s) { return getc(s) == EOF && !ferror(s); }
 #endif
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */

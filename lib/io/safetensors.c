@@ -23,23 +23,28 @@ enum { LONGEST_HEADER = 100 * 1000 * 1000 };
 /* One tensor as the header has it. */
 typedef struct {
     const char *name; /* in the JSON */
-    int         dtype; /* -1: one that this library has not */
-    tp_dims     shape;
-    size_t      begin, end;
+    int dtype;        /* -1: one that this library has not */
+    tp_dims shape;
+    size_t begin, end;
 } record;
 
 struct tp_safetensors {
     unsigned char *file; /* all of it */
-    size_t         bytes, data; /* where the data begins */
-    json_t        *header;
-    record        *list;
-    int            n;
+    size_t bytes, data;  /* where the data begins */
+    json_t *header;
+    record *list;
+    int n;
 };
 
-static const struct { const char *name; int dtype; size_t size; } dtypes[] = {
-    {"F32", TP_F32, 4}, {"F64", TP_F64, 8}, {"I32", TP_I32, 4}, {"I64", TP_I64, 8}, {"U8", TP_U8, 1}, {"BOOL", TP_BOOL, 1},
-    {"F16", -1, 2}, {"BF16", -1, 2}, {"I16", -1, 2}, {"U16", -1, 2}, {"U32", -1, 4}, {"U64", -1, 8}, {"I8", -1, 1},
-    {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}, {"F8_E8M0", -1, 1}, {"C64", -1, 8},
+static const struct {
+    const char *name;
+    int dtype;
+    size_t size;
+} dtypes[] = {
+    {"F32", TP_F32, 4},   {"F64", TP_F64, 8}, {"I32", TP_I32, 4}, {"I64", TP_I64, 8}, {"U8", TP_U8, 1},
+    {"BOOL", TP_BOOL, 1}, {"F16", -1, 2},     {"BF16", -1, 2},    {"I16", -1, 2},     {"U16", -1, 2},
+    {"U32", -1, 4},       {"U64", -1, 8},     {"I8", -1, 1},      {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1},
+    {"F8_E8M0", -1, 1},   {"C64", -1, 8},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -143,9 +148,7 @@ static const char *read_metadata(json_t *j)
     json_t *value;
     if (!json_is_object(j))
         return "its metadata is no object";
-    json_object_foreach(j, key, value)
-        if (!json_is_string(value))
-            return "its metadata is not all text";
+    json_object_foreach(j, key, value) if (!json_is_string(value)) return "its metadata is not all text";
     return NULL;
 }
 
@@ -167,7 +170,8 @@ static const char *read_records(tp_safetensors *f)
     f->list = calloc(json_object_size(f->header) + 1, sizeof *f->list);
     if (f->list == NULL)
         return "no memory";
-    json_object_foreach(f->header, name, value) {
+    json_object_foreach(f->header, name, value)
+    {
         if (strcmp(name, "__metadata__") == 0) {
             if ((wrong = read_metadata(value)) != NULL)
                 return wrong;
@@ -243,7 +247,9 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
         return NULL;
     if (r == NULL || r->dtype < 0 || r->shape.ndim > TP_MAX_DIMS) {
         tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
-                r == NULL ? "is not in the file" : r->dtype < 0 ? "has a dtype that is not supported" : "has too many dimensions");
+                r == NULL      ? "is not in the file"
+                : r->dtype < 0 ? "has a dtype that is not supported"
+                               : "has too many dimensions");
         return NULL;
     }
     tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);
@@ -346,7 +352,8 @@ static bool write_tensor(tp_tape *T, FILE *file, tp_tensor *x)
     return ok;
 }
 
-static tp_status write_file(tp_tape *T, const char *path, const char *beside, const char *text, int n, tp_tensor *const *tensors)
+static tp_status write_file(tp_tape *T, const char *path, const char *beside, const char *text, int n,
+                            tp_tensor *const *tensors)
 {
     errno = 0;
     FILE *file = fopen(beside, "wb");
@@ -431,11 +438,31 @@ tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *c
 }
 
 /* Without a file there is nothing to ask. */
-void        tp_safetensors_close(tp_safetensors *f) { (void)f; }
-int         tp_safetensors_length(const tp_safetensors *f) { (void)f; return 0; }
-const char *tp_safetensors_name(const tp_safetensors *f, int i) { (void)f, (void)i; return NULL; }
-tp_tensor  *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name) { (void)T, (void)f, (void)name; return NULL; }
-bool        tp_safetensors_has(const tp_safetensors *f, const char *name) { (void)f, (void)name; return false; }
-const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key) { (void)f, (void)key; return NULL; }
+void tp_safetensors_close(tp_safetensors *f) { (void)f; }
+int tp_safetensors_length(const tp_safetensors *f)
+{
+    (void)f;
+    return 0;
+}
+const char *tp_safetensors_name(const tp_safetensors *f, int i)
+{
+    (void)f, (void)i;
+    return NULL;
+}
+tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name)
+{
+    (void)T, (void)f, (void)name;
+    return NULL;
+}
+bool tp_safetensors_has(const tp_safetensors *f, const char *name)
+{
+    (void)f, (void)name;
+    return false;
+}
+const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key)
+{
+    (void)f, (void)key;
+    return NULL;
+}
 
 #endif

@@ -7,9 +7,9 @@
 #include <string.h>
 
 typedef struct {
-    tp_tape   *T;
-    int        n;
-    char     **name;   /* NULL: counting */
+    tp_tape *T;
+    int n;
+    char **name; /* NULL: counting */
     tp_tensor **tensor;
 } state;
 
@@ -49,7 +49,8 @@ static tp_status state_of(tp_tape *T, tp_module *m, state *s)
         status = s->name && s->tensor ? tp_module_visit(m, visit, s) : TP_ENOMEM;
     if (status != TP_OK) {
         state_free(s);
-        return tp_fail(T, status, "module_save, module_load: %s", status == TP_ENOMEM ? "no memory" : "a name is too long");
+        return tp_fail(T, status, "module_save, module_load: %s",
+                       status == TP_ENOMEM ? "no memory" : "a name is too long");
     }
     return TP_OK;
 }
@@ -78,8 +79,9 @@ static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *
     }
     tp_tensor *x = tp_safetensors_get(T, f, s->name[i]), *y = s->tensor[i];
     if (x && (x->dtype != y->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(y)))) {
-        tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE, "module_load: %s: %s is %s of %s, the module's is %s of %s",
-                path, s->name[i], tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name((tp_dtype)x->dtype),
+        tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE,
+                "module_load: %s: %s is %s of %s, the module's is %s of %s", path, s->name[i],
+                tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name((tp_dtype)x->dtype),
                 tp__dims_text(tp__dims_of(y), b, sizeof b), tp_dtype_name((tp_dtype)y->dtype));
         return NULL;
     }
@@ -98,7 +100,8 @@ static tp_status load(const state *s, const tp_safetensors *f, const char *path)
             for (int i = 0; i < s->n && !known; i++)
                 known = strcmp(s->name[i], tp_safetensors_name(f, k)) == 0;
             if (!known)
-                return tp_fail(T, TP_EINVAL, "module_load: the module has no %s, which is in %s", tp_safetensors_name(f, k), path);
+                return tp_fail(T, TP_EINVAL, "module_load: the module has no %s, which is in %s",
+                               tp_safetensors_name(f, k), path);
         }
     for (int i = 0; i < s->n; i++)
         if ((found[i] = matching(s, f, path, i)) == NULL)

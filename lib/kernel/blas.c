@@ -9,17 +9,11 @@
 /* OpenBLAS's own; another CBLAS has none. */
 extern char *openblas_get_config(void) __attribute__((weak));
 extern char *openblas_get_corename(void) __attribute__((weak));
-extern int   openblas_get_parallel(void) __attribute__((weak));
+extern int openblas_get_parallel(void) __attribute__((weak));
 
-static bool fits(int64_t a, int64_t b, int64_t c)
-{
-    return a <= INT_MAX && b <= INT_MAX && c <= INT_MAX;
-}
+static bool fits(int64_t a, int64_t b, int64_t c) { return a <= INT_MAX && b <= INT_MAX && c <= INT_MAX; }
 
-static CBLAS_TRANSPOSE flag(bool transposed)
-{
-    return transposed ? CblasTrans : CblasNoTrans;
-}
+static CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
 
 static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, int64_t ldc)
 {
@@ -82,7 +76,8 @@ double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const voi
     size_t size = tp_dtype_size(dtype);
     for (int64_t at = 0; at < n;) { /* by stretches that BLAS's integers can count */
         int m = n - at < (1 << 30) ? (int)(n - at) : 1 << 30;
-        const char *px = (const char *)x + (size_t)(at * incx) * size, *py = (const char *)y + (size_t)(at * incy) * size;
+        const char *px = (const char *)x + (size_t)(at * incx) * size,
+                   *py = (const char *)y + (size_t)(at * incy) * size;
         sum += dtype == TP_F32 ? (double)cblas_sdot(m, (const void *)px, (int)incx, (const void *)py, (int)incy)
                                : cblas_ddot(m, (const void *)px, (int)incx, (const void *)py, (int)incy);
         at += m;
@@ -90,7 +85,8 @@ double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const voi
     return sum;
 }
 
-bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b, int64_t ldb)
+bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
+              int64_t ldb)
 {
     if (!fits(m, n, lda) || !fits(ldb, 0, 0))
         return false;
@@ -98,16 +94,15 @@ bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const v
         return true;
     CBLAS_UPLO half = upper ? CblasUpper : CblasLower;
     if (dtype == TP_F32)
-        cblas_strsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b, (int)ldb);
+        cblas_strsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
+                    (int)ldb);
     else
-        cblas_dtrsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b, (int)ldb);
+        cblas_dtrsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
+                    (int)ldb);
     return true;
 }
 
-bool tp__blas_uses_openmp(void)
-{
-    return openblas_get_parallel && openblas_get_parallel() == 2;
-}
+bool tp__blas_uses_openmp(void) { return openblas_get_parallel && openblas_get_parallel() == 2; }
 
 const char *tp__blas_info(void)
 {
@@ -121,6 +116,7 @@ const char *tp__blas_info(void)
     char *second = strchr(name, ' '), *end = second ? strchr(second + 1, ' ') : NULL;
     if (end)
         *end = '\0';
-    snprintf(text, sizeof text, "%s, %s, %s", name, threading[kind < 0 || kind > 2 ? 0 : kind], openblas_get_corename());
+    snprintf(text, sizeof text, "%s, %s, %s", name, threading[kind < 0 || kind > 2 ? 0 : kind],
+             openblas_get_corename());
     return text;
 }

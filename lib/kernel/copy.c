@@ -8,12 +8,10 @@ enum { GRAIN = 32768, BLOCK = 1024, TILE = 16 };
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
 /* Truncated; what int64 cannot hold becomes its smallest value, as the hardware has it. */
-static inline int64_t whole(double v)
-{
-    return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
-}
+static inline int64_t whole(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
 
 #define INT_OF(x) ((int64_t)(x))
+/* clang-format off */
 #define CONVERT(id, to, from, formula)                                                             \
     static void id(int64_t n, void *out, const void *in)                                           \
     { to *restrict o = out; const from *a = in; for (int64_t i = 0; i < n; i++) { from x = a[i]; o[i] = (to)(formula); } }
@@ -29,15 +27,19 @@ CONVERSIONS(double, f64, whole)
 CONVERSIONS(int32_t, i32, INT_OF)
 CONVERSIONS(int64_t, i64, INT_OF)
 CONVERSIONS(uint8_t, u8, INT_OF)
-#define ROW(S) {S##_to_f32, S##_to_f64, S##_to_i32, S##_to_i64, S##_to_u8, S##_to_bool}
+/* clang-format on */
+#define ROW(S) \
+    { \
+        S##_to_f32, S##_to_f64, S##_to_i32, S##_to_i64, S##_to_u8, S##_to_bool \
+    }
 
 typedef void (*convert_fn)(int64_t n, void *out, const void *in);
 static const convert_fn conversions[TP_DTYPES][TP_DTYPES] = {ROW(f32), ROW(f64), ROW(i32), ROW(i64), ROW(u8), ROW(u8)};
 
 typedef struct {
-    char       *out;
+    char *out;
     const char *in;
-    tp_dtype    to, from;
+    tp_dtype to, from;
 } span;
 
 static void convert_range(int64_t begin, int64_t end, void *user)
@@ -63,14 +65,14 @@ void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype fro
 /* A walk over strided memory, its row-major counterpart on the other side. Neighbouring dimensions are joined
  * where they are walked as one. */
 typedef struct {
-    char    *dense;
-    char    *strided;
-    size_t   size;
-    int      ndim;
-    int64_t  dim[TP_MAX_DIMS], stride[TP_MAX_DIMS];
-    bool     out;           /* strided is the destination */
-    tp_dtype to, from;      /* where they differ, a block is gathered, then converted */
-    size_t   to_size;
+    char *dense;
+    char *strided;
+    size_t size;
+    int ndim;
+    int64_t dim[TP_MAX_DIMS], stride[TP_MAX_DIMS];
+    bool out;          /* strided is the destination */
+    tp_dtype to, from; /* where they differ, a block is gathered, then converted */
+    size_t to_size;
 } walk;
 
 static int64_t walk_init(walk *w, tp_dims shape, const int64_t *stride)
@@ -97,12 +99,14 @@ static int64_t walk_init(walk *w, tp_dims shape, const int64_t *stride)
     return n;
 }
 
+/* clang-format off */
 #define GATHER(name, type)                                                                         \
     static void name(int64_t n, void *to, int64_t ts, const void *from, int64_t fs)                \
     { type *o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i * ts] = a[i * fs]; }
 GATHER(run1, uint8_t)
 GATHER(run4, uint32_t)
 GATHER(run8, uint64_t)
+/* clang-format on */
 
 static void run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs)
 {
@@ -179,8 +183,12 @@ static void transpose_range(int64_t begin, int64_t end, void *user)
 
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in)
 {
-    walk w = {.dense = out, .strided = (char *)(uintptr_t)in->data, .size = tp_dtype_size(in->dtype), .to = out_dtype,
-              .from = in->dtype, .to_size = tp_dtype_size(out_dtype)};
+    walk w = {.dense = out,
+              .strided = (char *)(uintptr_t)in->data,
+              .size = tp_dtype_size(in->dtype),
+              .to = out_dtype,
+              .from = in->dtype,
+              .to_size = tp_dtype_size(out_dtype)};
     int64_t n = walk_init(&w, shape, in->stride);
     int last = w.ndim - 1;
     if (n == 0)
@@ -195,8 +203,13 @@ void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *i
 
 void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype)
 {
-    walk w = {.dense = (char *)(uintptr_t)in, .strided = out, .size = tp_dtype_size(dtype), .out = true, .to = dtype,
-              .from = dtype, .to_size = tp_dtype_size(dtype)};
+    walk w = {.dense = (char *)(uintptr_t)in,
+              .strided = out,
+              .size = tp_dtype_size(dtype),
+              .out = true,
+              .to = dtype,
+              .from = dtype,
+              .to_size = tp_dtype_size(dtype)};
     int64_t n = walk_init(&w, shape, out_stride);
     if (n > 0)
         tp__parallel_for(n, GRAIN, copy_range, &w);
@@ -205,10 +218,10 @@ void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const voi
 /* ---- filling, adding -------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    char    *y;
+    char *y;
     const char *x;
     tp_dtype dtype;
-    double   a;
+    double a;
     uint64_t bits;
 } vector;
 

@@ -32,6 +32,7 @@ static int64_t row_offset(tp_dims shape, int dim, const int64_t *stride, int64_t
 }
 
 /* y += x, of any dtype; integers wrap, booleans are or-ed */
+/* clang-format off */
 #define ADD(id, type, formula)                                                                     \
     static void id(int64_t n, void *out, const void *in)                                           \
     { type *y = out; const type *x = in; for (int64_t i = 0; i < n; i++) y[i] = (type)(formula); }
@@ -41,6 +42,7 @@ ADD(add_i32, uint32_t, y[i] + x[i])
 ADD(add_i64, uint64_t, y[i] + x[i])
 ADD(add_u8, uint8_t, y[i] + x[i])
 ADD(add_bool, uint8_t, y[i] | x[i])
+/* clang-format on */
 
 typedef void (*add_fn)(int64_t n, void *out, const void *in);
 static const add_fn adders[TP_DTYPES] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool};
@@ -82,7 +84,8 @@ int64_t tp__scatter_add(tp_dtype dtype, tp_dims shape, int dim, int64_t size, co
         char *to = (char *)out + row_offset(shape, dim, out_stride, r) * bytes;
         const char *from = (const char *)src + row_offset(shape, -1, src_stride, r) * bytes;
         for (int64_t c = 0; c < row; c++)
-            adders[dtype](1, to + (index[r * row + c] * by_index + c * by_column) * bytes, from + c * src_stride[last] * bytes);
+            adders[dtype](1, to + (index[r * row + c] * by_index + c * by_column) * bytes,
+                          from + c * src_stride[last] * bytes);
     }
     return -1;
 }
@@ -94,7 +97,8 @@ int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t in
     int64_t bad = out_of_range(n, size, index);
     for (int64_t o = 0; bad < 0 && bytes && o < outer; o++)
         for (int64_t i = 0; i < n; i++)
-            memcpy((char *)out + (size_t)(o * n + i) * bytes, (const char *)x + (size_t)(o * size + index[i]) * bytes, bytes);
+            memcpy((char *)out + (size_t)(o * n + i) * bytes, (const char *)x + (size_t)(o * size + index[i]) * bytes,
+                   bytes);
     return bad;
 }
 
@@ -105,6 +109,7 @@ int64_t tp__index_add(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner
     int64_t bad = out_of_range(n, size, index);
     for (int64_t o = 0; bad < 0 && o < outer; o++)
         for (int64_t i = 0; i < n; i++)
-            adders[dtype](inner, (char *)out + (size_t)(o * size + index[i]) * bytes, (const char *)src + (size_t)(o * n + i) * bytes);
+            adders[dtype](inner, (char *)out + (size_t)(o * size + index[i]) * bytes,
+                          (const char *)src + (size_t)(o * n + i) * bytes);
     return bad;
 }

@@ -14,8 +14,8 @@ enum { TP__MAX_OPERANDS = 4 };
 /* An operand as it lies in memory; strides in elements, 0 where it is broadcast. */
 typedef struct {
     const void *data;
-    tp_dtype    dtype;
-    int64_t     stride[TP_MAX_DIMS];
+    tp_dtype dtype;
+    int64_t stride[TP_MAX_DIMS];
 } tp__operand;
 
 /* out (row-major, of `shape`) = fn(in...), the inputs converted to `compute` on the way. The first of
@@ -55,14 +55,14 @@ void tp__softmax_backward(tp_dtype dtype, bool log, int64_t rows, int64_t n, con
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 /* y [m] = alpha op(A) x + beta y, A row-major [m, n] before op */
-bool   tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda,
-                const void *x, int64_t incx, double beta, void *y, int64_t incy);
+bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda, const void *x,
+              int64_t incx, double beta, void *y, int64_t incy);
 double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy);
 /* op(A) X = B in place (left) for triangular A [m, m], B [m, n], row-major */
-bool        tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
-                     int64_t ldb);
+bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
+              int64_t ldb);
 const char *tp__blas_info(void);
-bool        tp__blas_uses_openmp(void);
+bool tp__blas_uses_openmp(void);
 
 /* Row-major [n, n] in place. 0: done; > 0: where it is singular or not positive definite; < 0: a
  * size beyond LAPACK's integers, or no memory. */

@@ -10,16 +10,16 @@ enum { BLOCK = 1024, GRAIN = 32768, LONG_ROW = 256 };
 
 typedef struct {
     tp__block_fn fn;
-    const void  *attr;
-    char        *out;
-    size_t       out_size;
-    tp_dims      shape; /* with neighbouring dimensions joined where all operands allow it */
-    int          n_in;
-    tp__operand  in[TP__MAX_OPERANDS];
-    tp_dtype     as[TP__MAX_OPERANDS];     /* what the function takes */
-    size_t       size[TP__MAX_OPERANDS];   /* of an element as it lies */
-    bool         direct[TP__MAX_OPERANDS]; /* contiguous and of the right dtype */
-    bool         single[TP__MAX_OPERANDS]; /* one value everywhere */
+    const void *attr;
+    char *out;
+    size_t out_size;
+    tp_dims shape; /* with neighbouring dimensions joined where all operands allow it */
+    int n_in;
+    tp__operand in[TP__MAX_OPERANDS];
+    tp_dtype as[TP__MAX_OPERANDS]; /* what the function takes */
+    size_t size[TP__MAX_OPERANDS]; /* of an element as it lies */
+    bool direct[TP__MAX_OPERANDS]; /* contiguous and of the right dtype */
+    bool single[TP__MAX_OPERANDS]; /* one value everywhere */
 } plan;
 
 _Atomic(const tp__map_table *) tp__map_chosen;
@@ -79,12 +79,14 @@ static void coalesce(plan *p)
 }
 
 /* n elements that lie `stride` apart, side by side */
+/* clang-format off */
 #define GATHER(name, type)                                                                         \
     static void name(int64_t n, void *to, const void *from, int64_t stride)                        \
     { type *o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i] = a[i * stride]; }
 GATHER(gather1, uint8_t)
 GATHER(gather4, uint32_t)
 GATHER(gather8, uint64_t)
+/* clang-format on */
 
 static void gather_run(int64_t n, void *to, const void *from, int64_t stride, size_t size)
 {
@@ -174,8 +176,8 @@ static void run_direct(int64_t begin, int64_t end, void *user)
     p->fn(end - begin, p->out + (size_t)begin * p->out_size, in, p->attr);
 }
 
-void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute, int n_in,
-             const tp__operand *in)
+void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute,
+             int n_in, const tp__operand *in)
 {
     plan p;
     int64_t n = 1;

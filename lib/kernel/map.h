@@ -5,6 +5,7 @@
 #include "kernel/kernel.h"
 
 /* Elementwise functions; the order is that of the table in vec_map.c. */
+/* clang-format off */
 typedef enum {
     /* two operands */
     TP__ADD, TP__SUB, TP__MUL, TP__DIV, TP__POW, TP__ATAN2, TP__MAXIMUM, TP__MINIMUM,
@@ -26,6 +27,7 @@ typedef enum {
     TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE,
     TP__MAPS
 } tp__map_kind;
+/* clang-format on */
 
 typedef struct {
     tp__block_fn fn[TP__MAPS][TP_DTYPES]; /* by the dtype computed in; NULL: not for this dtype */

@@ -25,13 +25,13 @@ static const tp__reducer *reducer(tp__reduction kind, tp_dtype dtype)
 typedef struct {
     const tp__reducer *r;
     tp__reduction kind;
-    tp_dtype    dtype;
-    int64_t     n, inner, chunk;
+    tp_dtype dtype;
+    int64_t n, inner, chunk;
     const char *in;
-    char       *out;
-    size_t      in_size, out_size;
-    bool        accumulate;
-    char       *partial; /* of the chunks of one long row */
+    char *out;
+    size_t in_size, out_size;
+    bool accumulate;
+    char *partial; /* of the chunks of one long row */
 } job;
 
 /* An accumulator to an element of the output. */
@@ -120,8 +120,15 @@ static void columns_range(int64_t begin, int64_t end, void *user)
 void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
                 bool accumulate)
 {
-    job j = {.r = reducer(kind, dtype), .kind = kind, .dtype = dtype, .n = n, .inner = inner, .in = in, .out = out,
-             .in_size = tp_dtype_size(dtype), .accumulate = accumulate};
+    job j = {.r = reducer(kind, dtype),
+             .kind = kind,
+             .dtype = dtype,
+             .n = n,
+             .inner = inner,
+             .in = in,
+             .out = out,
+             .in_size = tp_dtype_size(dtype),
+             .accumulate = accumulate};
     bool wide = kind == TP__SUM || kind == TP__PROD;
     j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
     if (outer == 0 || inner == 0)
@@ -140,6 +147,7 @@ void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, in
 /* ---- where the largest is ---------------------------------------------------------------------------------- */
 
 /* x is taken in place of what was best so far: NaN before all, the first of equals. */
+/* clang-format off */
 #define ARG(id, R, better)                                                                         \
     static void id(int64_t n, int64_t stride, const void *in, void *out, int64_t *index)           \
     { const R *v = in; R a = v[0]; int64_t at = 0;                                                 \
@@ -151,6 +159,7 @@ ARGS(double, f64)
 ARGS(int32_t, i32)
 ARGS(int64_t, i64)
 ARGS(uint8_t, u8)
+/* clang-format on */
 
 typedef void (*arg_fn)(int64_t n, int64_t stride, const void *in, void *out, int64_t *index);
 static const arg_fn arg_fns[2][TP_DTYPES] = {
@@ -159,11 +168,11 @@ static const arg_fn arg_fns[2][TP_DTYPES] = {
 };
 
 typedef struct {
-    arg_fn      fn;
+    arg_fn fn;
     const char *in;
-    char       *out;
-    int64_t    *index, n, inner;
-    size_t      size;
+    char *out;
+    int64_t *index, n, inner;
+    size_t size;
 } arg_job;
 
 static void arg_range(int64_t begin, int64_t end, void *user)
@@ -171,8 +180,8 @@ static void arg_range(int64_t begin, int64_t end, void *user)
     const arg_job *j = user;
     for (int64_t k = begin; k < end; k++) {
         int64_t outer = k / j->inner, column = k % j->inner;
-        j->fn(j->n, j->inner, j->in + (size_t)(outer * j->n * j->inner + column) * j->size, j->out + (size_t)k * j->size,
-              &j->index[k]);
+        j->fn(j->n, j->inner, j->in + (size_t)(outer * j->n * j->inner + column) * j->size,
+              j->out + (size_t)k * j->size, &j->index[k]);
     }
 }
 

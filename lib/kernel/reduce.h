@@ -14,7 +14,7 @@ typedef struct {
     void (*row)(int64_t n, const void *in, void *acc);
     /* acc[c] for c < columns, of `rows` rows, `stride` elements apart; at most COLUMN_CHUNK rows of COLUMNS */
     void (*columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc);
-    void (*start)(void *acc);                /* the neutral element */
+    void (*start)(void *acc); /* the neutral element */
     void (*join)(const void *from, void *acc);
 } tp__reducer;
 

@@ -6,10 +6,10 @@
 
 /* Rows of n elements: x to y forward, y and g to gx backward. */
 typedef struct {
-    int64_t     n;
+    int64_t n;
     const void *x, *g;
-    void       *y;
-    bool        accumulate;
+    void *y;
+    bool accumulate;
 } tp__softmax_rows;
 
 typedef struct {

@@ -15,17 +15,14 @@ static const tp__update_table *table(void)
 }
 
 typedef struct {
-    const tp__sgd_update  *sgd;
+    const tp__sgd_update *sgd;
     const tp__adam_update *adam;
-    tp_dtype    dtype;
-    char       *p, *v, *m, *largest;
+    tp_dtype dtype;
+    char *p, *v, *m, *largest;
     const char *g;
 } job;
 
-static char *at(char *base, int64_t i, tp_dtype dtype)
-{
-    return base ? base + (size_t)i * tp_dtype_size(dtype) : NULL;
-}
+static char *at(char *base, int64_t i, tp_dtype dtype) { return base ? base + (size_t)i * tp_dtype_size(dtype) : NULL; }
 
 static void range(int64_t begin, int64_t end, void *user)
 {
@@ -45,7 +42,8 @@ void tp__sgd(tp_dtype dtype, const tp__sgd_update *u, int64_t n, void *p, const 
     tp__parallel_for(n, GRAIN, range, &j);
 }
 
-void tp__adam(tp_dtype dtype, const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v, void *largest)
+void tp__adam(tp_dtype dtype, const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v,
+              void *largest)
 {
     job j = {.adam = u, .dtype = dtype, .p = p, .g = g, .m = m, .v = v, .largest = largest};
     tp__parallel_for(n, GRAIN, range, &j);

@@ -7,8 +7,8 @@
 /* p -= lr d, where d = g + weight_decay p, by way of a velocity v where there is momentum */
 typedef struct {
     double lr, momentum, dampening, weight_decay;
-    bool   nesterov, maximize;
-    bool   first; /* the velocity starts as d */
+    bool nesterov, maximize;
+    bool first; /* the velocity starts as d */
 } tp__sgd_update;
 
 /* p -= step m / (sqrt(v) / root + eps), with the moments m, v of g, and the largest v where asked */
@@ -18,11 +18,12 @@ typedef struct {
     double root;         /* sqrt(1 - beta2^t)   */
     double weight_decay; /* added to g          */
     double shrink;       /* p is scaled by it before (decoupled decay); 1: not */
-    bool   amsgrad, maximize;
+    bool amsgrad, maximize;
 } tp__adam_update;
 
 void tp__sgd(tp_dtype dtype, const tp__sgd_update *u, int64_t n, void *p, const void *g, void *v);
-void tp__adam(tp_dtype dtype, const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v, void *largest);
+void tp__adam(tp_dtype dtype, const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v,
+              void *largest);
 
 typedef struct {
     void (*sgd[2])(const tp__sgd_update *u, int64_t n, void *p, const void *g, void *v); /* f32, f64 */

@@ -2,8 +2,8 @@
  * Flags are constants of the inlined loops, so that each is free of branches. */
 
 static inline __attribute__((always_inline)) void NAME(sgd_loop)(const tp__sgd_update *u, int64_t n, REAL *restrict p,
-                                                                 const REAL *restrict g, REAL *restrict v, bool momentum,
-                                                                 bool nesterov, bool first)
+                                                                 const REAL *restrict g, REAL *restrict v,
+                                                                 bool momentum, bool nesterov, bool first)
 {
     REAL lr = (REAL)u->lr, mu = (REAL)u->momentum, fresh = (REAL)(1 - u->dampening), decay = (REAL)u->weight_decay;
     REAL sign = u->maximize ? -1 : 1;
@@ -31,7 +31,8 @@ static void NAME(sgd)(const tp__sgd_update *u, int64_t n, void *p, const void *g
 
 static inline __attribute__((always_inline)) void NAME(adam_loop)(const tp__adam_update *u, int64_t n, REAL *restrict p,
                                                                   const REAL *restrict grad, REAL *restrict m,
-                                                                  REAL *restrict v, REAL *restrict largest, bool amsgrad)
+                                                                  REAL *restrict v, REAL *restrict largest,
+                                                                  bool amsgrad)
 {
     REAL b1 = (REAL)u->beta1, b2 = (REAL)u->beta2, c1 = (REAL)(1 - u->beta1), c2 = (REAL)(1 - u->beta2);
     REAL step = (REAL)u->step, root = (REAL)u->root, eps = (REAL)u->eps, decay = (REAL)u->weight_decay;

@@ -20,6 +20,7 @@
 #define F32_SIGMOID(x) V_SIGMOIDF(x)
 #define F64_SIGMOID(x) (1 / (1 + exp(-(x))))
 
+/* clang-format off */
 #define BINARY(id, type, result, formula)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; result *restrict o = out; const type *a = in[0], *b = in[1];                     \
@@ -141,7 +142,7 @@
     SCALAR(rsub_s_##S, R, (U)s - (U)x)                                                             \
     SCALAR(mul_s_##S, R, (U)((U)x * (U)s))                                                         \
     WHERE(where_##S, R)
-
+/* clang-format on */
 /* base^exponent by squaring, wrapping; a negative exponent leaves only those of 1 and -1. */
 static int64_t whole_power(int64_t base, int64_t exponent)
 {
@@ -154,6 +155,7 @@ static int64_t whole_power(int64_t base, int64_t exponent)
     return (int64_t)r;
 }
 
+/* clang-format off */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wtype-limits"
@@ -214,3 +216,4 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__BCE] = FLOAT_ONLY(bce), [TP__BCE_SLOPE] = FLOAT_ONLY(bce_slope),
     [TP__BCE_LOGITS] = FLOAT_ONLY(bce_logits), [TP__BCE_LOGITS_SLOPE] = FLOAT_ONLY(bce_logits_slope),
 }};
+/* clang-format on */

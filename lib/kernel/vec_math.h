@@ -30,8 +30,18 @@
 #define V_INLINE static inline __attribute__((always_inline)) float
 #define V_FMA __builtin_fmaf
 
-static inline __attribute__((always_inline)) uint32_t v_bits(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
-V_INLINE v_float(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+static inline __attribute__((always_inline)) uint32_t v_bits(float x)
+{
+    uint32_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+V_INLINE v_float(uint32_t b)
+{
+    float x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
 
 #define V_LN2_HIGH 0.693115234375f /* 14 bits: products with an exponent are exact */
 #define V_LN2_LOW 3.194618330e-05f
@@ -45,7 +55,8 @@ V_INLINE v_expf(float x)
     float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x; /* keeps NaN */
     float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
     float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
-    float q = V_FMA(V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
+    float q = V_FMA(
+        V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
     float e = V_FMA(r * r, q, r) + 1;
     int32_t k = (int32_t)(v_bits(shifted) - v_bits(V_ROUNDER)), half = k >> 1;
     return e * v_float((uint32_t)(half + 127) << 23) * v_float((uint32_t)(k - half + 127) << 23);
@@ -96,7 +107,8 @@ V_INLINE v_tanhf(float x)
     float a = __builtin_fabsf(x), c = 2 * (a > 9.1f ? 9.1f : a); /* keeps NaN; beyond, it is 1 */
     float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
     float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
-    float q = V_FMA(V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
+    float q = V_FMA(
+        V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
     float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
     float t = V_FMA(power, V_FMA(r * r, q, r), power - 1);
     return __builtin_copysignf(v_quotient(t, t, 2), x);
@@ -112,6 +124,7 @@ V_INLINE v_sigmoidf(float x)
 
 /* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */
 #define V_NEAR 100000.0f
+/* clang-format off */
 #define V_QUADRANT(x)                                                                              \
     float shifted = V_FMA(x, 0.636619772367581343f, V_ROUNDER), n = shifted - V_ROUNDER;           \
     uint32_t quadrant = v_bits(shifted);                                                           \
@@ -119,6 +132,7 @@ V_INLINE v_sigmoidf(float x)
     r = V_FMA(n, 4.371138829e-08f, r);                                                             \
     r = V_FMA(n, 1.715124510e-15f, r);                                                             \
     float u = r * r
+/* clang-format on */
 
 V_INLINE v_sin_part(float r, float u)
 {

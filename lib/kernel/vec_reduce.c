@@ -13,6 +13,7 @@
 enum { LANES = 32 };
 
 /* R: element; L: lane; A: what is gathered in; zero: neutral element; step: a with the element x taken in. */
+/* clang-format off */
 #define REDUCER(id, R, L, A, zero, step)                                                           \
     static void id##_start(void *acc) { *(A *)acc = (A)(zero); }                                   \
     static void id##_join(const void *from, void *acc)                                             \
@@ -67,3 +68,4 @@ const tp__reduce_table PASTE(tp__reduce_table_, TP__ISA) = {{
     [TP__SUM] = WIDE(sum), [TP__PROD] = WIDE(prod), [TP__MAX] = SAME(max), [TP__MIN] = SAME(min),
     [TP__ALL] = TRUTH(all), [TP__ANY] = TRUTH(any),
 }};
+/* clang-format on */

@@ -7,9 +7,21 @@
 
 /* ---- activations ---------------------------------------------------------------------------------------- */
 
-static tp_tensor *relu_forward(tp_tape *T, tp_module *self, tp_tensor *x) { (void)self; return tp_relu(T, x); }
-static tp_tensor *tanh_forward(tp_tape *T, tp_module *self, tp_tensor *x) { (void)self; return tp_tanh(T, x); }
-static tp_tensor *sigmoid_forward(tp_tape *T, tp_module *self, tp_tensor *x) { (void)self; return tp_sigmoid(T, x); }
+static tp_tensor *relu_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+{
+    (void)self;
+    return tp_relu(T, x);
+}
+static tp_tensor *tanh_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+{
+    (void)self;
+    return tp_tanh(T, x);
+}
+static tp_tensor *sigmoid_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+{
+    (void)self;
+    return tp_sigmoid(T, x);
+}
 
 static const tp_module_class relu_class = {.name = "ReLU", .size = sizeof(tp_module), .forward = relu_forward};
 static const tp_module_class tanh_class = {.name = "Tanh", .size = sizeof(tp_module), .forward = tanh_forward};
@@ -23,7 +35,7 @@ tp_module *tp_nn_sigmoid(tp_tape *T) { return tp_module_new(T, &sigmoid_class); 
 
 typedef struct {
     tp_module base;
-    int       start, end;
+    int start, end;
 } flatten;
 
 static tp_tensor *flatten_forward(tp_tape *T, tp_module *self, tp_tensor *x)
@@ -55,7 +67,7 @@ tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim)
 
 typedef struct {
     tp_module base;
-    double    p;
+    double p;
 } dropout;
 
 static tp_tensor *dropout_forward(tp_tape *T, tp_module *self, tp_tensor *x)

@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 typedef struct {
-    tp_module  base;
+    tp_module base;
     tp_tensor *weight, *bias;
-    int64_t    in, out;
+    int64_t in, out;
 } linear;
 
 static tp_tensor *linear_forward(tp_tape *T, tp_module *self, tp_tensor *x)

@@ -8,7 +8,7 @@
 typedef enum { PARAM, BUFFER, CHILD } entry_kind;
 
 struct tp_module_entry {
-    char      *name;
+    char *name;
     entry_kind kind;
     union {
         tp_tensor *tensor;
@@ -82,7 +82,8 @@ static tp_module_entry *find(const tp_module *m, const char *name, size_t length
 static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry_kind kind)
 {
     if (name == NULL || *name == '\0' || strchr(name, '.') || find(m, name, strlen(name))) {
-        tp_fail(T, TP_EINVAL, "module_add: \"%s\" is empty, has a dot or is taken in %s", name ? name : "(null)", m->type->name);
+        tp_fail(T, TP_EINVAL, "module_add: \"%s\" is empty, has a dot or is taken in %s", name ? name : "(null)",
+                m->type->name);
         return NULL;
     }
     tp_module_entry *grown = realloc(m->entries, (size_t)(m->n_entries + 1) * sizeof *grown);
@@ -190,10 +191,7 @@ tp_module *tp_module_child(tp_module *m, const char *name)
     return e && e->kind == CHILD ? e->child : NULL;
 }
 
-tp_module *tp__module_child_at(const tp_module *m, int i)
-{
-    return m->entries[i].child;
-}
+tp_module *tp__module_child_at(const tp_module *m, int i) { return m->entries[i].child; }
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 
@@ -241,7 +239,7 @@ void tp_module_train(tp_module *m, bool training)
 /* ---- all at once ----------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int         n, params_only;
+    int n, params_only;
     tp_tensor **list; /* NULL: counting */
 } collection;
 
@@ -349,7 +347,7 @@ tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    char  *buffer;
+    char *buffer;
     size_t n;
     int64_t length; /* of the whole text */
 } writer;

@@ -9,6 +9,7 @@
 
 /* ---- derivatives ------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define VJP2(name, of_a, of_b)                                                                     \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *a = v->in[0], *b = v->in[1], *y = v->out[0], *g = v->gout[0]; \
@@ -20,11 +21,9 @@
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *g = v->gout[0]; double s = ((const double *)v->attr)[0]; \
       (void)T; (void)x; (void)s; v->gin[0] = (formula); return TP_OK; }
+/* clang-format on */
 
-static tp_tensor *zero_of(tp_tape *T, tp_tensor *x)
-{
-    return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL;
-}
+static tp_tensor *zero_of(tp_tape *T, tp_tensor *x) { return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL; }
 
 /* g where a is chosen, half of it where both are equal; NaN passes it on. */
 static tp_tensor *chosen(tp_tape *T, tp_tensor *g, tp_tensor *loses, tp_tensor *ties)
@@ -54,6 +53,7 @@ static tp_tensor *atan2_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor 
     return tp_where(T, tp_eq(T, r, zero_of(T, r)), zero_of(T, slope), slope);
 }
 
+/* clang-format off */
 VJP2(add, g, g)
 VJP2(sub, g, tp_neg(T, g))
 VJP2(mul, tp_mul(T, g, b), tp_mul(T, g, a))
@@ -67,6 +67,7 @@ VJP_S(rsub_scalar, tp_neg(T, g))
 VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
 VJP_S(div_scalar, tp_div_scalar(T, g, s))
 VJP_S(pow_scalar, s == 0 ? tp_zeros_like(T, x) : tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s)))
+/* clang-format on */
 
 /* Both products go straight to where they are gathered. */
 static tp_status mul_vjp_fused(tp_vjp *v)
@@ -116,8 +117,8 @@ static tp_status where_vjp(tp_vjp *v)
 static void pairs(tp_sampler *s, double low, double high)
 {
     const tp_dims shapes[][2] = {
-        {{2, {3, 4}}, {2, {3, 4}}}, {{2, {3, 1}}, {3, {2, 1, 4}}}, {{0, {0}}, {1, {5}}}, {{0, {0}}, {0, {0}}},
-        {{2, {0, 3}}, {1, {3}}},
+        {{2, {3, 4}}, {2, {3, 4}}}, {{2, {3, 1}}, {3, {2, 1, 4}}}, {{0, {0}}, {1, {5}}},
+        {{0, {0}}, {0, {0}}},       {{2, {0, 3}}, {1, {3}}},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         tp_tensor *a = tp_sample_tensor(s, shapes[i][0], low, high);
@@ -156,6 +157,7 @@ static void where_samples(tp_sampler *s)
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define READS_IN TP_OP_FORGETS_OUT
 #define READS_ALL 0
 #define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
@@ -199,6 +201,7 @@ SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
 
 static const tp__map_op where_op = {{"where", 3, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, tp__map_infer, tp__map_forward,
                                      where_vjp, NULL, where_samples, "WhereBackward0"}, TP__WHERE, TP__SAME};
+/* clang-format on */
 
 tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
 {
@@ -207,10 +210,7 @@ tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b
 
 /* ---- with a number ---------------------------------------------------------------------------------------------- */
 
-static bool is_whole(double s)
-{
-    return s == floor(s) && fabs(s) < 0x1p63;
-}
+static bool is_whole(double s) { return s == floor(s) && fabs(s) < 0x1p63; }
 
 /* A number counts as a 0-d tensor of its kind: a whole one makes int64 of booleans, any other float32
  * of integers. */
@@ -259,7 +259,8 @@ tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
 }
 
 const tp_op *const tp__ops_binary[] = {
-    &add_op.op, &sub_op.op, &mul_op.op, &div_op.op, &pow_op.op, &atan2_op.op, &maximum_op.op, &minimum_op.op, &eq_op.op,
-    &ne_op.op, &lt_op.op, &le_op.op, &gt_op.op, &ge_op.op, &logical_and_op.op, &logical_or_op.op, &add_scalar_op.op,
-    &rsub_scalar_op.op, &mul_scalar_op.op, &div_scalar_op.op, &pow_scalar_op.op, &clamp_op.op, &where_op.op, NULL,
+    &add_op.op,        &sub_op.op,        &mul_op.op,         &div_op.op,        &pow_op.op,        &atan2_op.op,
+    &maximum_op.op,    &minimum_op.op,    &eq_op.op,          &ne_op.op,         &lt_op.op,         &le_op.op,
+    &gt_op.op,         &ge_op.op,         &logical_and_op.op, &logical_or_op.op, &add_scalar_op.op, &rsub_scalar_op.op,
+    &mul_scalar_op.op, &div_scalar_op.op, &pow_scalar_op.op,  &clamp_op.op,      &where_op.op,      NULL,
 };

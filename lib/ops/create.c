@@ -4,10 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape)
-{
-    return tp__tensor_make(T, dtype, shape);
-}
+tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp__tensor_make(T, dtype, shape); }
 
 tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
 {
@@ -57,7 +54,8 @@ tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
         tp_fail(T, TP_EINVAL, "wrap: no data");
         return NULL;
     }
-    if (!tp__mul_size((size_t)x->numel, tp_dtype_size(dtype), &bytes) || (x->storage = tp__pool_alloc(T->pool, 1)) == NULL) {
+    if (!tp__mul_size((size_t)x->numel, tp_dtype_size(dtype), &bytes) ||
+        (x->storage = tp__pool_alloc(T->pool, 1)) == NULL) {
         tp_fail(T, TP_ENOMEM, "wrap: no memory");
         return NULL;
     }

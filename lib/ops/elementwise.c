@@ -2,10 +2,7 @@
 #include "ops/elementwise.h"
 
 /* Bool, integer, float: a 0-d tensor counts only where it is of a higher kind than all others. */
-static int kind_of(tp_dtype t)
-{
-    return t == TP_BOOL ? 0 : tp_dtype_is_float(t) ? 2 : 1;
-}
+static int kind_of(tp_dtype t) { return t == TP_BOOL ? 0 : tp_dtype_is_float(t) ? 2 : 1; }
 
 tp_dtype tp__result_type(int n, tp_tensor *const *x)
 {
@@ -21,10 +18,7 @@ tp_dtype tp__result_type(int n, tp_tensor *const *x)
     return kind_of(of[1]) > kind_of(of[0]) ? tp_promote_types(of[0], of[1]) : of[0];
 }
 
-static const tp__map_op *self(const tp_call *c)
-{
-    return (const tp__map_op *)(const void *)c->op;
-}
+static const tp__map_op *self(const tp_call *c) { return (const tp__map_op *)(const void *)c->op; }
 
 /* The operands to promote: a condition in front of two values is none. */
 static tp_dtype compute_dtype(const tp_call *c)

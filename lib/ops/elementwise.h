@@ -15,8 +15,8 @@ typedef enum {
 
 /* An elementwise operator: a tp_op, then what its infer and forward need. */
 typedef struct {
-    tp_op          op;
-    tp__map_kind   kind;
+    tp_op op;
+    tp__map_kind kind;
     tp__map_result result;
 } tp__map_op;
 

@@ -9,10 +9,7 @@
 #include <string.h>
 
 /* A 0-d tensor counts as one of a single dimension. */
-static int64_t size_at(const tp_tensor *x, int dim)
-{
-    return x->ndim ? x->shape[dim] : 1;
-}
+static int64_t size_at(const tp_tensor *x, int dim) { return x->ndim ? x->shape[dim] : 1; }
 
 static void outer_inner(const tp_tensor *x, int dim, int64_t *outer, int64_t *inner)
 {
@@ -33,7 +30,8 @@ static tp_status in_range(const tp_call *c, const tp_tensor *index, int64_t bad,
 /* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
 
 /* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
-static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
+static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src,
+                             int dim)
 {
     char a[200], b[200];
     int rank = x->ndim ? x->ndim : 1;
@@ -54,7 +52,8 @@ static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tens
         fits = size_at(index, d) <= size_at(src, d);
     if (!fits)
         return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s",
-                            tp__dims_text(tp__dims_of(index), a, sizeof a), tp__dims_text(tp__dims_of(src), b, sizeof b));
+                            tp__dims_text(tp__dims_of(index), a, sizeof a),
+                            tp__dims_text(tp__dims_of(src), b, sizeof b));
     return TP_OK;
 }
 
@@ -69,8 +68,10 @@ static tp_status gather_forward(tp_call *c)
     const tp_tensor *x = c->in[0], *index = c->in[1];
     int dim = *(const int *)c->attr;
     int64_t size = size_at(x, dim), one = 1;
-    return in_range(c, index, tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
-                                         x->data, index->data, c->out[0]->data), size);
+    return in_range(c, index,
+                    tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one, x->data,
+                               index->data, c->out[0]->data),
+                    size);
 }
 
 static tp_status gather_vjp(tp_vjp *v)
@@ -95,8 +96,10 @@ static tp_status scatter_add_forward(tp_call *c)
     int64_t size = size_at(x, dim), one = 1;
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
-    return in_range(c, index, tp__scatter_add((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
-                                              c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data), size);
+    return in_range(c, index,
+                    tp__scatter_add((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                    c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data),
+                    size);
 }
 
 static tp_status scatter_add_vjp(tp_vjp *v)
@@ -121,7 +124,8 @@ static tp_status scatter_add_vjp(tp_vjp *v)
 
 static void gather_samples(tp_sampler *s)
 {
-    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4)};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4)};
     tp_sample(s, &(int){0}, 2, in);
     in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
     tp_sample(s, &(int){1}, 2, in);
@@ -129,7 +133,8 @@ static void gather_samples(tp_sampler *s)
 
 static void scatter_add_samples(tp_sampler *s)
 {
-    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4),
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4),
                         tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
     tp_sample(s, &(int){0}, 3, in);
     in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
@@ -137,11 +142,26 @@ static void scatter_add_samples(tp_sampler *s)
     tp_sample(s, &(int){1}, 3, in);
 }
 
-static const tp_op gather_op = {"gather", 2, 1, sizeof(int), TP_OP_FORGETS_OUT, gather_infer, gather_forward, gather_vjp,
-                                NULL, gather_samples, "GatherBackward0"};
-static const tp_op scatter_add_op = {"scatter_add", 3, 1, sizeof(int), TP_OP_FORGETS_OUT, scatter_add_infer,
-                                     scatter_add_forward, scatter_add_vjp, NULL, scatter_add_samples,
-                                     "ScatterAddBackward0"};
+static const tp_op gather_op = {.name = "gather",
+                                .n_in = 2,
+                                .n_out = 1,
+                                .attr_size = sizeof(int),
+                                .flags = TP_OP_FORGETS_OUT,
+                                .infer = gather_infer,
+                                .forward = gather_forward,
+                                .vjp = gather_vjp,
+                                .samples = gather_samples,
+                                .grad_name = "GatherBackward0"};
+static const tp_op scatter_add_op = {.name = "scatter_add",
+                                     .n_in = 3,
+                                     .n_out = 1,
+                                     .attr_size = sizeof(int),
+                                     .flags = TP_OP_FORGETS_OUT,
+                                     .infer = scatter_add_infer,
+                                     .forward = scatter_add_forward,
+                                     .vjp = scatter_add_vjp,
+                                     .samples = scatter_add_samples,
+                                     .grad_name = "ScatterAddBackward0"};
 
 static bool dim_for(tp_tape *T, const char *name, const tp_tensor *x, int dim, int *at)
 {
@@ -197,8 +217,10 @@ static tp_status index_select_forward(tp_call *c)
     int dim = *(const int *)c->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    return in_range(c, index, tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
-                                               index->data, c->out[0]->data), size_at(x, dim));
+    return in_range(c, index,
+                    tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
+                                     index->data, c->out[0]->data),
+                    size_at(x, dim));
 }
 
 static tp_status index_select_vjp(tp_vjp *v)
@@ -213,7 +235,8 @@ static tp_status index_select_vjp_fused(tp_vjp *v)
     int dim = *(const int *)v->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data, v->in[1]->data, v->gout[0]->data);
+    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data, v->in[1]->data,
+                  v->gout[0]->data);
     return TP_OK;
 }
 
@@ -245,8 +268,10 @@ static tp_status index_add_forward(tp_call *c)
     outer_inner(x, dim, &outer, &inner);
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
-    return in_range(c, index, tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel,
-                                            c->out[0]->data, index->data, c->in[2]->data), size_at(x, dim));
+    return in_range(c, index,
+                    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, c->out[0]->data,
+                                  index->data, c->in[2]->data),
+                    size_at(x, dim));
 }
 
 static tp_status index_add_vjp(tp_vjp *v)
@@ -272,11 +297,27 @@ static void index_add_samples(tp_sampler *s)
     tp_sample(s, &(int){0}, 3, in);
 }
 
-static const tp_op index_select_op = {"index_select", 2, 1, sizeof(int), TP_OP_FORGETS_OUT, index_select_infer,
-                                      index_select_forward, index_select_vjp, index_select_vjp_fused, index_select_samples,
-                                      "IndexSelectBackward0"};
-static const tp_op index_add_op = {"index_add", 3, 1, sizeof(int), TP_OP_FORGETS_OUT, index_add_infer, index_add_forward,
-                                   index_add_vjp, NULL, index_add_samples, "IndexAddBackward0"};
+static const tp_op index_select_op = {.name = "index_select",
+                                      .n_in = 2,
+                                      .n_out = 1,
+                                      .attr_size = sizeof(int),
+                                      .flags = TP_OP_FORGETS_OUT,
+                                      .infer = index_select_infer,
+                                      .forward = index_select_forward,
+                                      .vjp = index_select_vjp,
+                                      .vjp_fused = index_select_vjp_fused,
+                                      .samples = index_select_samples,
+                                      .grad_name = "IndexSelectBackward0"};
+static const tp_op index_add_op = {.name = "index_add",
+                                   .n_in = 3,
+                                   .n_out = 1,
+                                   .attr_size = sizeof(int),
+                                   .flags = TP_OP_FORGETS_OUT,
+                                   .infer = index_add_infer,
+                                   .forward = index_add_forward,
+                                   .vjp = index_add_vjp,
+                                   .samples = index_add_samples,
+                                   .grad_name = "IndexAddBackward0"};
 
 static tp_tensor *as_i64(tp_tape *T, tp_tensor *index)
 {
@@ -400,14 +441,20 @@ tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
     int skipped = x->ndim - used;
     for (int i = 0; i < n && x; i++)
         switch (list[i].kind) {
-        case AT: x = tp_select(T, x, d, list[i].at); break;
+        case AT:
+            x = tp_select(T, x, d, list[i].at);
+            break;
         case SLICE:
             if (list[i].start != 0 || list[i].stop != INT64_MAX || list[i].step != 1)
                 x = tp_slice(T, x, d, list[i].start, list[i].stop, list[i].step);
             d++;
             break;
-        case NONE: x = tp_unsqueeze(T, x, d++); break;
-        case ELLIPSIS: d += skipped; break;
+        case NONE:
+            x = tp_unsqueeze(T, x, d++);
+            break;
+        case ELLIPSIS:
+            d += skipped;
+            break;
         }
     return x;
 }

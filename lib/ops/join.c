@@ -4,10 +4,7 @@
 #include <string.h>
 
 /* attr: the dimension. An empty 1-d tensor joins anything, as in PyTorch. */
-static bool nothing(const tp_tensor *x)
-{
-    return x->ndim == 1 && x->shape[0] == 0;
-}
+static bool nothing(const tp_tensor *x) { return x->ndim == 1 && x->shape[0] == 0; }
 
 static tp_status cat_infer(tp_call *c)
 {
@@ -32,7 +29,8 @@ static tp_status cat_infer(tp_call *c)
             fits = d == dim || x->shape[d] == like->shape[d];
         if (!fits)
             return tp_call_fail(c, TP_ESHAPE, "%s and %s differ outside dimension %d",
-                                tp__dims_text(tp__dims_of(like), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b), dim);
+                                tp__dims_text(tp__dims_of(like), a, sizeof a),
+                                tp__dims_text(tp__dims_of(x), b, sizeof b), dim);
         if (x->shape[dim] > INT64_MAX - shape.dim[dim])
             return tp_call_fail(c, TP_ENOMEM, "too large");
         shape.dim[dim] += x->shape[dim];
@@ -76,15 +74,24 @@ static tp_status cat_vjp(tp_vjp *v)
 
 static void cat_samples(tp_sampler *s)
 {
-    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {2, 3}}, -1, 1), tp_sample_tensor(s, (tp_dims){2, {1, 3}}, -1, 1),
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {2, 3}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){2, {1, 3}}, -1, 1),
                         tp_sample_tensor(s, (tp_dims){2, {2, 3}}, 0, 1)};
     tp_sample(s, &(int){0}, 3, in);
     in[1] = tp_sample_tensor(s, (tp_dims){2, {2, 0}}, -1, 1);
     tp_sample(s, &(int){1}, 3, in);
 }
 
-static const tp_op cat_op = {"cat", -1, 1, sizeof(int), TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT, cat_infer, cat_forward,
-                             cat_vjp, NULL, cat_samples, "CatBackward0"};
+static const tp_op cat_op = {.name = "cat",
+                             .n_in = -1,
+                             .n_out = 1,
+                             .attr_size = sizeof(int),
+                             .flags = TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
+                             .infer = cat_infer,
+                             .forward = cat_forward,
+                             .vjp = cat_vjp,
+                             .samples = cat_samples,
+                             .grad_name = "CatBackward0"};
 
 /* A list of n tensors in the tape's arena, all of the promoted dtype. */
 static tp_tensor **promoted(tp_tape *T, const char *name, int n, tp_tensor *const *x)

@@ -5,10 +5,7 @@
 
 #define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
 
-static tp_tensor *flip(tp_tape *T, tp_tensor *x)
-{
-    return tp_transpose(T, x, -2, -1);
-}
+static tp_tensor *flip(tp_tape *T, tp_tensor *x) { return tp_transpose(T, x, -2, -1); }
 
 static int64_t matrices(const tp_tensor *x)
 {
@@ -30,7 +27,10 @@ static tp_status square_floats(const tp_call *c, const tp_tensor *a)
 
 /* ---- tril, triu: attr is { diagonal, upper } -------------------------------------------------------------- */
 
-typedef struct { int64_t diagonal; bool upper; } triangle;
+typedef struct {
+    int64_t diagonal;
+    bool upper;
+} triangle;
 
 static tp_status triangle_infer(tp_call *c)
 {
@@ -84,10 +84,26 @@ static void triu_samples(tp_sampler *s)
     tp_sample(s, &(triangle){1, true}, 1, &x);
 }
 
-static const tp_op tril_op = {"tril", 1, 1, sizeof(triangle), READS_NOTHING, triangle_infer, triangle_forward, triangle_vjp,
-                              NULL, tril_samples, "TrilBackward0"};
-static const tp_op triu_op = {"triu", 1, 1, sizeof(triangle), READS_NOTHING, triangle_infer, triangle_forward, triangle_vjp,
-                              NULL, triu_samples, "TriuBackward0"};
+static const tp_op tril_op = {.name = "tril",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(triangle),
+                              .flags = READS_NOTHING,
+                              .infer = triangle_infer,
+                              .forward = triangle_forward,
+                              .vjp = triangle_vjp,
+                              .samples = tril_samples,
+                              .grad_name = "TrilBackward0"};
+static const tp_op triu_op = {.name = "triu",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(triangle),
+                              .flags = READS_NOTHING,
+                              .infer = triangle_infer,
+                              .forward = triangle_forward,
+                              .vjp = triangle_vjp,
+                              .samples = triu_samples,
+                              .grad_name = "TriuBackward0"};
 
 tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal)
 {
@@ -114,7 +130,8 @@ static tp_status solve_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name((tp_dtype)a->dtype),
+                            tp_dtype_name((tp_dtype)b->dtype));
     return tp_call_out(c, 0, (tp_dtype)a->dtype, tp__dims_of(b));
 }
 
@@ -187,8 +204,8 @@ static tp_status solve_vjp_fused(tp_vjp *v)
         tp__getrs(dtype, true, n, k, (const char *)v->out[1]->data + (size_t)(i * n * n) * size,
                   (const int *)v->out[2]->data + i * n, here);
         if (v->gin[0])
-            tp__gemm(dtype, false, true, n, n, k, -1, here, one, (const char *)x->data + (size_t)(i * n * k) * size, one,
-                     v->fresh & 1u ? 0 : 1, (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
+            tp__gemm(dtype, false, true, n, n, k, -1, here, one, (const char *)x->data + (size_t)(i * n * k) * size,
+                     one, v->fresh & 1u ? 0 : 1, (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
     }
     if (v->gin[1] && (v->fresh & 2u) && g->numel > 0)
         memcpy(v->gin[1]->data, gb->data, (size_t)g->numel * size);
@@ -216,14 +233,18 @@ static void solve_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op solve_op = {"linalg_solve", 2, 3, 0, TP_OP_OVERWRITES, solve_with_lu_infer, solve_forward, solve_vjp,
-                               solve_vjp_fused, solve_samples,
-                               "LinalgSolveExBackward0"};
+static const tp_op solve_op = {.name = "linalg_solve",
+                               .n_in = 2,
+                               .n_out = 3,
+                               .flags = TP_OP_OVERWRITES,
+                               .infer = solve_with_lu_infer,
+                               .forward = solve_forward,
+                               .vjp = solve_vjp,
+                               .vjp_fused = solve_vjp_fused,
+                               .samples = solve_samples,
+                               .grad_name = "LinalgSolveExBackward0"};
 
-static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b)
-{
-    return tp__apply2(T, &solve_op, NULL, a, b);
-}
+static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &solve_op, NULL, a, b); }
 
 /* Both with the same leading dimensions. */
 static bool broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b)
@@ -231,14 +252,16 @@ static bool broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_te
     tp_dims sa = tp__dims_of(*a), sb = tp__dims_of(*b), batch;
     char ta[200], tb[200];
     if (sa.ndim < 2 || sb.ndim < 2) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta), tp__dims_text(sb, tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta),
+                tp__dims_text(sb, tb, sizeof tb));
         return false;
     }
     tp_dims lead_a = sa, lead_b = sb;
     lead_a.ndim -= 2;
     lead_b.ndim -= 2;
     if (!tp__dims_broadcast(lead_a, lead_b, &batch)) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta), tp__dims_text(sb, tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta),
+                tp__dims_text(sb, tb, sizeof tb));
         return false;
     }
     for (int side = 0; side < 2; side++) {
@@ -302,7 +325,7 @@ static tp_status cholesky_vjp(tp_vjp *v)
     tp_tensor *l = v->out[0], *lt = flip(T, l);
     tp_tensor *s = tp_matmul(T, lt, tp_tril(T, v->gout[0], 0));
     tp_tensor *phi = tp_mul_scalar(T, tp_add(T, tp_tril(T, s, 0), tp_tril(T, s, -1)), 0.5);
-    tp_tensor *p = tp_linalg_solve_triangular(T, lt, phi, true);                  /* L^-T phi */
+    tp_tensor *p = tp_linalg_solve_triangular(T, lt, phi, true);                 /* L^-T phi */
     tp_tensor *q = flip(T, tp_linalg_solve_triangular(T, lt, flip(T, p), true)); /* ... L^-1 */
     v->gin[0] = tp_mul_scalar(T, tp_add(T, q, flip(T, q)), 0.5);
     return TP_OK;
@@ -315,13 +338,17 @@ static void cholesky_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static const tp_op cholesky_op = {"linalg_cholesky", 1, 1, 0, TP_OP_FORGETS_IN | TP_OP_SYMMETRIC, cholesky_infer, cholesky_forward,
-                                  cholesky_vjp, NULL, cholesky_samples, "LinalgCholeskyExBackward0"};
+static const tp_op cholesky_op = {.name = "linalg_cholesky",
+                                  .n_in = 1,
+                                  .n_out = 1,
+                                  .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC,
+                                  .infer = cholesky_infer,
+                                  .forward = cholesky_forward,
+                                  .vjp = cholesky_vjp,
+                                  .samples = cholesky_samples,
+                                  .grad_name = "LinalgCholeskyExBackward0"};
 
-tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a)
-{
-    return tp__apply1(T, &cholesky_op, NULL, a);
-}
+tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a) { return tp__apply1(T, &cholesky_op, NULL, a); }
 
 /* ---- triangular solve: attr says upper ------------------------------------------------------------------------- */
 
@@ -334,8 +361,9 @@ static tp_status solve_triangular_forward(tp_call *c)
         return TP_OK;
     memcpy(c->out[0]->data, b->data, (size_t)b->numel * size);
     for (int64_t i = 0; i < matrices(a); i++)
-        if (!tp__trsm((tp_dtype)a->dtype, *(const bool *)c->attr, false, n, k, (const char *)a->data + (size_t)(i * n * n) * size,
-                      n, (char *)c->out[0]->data + (size_t)(i * n * k) * size, k))
+        if (!tp__trsm((tp_dtype)a->dtype, *(const bool *)c->attr, false, n, k,
+                      (const char *)a->data + (size_t)(i * n * n) * size, n,
+                      (char *)c->out[0]->data + (size_t)(i * n * k) * size, k))
             return lapack_said(c, -1, "");
     return TP_OK;
 }
@@ -361,9 +389,15 @@ static void solve_triangular_samples(tp_sampler *s)
     tp_sample(s, &(bool){false}, 2, in);
 }
 
-static const tp_op solve_triangular_op = {"linalg_solve_triangular", 2, 1, sizeof(bool), 0, solve_infer,
-                                          solve_triangular_forward, solve_triangular_vjp, NULL, solve_triangular_samples,
-                                          "LinalgSolveTriangularBackward0"};
+static const tp_op solve_triangular_op = {.name = "linalg_solve_triangular",
+                                          .n_in = 2,
+                                          .n_out = 1,
+                                          .attr_size = sizeof(bool),
+                                          .infer = solve_infer,
+                                          .forward = solve_triangular_forward,
+                                          .vjp = solve_triangular_vjp,
+                                          .samples = solve_triangular_samples,
+                                          .grad_name = "LinalgSolveTriangularBackward0"};
 
 static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper)
 {
@@ -378,9 +412,6 @@ tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bo
     return solve_triangular(T, a, b, upper);
 }
 
-const char *tp_blas_info(void)
-{
-    return tp__blas_info();
-}
+const char *tp_blas_info(void) { return tp__blas_info(); }
 
 const tp_op *const tp__ops_linalg[] = {&tril_op, &triu_op, &solve_op, &cholesky_op, &solve_triangular_op, NULL};

@@ -7,19 +7,13 @@
 /* ---- elementwise losses ------------------------------------------------------------------------------------- */
 
 typedef struct {
-    tp_op        op;
+    tp_op op;
     tp__map_kind value, slope; /* of x and t; slope by x */
 } loss_op;
 
-static const loss_op *self(const tp_op *op)
-{
-    return (const loss_op *)(const void *)op;
-}
+static const loss_op *self(const tp_op *op) { return (const loss_op *)(const void *)op; }
 
-static tp_reduction how(const void *attr)
-{
-    return *(const tp_reduction *)attr;
-}
+static tp_reduction how(const void *attr) { return *(const tp_reduction *)attr; }
 
 static tp_status loss_infer(tp_call *c)
 {
@@ -118,12 +112,14 @@ static tp_tensor *factor(const tp_vjp *v)
     return how(v->attr) == TP_MEAN ? tp_div_scalar(v->tape, v->gout[0], (double)v->in[0]->numel) : v->gout[0];
 }
 
+/* clang-format off */
 #define VJP(name, of_x, of_t)                                                                      \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *t = v->in[1], *g = factor(v);                \
       if (tp_vjp_needs(v, 0)) v->gin[0] = tp_mul(T, g, of_x);                                      \
       if (tp_vjp_needs(v, 1)) v->gin[1] = tp_mul(T, g, of_t);                                      \
       return TP_OK; }
+/* clang-format on */
 
 /* x (1 - x), kept from 0 by torch's 1e-12 */
 static tp_tensor *variance(tp_tape *T, tp_tensor *x)
@@ -131,11 +127,13 @@ static tp_tensor *variance(tp_tape *T, tp_tensor *x)
     return tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_rsub_scalar(T, x, 1 + 1e-12));
 }
 
+/* clang-format off */
 VJP(mse, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
 VJP(l1, tp_sign(T, tp_sub(T, x, t)), tp_sign(T, tp_sub(T, t, x)))
 VJP(bce, tp_div(T, tp_sub(T, x, t), variance(T, x)),
     tp_sub(T, tp_clamp(T, tp_log1p(T, tp_neg(T, x)), -100, INFINITY), tp_clamp(T, tp_log(T, x), -100, INFINITY)))
 VJP(bce_logits, tp_sub(T, tp_sigmoid(T, x), t), tp_neg(T, x))
+/* clang-format on */
 
 /* A target that asks for a gradient has it from the operators; the slope by x is a kernel. */
 static tp_status by_target(tp_vjp *v)
@@ -173,6 +171,7 @@ static void samples(tp_sampler *s, double low, double high)
 static void all_samples(tp_sampler *s) { samples(s, -2.3, 2.1); }
 static void unit_samples(tp_sampler *s) { samples(s, 0.11, 0.89); }
 
+/* clang-format off */
 #define LOSS_FLAGS (TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
 #define LOSS(name, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
     {{name, 2, 1, sizeof(tp_reduction), LOSS_FLAGS, loss_infer, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED}, VALUE, SLOPE}
@@ -185,6 +184,7 @@ static const loss_op bce_op = LOSS("binary_cross_entropy", TP__BCE, TP__BCE_SLOP
                                    "BinaryCrossEntropyBackward0");
 static const loss_op bce_logits_op = LOSS("binary_cross_entropy_with_logits", TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE, loss_forward,
                                           bce_logits_vjp, bce_vjp_fused, all_samples, "BinaryCrossEntropyWithLogitsBackward0");
+/* clang-format on */
 
 static bool good_reduction(tp_tape *T, const char *name, tp_reduction r)
 {
@@ -196,7 +196,8 @@ static bool good_reduction(tp_tape *T, const char *name, tp_reduction r)
 
 static tp_tensor *loss(tp_tape *T, const loss_op *l, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    if (!tp__usable(T, l->op.name, x) || !tp__usable(T, l->op.name, target) || !good_reduction(T, l->op.name, reduction))
+    if (!tp__usable(T, l->op.name, x) || !tp__usable(T, l->op.name, target) ||
+        !good_reduction(T, l->op.name, reduction))
         return NULL;
     return tp__apply2(T, &l->op, &reduction, x, target);
 }
@@ -294,7 +295,7 @@ typedef struct {
     tp_tensor *logp;   /* [rows, classes] */
     tp_tensor *target; /* [rows], ignored ones replaced by 0 */
     tp_tensor *weight; /* [rows]; NULL: all 1 */
-    tp_dims    shape;  /* of the target */
+    tp_dims shape;     /* of the target */
 } class_rows;
 
 static bool class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_tensor *target,
@@ -304,8 +305,8 @@ static bool class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_t
     int64_t ignored = o->has_ignore ? o->ignore_index : -100, classes = x->shape[x->ndim == 1 ? 0 : 1];
     bool any = false;
     if (target->dtype != TP_I64 || !tp__dims_equal(tp__dims_of(target), r->shape)) {
-        tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s, target is %s of %s, not %s of int64", name,
-                tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
+        tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s, target is %s of %s, not %s of int64",
+                name, tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
                 tp_dtype_name((tp_dtype)target->dtype), tp__dims_text(r->shape, (char[200]){0}, 200));
         return false;
     }
@@ -315,7 +316,8 @@ static bool class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_t
         int64_t k = ((const int64_t *)target->data)[i];
         any |= k == ignored;
         if (k != ignored && (k < 0 || k >= classes)) {
-            tp_fail(T, TP_EINDEX, "%s: target %lld is out of range for %lld classes", name, (long long)k, (long long)classes);
+            tp_fail(T, TP_EINDEX, "%s: target %lld is out of range for %lld classes", name, (long long)k,
+                    (long long)classes);
             return false;
         }
     }
@@ -365,7 +367,8 @@ tp_tensor *tp_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_cla
 }
 
 /* Classes given as probabilities: - sum over classes of log p, target, weight; a mean is over the rows. */
-static tp_tensor *cross_entropy_of_probabilities(tp_tape *T, class_rows *r, tp_tensor *target, const tp_class_loss_options *o)
+static tp_tensor *cross_entropy_of_probabilities(tp_tape *T, class_rows *r, tp_tensor *target,
+                                                 const tp_class_loss_options *o)
 {
     tp_dims shape;
     double classes = (double)r->logp->shape[1], s = o->label_smoothing;
@@ -404,8 +407,9 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
         if (!o.weight)
             spread = tp_where(T, used, spread, tp_zeros_like(T, spread));
         else
-            spread = tp_where(T, tp_ne(T, tp_reshape(T, tp_contiguous(T, target), tp__dims_of(r.target)),
-                                       tp_scalar(T, TP_I64, (double)(o.has_ignore ? o.ignore_index : -100))),
+            spread = tp_where(T,
+                              tp_ne(T, tp_reshape(T, tp_contiguous(T, target), tp__dims_of(r.target)),
+                                    tp_scalar(T, TP_I64, (double)(o.has_ignore ? o.ignore_index : -100))),
                               spread, tp_zeros_like(T, spread));
     }
     tp_tensor *rows = tp_add(T, tp_mul_scalar(T, nll, 1 - s), tp_mul_scalar(T, spread, s / classes));

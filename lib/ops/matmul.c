@@ -7,10 +7,10 @@
 /* ---- matrices as BLAS sees them ----------------------------------------------------------------------------- */
 
 typedef struct {
-    const char  *data;
-    bool         transposed;
-    int64_t      ld, batch_stride; /* in elements */
-    tp__storage *copy;             /* where the layout is none of BLAS's */
+    const char *data;
+    bool transposed;
+    int64_t ld, batch_stride; /* in elements */
+    tp__storage *copy;        /* where the layout is none of BLAS's */
 } matrix;
 
 /* The last two dimensions of x (2-d, or 3-d with a batch). */
@@ -46,7 +46,8 @@ static tp_status too_large(tp_tape *T, const char *name)
 }
 
 /* out [b, n, m] (contiguous) = beta out + a [b, n, k] b [b, k, m], or without the b. */
-static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta, tp_tensor *out)
+static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta,
+                          tp_tensor *out)
 {
     matrix A, B = {.copy = NULL};
     int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
@@ -56,9 +57,9 @@ static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, cons
     if (status == TP_OK)
         status = as_matrix(T, b, &B);
     for (int64_t i = 0; i < batch && status == TP_OK; i++)
-        if (!tp__gemm((tp_dtype)a->dtype, A.transposed, B.transposed, n, m, k, 1, A.data + i * A.batch_stride * (int64_t)size,
-                      A.ld, B.data + i * B.batch_stride * (int64_t)size, B.ld, beta,
-                      (char *)out->data + (size_t)(i * n * m) * size, m > 1 ? m : 1))
+        if (!tp__gemm((tp_dtype)a->dtype, A.transposed, B.transposed, n, m, k, 1,
+                      A.data + i * A.batch_stride * (int64_t)size, A.ld, B.data + i * B.batch_stride * (int64_t)size,
+                      B.ld, beta, (char *)out->data + (size_t)(i * n * m) * size, m > 1 ? m : 1))
             status = too_large(T, name);
     tp__storage_unref(A.copy);
     tp__storage_unref(B.copy);
@@ -92,7 +93,8 @@ static tp_status product_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype),
+                            tp_dtype_name((tp_dtype)b->dtype));
     tp_dims shape = tp__dims_of(a);
     shape.dim[rank - 1] = b->shape[rank - 1];
     return tp_call_out(c, 0, (tp_dtype)a->dtype, shape);
@@ -112,16 +114,26 @@ static tp_status integer_product(tp_call *c)
         for (int64_t j = 0; j < k; j++) {
             const char *p = (const char *)a->data + (size_t)((batch * n + row) * k + j) * size;
             const char *q = (const char *)b->data + (size_t)((batch * k + j) * m + column) * size;
-            int64_t u = a->dtype == TP_I64 ? *(const int64_t *)(const void *)p : (int64_t)tp__load(p, (tp_dtype)a->dtype);
-            int64_t v = a->dtype == TP_I64 ? *(const int64_t *)(const void *)q : (int64_t)tp__load(q, (tp_dtype)a->dtype);
+            int64_t u = a->dtype == TP_I64 ? *(const int64_t *)(const void *)p
+                                           : (int64_t)tp__load(p, (tp_dtype)a->dtype);
+            int64_t v = a->dtype == TP_I64 ? *(const int64_t *)(const void *)q
+                                           : (int64_t)tp__load(q, (tp_dtype)a->dtype);
             sum += (uint64_t)u * (uint64_t)v;
         }
         char *out = (char *)y->data + (size_t)i * size;
         switch (y->dtype) {
-        case TP_I64: *(uint64_t *)(void *)out = sum; break;
-        case TP_I32: *(uint32_t *)(void *)out = (uint32_t)sum; break;
-        case TP_U8: *(uint8_t *)out = (uint8_t)sum; break;
-        default: *(uint8_t *)out = sum != 0; break;
+        case TP_I64:
+            *(uint64_t *)(void *)out = sum;
+            break;
+        case TP_I32:
+            *(uint32_t *)(void *)out = (uint32_t)sum;
+            break;
+        case TP_U8:
+            *(uint8_t *)out = (uint8_t)sum;
+            break;
+        default:
+            *(uint8_t *)out = sum != 0;
+            break;
         }
     }
     return TP_OK;
@@ -164,7 +176,8 @@ static tp_status product_vjp_fused(tp_vjp *v)
 
 static void mm_samples(tp_sampler *s)
 {
-    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 2)};
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 2)};
     tp_sample(s, NULL, 2, in);
     in[1] = tp_sample_tensor(s, (tp_dims){2, {4, 1}}, -1, 2);
     tp_sample(s, NULL, 2, in);
@@ -178,15 +191,32 @@ static void mm_samples(tp_sampler *s)
 
 static void bmm_samples(tp_sampler *s)
 {
-    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){3, {2, 4, 2}}, -1, 2)};
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){3, {2, 4, 2}}, -1, 2)};
     tp_sample(s, NULL, 2, in);
 }
 
 #define PRODUCT_FLAGS (TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
-static const tp_op mm_op = {"mm", 2, 1, 0, PRODUCT_FLAGS, product_infer, product_forward, product_vjp, product_vjp_fused,
-                            mm_samples, "MmBackward0"};
-static const tp_op bmm_op = {"bmm", 2, 1, 0, PRODUCT_FLAGS, product_infer, product_forward, product_vjp, product_vjp_fused,
-                             bmm_samples, "BmmBackward0"};
+static const tp_op mm_op = {.name = "mm",
+                            .n_in = 2,
+                            .n_out = 1,
+                            .flags = PRODUCT_FLAGS,
+                            .infer = product_infer,
+                            .forward = product_forward,
+                            .vjp = product_vjp,
+                            .vjp_fused = product_vjp_fused,
+                            .samples = mm_samples,
+                            .grad_name = "MmBackward0"};
+static const tp_op bmm_op = {.name = "bmm",
+                             .n_in = 2,
+                             .n_out = 1,
+                             .flags = PRODUCT_FLAGS,
+                             .infer = product_infer,
+                             .forward = product_forward,
+                             .vjp = product_vjp,
+                             .vjp_fused = product_vjp_fused,
+                             .samples = bmm_samples,
+                             .grad_name = "BmmBackward0"};
 
 tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mm_op, NULL, a, b); }
 tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &bmm_op, NULL, a, b); }
@@ -201,7 +231,8 @@ static tp_status mv_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(x), tx, sizeof tx));
     if (a->dtype != x->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype),
+                            tp_dtype_name((tp_dtype)x->dtype));
     return tp_call_out(c, 0, (tp_dtype)a->dtype, (tp_dims){1, {a->shape[0]}});
 }
 
@@ -213,10 +244,7 @@ static tp_tensor *column(tp_tape *T, const tp_tensor *x)
 }
 
 /* x, or a copy where one value is repeated: BLAS takes no stride of 0. */
-static tp_tensor *steady(tp_tape *T, tp_tensor *x)
-{
-    return x->stride[0] == 0 && x->shape[0] > 1 ? tp_clone(T, x) : x;
-}
+static tp_tensor *steady(tp_tape *T, tp_tensor *x) { return x->stride[0] == 0 && x->shape[0] > 1 ? tp_clone(T, x) : x; }
 
 static tp_status mv_forward(tp_call *c)
 {
@@ -227,8 +255,8 @@ static tp_status mv_forward(tp_call *c)
         matrix A;
         tp_status status = as_matrix(c->tape, c->in[0], &A);
         int64_t n = c->in[0]->shape[0], k = c->in[0]->shape[1];
-        if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k, 1,
-                                         A.data, A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
+        if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k,
+                                         1, A.data, A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
             status = too_large(c->tape, "mv");
         tp__storage_unref(A.copy);
         return status;
@@ -252,12 +280,20 @@ static tp_status mv_vjp(tp_vjp *v)
 
 static void mv_samples(tp_sampler *s)
 {
-    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){1, {4}}, -1, 2)};
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){1, {4}}, -1, 2)};
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op mv_op = {"mv", 2, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, mv_infer, mv_forward, mv_vjp, NULL, mv_samples,
-                            "MvBackward0"};
+static const tp_op mv_op = {.name = "mv",
+                            .n_in = 2,
+                            .n_out = 1,
+                            .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
+                            .infer = mv_infer,
+                            .forward = mv_forward,
+                            .vjp = mv_vjp,
+                            .samples = mv_samples,
+                            .grad_name = "MvBackward0"};
 
 tp_tensor *tp_mv(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &mv_op, NULL, a, x); }
 
@@ -269,7 +305,8 @@ static tp_status dot_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s and %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name((tp_dtype)a->dtype),
+                            tp_dtype_name((tp_dtype)b->dtype));
     return tp_call_out(c, 0, (tp_dtype)a->dtype, TP_SCALAR);
 }
 
@@ -280,7 +317,8 @@ static tp_status dot_forward(tp_call *c)
     if (a == NULL || b == NULL)
         return c->tape->status;
     if (tp_dtype_is_float((tp_dtype)y->dtype)) {
-        tp__store(y->data, (tp_dtype)y->dtype, tp__dot((tp_dtype)a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
+        tp__store(y->data, (tp_dtype)y->dtype,
+                  tp__dot((tp_dtype)a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
         return TP_OK;
     }
     int64_t row[2] = {a->numel * a->stride[0], a->stride[0]}, one[2] = {1, 1};
@@ -307,8 +345,15 @@ static void dot_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op dot_op = {"dot", 2, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, dot_infer, dot_forward, dot_vjp, NULL,
-                             dot_samples, "DotBackward0"};
+static const tp_op dot_op = {.name = "dot",
+                             .n_in = 2,
+                             .n_out = 1,
+                             .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
+                             .infer = dot_infer,
+                             .forward = dot_forward,
+                             .vjp = dot_vjp,
+                             .samples = dot_samples,
+                             .grad_name = "DotBackward0"};
 
 tp_tensor *tp_dot(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &dot_op, NULL, a, b); }
 
@@ -402,7 +447,9 @@ static tp_status linear_infer(tp_call *c)
     return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
 }
 
-typedef struct { int64_t rows, in, out; } linear_size;
+typedef struct {
+    int64_t rows, in, out;
+} linear_size;
 
 static linear_size size_of_linear(const tp_tensor *x, const tp_tensor *w)
 {
@@ -462,7 +509,8 @@ static tp_status linear_vjp_fused(tp_vjp *v)
 
 static void linear_samples(tp_sampler *s)
 {
-    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 2),
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 2),
                         tp_sample_tensor(s, (tp_dims){1, {2}}, -1, 1)};
     tp_sample(s, NULL, 3, in);
     tp_sample(s, NULL, 2, in);
@@ -476,8 +524,16 @@ static void linear_samples(tp_sampler *s)
     tp_sample(s, NULL, 3, in);
 }
 
-static const tp_op linear_op = {"linear", -2, 1, 0, TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, linear_infer, linear_forward,
-                                linear_vjp, linear_vjp_fused, linear_samples, "AddmmBackward0"};
+static const tp_op linear_op = {.name = "linear",
+                                .n_in = -2,
+                                .n_out = 1,
+                                .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
+                                .infer = linear_infer,
+                                .forward = linear_forward,
+                                .vjp = linear_vjp,
+                                .vjp_fused = linear_vjp_fused,
+                                .samples = linear_samples,
+                                .grad_name = "AddmmBackward0"};
 
 tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
 {

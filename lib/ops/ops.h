@@ -10,9 +10,15 @@
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 
-extern const tp_op *const tp__ops_binary[], *const tp__ops_unary[], *const tp__ops_reduce[], *const tp__ops_matmul[],
-    *const tp__ops_shape[], *const tp__ops_index[], *const tp__ops_join[], *const tp__ops_softmax[],
-    *const tp__ops_loss[], *const tp__ops_linalg[], *const tp__ops_random[];
+extern const tp_op *const tp__ops_binary[],
+    *const tp__ops_unary[], *const tp__ops_reduce[], *const tp__ops_matmul[],
+                                                         *const tp__ops_shape[],
+                                                             *const tp__ops_index[],
+                                                                 *const tp__ops_join[],
+                                                                     *const tp__ops_softmax[],
+                                                                         *const tp__ops_loss[],
+                                                                             *const tp__ops_linalg[],
+                                                                                 *const tp__ops_random[];
 
 /* One input, two inputs; attr as in tp_apply. */
 static inline tp_tensor *tp__apply1(tp_tape *T, const tp_op *op, const void *attr, tp_tensor *x)

@@ -9,10 +9,7 @@ void tp_manual_seed(tp_tape *T, uint64_t seed)
         tp__rng_seed(&T->rng, seed);
 }
 
-uint64_t tp_initial_seed(const tp_tape *T)
-{
-    return T ? T->rng.seed : 0;
-}
+uint64_t tp_initial_seed(const tp_tape *T) { return T ? T->rng.seed : 0; }
 
 /* ---- creation -------------------------------------------------------------------------------------------- */
 
@@ -109,8 +106,13 @@ static void bernoulli_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &p);
 }
 
-static const tp_op bernoulli_op = {"bernoulli", 1, 1, 0, TP_OP_RANDOM | TP_OP_NO_GRAD, tp__infer_float_like,
-                                   bernoulli_forward, NULL, NULL, bernoulli_samples, NULL};
+static const tp_op bernoulli_op = {.name = "bernoulli",
+                                   .n_in = 1,
+                                   .n_out = 1,
+                                   .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
+                                   .infer = tp__infer_float_like,
+                                   .forward = bernoulli_forward,
+                                   .samples = bernoulli_samples};
 
 tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p) { return tp__apply1(T, &bernoulli_op, NULL, p); }
 
@@ -156,8 +158,16 @@ static void dropout_samples(tp_sampler *s)
     tp_sample(s, &(double){0.3}, 1, &x);
 }
 
-static const tp_op dropout_op = {"dropout", 1, 2, sizeof(double), TP_OP_RANDOM | TP_OP_FORGETS_IN, dropout_infer,
-                                 dropout_forward, dropout_vjp, NULL, dropout_samples, "MulBackward0"};
+static const tp_op dropout_op = {.name = "dropout",
+                                 .n_in = 1,
+                                 .n_out = 2,
+                                 .attr_size = sizeof(double),
+                                 .flags = TP_OP_RANDOM | TP_OP_FORGETS_IN,
+                                 .infer = dropout_infer,
+                                 .forward = dropout_forward,
+                                 .vjp = dropout_vjp,
+                                 .samples = dropout_samples,
+                                 .grad_name = "MulBackward0"};
 
 tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
 {

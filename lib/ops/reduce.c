@@ -9,7 +9,7 @@
 /* Over which dimensions: bit d for dimension d. */
 typedef struct {
     uint32_t mask;
-    bool     keepdim;
+    bool keepdim;
 } over;
 
 static tp_dims reduced_shape(const tp_tensor *x, const over *o)
@@ -42,10 +42,10 @@ static tp_tensor *restored(tp_tape *T, tp_tensor *g, const tp_tensor *x, uint32_
 /* ---- the forward of all: stretches of neighbouring dimensions, the last first -------------------------------- */
 
 typedef struct {
-    const void  *data;
-    tp_dtype     dtype;
-    tp_dims      shape; /* what is left of x's */
-    uint32_t     mask;
+    const void *data;
+    tp_dtype dtype;
+    tp_dims shape; /* what is left of x's */
+    uint32_t mask;
     tp__storage *held;
 } partly;
 
@@ -78,7 +78,8 @@ static tp_status reduce(tp_tape *T, tp__reduction kind, const tp_tensor *x, uint
 {
     partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), mask, NULL};
     if (mask == 0)
-        tp__convert(x->numel, out, kind == TP__ALL || kind == TP__ANY ? TP_BOOL : result_dtype(kind, p.dtype), x->data, p.dtype);
+        tp__convert(x->numel, out, kind == TP__ALL || kind == TP__ANY ? TP_BOOL : result_dtype(kind, p.dtype), x->data,
+                    p.dtype);
     while (p.mask) {
         int64_t outer, n, inner;
         last_stretch(&p, &outer, &n, &inner);
@@ -164,10 +165,26 @@ static tp_status sum_vjp(tp_vjp *v) /* the sweep expands it */
     return TP_OK;
 }
 
-static const tp_op sum_op = {"sum", 1, 1, sizeof(over), READS_NOTHING, sum_infer, sum_forward, sum_vjp, NULL, sum_samples,
-                             "SumBackward0"};
-static const tp_op sum_dim_op = {"sum_dim", 1, 1, sizeof(over), READS_NOTHING, sum_infer, sum_forward, sum_vjp, NULL,
-                                 sum_samples, "SumBackward1"};
+static const tp_op sum_op = {.name = "sum",
+                             .n_in = 1,
+                             .n_out = 1,
+                             .attr_size = sizeof(over),
+                             .flags = READS_NOTHING,
+                             .infer = sum_infer,
+                             .forward = sum_forward,
+                             .vjp = sum_vjp,
+                             .samples = sum_samples,
+                             .grad_name = "SumBackward0"};
+static const tp_op sum_dim_op = {.name = "sum_dim",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .attr_size = sizeof(over),
+                                 .flags = READS_NOTHING,
+                                 .infer = sum_infer,
+                                 .forward = sum_forward,
+                                 .vjp = sum_vjp,
+                                 .samples = sum_samples,
+                                 .grad_name = "SumBackward1"};
 
 static tp_status mean_forward(tp_call *c)
 {
@@ -191,10 +208,26 @@ static tp_status mean_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static const tp_op mean_op = {"mean", 1, 1, sizeof(over), READS_NOTHING, float_infer, mean_forward, mean_vjp, NULL,
-                              extreme_samples, "MeanBackward0"};
-static const tp_op mean_dim_op = {"mean_dim", 1, 1, sizeof(over), READS_NOTHING, float_infer, mean_forward, mean_vjp, NULL,
-                                  extreme_samples, "MeanBackward1"};
+static const tp_op mean_op = {.name = "mean",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(over),
+                              .flags = READS_NOTHING,
+                              .infer = float_infer,
+                              .forward = mean_forward,
+                              .vjp = mean_vjp,
+                              .samples = extreme_samples,
+                              .grad_name = "MeanBackward0"};
+static const tp_op mean_dim_op = {.name = "mean_dim",
+                                  .n_in = 1,
+                                  .n_out = 1,
+                                  .attr_size = sizeof(over),
+                                  .flags = READS_NOTHING,
+                                  .infer = float_infer,
+                                  .forward = mean_forward,
+                                  .vjp = mean_vjp,
+                                  .samples = extreme_samples,
+                                  .grad_name = "MeanBackward1"};
 
 tp_tensor *tp_sum(tp_tape *T, tp_tensor *x)
 {
@@ -208,10 +241,7 @@ tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool ke
     return over_dims(T, "sum", x, n, dims, keepdim, &o) ? tp__apply1(T, &sum_dim_op, &o, x) : NULL;
 }
 
-tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
-{
-    return tp_sum_dims(T, x, 1, &dim, keepdim);
-}
+tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_sum_dims(T, x, 1, &dim, keepdim); }
 
 tp_tensor *tp_mean(tp_tape *T, tp_tensor *x)
 {
@@ -225,10 +255,7 @@ tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool k
     return over_dims(T, "mean", x, n, dims, keepdim, &o) ? tp__apply1(T, &mean_dim_op, &o, x) : NULL;
 }
 
-tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
-{
-    return tp_mean_dims(T, x, 1, &dim, keepdim);
-}
+tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_mean_dims(T, x, 1, &dim, keepdim); }
 
 /* ---- product ----------------------------------------------------------------------------------------------------------- */
 
@@ -283,8 +310,16 @@ static void prod_samples(tp_sampler *s)
     tp_sample(s, &(over){0, false}, 1, &x);
 }
 
-static const tp_op prod_op = {"prod", 1, 1, sizeof(over), TP_OP_FORGETS_OUT, prod_infer, prod_forward, prod_vjp, NULL,
-                              prod_samples, "ProdBackward0"};
+static const tp_op prod_op = {.name = "prod",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(over),
+                              .flags = TP_OP_FORGETS_OUT,
+                              .infer = prod_infer,
+                              .forward = prod_forward,
+                              .vjp = prod_vjp,
+                              .samples = prod_samples,
+                              .grad_name = "ProdBackward0"};
 
 tp_tensor *tp_prod(tp_tape *T, tp_tensor *x)
 {
@@ -320,14 +355,42 @@ static tp_status extreme_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static const tp_op amax_op = {"amax", 1, 1, sizeof(over), 0, extreme_infer, amax_forward, extreme_vjp, NULL,
-                              extreme_samples, "AmaxBackward0"};
-static const tp_op amin_op = {"amin", 1, 1, sizeof(over), 0, extreme_infer, amin_forward, extreme_vjp, NULL,
-                              extreme_samples, "AminBackward0"};
-static const tp_op max_op = {"max", 1, 1, sizeof(over), 0, extreme_infer, amax_forward, extreme_vjp, NULL, extreme_samples,
-                             "MaxBackward1"};
-static const tp_op min_op = {"min", 1, 1, sizeof(over), 0, extreme_infer, amin_forward, extreme_vjp, NULL, extreme_samples,
-                             "MinBackward1"};
+static const tp_op amax_op = {.name = "amax",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(over),
+                              .infer = extreme_infer,
+                              .forward = amax_forward,
+                              .vjp = extreme_vjp,
+                              .samples = extreme_samples,
+                              .grad_name = "AmaxBackward0"};
+static const tp_op amin_op = {.name = "amin",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(over),
+                              .infer = extreme_infer,
+                              .forward = amin_forward,
+                              .vjp = extreme_vjp,
+                              .samples = extreme_samples,
+                              .grad_name = "AminBackward0"};
+static const tp_op max_op = {.name = "max",
+                             .n_in = 1,
+                             .n_out = 1,
+                             .attr_size = sizeof(over),
+                             .infer = extreme_infer,
+                             .forward = amax_forward,
+                             .vjp = extreme_vjp,
+                             .samples = extreme_samples,
+                             .grad_name = "MaxBackward1"};
+static const tp_op min_op = {.name = "min",
+                             .n_in = 1,
+                             .n_out = 1,
+                             .attr_size = sizeof(over),
+                             .infer = extreme_infer,
+                             .forward = amin_forward,
+                             .vjp = extreme_vjp,
+                             .samples = extreme_samples,
+                             .grad_name = "MinBackward1"};
 
 tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
@@ -385,7 +448,8 @@ static tp_status max_dim_vjp(tp_vjp *v)
     if (v->gout[0] == NULL)
         return TP_OK;
     int dim = mask ? __builtin_ctz(mask) : 0;
-    v->gin[0] = tp_scatter_add(T, tp_zeros_like(T, x), dim, restored(T, v->out[1], x, mask), restored(T, v->gout[0], x, mask));
+    v->gin[0] = tp_scatter_add(T, tp_zeros_like(T, x), dim, restored(T, v->out[1], x, mask),
+                               restored(T, v->gout[0], x, mask));
     return TP_OK;
 }
 
@@ -398,10 +462,26 @@ static void max_dim_samples(tp_sampler *s)
     tp_sample(s, &(over){0, false}, 1, &x);
 }
 
-static const tp_op max_dim_op = {"max_dim", 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, max_dim_forward,
-                                 max_dim_vjp, NULL, max_dim_samples, "MaxBackward0"};
-static const tp_op min_dim_op = {"min_dim", 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, min_dim_forward,
-                                 max_dim_vjp, NULL, max_dim_samples, "MinBackward0"};
+static const tp_op max_dim_op = {.name = "max_dim",
+                                 .n_in = 1,
+                                 .n_out = 2,
+                                 .attr_size = sizeof(over),
+                                 .flags = TP_OP_FORGETS_IN,
+                                 .infer = max_dim_infer,
+                                 .forward = max_dim_forward,
+                                 .vjp = max_dim_vjp,
+                                 .samples = max_dim_samples,
+                                 .grad_name = "MaxBackward0"};
+static const tp_op min_dim_op = {.name = "min_dim",
+                                 .n_in = 1,
+                                 .n_out = 2,
+                                 .attr_size = sizeof(over),
+                                 .flags = TP_OP_FORGETS_IN,
+                                 .infer = max_dim_infer,
+                                 .forward = min_dim_forward,
+                                 .vjp = max_dim_vjp,
+                                 .samples = max_dim_samples,
+                                 .grad_name = "MinBackward0"};
 
 static tp_tensor *along(tp_tape *T, const tp_op *op, const char *name, tp_tensor *x, int dim, bool keepdim,
                         tp_tensor **index)
@@ -461,8 +541,22 @@ static tp_status any_forward(tp_call *c)
     return reduce(c->tape, TP__ANY, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
 }
 
-static const tp_op all_op = {"all", 1, 1, sizeof(over), TP_OP_NO_GRAD, truth_infer, all_forward, NULL, NULL, sum_samples, NULL};
-static const tp_op any_op = {"any", 1, 1, sizeof(over), TP_OP_NO_GRAD, truth_infer, any_forward, NULL, NULL, sum_samples, NULL};
+static const tp_op all_op = {.name = "all",
+                             .n_in = 1,
+                             .n_out = 1,
+                             .attr_size = sizeof(over),
+                             .flags = TP_OP_NO_GRAD,
+                             .infer = truth_infer,
+                             .forward = all_forward,
+                             .samples = sum_samples};
+static const tp_op any_op = {.name = "any",
+                             .n_in = 1,
+                             .n_out = 1,
+                             .attr_size = sizeof(over),
+                             .flags = TP_OP_NO_GRAD,
+                             .infer = truth_infer,
+                             .forward = any_forward,
+                             .samples = sum_samples};
 
 tp_tensor *tp_all(tp_tape *T, tp_tensor *x)
 {
@@ -510,6 +604,6 @@ tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool k
 }
 
 const tp_op *const tp__ops_reduce[] = {
-    &sum_op, &sum_dim_op, &mean_op, &mean_dim_op, &prod_op, &amax_op, &amin_op, &max_op, &min_op, &max_dim_op, &min_dim_op,
-    &all_op, &any_op, NULL,
+    &sum_op, &sum_dim_op, &mean_op,    &mean_dim_op, &prod_op, &amax_op, &amin_op,
+    &max_op, &min_op,     &max_dim_op, &min_dim_op,  &all_op,  &any_op,  NULL,
 };

@@ -91,10 +91,24 @@ static void view_samples(tp_sampler *s)
     sample_one(s, (tp_dims){2, {0, 3}}, &(tp_dims){1, {0}});
 }
 
-static const tp_op view_op = {"view", 1, 1, sizeof(tp_dims), VIEW_FLAGS, view_infer, NULL, view_vjp, NULL, view_samples,
-                              "ViewBackward0"};
-static const tp_op reshape_op = {"reshape", 1, 1, sizeof(tp_dims), VIEW_FLAGS, view_infer, NULL, view_vjp, NULL,
-                                 view_samples, "ReshapeAliasBackward0"};
+static const tp_op view_op = {.name = "view",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(tp_dims),
+                              .flags = VIEW_FLAGS,
+                              .infer = view_infer,
+                              .vjp = view_vjp,
+                              .samples = view_samples,
+                              .grad_name = "ViewBackward0"};
+static const tp_op reshape_op = {.name = "reshape",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .attr_size = sizeof(tp_dims),
+                                 .flags = VIEW_FLAGS,
+                                 .infer = view_infer,
+                                 .vjp = view_vjp,
+                                 .samples = view_samples,
+                                 .grad_name = "ReshapeAliasBackward0"};
 
 /* Fills in a -1 and checks the number of elements. */
 static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *shape)
@@ -163,7 +177,9 @@ tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim)
 
 /* ---- transpose, permute -------------------------------------------------------------------------------------- */
 
-typedef struct { int a, b; } dim_pair;
+typedef struct {
+    int a, b;
+} dim_pair;
 
 static tp_status transpose_infer(tp_call *c)
 {
@@ -197,10 +213,24 @@ static void transpose_samples(tp_sampler *s)
     sample_one(s, (tp_dims){.ndim = 0}, &(dim_pair){0, 0});
 }
 
-static const tp_op transpose_op = {"transpose", 1, 1, sizeof(dim_pair), VIEW_FLAGS, transpose_infer, NULL, transpose_vjp,
-                                   NULL, transpose_samples, "TransposeBackward0"};
-static const tp_op t_op = {"t", 1, 1, sizeof(dim_pair), VIEW_FLAGS, transpose_infer, NULL, transpose_vjp, NULL,
-                           transpose_samples, "TBackward0"};
+static const tp_op transpose_op = {.name = "transpose",
+                                   .n_in = 1,
+                                   .n_out = 1,
+                                   .attr_size = sizeof(dim_pair),
+                                   .flags = VIEW_FLAGS,
+                                   .infer = transpose_infer,
+                                   .vjp = transpose_vjp,
+                                   .samples = transpose_samples,
+                                   .grad_name = "TransposeBackward0"};
+static const tp_op t_op = {.name = "t",
+                           .n_in = 1,
+                           .n_out = 1,
+                           .attr_size = sizeof(dim_pair),
+                           .flags = VIEW_FLAGS,
+                           .infer = transpose_infer,
+                           .vjp = transpose_vjp,
+                           .samples = transpose_samples,
+                           .grad_name = "TBackward0"};
 
 tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1)
 {
@@ -260,13 +290,17 @@ static void permute_samples(tp_sampler *s)
     sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){.ndim = 0});
 }
 
-static const tp_op permute_op = {"permute", 1, 1, sizeof(tp_dims), VIEW_FLAGS, permute_infer, NULL, permute_vjp, NULL,
-                                 permute_samples, "PermuteBackward0"};
+static const tp_op permute_op = {.name = "permute",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .attr_size = sizeof(tp_dims),
+                                 .flags = VIEW_FLAGS,
+                                 .infer = permute_infer,
+                                 .vjp = permute_vjp,
+                                 .samples = permute_samples,
+                                 .grad_name = "PermuteBackward0"};
 
-tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order)
-{
-    return tp__apply1(T, &permute_op, &order, x);
-}
+tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order) { return tp__apply1(T, &permute_op, &order, x); }
 
 /* ---- squeeze, unsqueeze ----------------------------------------------------------------------------------------- */
 
@@ -291,10 +325,24 @@ static void squeeze_samples(tp_sampler *s)
     sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){1});
 }
 
-static const tp_op squeeze_op = {"squeeze", 1, 1, sizeof(uint32_t), VIEW_FLAGS, squeeze_infer, NULL, view_vjp, NULL,
-                                 squeeze_samples, "SqueezeBackward0"};
-static const tp_op squeeze_dim_op = {"squeeze_dim", 1, 1, sizeof(uint32_t), VIEW_FLAGS, squeeze_infer, NULL, view_vjp,
-                                     NULL, squeeze_samples, "SqueezeBackward1"};
+static const tp_op squeeze_op = {.name = "squeeze",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .attr_size = sizeof(uint32_t),
+                                 .flags = VIEW_FLAGS,
+                                 .infer = squeeze_infer,
+                                 .vjp = view_vjp,
+                                 .samples = squeeze_samples,
+                                 .grad_name = "SqueezeBackward0"};
+static const tp_op squeeze_dim_op = {.name = "squeeze_dim",
+                                     .n_in = 1,
+                                     .n_out = 1,
+                                     .attr_size = sizeof(uint32_t),
+                                     .flags = VIEW_FLAGS,
+                                     .infer = squeeze_infer,
+                                     .vjp = view_vjp,
+                                     .samples = squeeze_samples,
+                                     .grad_name = "SqueezeBackward1"};
 
 tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x)
 {
@@ -335,8 +383,15 @@ static void unsqueeze_samples(tp_sampler *s)
     sample_one(s, (tp_dims){.ndim = 0}, &(int){0});
 }
 
-static const tp_op unsqueeze_op = {"unsqueeze", 1, 1, sizeof(int), VIEW_FLAGS, unsqueeze_infer, NULL, view_vjp, NULL,
-                                   unsqueeze_samples, "UnsqueezeBackward0"};
+static const tp_op unsqueeze_op = {.name = "unsqueeze",
+                                   .n_in = 1,
+                                   .n_out = 1,
+                                   .attr_size = sizeof(int),
+                                   .flags = VIEW_FLAGS,
+                                   .infer = unsqueeze_infer,
+                                   .vjp = view_vjp,
+                                   .samples = unsqueeze_samples,
+                                   .grad_name = "UnsqueezeBackward0"};
 
 tp_tensor *tp_unsqueeze(tp_tape *T, tp_tensor *x, int dim)
 {
@@ -381,18 +436,22 @@ static void expand_samples(tp_sampler *s)
     sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {2, 3}});
 }
 
-static const tp_op expand_op = {"expand", 1, 1, sizeof(tp_dims), VIEW_FLAGS, expand_infer, NULL, expand_vjp, NULL,
-                                expand_samples, "ExpandBackward0"};
+static const tp_op expand_op = {.name = "expand",
+                                .n_in = 1,
+                                .n_out = 1,
+                                .attr_size = sizeof(tp_dims),
+                                .flags = VIEW_FLAGS,
+                                .infer = expand_infer,
+                                .vjp = expand_vjp,
+                                .samples = expand_samples,
+                                .grad_name = "ExpandBackward0"};
 
-tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape)
-{
-    return tp__apply1(T, &expand_op, &shape, x);
-}
+tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape) { return tp__apply1(T, &expand_op, &shape, x); }
 
 /* ---- slice, select --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int     dim;
+    int dim;
     int64_t start, step, length;
     int64_t whole; /* the size that dim had */
 } cut;
@@ -462,8 +521,16 @@ static void slice_samples(tp_sampler *s)
     sample_one(s, (tp_dims){2, {2, 4}}, &(cut){1, 1, 1, 3, 4});
 }
 
-static const tp_op slice_op = {"slice", 1, 1, sizeof(cut), VIEW_FLAGS, slice_infer, NULL, slice_vjp, slice_vjp_fused,
-                               slice_samples, "SliceBackward0"};
+static const tp_op slice_op = {.name = "slice",
+                               .n_in = 1,
+                               .n_out = 1,
+                               .attr_size = sizeof(cut),
+                               .flags = VIEW_FLAGS,
+                               .infer = slice_infer,
+                               .vjp = slice_vjp,
+                               .vjp_fused = slice_vjp_fused,
+                               .samples = slice_samples,
+                               .grad_name = "SliceBackward0"};
 
 /* A dimension less than a slice of one. */
 static tp_status select_infer(tp_call *c)
@@ -494,8 +561,16 @@ static void select_samples(tp_sampler *s)
     sample_one(s, (tp_dims){1, {4}}, &(cut){0, 0, 1, 1, 4});
 }
 
-static const tp_op select_op = {"select", 1, 1, sizeof(cut), VIEW_FLAGS, select_infer, NULL, select_vjp, slice_vjp_fused,
-                                select_samples, "SelectBackward0"};
+static const tp_op select_op = {.name = "select",
+                                .n_in = 1,
+                                .n_out = 1,
+                                .attr_size = sizeof(cut),
+                                .flags = VIEW_FLAGS,
+                                .infer = select_infer,
+                                .vjp = select_vjp,
+                                .vjp_fused = slice_vjp_fused,
+                                .samples = select_samples,
+                                .grad_name = "SelectBackward0"};
 
 /* Zeros, with g at the slice. */
 static tp_status slice_backward_infer(tp_call *c)
@@ -505,7 +580,8 @@ static tp_status slice_backward_infer(tp_call *c)
     if (at->dim >= shape.ndim)
         return no_such_dim(c, at->dim);
     if (shape.dim[at->dim] != at->length || (at->length > 0 && at->start + (at->length - 1) * at->step >= at->whole))
-        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim], (long long)at->length);
+        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim],
+                            (long long)at->length);
     shape.dim[at->dim] = at->whole;
     return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
 }
@@ -519,7 +595,8 @@ static tp_status slice_backward_forward(tp_call *c)
     stride[at->dim] *= at->step;
     tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
     if (at->length)
-        tp__copy_out(tp__dims_of(c->in[0]), (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
+        tp__copy_out(tp__dims_of(c->in[0]),
+                     (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
                      stride, c->in[0]->data, (tp_dtype)y->dtype);
     return TP_OK;
 }
@@ -530,14 +607,18 @@ static tp_status slice_backward_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static void slice_backward_samples(tp_sampler *s)
-{
-    sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5});
-}
+static void slice_backward_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5}); }
 
-static const tp_op slice_backward_op = {"slice_backward", 1, 1, sizeof(cut), READS_NOTHING, slice_backward_infer,
-                                        slice_backward_forward, slice_backward_vjp, NULL, slice_backward_samples,
-                                        "SliceBackwardBackward0"};
+static const tp_op slice_backward_op = {.name = "slice_backward",
+                                        .n_in = 1,
+                                        .n_out = 1,
+                                        .attr_size = sizeof(cut),
+                                        .flags = READS_NOTHING,
+                                        .infer = slice_backward_infer,
+                                        .forward = slice_backward_forward,
+                                        .vjp = slice_backward_vjp,
+                                        .samples = slice_backward_samples,
+                                        .grad_name = "SliceBackwardBackward0"};
 
 static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at)
 {
@@ -606,8 +687,8 @@ tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
     at.whole = x->shape[at.dim];
     at.start = index < 0 ? index + at.whole : index;
     if (at.start < 0 || at.start >= at.whole) {
-        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index, at.dim,
-                (long long)at.whole);
+        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index,
+                at.dim, (long long)at.whole);
         return NULL;
     }
     return tp__apply1(T, &select_op, &at, x);
@@ -615,10 +696,7 @@ tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
 
 /* ---- copies ------------------------------------------------------------------------------------------------------------ */
 
-static tp_status to_infer(tp_call *c)
-{
-    return tp_call_out(c, 0, *(const tp_dtype *)c->attr, tp__dims_of(c->in[0]));
-}
+static tp_status to_infer(tp_call *c) { return tp_call_out(c, 0, *(const tp_dtype *)c->attr, tp__dims_of(c->in[0])); }
 
 static tp_status copy_forward(tp_call *c)
 {
@@ -637,15 +715,27 @@ static tp_status copy_vjp(tp_vjp *v)
 static void clone_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, NULL); }
 static void to_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, &(tp_dtype){TP_F64}); }
 
-static const tp_op clone_op = {"clone", 1, 1, 0, TP_OP_STRIDED | READS_NOTHING, tp__infer_like_first, copy_forward, copy_vjp,
-                               NULL, clone_samples, "CloneBackward0"};
-static const tp_op to_op = {"to", 1, 1, sizeof(tp_dtype), TP_OP_STRIDED | READS_NOTHING, to_infer, copy_forward, copy_vjp,
-                            NULL, to_samples, "ToCopyBackward0"};
+static const tp_op clone_op = {.name = "clone",
+                               .n_in = 1,
+                               .n_out = 1,
+                               .flags = TP_OP_STRIDED | READS_NOTHING,
+                               .infer = tp__infer_like_first,
+                               .forward = copy_forward,
+                               .vjp = copy_vjp,
+                               .samples = clone_samples,
+                               .grad_name = "CloneBackward0"};
+static const tp_op to_op = {.name = "to",
+                            .n_in = 1,
+                            .n_out = 1,
+                            .attr_size = sizeof(tp_dtype),
+                            .flags = TP_OP_STRIDED | READS_NOTHING,
+                            .infer = to_infer,
+                            .forward = copy_forward,
+                            .vjp = copy_vjp,
+                            .samples = to_samples,
+                            .grad_name = "ToCopyBackward0"};
 
-tp_tensor *tp_clone(tp_tape *T, tp_tensor *x)
-{
-    return tp__apply1(T, &clone_op, NULL, x);
-}
+tp_tensor *tp_clone(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &clone_op, NULL, x); }
 
 tp_tensor *tp_contiguous(tp_tape *T, tp_tensor *x)
 {
@@ -658,6 +748,7 @@ tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype)
 }
 
 const tp_op *const tp__ops_shape[] = {
-    &view_op, &reshape_op, &transpose_op, &t_op, &permute_op, &squeeze_op, &squeeze_dim_op, &unsqueeze_op, &expand_op,
-    &slice_op, &select_op, &slice_backward_op, &clone_op, &to_op, NULL,
+    &view_op,    &reshape_op,        &transpose_op, &t_op,      &permute_op,
+    &squeeze_op, &squeeze_dim_op,    &unsqueeze_op, &expand_op, &slice_op,
+    &select_op,  &slice_backward_op, &clone_op,     &to_op,     NULL,
 };

@@ -1,15 +1,9 @@
 /* softmax.c - softmax and its logarithm. The operators work on the last dimension; others are turned there. */
 #include "ops/ops.h"
 
-static int64_t row_of(const tp_tensor *x)
-{
-    return x->ndim ? x->shape[x->ndim - 1] : 1;
-}
+static int64_t row_of(const tp_tensor *x) { return x->ndim ? x->shape[x->ndim - 1] : 1; }
 
-static bool is_log(const tp_op *op)
-{
-    return op->name[0] == 'l';
-}
+static bool is_log(const tp_op *op) { return op->name[0] == 'l'; }
 
 static tp_status softmax_forward(tp_call *c)
 {
@@ -41,8 +35,8 @@ static tp_status softmax_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *y = v->out[0];
     if (y->numel)
-        tp__softmax_backward((tp_dtype)y->dtype, is_log(v->op), y->numel / row_of(y), row_of(y), y->data, v->gout[0]->data,
-                             v->gin[0]->data, !(v->fresh & 1u));
+        tp__softmax_backward((tp_dtype)y->dtype, is_log(v->op), y->numel / row_of(y), row_of(y), y->data,
+                             v->gout[0]->data, v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
 
@@ -57,10 +51,26 @@ static void samples(tp_sampler *s)
 }
 
 #define SOFTMAX_FLAGS (TP_OP_FORGETS_IN | TP_OP_OVERWRITES)
-static const tp_op softmax_op = {"softmax", 1, 1, 0, SOFTMAX_FLAGS, tp__infer_float_like, softmax_forward, softmax_vjp,
-                                 softmax_vjp_fused, samples, "SoftmaxBackward0"};
-static const tp_op log_softmax_op = {"log_softmax", 1, 1, 0, SOFTMAX_FLAGS, tp__infer_float_like, softmax_forward,
-                                     log_softmax_vjp, softmax_vjp_fused, samples, "LogSoftmaxBackward0"};
+static const tp_op softmax_op = {.name = "softmax",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .flags = SOFTMAX_FLAGS,
+                                 .infer = tp__infer_float_like,
+                                 .forward = softmax_forward,
+                                 .vjp = softmax_vjp,
+                                 .vjp_fused = softmax_vjp_fused,
+                                 .samples = samples,
+                                 .grad_name = "SoftmaxBackward0"};
+static const tp_op log_softmax_op = {.name = "log_softmax",
+                                     .n_in = 1,
+                                     .n_out = 1,
+                                     .flags = SOFTMAX_FLAGS,
+                                     .infer = tp__infer_float_like,
+                                     .forward = softmax_forward,
+                                     .vjp = log_softmax_vjp,
+                                     .vjp_fused = softmax_vjp_fused,
+                                     .samples = samples,
+                                     .grad_name = "LogSoftmaxBackward0"};
 
 static tp_tensor *along(tp_tape *T, const tp_op *op, tp_tensor *x, int dim)
 {

@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 
 /* The pieces that derivatives are written with. */
+/* clang-format off */
 #define VJP(name, formula)                                                                         \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *y = v->out[0], *g = v->gout[0];              \
@@ -37,15 +38,16 @@ VJP(erf, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_neg(T, tp_square(T, x))), 1.
 VJP(softplus, tp_mul(T, g, tp_where(T, tp_gt(T, x, tp_scalar(T, (tp_dtype)x->dtype, 20)),
                                     tp_ones_like(T, x), tp_sigmoid(T, x))))
 VJP(log_sigmoid, tp_mul(T, g, tp_sigmoid(T, tp_neg(T, x))))
-
+/* clang-format on */
 /* Those that a network uses at every step have an operator for their derivative: f'(y) g in one pass. */
 static tp_tensor *tanh_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
 static tp_tensor *sigmoid_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
 static tp_tensor *relu_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
+/* clang-format off */
 VJP(tanh, tanh_backward(T, y, g))
 VJP(sigmoid, sigmoid_backward(T, y, g))
 VJP(relu, relu_backward(T, y, g))
-
+/* clang-format on */
 /* g (1 - y^2) */
 static tp_status tanh_backward_vjp(tp_vjp *v)
 {
@@ -94,12 +96,14 @@ static void unit_samples(tp_sampler *s) { samples(s, -0.83, 0.89); }
 
 static void pair_samples(tp_sampler *s)
 {
-    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9), tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2, 2)};
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2, 2)};
     tp_sample(s, NULL, 2, in);
 }
 
 /* ---- the table: name, block function, dtype rule, derivative, what it reads, samples, printed name ---------- */
 
+/* clang-format off */
 #define READS_X TP_OP_FORGETS_OUT
 #define READS_Y TP_OP_FORGETS_IN
 #define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
@@ -160,12 +164,20 @@ TRUTH(isnan, ISNAN, FLOAT_TO_BOOL)
 TRUTH(isinf, ISINF, FLOAT_TO_BOOL)
 TRUTH(isfinite, ISFINITE, FLOAT_TO_BOOL)
 TRUTH(logical_not, NOT, TO_BOOL)
-
+/* clang-format on */
 
 const tp_op *const tp__ops_unary[] = {
-    &neg_op.op, &abs_op.op, &sign_op.op, &square_op.op, &sqrt_op.op, &rsqrt_op.op, &reciprocal_op.op, &exp_op.op,
-    &expm1_op.op, &log_op.op, &log1p_op.op, &log2_op.op, &log10_op.op, &sin_op.op, &cos_op.op, &tan_op.op, &sinh_op.op,
-    &cosh_op.op, &tanh_op.op, &asin_op.op, &acos_op.op, &atan_op.op, &erf_op.op, &sigmoid_op.op, &relu_op.op,
-    &softplus_op.op, &log_sigmoid_op.op, &floor_op.op, &ceil_op.op, &round_op.op, &trunc_op.op, &tanh_backward_op.op,
-    &sigmoid_backward_op.op, &relu_backward_op.op, &isnan_op.op, &isinf_op.op, &isfinite_op.op, &logical_not_op.op, NULL,
+    &neg_op.op,           &abs_op.op,           &sign_op.op,
+    &square_op.op,        &sqrt_op.op,          &rsqrt_op.op,
+    &reciprocal_op.op,    &exp_op.op,           &expm1_op.op,
+    &log_op.op,           &log1p_op.op,         &log2_op.op,
+    &log10_op.op,         &sin_op.op,           &cos_op.op,
+    &tan_op.op,           &sinh_op.op,          &cosh_op.op,
+    &tanh_op.op,          &asin_op.op,          &acos_op.op,
+    &atan_op.op,          &erf_op.op,           &sigmoid_op.op,
+    &relu_op.op,          &softplus_op.op,      &log_sigmoid_op.op,
+    &floor_op.op,         &ceil_op.op,          &round_op.op,
+    &trunc_op.op,         &tanh_backward_op.op, &sigmoid_backward_op.op,
+    &relu_backward_op.op, &isnan_op.op,         &isinf_op.op,
+    &isfinite_op.op,      &logical_not_op.op,   NULL,
 };

@@ -5,10 +5,10 @@
 #include <math.h>
 
 typedef struct {
-    tp_optim        base;
+    tp_optim base;
     tp_adam_options o;
-    bool            decoupled;
-    tp__state       first, second, largest;
+    bool decoupled;
+    tp__state first, second, largest;
 } adam;
 
 static void update(tp_optim *base, const tp__stretch *s)
@@ -16,12 +16,15 @@ static void update(tp_optim *base, const tp__stretch *s)
     adam *m = (adam *)base;
     double t = (double)(s->steps + 1);
     tp__adam_update u = {
-        .beta1 = m->o.beta1, .beta2 = m->o.beta2, .eps = m->o.eps,
+        .beta1 = m->o.beta1,
+        .beta2 = m->o.beta2,
+        .eps = m->o.eps,
         .step = base->lr / (1 - pow(m->o.beta1, t)),
         .root = sqrt(1 - pow(m->o.beta2, t)),
         .weight_decay = m->decoupled ? 0 : m->o.weight_decay,
         .shrink = m->decoupled ? 1 - base->lr * m->o.weight_decay : 1,
-        .amsgrad = m->o.amsgrad, .maximize = m->o.maximize,
+        .amsgrad = m->o.amsgrad,
+        .maximize = m->o.maximize,
     };
     tp__adam(s->run.dtype, &u, s->run.n, s->run.value, s->run.grad, tp__state_at(&m->first, s),
              tp__state_at(&m->second, s), tp__state_at(&m->largest, s));
@@ -38,10 +41,7 @@ static void release(tp_optim *base)
 static const tp__optim_class adam_class = {.name = "adam", .update = update, .free = release};
 static const tp__optim_class adamw_class = {.name = "adamw", .update = update, .free = release};
 
-static bool in_unit(double x)
-{
-    return x >= 0 && x < 1;
-}
+static bool in_unit(double x) { return x >= 0 && x < 1; }
 
 static tp_optim *make(tp_tape *T, const tp__optim_class *type, tp_params *params, tp_adam_options o, bool decoupled)
 {

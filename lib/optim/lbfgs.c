@@ -9,20 +9,20 @@
 #include <string.h>
 
 typedef struct {
-    tp_optim         base;
+    tp_optim base;
     tp_lbfgs_options o;
-    int64_t          n;
-    double          *memory; /* all vectors below are in it */
-    double          *x, *d, *prev, *gradient[TP__LINE_GRADIENTS];
-    double          *s, *y, *rho, *alpha; /* history: a ring of `kept` pairs, the oldest at `oldest` */
-    int              kept, oldest;
-    double           diagonal, t;
-    double           least_change; /* tolerance_change, in the scale of the first loss */
-    int64_t          iterations;
+    int64_t n;
+    double *memory; /* all vectors below are in it */
+    double *x, *d, *prev, *gradient[TP__LINE_GRADIENTS];
+    double *s, *y, *rho, *alpha; /* history: a ring of `kept` pairs, the oldest at `oldest` */
+    int kept, oldest;
+    double diagonal, t;
+    double least_change; /* tolerance_change, in the scale of the first loss */
+    int64_t iterations;
     /* of the step under way */
-    tp_tape         *T;
-    tp_closure       closure;
-    void            *user;
+    tp_tape *T;
+    tp_closure closure;
+    void *user;
 } lbfgs;
 
 /* ---- vectors ------------------------------------------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static double *pair(const lbfgs *m, double *ring, int i)
 /* Takes the last step and the change of the gradient into the history, where the curvature is positive. */
 static void remember(lbfgs *m, const double *g)
 {
-    int at = m->kept < m->o.history_size ? m->kept : 0; /* 0: the oldest, which goes */
+    int at = m->kept < m->o.history_size ? m->kept : 0;         /* 0: the oldest, which goes */
     double *y = m->gradient[TP__LINE_GRADIENTS - 1], *s = m->x; /* both are free between steps */
     copy(m, y, g);
     add(m, -1, m->prev, y);
@@ -211,10 +211,7 @@ static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-static void release(tp_optim *base)
-{
-    free(((lbfgs *)base)->memory);
-}
+static void release(tp_optim *base) { free(((lbfgs *)base)->memory); }
 
 static const tp__optim_class lbfgs_class = {.name = "lbfgs", .step_closure = step, .free = release};
 

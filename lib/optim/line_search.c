@@ -23,15 +23,9 @@ static double cubic(tp__line_point a, tp__line_point b, double low, double high)
     return t > high ? high : t < low ? low : t;
 }
 
-static bool falls_enough(tp__line_point start, tp__line_point p)
-{
-    return !(p.f > start.f + C1 * p.t * start.slope);
-}
+static bool falls_enough(tp__line_point start, tp__line_point p) { return !(p.f > start.f + C1 * p.t * start.slope); }
 
-static bool is_flat(tp__line_point start, tp__line_point p)
-{
-    return fabs(p.slope) <= -C2 * start.slope;
-}
+static bool is_flat(tp__line_point start, tp__line_point p) { return fabs(p.slope) <= -C2 * start.slope; }
 
 /* A slot for a gradient that none of the points kept holds. */
 static int free_slot(tp__line_point a, tp__line_point b, tp__line_point c)
@@ -50,7 +44,8 @@ static bool evaluate(tp__line *line, double t, int slot, tp__line_point *p)
 }
 
 /* Closes in between lo (the lower) and hi. A guess that comes too near an end twice is moved away from it. */
-static bool zoom(tp__line *line, tp__line_point start, tp__line_point a, tp__line_point b, int used, tp__line_point *found)
+static bool zoom(tp__line *line, tp__line_point start, tp__line_point a, tp__line_point b, int used,
+                 tp__line_point *found)
 {
     tp__line_point lo = a.f <= b.f ? a : b, hi = a.f <= b.f ? b : a, p;
     bool stuck = false;

@@ -7,7 +7,7 @@
 /* A point on the line: step, value, slope along the direction, and where its gradient is kept. */
 typedef struct {
     double t, f, slope;
-    int    gradient;
+    int gradient;
 } tp__line_point;
 
 enum { TP__LINE_GRADIENTS = 5 };
@@ -15,10 +15,10 @@ enum { TP__LINE_GRADIENTS = 5 };
 typedef struct {
     /* Value and slope at step t, the gradient kept in slot `gradient`; false after a failure. */
     bool (*evaluate)(void *user, double t, int gradient, tp__line_point *at);
-    void  *user;
+    void *user;
     double direction_norm; /* largest element of the direction */
     double tolerance;
-    int    evaluations;    /* counted up */
+    int evaluations; /* counted up */
 } tp__line;
 
 /* From `start` (t = 0, its gradient in slot 0), with first guess t. False after a failure. */

@@ -4,10 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-double tp__option(double value, double otherwise)
-{
-    return value != 0 ? value : signbit(value) ? 0 : otherwise;
-}
+double tp__option(double value, double otherwise) { return value != 0 ? value : signbit(value) ? 0 : otherwise; }
 
 tp_optim *tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value)
 {

@@ -9,7 +9,7 @@
  * starts at element run.offset. */
 typedef struct {
     tp__run_of_params run;
-    int64_t           steps;
+    int64_t steps;
 } tp__stretch;
 
 typedef struct {
@@ -21,9 +21,9 @@ typedef struct {
 
 struct tp_optim {
     const tp__optim_class *type;
-    tp_params             *params;
-    double                 lr;
-    int64_t               *steps; /* of each parameter */
+    tp_params *params;
+    double lr;
+    int64_t *steps; /* of each parameter */
 };
 
 /* A zeroed struct of `size` bytes that starts with a tp_optim; NULL after a failure, which T then says. */
@@ -34,9 +34,11 @@ tp_optim *tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, d
 double tp__option(double value, double otherwise);
 
 /* A state vector beside the parameters, one a dtype, zeroed. */
-typedef struct { tp__storage *of[2]; } tp__state;
-bool  tp__state_new(const tp_params *params, tp__state *s); /* false: no memory */
-void  tp__state_free(tp__state *s);
+typedef struct {
+    tp__storage *of[2];
+} tp__state;
+bool tp__state_new(const tp_params *params, tp__state *s); /* false: no memory */
+void tp__state_free(tp__state *s);
 void *tp__state_at(const tp__state *s, const tp__stretch *at); /* NULL for a state that was not made */
 
 #endif

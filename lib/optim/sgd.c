@@ -3,24 +3,25 @@
 #include "optim/optim.h"
 
 typedef struct {
-    tp_optim       base;
+    tp_optim base;
     tp_sgd_options o;
-    tp__state      velocity;
+    tp__state velocity;
 } sgd;
 
 static void update(tp_optim *base, const tp__stretch *s)
 {
     sgd *m = (sgd *)base;
-    tp__sgd_update u = {.lr = base->lr, .momentum = m->o.momentum, .dampening = m->o.dampening,
-                        .weight_decay = m->o.weight_decay, .nesterov = m->o.nesterov, .maximize = m->o.maximize,
+    tp__sgd_update u = {.lr = base->lr,
+                        .momentum = m->o.momentum,
+                        .dampening = m->o.dampening,
+                        .weight_decay = m->o.weight_decay,
+                        .nesterov = m->o.nesterov,
+                        .maximize = m->o.maximize,
                         .first = s->steps == 0};
     tp__sgd(s->run.dtype, &u, s->run.n, s->run.value, s->run.grad, tp__state_at(&m->velocity, s));
 }
 
-static void release(tp_optim *base)
-{
-    tp__state_free(&((sgd *)base)->velocity);
-}
+static void release(tp_optim *base) { tp__state_free(&((sgd *)base)->velocity); }
 
 static const tp__optim_class sgd_class = {.name = "sgd", .update = update, .free = release};
 

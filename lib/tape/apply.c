@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-tp_status tp__run(tp_tape *T, tp_call *call)
-{
-    return call->op->forward ? call->op->forward(call) : T->status;
-}
+tp_status tp__run(tp_tape *T, tp_call *call) { return call->op->forward ? call->op->forward(call) : T->status; }
 
 tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
 {
@@ -40,7 +37,8 @@ static bool push_node(tp_tape *T, tp__node *node)
 static tp_status record(tp_tape *T, const tp_call *c)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
-    size_t bytes = sizeof(tp__node) + (n_in + n_out) * sizeof(tp_tensor *) + ((n_in + 1) & ~(size_t)1) * sizeof(uint32_t);
+    size_t bytes = sizeof(tp__node) + (n_in + n_out) * sizeof(tp_tensor *) +
+                   ((n_in + 1) & ~(size_t)1) * sizeof(uint32_t);
     tp__node *node = tp__arena_alloc(&T->arena, bytes + attr);
     if (node == NULL || !push_node(T, node))
         return tp_fail(T, TP_ENOMEM, "%s: no memory to record it", c->op->name);
@@ -123,7 +121,8 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     if (!tp__ok(T))
         return T ? T->status : TP_EINVAL;
     if (op == NULL || op->infer == NULL || op->n_out < 1 || op->n_out > TP_MAX_OUT)
-        return tp_fail(T, TP_EINVAL, "%s: an operator needs infer and 1 to %d outputs", op ? op->name : "?", TP_MAX_OUT);
+        return tp_fail(T, TP_EINVAL, "%s: an operator needs infer and 1 to %d outputs", op ? op->name : "?",
+                       TP_MAX_OUT);
     if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
         return tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n);
     if (!inputs_fit(T, op, n, in, &wants, &strided))

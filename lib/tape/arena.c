@@ -5,7 +5,7 @@
 
 struct tp__chunk {
     tp__chunk *next;
-    size_t     bytes;
+    size_t bytes;
 };
 
 enum { FIRST_BYTES = 16 * 1024, HEAD = 64 };
@@ -41,10 +41,7 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
     return tp__arena_alloc(a, bytes);
 }
 
-void tp__arena_reset(tp__arena *a)
-{
-    open_chunk(a, a->first);
-}
+void tp__arena_reset(tp__arena *a) { open_chunk(a, a->first); }
 
 void tp__arena_free(tp__arena *a)
 {

@@ -63,15 +63,9 @@ tp_tensor *tp_requires_grad(tp_tensor *x, bool on)
     return x;
 }
 
-bool tp_needs_grad(const tp_tensor *x)
-{
-    return x && (x->flags & TP__REQUIRES_GRAD);
-}
+bool tp_needs_grad(const tp_tensor *x) { return x && (x->flags & TP__REQUIRES_GRAD); }
 
-bool tp_is_leaf(const tp_tensor *x)
-{
-    return x && x->node == NULL;
-}
+bool tp_is_leaf(const tp_tensor *x) { return x && x->node == NULL; }
 
 tp_tensor *tp_retain_grad(tp_tensor *x)
 {
@@ -82,10 +76,7 @@ tp_tensor *tp_retain_grad(tp_tensor *x)
 
 /* ---- gradients ----------------------------------------------------------------------------------------------- */
 
-tp_tensor *tp_grad(const tp_tensor *x)
-{
-    return x && (x->flags & TP__HAS_GRAD) ? x->grad : NULL;
-}
+tp_tensor *tp_grad(const tp_tensor *x) { return x && (x->flags & TP__HAS_GRAD) ? x->grad : NULL; }
 
 void tp_zero_grad(tp_tensor *x)
 {
@@ -193,8 +184,8 @@ tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
     tp_dims shape = tp__dims_of(dst), both;
     char a[200], b[200];
     if (!tp__dims_broadcast(shape, tp__dims_of(src), &both) || !tp__dims_equal(both, shape))
-        return tp_fail(T, TP_ESHAPE, "copy_into: %s does not fit into %s",
-                       tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(shape, b, sizeof b));
+        return tp_fail(T, TP_ESHAPE, "copy_into: %s does not fit into %s", tp__dims_text(tp__dims_of(src), a, sizeof a),
+                       tp__dims_text(shape, b, sizeof b));
     tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
     for (int d = 1; d <= src->ndim; d++)
         from.stride[dst->ndim - d] = src->shape[src->ndim - d] == 1 ? 0 : src->stride[src->ndim - d];

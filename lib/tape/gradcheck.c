@@ -11,16 +11,16 @@
 enum { MOST = 16 };
 
 typedef struct {
-    tp_tape              *T;
-    const tp_op          *op;
-    const void           *attr;
-    int                   n;
-    tp_tensor            *in[MOST];  /* copies, those that count as leaves */
-    bool                  by[MOST];  /* differentiate by this input */
-    int                   n_out;
-    tp_tensor            *u[TP_MAX_OUT]; /* NULL for outputs without a gradient */
-    tp_gradcheck_options  o;
-    tp__rng               rng;       /* random operators draw the same each time */
+    tp_tape *T;
+    const tp_op *op;
+    const void *attr;
+    int n;
+    tp_tensor *in[MOST]; /* copies, those that count as leaves */
+    bool by[MOST];       /* differentiate by this input */
+    int n_out;
+    tp_tensor *u[TP_MAX_OUT]; /* NULL for outputs without a gradient */
+    tp_gradcheck_options o;
+    tp__rng rng; /* random operators draw the same each time */
 } check;
 
 /* A fixed vector of weights between 0.5 and 1.5. */
@@ -138,7 +138,8 @@ static tp_status compare(check *c, tp_tensor *x, const tp_tensor *analytic, bool
         if (c->T->status != TP_OK)
             return c->T->status;
         if (!(fabs(got - want) <= c->o.atol + c->o.rtol * fabs(want)))
-            return tp_fail(c->T, TP_ENUMERIC, "gradcheck: %s: %s %d, element %lld: the derivative is %.9g, differences say %.9g",
+            return tp_fail(c->T, TP_ENUMERIC,
+                           "gradcheck: %s: %s %d, element %lld: the derivative is %.9g, differences say %.9g",
                            c->op->name, what, number, (long long)i, got, want);
     }
     return TP_OK;

@@ -12,13 +12,13 @@
 typedef struct tp__chunk tp__chunk;
 typedef struct {
     tp__chunk *first, *current;
-    char      *at, *end;
-    tp__pool  *pool; /* where its system allocations are counted */
+    char *at, *end;
+    tp__pool *pool; /* where its system allocations are counted */
 } tp__arena;
 
 void *tp__arena_grow(tp__arena *a, size_t bytes);
-void  tp__arena_reset(tp__arena *a);
-void  tp__arena_free(tp__arena *a);
+void tp__arena_reset(tp__arena *a);
+void tp__arena_free(tp__arena *a);
 /* 16-byte aligned, not zeroed; NULL: no memory. */
 static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
 {
@@ -35,30 +35,30 @@ static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
 /* A recorded call. Inputs, outputs, saved versions and attributes lie behind it in the arena. */
 typedef struct tp__node {
     const tp_op *op;
-    const void  *attr;
-    uint32_t     n_in, n_out;
-    bool         consumed; /* a sweep has been here and gave back what was saved */
-    bool         fresh_attr;
-    uint32_t     stamp; /* the sweep in which it leads to a wanted input */
-    uint32_t     index; /* on the tape */
-    tp_tensor  **in, **out;
-    uint32_t    *versions; /* of the inputs' storage when recorded */
+    const void *attr;
+    uint32_t n_in, n_out;
+    bool consumed; /* a sweep has been here and gave back what was saved */
+    bool fresh_attr;
+    uint32_t stamp; /* the sweep in which it leads to a wanted input */
+    uint32_t index; /* on the tape */
+    tp_tensor **in, **out;
+    uint32_t *versions; /* of the inputs' storage when recorded */
 } tp__node;
 
 struct tp_tape {
-    tp_status   status;
-    bool        recording;
-    bool        in_forward; /* an operator's forward runs: what it makes is not recorded */
-    uint32_t    stamp;
-    uint32_t    n_nodes, cap_nodes;
-    tp__node  **nodes;
-    tp_tensor  *last;       /* the newest tensor */
-    tp__pool   *pool;
-    tp__arena   arena;      /* headers and nodes */
-    tp__arena   grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
-    tp_tensor  *last_grad;
-    tp__rng     rng;
-    char        message[1024];
+    tp_status status;
+    bool recording;
+    bool in_forward; /* an operator's forward runs: what it makes is not recorded */
+    uint32_t stamp;
+    uint32_t n_nodes, cap_nodes;
+    tp__node **nodes;
+    tp_tensor *last; /* the newest tensor */
+    tp__pool *pool;
+    tp__arena arena;      /* headers and nodes */
+    tp__arena grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
+    tp_tensor *last_grad;
+    tp__rng rng;
+    char message[1024];
 };
 
 static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == TP_OK; }
@@ -71,7 +71,7 @@ tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape);
 tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
-bool       tp__give_storage(tp_tape *T, tp_tensor *x);
+bool tp__give_storage(tp_tape *T, tp_tensor *x);
 /* Gives the storage of a tape's tensor back; the header stays. */
 void tp__tensor_release(tp_tensor *x);
 
@@ -82,7 +82,9 @@ bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
 tp_status tp__run(tp_tape *T, tp_call *call);
 
 /* A scope: what was made since and is neither `keep` nor saved for backward is given back. */
-typedef struct { tp_tensor *last; } tp__scope;
+typedef struct {
+    tp_tensor *last;
+} tp__scope;
 static inline tp__scope tp__scope_open(const tp_tape *T) { return (tp__scope){T->last}; }
 void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep);
 
@@ -101,19 +103,19 @@ tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
 
 /* One membership of a tensor in a set; a tensor may be in several. */
 typedef struct tp__member {
-    tp_params         *set;
-    int                index;
+    tp_params *set;
+    int index;
     struct tp__member *next; /* of the same tensor */
 } tp__member;
 
 /* Parameter i lies at offset[i] elements in the vectors of its dtype. */
 struct tp_params {
-    int         n;
-    tp_tensor **at;      /* NULL where it was freed */
+    int n;
+    tp_tensor **at; /* NULL where it was freed */
     tp__member *member;
-    int64_t    *offset;  /* in elements of its own dtype's vector */
-    int64_t     count;   /* of all */
-    int64_t     count_of[2]; /* f32, f64 */
+    int64_t *offset;     /* in elements of its own dtype's vector */
+    int64_t count;       /* of all */
+    int64_t count_of[2]; /* f32, f64 */
 };
 
 /* The tensors are laid in one slab a dtype, their gradients in another. NULL: no memory. */
@@ -123,9 +125,9 @@ tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
  * in one pass. `offset` is where it starts in a state vector of count_of[dtype] elements. */
 typedef struct {
     tp_dtype dtype;
-    int64_t  offset, n;
-    void    *value, *grad;
-    int      first, last; /* parameters, last included */
+    int64_t offset, n;
+    void *value, *grad;
+    int first, last; /* parameters, last included */
 } tp__run_of_params;
 /* The next stretch from parameter *at on; false past the end. Start with *at = 0. */
 bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);

@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int slot_of(tp_dtype dtype)
-{
-    return dtype == TP_F64;
-}
+static int slot_of(tp_dtype dtype) { return dtype == TP_F64; }
 
 /* ---- sets ---------------------------------------------------------------------------------------------------- */
 
@@ -80,8 +77,8 @@ void tp_params_free(tp_params *p)
     free(p);
 }
 
-int        tp_params_length(const tp_params *p) { return p ? p->n : 0; }
-int64_t    tp_params_count(const tp_params *p) { return p ? p->count : 0; }
+int tp_params_length(const tp_params *p) { return p ? p->n : 0; }
+int64_t tp_params_count(const tp_params *p) { return p ? p->count : 0; }
 tp_tensor *tp_params_at(const tp_params *p, int i) { return p && i >= 0 && i < p->n ? p->at[i] : NULL; }
 
 /* ---- slabs ------------------------------------------------------------------------------------------------------ */
@@ -89,7 +86,7 @@ tp_tensor *tp_params_at(const tp_params *p, int i) { return p && i >= 0 && i < p
 /* What a parameter gets in the slabs, before anything is changed. */
 typedef struct {
     tp__storage *value;
-    tp_tensor   *grad;
+    tp_tensor *grad;
 } place;
 
 static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__storage *grads, int64_t offset)
@@ -181,8 +178,13 @@ bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run)
         return false;
     }
     const tp_tensor *x = p->at[i];
-    *run = (tp__run_of_params){.dtype = (tp_dtype)x->dtype, .offset = p->offset[i], .n = x->numel, .value = x->data,
-                               .grad = x->grad->data, .first = i, .last = i};
+    *run = (tp__run_of_params){.dtype = (tp_dtype)x->dtype,
+                               .offset = p->offset[i],
+                               .n = x->numel,
+                               .value = x->data,
+                               .grad = x->grad->data,
+                               .first = i,
+                               .last = i};
     for (i++; i < p->n && has_gradient(p->at[i]) && follows(p->at[i - 1], p->at[i]); i++) {
         run->n += p->at[i]->numel;
         run->last = i;
@@ -244,10 +246,10 @@ double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
 
 struct tp_grads {
     const tp_params *set;
-    int              n;
-    tp_tensor      **at;      /* headers on one block: float32 parameters first, then float64 */
-    bool            *arrived;
-    tp__storage     *all;
+    int n;
+    tp_tensor **at; /* headers on one block: float32 parameters first, then float64 */
+    bool *arrived;
+    tp__storage *all;
 };
 
 void tp_grads_free(tp_grads *g)
@@ -277,7 +279,8 @@ tp_grads *tp_grads_new(const tp_params *p)
         const tp_tensor *x = p->at[i];
         if (x == NULL)
             continue;
-        size_t start = x->dtype == TP_F64 ? narrow + (size_t)p->offset[i] * sizeof(double) : (size_t)p->offset[i] * sizeof(float);
+        size_t start = x->dtype == TP_F64 ? narrow + (size_t)p->offset[i] * sizeof(double)
+                                          : (size_t)p->offset[i] * sizeof(float);
         g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, (char *)g->all->data + start);
         ok = g->at[i] != NULL;
     }
@@ -302,10 +305,7 @@ static int index_in(const tp_grads *g, const tp_tensor *leaf)
     return -1;
 }
 
-bool tp__grads_has(const tp_grads *g, const tp_tensor *leaf)
-{
-    return index_in(g, leaf) >= 0;
-}
+bool tp__grads_has(const tp_grads *g, const tp_tensor *leaf) { return index_in(g, leaf) >= 0; }
 
 tp_tensor *tp__grads_slot(tp_grads *g, const tp_tensor *leaf, bool *fresh)
 {
@@ -340,7 +340,4 @@ void *tp_grads_data(const tp_grads *g)
     return g ? g->all->data : NULL;
 }
 
-tp_tensor *tp_grads_at(const tp_grads *g, int i)
-{
-    return g && i >= 0 && i < g->n && g->arrived[i] ? g->at[i] : NULL;
-}
+tp_tensor *tp_grads_at(const tp_grads *g, int i) { return g && i >= 0 && i < g->n && g->arrived[i] ? g->at[i] : NULL; }

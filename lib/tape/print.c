@@ -10,9 +10,9 @@
 /* ---- where the text goes ------------------------------------------------------------------------------------ */
 
 typedef struct {
-    FILE   *file; /* or */
-    char   *buffer;
-    size_t  n;
+    FILE *file; /* or */
+    char *buffer;
+    size_t n;
     int64_t length;  /* so far */
     int64_t newline; /* where the last one was; -1: nowhere */
 } writer;
@@ -40,12 +40,12 @@ static void put_repeated(writer *w, const char *text, int64_t times)
 typedef struct {
     tp_print_options o;
     tp_dtype dtype;
-    bool     whole, scientific;
-    int      width;
-    bool     summarize;
+    bool whole, scientific;
+    int width;
+    bool summarize;
     /* gathered on the first pass */
-    bool     any;
-    double   smallest, largest; /* finite and not zero, without sign */
+    bool any;
+    double smallest, largest; /* finite and not zero, without sign */
 } format;
 
 enum { NUMBER = 512 };
@@ -67,11 +67,18 @@ static void float_text(const format *f, double v, char *text)
 static void number_text(const format *f, const void *p, char *text)
 {
     switch (f->dtype) {
-    case TP_BOOL: snprintf(text, NUMBER, *(const uint8_t *)p ? "True" : "False"); break;
-    case TP_I64: snprintf(text, NUMBER, "%lld", (long long)*(const int64_t *)p); break;
+    case TP_BOOL:
+        snprintf(text, NUMBER, *(const uint8_t *)p ? "True" : "False");
+        break;
+    case TP_I64:
+        snprintf(text, NUMBER, "%lld", (long long)*(const int64_t *)p);
+        break;
     case TP_I32:
-    case TP_U8: snprintf(text, NUMBER, "%.0f", tp__load(p, f->dtype)); break;
-    default: float_text(f, tp__load(p, f->dtype), text);
+    case TP_U8:
+        snprintf(text, NUMBER, "%.0f", tp__load(p, f->dtype));
+        break;
+    default:
+        float_text(f, tp__load(p, f->dtype), text);
     }
 }
 
@@ -295,10 +302,7 @@ int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char
     return w.length;
 }
 
-int64_t tp_format(const tp_tensor *x, char *buffer, size_t n)
-{
-    return tp_format_with(x, NULL, buffer, n);
-}
+int64_t tp_format(const tp_tensor *x, char *buffer, size_t n) { return tp_format_with(x, NULL, buffer, n); }
 
 void tp_print(const tp_tensor *x)
 {

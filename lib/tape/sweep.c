@@ -12,20 +12,20 @@
 enum { MAX_IN = 32 }; /* inputs a need mask has room for; operators with more (cat) pass all */
 
 typedef struct touched {
-    tp_tensor      *x;
+    tp_tensor *x;
     struct touched *next;
 } touched;
 
 typedef struct {
-    tp_tape   *T;
-    bool       create, retain, to_leaves;
-    tp_grads  *sink;
-    int        n_targets; /* with targets: only what leads to them */
+    tp_tape *T;
+    bool create, retain, to_leaves;
+    tp_grads *sink;
+    int n_targets; /* with targets: only what leads to them */
     tp_tensor *const *targets;
     tp_tensor **results;
-    uint32_t   stamp;
-    int64_t    pending;   /* computed tensors that hold a gradient and wait for their node */
-    touched   *list;      /* all tensors of the tape that hold one */
+    uint32_t stamp;
+    int64_t pending; /* computed tensors that hold a gradient and wait for their node */
+    touched *list;   /* all tensors of the tape that hold one */
 } sweep;
 
 /* ---- gradients on the way --------------------------------------------------------------------------------- */
@@ -302,8 +302,15 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
             return tp_fail(T, TP_ENOMEM, "backward: no memory");
         memset(gin, 0, node->n_in * sizeof *gin);
     }
-    tp_vjp v = {.tape = T, .op = node->op, .attr = node->attr, .n_in = (int)node->n_in, .n_out = (int)node->n_out,
-                .in = node->in, .out = node->out, .gout = gout, .gin = gin};
+    tp_vjp v = {.tape = T,
+                .op = node->op,
+                .attr = node->attr,
+                .n_in = (int)node->n_in,
+                .n_out = (int)node->n_out,
+                .in = node->in,
+                .out = node->out,
+                .gout = gout,
+                .gin = gin};
     for (uint32_t i = 0; i < node->n_in && i < MAX_IN; i++)
         v.need |= (uint32_t)wanted(s, node->in[i]) << i;
     if (node->n_in > MAX_IN)
@@ -314,8 +321,8 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
         return run_fused(s, node, &v);
     if (node->op->vjp)
         return run_vjp(s, node, &v);
-    return tp_fail(T, TP_EUNSUPPORTED, "%s: has no vjp of differentiable operators, so its derivative has no derivative",
-                   node->op->name);
+    return tp_fail(T, TP_EUNSUPPORTED,
+                   "%s: has no vjp of differentiable operators, so its derivative has no derivative", node->op->name);
 }
 
 static tp_status visit(sweep *s, tp__node *node)
@@ -477,8 +484,10 @@ static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, 
     tp_tensor **grads = tp__arena_alloc(&T->arena, (size_t)o->n_inputs * sizeof *grads);
     if (grads == NULL)
         return tp_fail(T, TP_ENOMEM, "backward: no memory");
-    tp_gradients_options g = {.grad_outputs = o->grad_outputs, .retain_graph = o->retain_graph,
-                              .create_graph = o->create_graph, .allow_unused = true};
+    tp_gradients_options g = {.grad_outputs = o->grad_outputs,
+                              .retain_graph = o->retain_graph,
+                              .create_graph = o->create_graph,
+                              .allow_unused = true};
     tp_status status = tp_gradients(T, n, roots, o->n_inputs, o->inputs, grads, &g);
     for (int i = 0; i < o->n_inputs && status == TP_OK; i++)
         if (grads[i])
@@ -511,8 +520,12 @@ tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int
         if (!(inputs[i]->flags & TP__REQUIRES_GRAD))
             return tp_fail(T, TP_EGRAPH, "gradients: input %d does not require a gradient", i);
     }
-    sweep s = {.T = T, .create = o.create_graph, .retain = o.retain_graph || o.create_graph,
-               .n_targets = n_inputs, .targets = inputs, .results = grads};
+    sweep s = {.T = T,
+               .create = o.create_graph,
+               .retain = o.retain_graph || o.create_graph,
+               .n_targets = n_inputs,
+               .targets = inputs,
+               .results = grads};
     tp_status status = run(&s, n_outputs, outputs, o.grad_outputs);
     for (int i = 0; i < n_inputs; i++) {
         for (int j = 0; j < i && grads[i] == NULL; j++)

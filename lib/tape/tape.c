@@ -52,15 +52,9 @@ tp_status tp_call_fail(const tp_call *c, tp_status status, const char *format, .
     return status;
 }
 
-const char *tp_error(const tp_tape *T)
-{
-    return T && T->status != TP_OK ? T->message : NULL;
-}
+const char *tp_error(const tp_tape *T) { return T && T->status != TP_OK ? T->message : NULL; }
 
-tp_status tp_error_status(const tp_tape *T)
-{
-    return T ? T->status : TP_EINVAL;
-}
+tp_status tp_error_status(const tp_tape *T) { return T ? T->status : TP_EINVAL; }
 
 void tp_clear_error(tp_tape *T)
 {
@@ -116,7 +110,8 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
         bool negative = false;
         for (int d = 0; d < shape.ndim; d++)
             negative |= shape.dim[d] < 0;
-        tp_fail(T, negative ? TP_ESHAPE : TP_ENOMEM, negative ? "shape %s has a negative size" : "shape %s is too large",
+        tp_fail(T, negative ? TP_ESHAPE : TP_ENOMEM,
+                negative ? "shape %s has a negative size" : "shape %s is too large",
                 tp__dims_text(shape, text, sizeof text));
         return NULL;
     }
@@ -231,9 +226,9 @@ static void release_until(tp_tensor *x, const tp_tensor *end)
 typedef struct {
     tp_tensor *last;
     tp__chunk *chunk;
-    char      *at, *end;
-    uint64_t   n_nodes;
-    tp_tape   *tape;
+    char *at, *end;
+    uint64_t n_nodes;
+    tp_tape *tape;
 } mark;
 
 _Static_assert(sizeof(mark) <= sizeof(tp_mark), "tp_mark is too small");
@@ -304,12 +299,6 @@ bool tp_tape_record(tp_tape *T, bool on)
     return was;
 }
 
-bool tp_tape_is_recording(const tp_tape *T)
-{
-    return T && T->recording;
-}
+bool tp_tape_is_recording(const tp_tape *T) { return T && T->recording; }
 
-tp_memory tp_tape_memory(const tp_tape *T)
-{
-    return T ? tp__pool_memory(T->pool) : (tp_memory){0};
-}
+tp_memory tp_tape_memory(const tp_tape *T) { return T ? tp__pool_memory(T->pool) : (tp_memory){0}; }

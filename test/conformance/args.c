@@ -28,10 +28,8 @@ static bool harmless(const char *name, const json_t *value)
 void args_done(test_case *c)
 {
     const char *name;
-    json_t     *value;
-    json_object_foreach (c->unread, name, value)
-        if (!harmless(name, value))
-            case_skip(c, "argument %s", name);
+    json_t *value;
+    json_object_foreach(c->unread, name, value) if (!harmless(name, value)) case_skip(c, "argument %s", name);
     for (size_t i = 0; i < json_array_size(c->args); i++)
         if (i >= 64 || ((c->read >> i & 1) == 0 && !json_is_null(json_array_get(c->args, i))))
             case_skip(c, "argument %zu", i);
@@ -56,15 +54,9 @@ static const json_t *special_float(const json_t *a)
     return json_is_string(f) ? f : NULL;
 }
 
-bool arg_is_tensor(const json_t *a)
-{
-    return json_is_integer(json_object_get(a, "t"));
-}
+bool arg_is_tensor(const json_t *a) { return json_is_integer(json_object_get(a, "t")); }
 
-bool arg_is_number(const json_t *a)
-{
-    return json_is_number(a) || json_is_boolean(a) || special_float(a) != NULL;
-}
+bool arg_is_number(const json_t *a) { return json_is_number(a) || json_is_boolean(a) || special_float(a) != NULL; }
 
 double number_of(const json_t *a)
 {
@@ -140,7 +132,7 @@ const char *arg_string(test_case *c, int position, const char *name, const char 
 tp_dtype arg_dtype(test_case *c, int position, const char *name, tp_dtype otherwise)
 {
     const json_t *a = arg(c, position, name);
-    const char   *text = json_string_value(json_object_get(a, "dtype"));
+    const char *text = json_string_value(json_object_get(a, "dtype"));
     if (a != NULL && (text == NULL || !dtype_of_name(text, &otherwise)))
         case_skip(c, "%s is not one of the dtypes", name);
     return otherwise;
@@ -158,7 +150,7 @@ static void shape_append(test_case *c, tp_dims *shape, const json_t *a)
 
 tp_dims arg_shape(test_case *c, int position, const char *name)
 {
-    tp_dims       shape = TP_SCALAR;
+    tp_dims shape = TP_SCALAR;
     const json_t *a = arg(c, position, name);
     if (json_is_array(a)) {
         for (size_t i = 0; i < json_array_size(a); i++)
@@ -172,7 +164,7 @@ tp_dims arg_shape(test_case *c, int position, const char *name)
 
 dim_list arg_dims(test_case *c, int position, const char *name)
 {
-    dim_list      list = {.single = false};
+    dim_list list = {.single = false};
     const json_t *a = arg(c, position, name);
     if (a == NULL)
         return list;
@@ -191,7 +183,7 @@ dim_list arg_dims(test_case *c, int position, const char *name)
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out)
 {
     const json_t *a = arg(c, position, name);
-    int           n = (int)json_array_size(a);
+    int n = (int)json_array_size(a);
     if (!json_is_array(a) || n > max) {
         case_skip(c, "%s is not a list of at most %d tensors", name, max);
         return 0;

@@ -8,20 +8,44 @@
 
 static const struct {
     const char *name;
-    unary_fn    fn;
+    unary_fn fn;
 } unary_calls[] = {
-    {"neg", tp_neg},           {"abs", tp_abs},           {"sign", tp_sign},
-    {"square", tp_square},     {"sqrt", tp_sqrt},         {"rsqrt", tp_rsqrt},
-    {"exp", tp_exp},           {"expm1", tp_expm1},       {"reciprocal", tp_reciprocal},
-    {"log", tp_log},           {"log1p", tp_log1p},       {"log2", tp_log2},
-    {"log10", tp_log10},       {"sin", tp_sin},           {"cos", tp_cos},
-    {"tan", tp_tan},           {"sinh", tp_sinh},         {"cosh", tp_cosh},
-    {"tanh", tp_tanh},         {"asin", tp_asin},         {"acos", tp_acos},
-    {"atan", tp_atan},         {"erf", tp_erf},           {"floor", tp_floor},
-    {"ceil", tp_ceil},         {"trunc", tp_trunc},       {"logical_not", tp_logical_not},
-    {"sigmoid", tp_sigmoid},   {"relu", tp_relu},         {"nn.functional.relu", tp_relu},
-    {"isnan", tp_isnan},       {"isinf", tp_isinf},       {"isfinite", tp_isfinite},
-    {"clone", tp_clone},       {"contiguous", tp_contiguous}, {"t", tp_t},
+    {"neg", tp_neg},
+    {"abs", tp_abs},
+    {"sign", tp_sign},
+    {"square", tp_square},
+    {"sqrt", tp_sqrt},
+    {"rsqrt", tp_rsqrt},
+    {"exp", tp_exp},
+    {"expm1", tp_expm1},
+    {"reciprocal", tp_reciprocal},
+    {"log", tp_log},
+    {"log1p", tp_log1p},
+    {"log2", tp_log2},
+    {"log10", tp_log10},
+    {"sin", tp_sin},
+    {"cos", tp_cos},
+    {"tan", tp_tan},
+    {"sinh", tp_sinh},
+    {"cosh", tp_cosh},
+    {"tanh", tp_tanh},
+    {"asin", tp_asin},
+    {"acos", tp_acos},
+    {"atan", tp_atan},
+    {"erf", tp_erf},
+    {"floor", tp_floor},
+    {"ceil", tp_ceil},
+    {"trunc", tp_trunc},
+    {"logical_not", tp_logical_not},
+    {"sigmoid", tp_sigmoid},
+    {"relu", tp_relu},
+    {"nn.functional.relu", tp_relu},
+    {"isnan", tp_isnan},
+    {"isinf", tp_isinf},
+    {"isfinite", tp_isfinite},
+    {"clone", tp_clone},
+    {"contiguous", tp_contiguous},
+    {"t", tp_t},
     {"nn.functional.logsigmoid", tp_log_sigmoid},
 };
 enum { UNARY_CALLS = sizeof unary_calls / sizeof unary_calls[0] };
@@ -38,7 +62,7 @@ static int find_unary(const char *op)
 
 typedef struct {
     const char *name;
-    binary_fn   fn;
+    binary_fn fn;
     tp_tensor *(*with_number)(tp_tape *, tp_tensor *, double);
     bool swapped; /* fn(second, first) */
     bool numbers; /* takes a number as second operand */
@@ -98,9 +122,9 @@ static bool as_c_number(const json_t *a, const tp_tensor *x)
 
 static tp_tensor *call_binary(test_case *c, const binary_call *b)
 {
-    tp_tensor    *x = arg_tensor(c, 0, "input");
+    tp_tensor *x = arg_tensor(c, 0, "input");
     const json_t *second = arg(c, 1, "other");
-    double        alpha = arg_double(c, -1, "alpha", 1);
+    double alpha = arg_double(c, -1, "alpha", 1);
     if (arg_is_number(second) && !b->numbers)
         case_skip(c, "other is a number");
     if (b->with_number != NULL && alpha == 1 && as_c_number(second, x))
@@ -123,8 +147,8 @@ static tp_tensor *call_where(test_case *c)
 static tp_tensor *clamp_between(test_case *c, int low, int high)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
-    double     from = low > 0 ? arg_double(c, low, "min", -(double)INFINITY) : -(double)INFINITY;
-    double     to = high > 0 ? arg_double(c, high, "max", (double)INFINITY) : (double)INFINITY;
+    double from = low > 0 ? arg_double(c, low, "min", -(double)INFINITY) : -(double)INFINITY;
+    double to = high > 0 ? arg_double(c, high, "max", (double)INFINITY) : (double)INFINITY;
     return tp_clamp(c->T, x, from, to);
 }
 static tp_tensor *call_clamp(test_case *c) { return clamp_between(c, 1, 2); }
@@ -140,8 +164,8 @@ static tp_tensor *call_round(test_case *c)
 
 static tp_tensor *call_to(test_case *c)
 {
-    tp_dtype   dtype = arg_dtype(c, 2, "dtype", TP_F32);
-    bool       copy = arg_bool(c, 4, "copy", false);
+    tp_dtype dtype = arg_dtype(c, 2, "dtype", TP_F32);
+    bool copy = arg_bool(c, 4, "copy", false);
     tp_tensor *x = arg_tensor(c, 0, "input");
     arg(c, 1, "device");
     arg(c, 3, "non_blocking");
@@ -155,10 +179,9 @@ static tp_tensor *call_byte(test_case *c) { return tp_to(c->T, arg_tensor(c, 0, 
 static tp_tensor *call_bool(test_case *c) { return tp_to(c->T, arg_tensor(c, 0, "input"), TP_BOOL); }
 
 static const call_entry pointwise_calls[] = {
-    {"where", call_where},       {"clamp", call_clamp}, {"clamp_min", call_clamp_min},
-    {"clamp_max", call_clamp_max}, {"round", call_round}, {"to", call_to},
-    {"float", call_float},       {"double", call_double}, {"int", call_int},
-    {"long", call_long},         {"byte", call_byte},   {"bool", call_bool},
+    {"where", call_where}, {"clamp", call_clamp}, {"clamp_min", call_clamp_min}, {"clamp_max", call_clamp_max},
+    {"round", call_round}, {"to", call_to},       {"float", call_float},         {"double", call_double},
+    {"int", call_int},     {"long", call_long},   {"byte", call_byte},           {"bool", call_bool},
     {NULL, NULL},
 };
 
@@ -175,16 +198,13 @@ static call_fn find_call(const char *op)
     return NULL;
 }
 
-bool call_known(const char *op)
-{
-    return find_unary(op) >= 0 || find_binary(op) != NULL || find_call(op) != NULL;
-}
+bool call_known(const char *op) { return find_unary(op) >= 0 || find_binary(op) != NULL || find_call(op) != NULL; }
 
 void call_operator(test_case *c)
 {
-    int                unary = find_unary(c->op);
+    int unary = find_unary(c->op);
     const binary_call *binary = find_binary(c->op);
-    call_fn            call = find_call(c->op);
+    call_fn call = find_call(c->op);
     c->n_out = 1;
     if (unary >= 0)
         c->out[0] = unary_calls[unary].fn(c->T, arg_tensor(c, 0, "input"));

@@ -9,7 +9,7 @@
 typedef tp_tensor *(*call_fn)(test_case *c);
 typedef struct {
     const char *name;
-    call_fn     fn;
+    call_fn fn;
 } call_entry;
 
 /* Each table ends with a NULL name. */

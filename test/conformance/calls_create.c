@@ -11,16 +11,13 @@ static tp_dtype dtype_of_number(const json_t *a)
 
 typedef tp_tensor *(*create_fn)(tp_tape *, tp_dtype, tp_dims);
 
-static tp_tensor *create(test_case *c, create_fn f)
-{
-    return f(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size"));
-}
+static tp_tensor *create(test_case *c, create_fn f) { return f(c->T, dtype_asked(c, TP_F32), arg_shape(c, 0, "size")); }
 static tp_tensor *call_zeros(test_case *c) { return create(c, tp_zeros); }
 static tp_tensor *call_ones(test_case *c) { return create(c, tp_ones); }
 
 static tp_tensor *call_full(test_case *c)
 {
-    tp_dims  shape = arg_shape(c, 0, "size");
+    tp_dims shape = arg_shape(c, 0, "size");
     tp_dtype dtype = dtype_asked(c, dtype_of_number(arg(c, 1, "fill_value")));
     return tp_full(c->T, dtype, shape, arg_double(c, 1, "fill_value", 0));
 }
@@ -28,7 +25,7 @@ static tp_tensor *call_full(test_case *c)
 static tp_tensor *create_like(test_case *c, tp_tensor *(*like)(tp_tape *, tp_tensor *), create_fn f)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
-    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
+    tp_dtype dtype = dtype_asked(c, tp_dtype_of(x));
     return dtype == tp_dtype_of(x) ? like(c->T, x) : f(c->T, dtype, tp_shape_of(x));
 }
 static tp_tensor *call_zeros_like(test_case *c) { return create_like(c, tp_zeros_like, tp_zeros); }
@@ -37,8 +34,8 @@ static tp_tensor *call_ones_like(test_case *c) { return create_like(c, tp_ones_l
 static tp_tensor *call_full_like(test_case *c)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
-    double     value = arg_double(c, 1, "fill_value", 0);
-    tp_dtype   dtype = dtype_asked(c, tp_dtype_of(x));
+    double value = arg_double(c, 1, "fill_value", 0);
+    tp_dtype dtype = dtype_asked(c, tp_dtype_of(x));
     if (dtype == tp_dtype_of(x))
         return tp_full_like(c->T, x, value);
     return tp_full(c->T, dtype, tp_shape_of(x), value);
@@ -68,12 +65,12 @@ static tp_tensor *call_eye(test_case *c)
 /* arange(end), arange(start, end), arange(start, end, step) */
 static tp_tensor *call_arange(test_case *c)
 {
-    bool     whole = true;
-    int      n = (int)json_array_size(c->args);
+    bool whole = true;
+    int n = (int)json_array_size(c->args);
     for (int i = 0; i < n; i++)
         whole = whole && dtype_of_number(arg(c, i, NULL)) != TP_F32;
-    double   start = n > 1 ? arg_double(c, 0, "start", 0) : 0;
-    double   end = arg_double(c, n > 1 ? 1 : 0, "end", 0);
+    double start = n > 1 ? arg_double(c, 0, "start", 0) : 0;
+    double end = arg_double(c, n > 1 ? 1 : 0, "end", 0);
     tp_dtype dtype = dtype_asked(c, whole ? TP_I64 : TP_F32);
     return tp_arange(c->T, dtype, start, end, arg_double(c, 2, "step", 1));
 }
@@ -85,9 +82,17 @@ static tp_tensor *call_linspace(test_case *c)
 }
 
 const call_entry create_calls[] = {
-    {"zeros", call_zeros},           {"ones", call_ones},           {"full", call_full},
-    {"zeros_like", call_zeros_like}, {"ones_like", call_ones_like}, {"full_like", call_full_like},
-    {"new_zeros", call_new_zeros},   {"new_ones", call_new_ones},   {"new_full", call_new_full},
-    {"eye", call_eye},               {"arange", call_arange},       {"linspace", call_linspace},
+    {"zeros", call_zeros},
+    {"ones", call_ones},
+    {"full", call_full},
+    {"zeros_like", call_zeros_like},
+    {"ones_like", call_ones_like},
+    {"full_like", call_full_like},
+    {"new_zeros", call_new_zeros},
+    {"new_ones", call_new_ones},
+    {"new_full", call_new_full},
+    {"eye", call_eye},
+    {"arange", call_arange},
+    {"linspace", call_linspace},
     {NULL, NULL},
 };

@@ -15,7 +15,7 @@ static tp_tensor *call_solve(test_case *c)
 static tp_tensor *call_solve_triangular(test_case *c)
 {
     tp_tensor *a = arg_tensor(c, 0, "A"), *b = arg_tensor(c, 1, "B");
-    bool       upper = arg_bool(c, -1, "upper", false);
+    bool upper = arg_bool(c, -1, "upper", false);
     if (arg_bool(c, -1, "unitriangular", false))
         case_skip(c, "unitriangular");
     if (arg_bool(c, -1, "left", true))
@@ -26,7 +26,7 @@ static tp_tensor *call_solve_triangular(test_case *c)
 static tp_tensor *call_cholesky(test_case *c)
 {
     tp_tensor *a = arg_tensor(c, 0, "A");
-    bool       upper = arg_bool(c, 1, "upper", false);
+    bool upper = arg_bool(c, 1, "upper", false);
     tp_tensor *lower = tp_linalg_cholesky(c->T, a);
     return upper ? mT(c, lower) : lower;
 }

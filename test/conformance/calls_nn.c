@@ -20,8 +20,8 @@ typedef tp_tensor *(*loss_fn)(tp_tape *, tp_tensor *, tp_tensor *, tp_reduction)
 /* A loss of two tensors. One with a weight a sample is multiplied, then reduced. */
 static tp_tensor *loss(test_case *c, loss_fn f)
 {
-    tp_tensor   *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
-    tp_tensor   *weight = arg_tensor_or_null(c, 2, "weight");
+    tp_tensor *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
+    tp_tensor *weight = arg_tensor_or_null(c, 2, "weight");
     tp_reduction reduction = reduction_asked(c);
     if (weight == NULL)
         return f(c->T, x, target, reduction);
@@ -37,7 +37,7 @@ typedef tp_tensor *(*class_loss_fn)(tp_tape *, tp_tensor *, tp_tensor *, const t
 
 static tp_tensor *class_loss(test_case *c, class_loss_fn f)
 {
-    tp_tensor            *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
+    tp_tensor *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
     tp_class_loss_options options = {.weight = arg_tensor_or_null(c, 2, "weight"),
                                      .has_ignore = true,
                                      .ignore_index = arg_int(c, -1, "ignore_index", -100),

@@ -15,8 +15,8 @@ typedef tp_tensor *(*reduce_dims_fn)(tp_tape *, tp_tensor *, int, const int *, b
 static tp_tensor *reduce(test_case *c, reduce_all_fn all, reduce_dim_fn one, reduce_dims_fn several)
 {
     tp_tensor *x = input_as_asked(c, -1);
-    dim_list   dims = arg_dims(c, 1, "dim");
-    bool       keepdim = arg_bool(c, 2, "keepdim", false);
+    dim_list dims = arg_dims(c, 1, "dim");
+    bool keepdim = arg_bool(c, 2, "keepdim", false);
     if (all != NULL && dims.n == 0 && !keepdim)
         return all(c->T, x);
     if (one != NULL && dims.single)
@@ -37,7 +37,7 @@ static tp_tensor *call_any(test_case *c) { return tp_any(c->T, arg_tensor(c, 0, 
 typedef tp_tensor *(*extreme_dim_fn)(tp_tape *, tp_tensor *, int, bool, tp_tensor **);
 static tp_tensor *extreme(test_case *c, reduce_all_fn all, binary_fn binary, extreme_dim_fn along)
 {
-    tp_tensor    *x = arg_tensor(c, 0, "input");
+    tp_tensor *x = arg_tensor(c, 0, "input");
     const json_t *second = arg(c, 1, "dim");
     if (arg_is_tensor(second))
         return binary(c->T, x, arg_tensor(c, 1, "other"));
@@ -53,8 +53,8 @@ static tp_tensor *call_min(test_case *c) { return extreme(c, tp_min, tp_minimum,
 static tp_tensor *position_of(test_case *c, reduce_dim_fn along)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
-    dim_list   dims = arg_dims(c, 1, "dim");
-    bool       keepdim = arg_bool(c, 2, "keepdim", false);
+    dim_list dims = arg_dims(c, 1, "dim");
+    bool keepdim = arg_bool(c, 2, "keepdim", false);
     if (dims.n == 0)
         return along(c->T, tp_flatten(c->T, x, 0, -1), 0, false);
     return along(c->T, x, dims.dim[0], keepdim);
@@ -67,10 +67,10 @@ typedef tp_tensor *(*spread_fn)(tp_tape *, tp_tensor *, int, const int *, double
 static tp_tensor *spread(test_case *c, spread_fn f)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
-    bool       only_unbiased = json_is_boolean(arg(c, 1, NULL));
-    dim_list   dims = only_unbiased ? (dim_list){.n = 0} : arg_dims(c, 1, "dim");
-    bool       unbiased = arg_bool(c, only_unbiased ? 1 : 2, "unbiased", true);
-    double     correction = arg_double(c, -1, "correction", unbiased ? 1 : 0);
+    bool only_unbiased = json_is_boolean(arg(c, 1, NULL));
+    dim_list dims = only_unbiased ? (dim_list){.n = 0} : arg_dims(c, 1, "dim");
+    bool unbiased = arg_bool(c, only_unbiased ? 1 : 2, "unbiased", true);
+    double correction = arg_double(c, -1, "correction", unbiased ? 1 : 0);
     return f(c->T, x, dims.n, dims.dim, correction, arg_bool(c, 3, "keepdim", false));
 }
 static tp_tensor *call_var(test_case *c) { return spread(c, tp_var); }
@@ -86,11 +86,21 @@ static tp_tensor *call_log_softmax(test_case *c)
 }
 
 const call_entry reduce_calls[] = {
-    {"sum", call_sum},       {"mean", call_mean},       {"prod", call_prod},
-    {"amax", call_amax},     {"amin", call_amin},       {"logsumexp", call_logsumexp},
-    {"all", call_all},       {"any", call_any},         {"max", call_max},
-    {"min", call_min},       {"argmax", call_argmax},   {"argmin", call_argmin},
-    {"var", call_var},       {"std", call_std},         {"softmax", call_softmax},
+    {"sum", call_sum},
+    {"mean", call_mean},
+    {"prod", call_prod},
+    {"amax", call_amax},
+    {"amin", call_amin},
+    {"logsumexp", call_logsumexp},
+    {"all", call_all},
+    {"any", call_any},
+    {"max", call_max},
+    {"min", call_min},
+    {"argmax", call_argmax},
+    {"argmin", call_argmin},
+    {"var", call_var},
+    {"std", call_std},
+    {"softmax", call_softmax},
     {"log_softmax", call_log_softmax},
     {NULL, NULL},
 };

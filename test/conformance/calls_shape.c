@@ -12,7 +12,7 @@ static tp_tensor *call_reshape(test_case *c) { return tp_reshape(c->T, input(c),
 static tp_tensor *call_view(test_case *c) { return tp_view(c->T, input(c), arg_shape(c, 1, "size")); }
 static tp_tensor *call_expand(test_case *c) { return tp_expand(c->T, input(c), arg_shape(c, 1, "size")); }
 static tp_tensor *call_permute(test_case *c) { return tp_permute(c->T, input(c), arg_shape(c, 1, "dims")); }
-static tp_dims    shape_of_other(test_case *c) { return tp_shape_of(arg_tensor(c, 1, "other")); }
+static tp_dims shape_of_other(test_case *c) { return tp_shape_of(arg_tensor(c, 1, "other")); }
 static tp_tensor *call_reshape_as(test_case *c) { return tp_reshape(c->T, input(c), shape_of_other(c)); }
 static tp_tensor *call_view_as(test_case *c) { return tp_view(c->T, input(c), shape_of_other(c)); }
 static tp_tensor *call_expand_as(test_case *c) { return tp_expand(c->T, input(c), shape_of_other(c)); }
@@ -33,7 +33,7 @@ static tp_tensor *call_transpose(test_case *c)
 static tp_tensor *call_T(test_case *c)
 {
     tp_tensor *x = input(c);
-    tp_dims    order = {.ndim = tp_ndim(x)};
+    tp_dims order = {.ndim = tp_ndim(x)};
     for (int i = 0; i < order.ndim; i++)
         order.dim[i] = order.ndim - 1 - i;
     return tp_permute(c->T, x, order);
@@ -54,7 +54,7 @@ static tp_tensor *call_select(test_case *c)
 
 static tp_tensor *call_slice(test_case *c)
 {
-    int     dim = dim_at(c, 1, "dim");
+    int dim = dim_at(c, 1, "dim");
     int64_t start = arg_int(c, 2, "start", 0), stop = arg_int(c, 3, "end", INT64_MAX);
     return tp_slice(c->T, input(c), dim, start, stop, arg_int(c, 4, "step", 1));
 }
@@ -68,7 +68,7 @@ static tp_tensor *call_narrow(test_case *c)
 /* ---- x[...] in Python's notation ------------------------------------------------------------- */
 
 typedef struct {
-    char   text[256];
+    char text[256];
     size_t length;
 } notation;
 
@@ -103,7 +103,7 @@ static void note_entry(test_case *c, notation *to, const json_t *a)
         case_skip(c, "an index that is not an int, slice, ellipsis or None");
     for (size_t i = 0; i < json_array_size(bounds); i++) {
         const json_t *bound = json_array_get(bounds, i);
-        bool          step = i == 2;
+        bool step = i == 2;
         if (i > 0 && !(step && json_is_null(bound)))
             note(c, to, ":");
         if (json_is_integer(bound))
@@ -122,7 +122,7 @@ static bool is_tuple(const json_t *a)
 
 static tp_tensor *call_getitem(test_case *c)
 {
-    notation      index = {.length = 0};
+    notation index = {.length = 0};
     const json_t *a = arg(c, 1, "index");
     const json_t *tuple = json_object_get(a, "tuple");
     if (tuple == NULL && is_tuple(a))
@@ -141,7 +141,7 @@ static tp_tensor *call_getitem(test_case *c)
 static tp_tensor *join(test_case *c, tp_tensor *(*f)(tp_tape *, int, tp_tensor *const *, int))
 {
     tp_tensor *x[CASE_MAX_IN];
-    int        n = arg_tensors(c, 0, "tensors", CASE_MAX_IN, x);
+    int n = arg_tensors(c, 0, "tensors", CASE_MAX_IN, x);
     return f(c->T, n, x, dim_at(c, 1, "dim"));
 }
 static tp_tensor *call_cat(test_case *c) { return join(c, tp_cat); }
@@ -166,7 +166,7 @@ static tp_tensor *call_scatter_add(test_case *c)
 static tp_tensor *call_index_add(test_case *c)
 {
     tp_tensor *source = arg_tensor(c, 3, "source");
-    double     alpha = arg_double(c, -1, "alpha", 1);
+    double alpha = arg_double(c, -1, "alpha", 1);
     if (alpha != 1)
         source = tp_mul_scalar(c->T, source, alpha);
     return tp_index_add(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"), source);
@@ -176,20 +176,35 @@ static tp_tensor *call_tril(test_case *c) { return tp_tril(c->T, input(c), arg_i
 static tp_tensor *call_triu(test_case *c) { return tp_triu(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
 
 const call_entry shape_calls[] = {
-    {"reshape", call_reshape},     {"reshape_as", call_reshape_as},
-    {"view", call_view},           {"view_as", call_view_as},
-    {"expand", call_expand},       {"expand_as", call_expand_as},
-    {"broadcast_to", call_expand}, {"flatten", call_flatten},
-    {"ravel", call_ravel},         {"transpose", call_transpose},
-    {"swapaxes", call_transpose},  {"permute", call_permute},
-    {"T", call_T},                 {"H", call_T},
-    {"mT", call_mT},               {"mH", call_mT},
-    {"squeeze", call_squeeze},     {"unsqueeze", call_unsqueeze},
-    {"select", call_select},       {"slice", call_slice},
-    {"narrow", call_narrow},       {"__getitem__", call_getitem},
-    {"cat", call_cat},             {"stack", call_stack},
-    {"gather", call_gather},       {"index_select", call_index_select},
-    {"scatter_add", call_scatter_add}, {"index_add", call_index_add},
-    {"tril", call_tril},           {"triu", call_triu},
+    {"reshape", call_reshape},
+    {"reshape_as", call_reshape_as},
+    {"view", call_view},
+    {"view_as", call_view_as},
+    {"expand", call_expand},
+    {"expand_as", call_expand_as},
+    {"broadcast_to", call_expand},
+    {"flatten", call_flatten},
+    {"ravel", call_ravel},
+    {"transpose", call_transpose},
+    {"swapaxes", call_transpose},
+    {"permute", call_permute},
+    {"T", call_T},
+    {"H", call_T},
+    {"mT", call_mT},
+    {"mH", call_mT},
+    {"squeeze", call_squeeze},
+    {"unsqueeze", call_unsqueeze},
+    {"select", call_select},
+    {"slice", call_slice},
+    {"narrow", call_narrow},
+    {"__getitem__", call_getitem},
+    {"cat", call_cat},
+    {"stack", call_stack},
+    {"gather", call_gather},
+    {"index_select", call_index_select},
+    {"scatter_add", call_scatter_add},
+    {"index_add", call_index_add},
+    {"tril", call_tril},
+    {"triu", call_triu},
     {NULL, NULL},
 };

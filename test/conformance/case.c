@@ -56,7 +56,7 @@ static void read_inputs(test_case *c)
 
 bool case_open(test_case *c, tp_tape *T, const tp_safetensors *file, int number)
 {
-    char         key[32];
+    char key[32];
     json_error_t error;
     memset(c, 0, sizeof *c);
     c->T = T;
@@ -114,7 +114,7 @@ tp_dtype case_dtype(test_case *c)
 int case_numbers(const test_case *c, const char *key, int max, int *out)
 {
     const json_t *list = json_object_get(c->json, key);
-    int           n = (int)json_array_size(list);
+    int n = (int)json_array_size(list);
     for (int i = 0; i < n && i < max; i++)
         out[i] = (int)json_integer_value(json_array_get(list, (size_t)i));
     return n < max ? n : max;

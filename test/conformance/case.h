@@ -20,21 +20,21 @@ typedef struct {
 } tolerance;
 
 typedef struct {
-    tp_tape              *T;
+    tp_tape *T;
     const tp_safetensors *file;
-    int                   number;
-    const char           *op;
-    json_t               *json;
-    json_t               *args, *kwargs;
-    json_t               *unread; /* keyword arguments that nobody has asked for ... */
-    uint64_t              read;   /* ... and positions that somebody has             */
-    int                   n_in, n_out, n_owned;
-    tp_tensor            *in[CASE_MAX_IN];
-    tp_tensor            *out[CASE_MAX_OUT];
-    tp_tensor            *owned[CASE_MAX_OWNED]; /* freed with the case */
-    tp_module            *module;                /* the same            */
-    outcome               came_to;
-    char                  why[4096];
+    int number;
+    const char *op;
+    json_t *json;
+    json_t *args, *kwargs;
+    json_t *unread; /* keyword arguments that nobody has asked for ... */
+    uint64_t read;  /* ... and positions that somebody has             */
+    int n_in, n_out, n_owned;
+    tp_tensor *in[CASE_MAX_IN];
+    tp_tensor *out[CASE_MAX_OUT];
+    tp_tensor *owned[CASE_MAX_OWNED]; /* freed with the case */
+    tp_module *module;                /* the same            */
+    outcome came_to;
+    char why[4096];
 } test_case;
 
 /* ---- life (case.c) --------------------------------------------------------------------------- */
@@ -49,14 +49,14 @@ void case_fail(test_case *c, const char *format, ...) TP_PRINTF(2, 3);
 bool case_ok(test_case *c);
 
 const char *case_text(const test_case *c, const char *key); /* "" where there is none */
-tp_dtype    case_dtype(test_case *c);                       /* the one the sample was drawn in */
-bool        dtype_of_name(const char *name, tp_dtype *out);
+tp_dtype case_dtype(test_case *c);                          /* the one the sample was drawn in */
+bool dtype_of_name(const char *name, tp_dtype *out);
 /* The numbers in the list at a key; returns how many. */
 int case_numbers(const test_case *c, const char *key, int max, int *out);
 /* Tolerances: prefix "", "grad_" or "gg_". */
 tolerance case_tolerance(const test_case *c, const char *prefix);
 
-bool       case_has(const test_case *c, const char *kind, const char *name);
+bool case_has(const test_case *c, const char *kind, const char *name);
 tp_tensor *case_tensor(test_case *c, const char *kind, const char *name);
 tp_tensor *case_tensor_at(test_case *c, const char *kind, int k);
 /* An owned tensor with x's values that the case frees. */
@@ -78,27 +78,27 @@ void args_use(test_case *c, json_t *args, json_t *kwargs);
 void args_done(test_case *c);
 
 /* An argument by position (-1: keyword only) or keyword. NULL where it is missing or None. */
-json_t    *arg(test_case *c, int position, const char *name);
-bool       arg_is_tensor(const json_t *a);
-bool       arg_is_number(const json_t *a); /* bool, int or float */
-tp_tensor *arg_tensor(test_case *c, int position, const char *name);          /* needed        */
+json_t *arg(test_case *c, int position, const char *name);
+bool arg_is_tensor(const json_t *a);
+bool arg_is_number(const json_t *a);                                 /* bool, int or float */
+tp_tensor *arg_tensor(test_case *c, int position, const char *name); /* needed        */
 tp_tensor *arg_tensor_or_null(test_case *c, int position, const char *name);
-int64_t    arg_int(test_case *c, int position, const char *name, int64_t otherwise);
-bool       arg_bool(test_case *c, int position, const char *name, bool otherwise);
-double     arg_double(test_case *c, int position, const char *name, double otherwise);
+int64_t arg_int(test_case *c, int position, const char *name, int64_t otherwise);
+bool arg_bool(test_case *c, int position, const char *name, bool otherwise);
+double arg_double(test_case *c, int position, const char *name, double otherwise);
 const char *arg_string(test_case *c, int position, const char *name, const char *otherwise);
-tp_dtype   arg_dtype(test_case *c, int position, const char *name, tp_dtype otherwise);
+tp_dtype arg_dtype(test_case *c, int position, const char *name, tp_dtype otherwise);
 /* A list of sizes, or the rest of the positional arguments as one. */
 tp_dims arg_shape(test_case *c, int position, const char *name);
 /* A dimension, a list of them, or None for all. */
 typedef struct {
     bool single; /* given as a number */
-    int  n, dim[TP_MAX_DIMS];
+    int n, dim[TP_MAX_DIMS];
 } dim_list;
 dim_list arg_dims(test_case *c, int position, const char *name);
-int      arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
+int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
 /* A tensor, or a number as the 0-d tensor that promotes as a Python number does beside `beside`. */
 tp_tensor *arg_operand(test_case *c, int position, const char *name, const tp_tensor *beside);
-double     number_of(const json_t *a);
+double number_of(const json_t *a);
 
 #endif

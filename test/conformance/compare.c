@@ -24,18 +24,16 @@ static bool close_enough(double got, double want, tolerance allowed)
 }
 
 /* The first position where two contiguous tensors of one dtype and shape differ, or -1; how many do. */
-static int64_t first_difference(const tp_tensor *got, const tp_tensor *want, tolerance allowed,
-                                int64_t *count)
+static int64_t first_difference(const tp_tensor *got, const tp_tensor *want, tolerance allowed, int64_t *count)
 {
-    tp_dtype    dtype = tp_dtype_of(want);
-    size_t      size = tp_dtype_size(dtype);
+    tp_dtype dtype = tp_dtype_of(want);
+    size_t size = tp_dtype_size(dtype);
     const char *a = tp_data(got), *b = tp_data(want);
-    int64_t     first = -1, n = tp_numel(want);
+    int64_t first = -1, n = tp_numel(want);
     *count = 0;
     for (int64_t i = 0; i < n; i++) {
-        bool same = tp_dtype_is_float(dtype)
-                        ? close_enough(float_at(a, dtype, i), float_at(b, dtype, i), allowed)
-                        : memcmp(a + (size_t)i * size, b + (size_t)i * size, size) == 0;
+        bool same = tp_dtype_is_float(dtype) ? close_enough(float_at(a, dtype, i), float_at(b, dtype, i), allowed)
+                                             : memcmp(a + (size_t)i * size, b + (size_t)i * size, size) == 0;
         if (same)
             continue;
         if ((*count)++ == 0)
@@ -47,7 +45,7 @@ static int64_t first_difference(const tp_tensor *got, const tp_tensor *want, tol
 static const char *shape_text(const tp_tensor *x, char *buffer, size_t n)
 {
     tp_dims shape = tp_shape_of(x);
-    size_t  at = 0;
+    size_t at = 0;
     buffer[0] = '\0';
     for (int i = 0; i < shape.ndim && at < n; i++)
         at += (size_t)snprintf(buffer + at, n - at, "%s%" PRId64, i > 0 ? ", " : "", shape.dim[i]);
@@ -57,13 +55,12 @@ static const char *shape_text(const tp_tensor *x, char *buffer, size_t n)
 static void report_difference(test_case *c, const char *label, const tp_tensor *got, const tp_tensor *want,
                               int64_t first, int64_t count)
 {
-    char   a[SHOWN], b[SHOWN];
+    char a[SHOWN], b[SHOWN];
     double g = tp_item_at(got, first), w = tp_item_at(want, first);
     tp_format(got, a, sizeof a);
     tp_format(want, b, sizeof b);
     case_fail(c,
-              "%s: %" PRId64 " of %" PRId64 " differ, first at %" PRId64
-              ": got %.17g, want %.17g (off by %.3g)\n"
+              "%s: %" PRId64 " of %" PRId64 " differ, first at %" PRId64 ": got %.17g, want %.17g (off by %.3g)\n"
               "    got  %s\n    want %s",
               label, count, tp_numel(want), first, g, w, fabs(g - w), a, b);
 }
@@ -72,8 +69,7 @@ static void compare(test_case *c, const char *label, tp_tensor *got, tp_tensor *
 {
     char a[128], b[128];
     if (tp_dtype_of(got) != tp_dtype_of(want)) {
-        case_fail(c, "%s: got %s, want %s", label, tp_dtype_name(tp_dtype_of(got)),
-                  tp_dtype_name(tp_dtype_of(want)));
+        case_fail(c, "%s: got %s, want %s", label, tp_dtype_name(tp_dtype_of(got)), tp_dtype_name(tp_dtype_of(want)));
         return;
     }
     shape_text(got, a, sizeof a);
@@ -83,7 +79,7 @@ static void compare(test_case *c, const char *label, tp_tensor *got, tp_tensor *
         return;
     }
     tp_tensor *flat_got = tp_contiguous(c->T, got), *flat_want = tp_contiguous(c->T, want);
-    int64_t    count;
+    int64_t count;
     if (!case_ok(c))
         return;
     int64_t first = first_difference(flat_got, flat_want, allowed, &count);

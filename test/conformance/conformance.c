@@ -42,15 +42,15 @@ static const case_group groups[] = {
 typedef struct {
     char name[160];
     bool there;
-    int  count[3]; /* by outcome */
+    int count[3]; /* by outcome */
 } tally;
 
 typedef struct {
     const char *only; /* --op */
-    bool        list;
-    int         n, room;
-    tally      *tallies;
-    int         broken; /* files that could not be read */
+    bool list;
+    int n, room;
+    tally *tallies;
+    int broken; /* files that could not be read */
 } session;
 
 static tally *tally_of(session *s, const char *name)
@@ -59,7 +59,7 @@ static tally *tally_of(session *s, const char *name)
         if (strcmp(s->tallies[i].name, name) == 0)
             return &s->tallies[i];
     if (s->n == s->room) {
-        int    room = s->room > 0 ? 2 * s->room : 64;
+        int room = s->room > 0 ? 2 * s->room : 64;
         tally *more = realloc(s->tallies, (size_t)room * sizeof *more);
         if (more == NULL) {
             fputs("conformance: no memory\n", stderr);
@@ -79,15 +79,15 @@ static void print_tallies(const session *s)
     int sum[3] = {0, 0, 0}, there = 0;
     for (int i = 0; i < s->n; i++) {
         const tally *t = &s->tallies[i];
-        int          cases = t->count[PASSED] + t->count[FAILED] + t->count[SKIPPED];
+        int cases = t->count[PASSED] + t->count[FAILED] + t->count[SKIPPED];
         there += t->there;
         for (int o = 0; o < 3; o++)
             sum[o] += t->count[o];
         if (s->list)
             printf("%-52s %5d cases  %s\n", t->name, cases, t->there ? "there" : "not there yet");
         else
-            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED],
-                   t->count[FAILED], t->count[SKIPPED]);
+            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED], t->count[FAILED],
+                   t->count[SKIPPED]);
     }
     if (s->list)
         printf("%d operators, %d of them there, %d cases\n", s->n, there, sum[0] + sum[1] + sum[2]);
@@ -122,18 +122,17 @@ static void explain(const test_case *c, const char *name)
 {
     char *args = json_dumps(json_object_get(c->json, "args"), JSON_COMPACT | JSON_ENCODE_ANY);
     char *kwargs = json_dumps(json_object_get(c->json, "kwargs"), JSON_COMPACT | JSON_ENCODE_ANY);
-    printf("%s case %d (%s %s %s) %s: %s\n", name, c->number, case_text(c, "dtype"),
-           args != NULL ? args : "", kwargs != NULL ? kwargs : "",
-           c->came_to == FAILED ? "failed" : "skipped", c->why);
+    printf("%s case %d (%s %s %s) %s: %s\n", name, c->number, case_text(c, "dtype"), args != NULL ? args : "",
+           kwargs != NULL ? kwargs : "", c->came_to == FAILED ? "failed" : "skipped", c->why);
     free(args);
     free(kwargs);
 }
 
 static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safetensors *file, int number)
 {
-    char      name[160];
+    char name[160];
     test_case c;
-    bool      opened = case_open(&c, T, file, number);
+    bool opened = case_open(&c, T, file, number);
     listed_name(g, file, c.op, name, sizeof name);
     if (s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, c.op) == 0) {
         tally *t = tally_of(s, name);
@@ -154,9 +153,9 @@ static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safet
 
 static void run_file(session *s, const char *path)
 {
-    tp_tape          *T = tp_tape_new();
-    tp_safetensors   *file = tp_safetensors_open(T, path);
-    const char       *count = file != NULL ? tp_safetensors_metadata(file, "count") : NULL;
+    tp_tape *T = tp_tape_new();
+    tp_safetensors *file = tp_safetensors_open(T, path);
+    const char *count = file != NULL ? tp_safetensors_metadata(file, "count") : NULL;
     const case_group *g = file != NULL ? group_of(file) : NULL;
     if (count == NULL || g == NULL) {
         const char *error = tp_error(T);
@@ -173,7 +172,7 @@ static int wanted(const struct dirent *entry) { return entry->d_name[0] != '.'; 
 
 static void run_path(session *s, const char *path)
 {
-    struct stat     about;
+    struct stat about;
     struct dirent **entries;
     if (stat(path, &about) != 0) {
         perror(path);
@@ -186,8 +185,8 @@ static void run_path(session *s, const char *path)
     }
     int n = scandir(path, &entries, wanted, alphasort);
     for (int i = 0; i < n; i++) {
-        size_t      length = strlen(path) + strlen(entries[i]->d_name) + 2;
-        char       *below = malloc(length);
+        size_t length = strlen(path) + strlen(entries[i]->d_name) + 2;
+        char *below = malloc(length);
         const char *ending = strrchr(entries[i]->d_name, '.');
         if (below != NULL) {
             snprintf(below, length, "%s/%s", path, entries[i]->d_name);
@@ -205,7 +204,7 @@ static void run_path(session *s, const char *path)
 int main(int argc, char **argv)
 {
     session s = {.only = NULL};
-    int     failed = 0, paths = 0;
+    int failed = 0, paths = 0;
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--op") == 0 && i + 1 < argc)
             s.only = argv[++i];

@@ -5,10 +5,10 @@
 #include "case.h"
 
 typedef struct {
-    const char *name;                 /* the folder, or the file where it stands alone   */
-    bool (*knows)(const char *op);    /* is there anything in Tapir to compare with?     */
+    const char *name;              /* the folder, or the file where it stands alone   */
+    bool (*knows)(const char *op); /* is there anything in Tapir to compare with?     */
     void (*run)(test_case *c);
-    bool prefixed;                    /* list its operators as "group.op"                */
+    bool prefixed; /* list its operators as "group.op"                */
 } case_group;
 
 /* operators.c */

@@ -5,7 +5,7 @@
 
 static tp_module *build_linear(test_case *c)
 {
-    int64_t           in = arg_int(c, 0, "in_features", 0), out = arg_int(c, 1, "out_features", 0);
+    int64_t in = arg_int(c, 0, "in_features", 0), out = arg_int(c, 1, "out_features", 0);
     tp_linear_options options = {.no_bias = !arg_bool(c, 2, "bias", true), .dtype = case_dtype(c)};
     return tp_nn_linear(c->T, in, out, &options);
 }
@@ -45,7 +45,7 @@ bool module_known(const char *op) { return find_builder(short_name(op)) >= 0; }
 
 void module_build(test_case *c, const char *name)
 {
-    int           i = find_builder(short_name(name));
+    int i = find_builder(short_name(name));
     const json_t *ctor = json_object_get(c->json, "ctor");
     if (i < 0) {
         case_skip(c, "no such module");
@@ -65,7 +65,7 @@ static void load_parameters(test_case *c)
     const json_t *names = json_object_get(c->json, "params");
     for (size_t i = 0; i < json_array_size(names) && case_ok(c); i++) {
         const char *name = json_string_value(json_array_get(names, i));
-        tp_tensor  *param = tp_module_param(c->module, name);
+        tp_tensor *param = tp_module_param(c->module, name);
         if (param == NULL)
             case_fail(c, "no parameter %s", name);
         else
@@ -76,9 +76,9 @@ static void load_parameters(test_case *c)
 static void check_module_gradients(test_case *c)
 {
     const json_t *list = json_object_get(c->json, "pgrads");
-    const char   *name[MAX_PARAMS];
-    tp_tensor    *param[MAX_PARAMS];
-    int           n = 0;
+    const char *name[MAX_PARAMS];
+    tp_tensor *param[MAX_PARAMS];
+    int n = 0;
     for (; n < (int)json_array_size(list) && n < MAX_PARAMS; n++) {
         name[n] = json_string_value(json_array_get(list, (size_t)n));
         param[n] = tp_module_param(c->module, name[n]);
@@ -89,8 +89,8 @@ static void check_module_gradients(test_case *c)
 void run_module(test_case *c)
 {
     json_t *args = c->args, *kwargs = c->kwargs;
-    int     k[CASE_MAX_IN];
-    int     n = case_numbers(c, "grads", CASE_MAX_IN, k);
+    int k[CASE_MAX_IN];
+    int n = case_numbers(c, "grads", CASE_MAX_IN, k);
     for (int i = 0; i < n; i++)
         tp_requires_grad(c->in[k[i]], true);
     module_build(c, c->op);

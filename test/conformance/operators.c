@@ -32,12 +32,12 @@ static void check_views(test_case *c)
     const json_t *pairs = json_object_get(c->json, "view_of");
     for (size_t i = 0; i < json_array_size(pairs); i++) {
         const json_t *pair = json_array_get(pairs, i);
-        json_int_t    o = json_integer_value(json_array_get(pair, 0));
-        json_int_t    k = json_integer_value(json_array_get(pair, 1));
+        json_int_t o = json_integer_value(json_array_get(pair, 0));
+        json_int_t k = json_integer_value(json_array_get(pair, 1));
         if (o >= c->n_out || k >= c->n_in || tp_numel(c->out[o]) == 0)
             continue;
         const char *at = tp_data(c->out[o]), *start = tp_data(c->in[k]);
-        size_t      size = (size_t)tp_numel(c->in[k]) * tp_dtype_size(tp_dtype_of(c->in[k]));
+        size_t size = (size_t)tp_numel(c->in[k]) * tp_dtype_size(tp_dtype_of(c->in[k]));
         if (at < start || at >= start + size)
             case_fail(c, "out.%d is not a view of in.%d", (int)o, (int)k);
     }
@@ -46,9 +46,9 @@ static void check_views(test_case *c)
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
 typedef struct {
-    int         n;
-    tp_tensor  *of[MAX_GRADS], *grad[MAX_GRADS];
-    char        name[MAX_GRADS][64];
+    int n;
+    tp_tensor *of[MAX_GRADS], *grad[MAX_GRADS];
+    char name[MAX_GRADS][64];
 } gradient_list;
 
 /* A gradient that did not arrive is zero. */
@@ -69,8 +69,8 @@ static void check_list(test_case *c, const gradient_list *list, const char *when
 
 static void differentiate(test_case *c, gradient_list *list, bool create_graph)
 {
-    int        k[CASE_MAX_OUT];
-    int        n = case_numbers(c, "gouts", CASE_MAX_OUT, k);
+    int k[CASE_MAX_OUT];
+    int n = case_numbers(c, "gouts", CASE_MAX_OUT, k);
     tp_tensor *out[CASE_MAX_OUT], *gout[CASE_MAX_OUT];
     for (int i = 0; i < n; i++) {
         out[i] = k[i] < c->n_out ? c->out[k[i]] : NULL;
@@ -86,9 +86,9 @@ static void differentiate(test_case *c, gradient_list *list, bool create_graph)
  * on any input adds nothing. */
 static void check_second(test_case *c, const gradient_list *first)
 {
-    int           k[MAX_GRADS];
-    int           n = case_numbers(c, "ggrs", MAX_GRADS, k), roots = 0;
-    tp_tensor    *root[MAX_GRADS], *seed[MAX_GRADS];
+    int k[MAX_GRADS];
+    int n = case_numbers(c, "ggrs", MAX_GRADS, k), roots = 0;
+    tp_tensor *root[MAX_GRADS], *seed[MAX_GRADS];
     gradient_list second = {.n = 0};
     for (int i = 0; i < n; i++)
         for (int j = 0; j < first->n; j++)
@@ -111,7 +111,7 @@ static void check_second(test_case *c, const gradient_list *first)
 
 void check_gradients(test_case *c, int n, tp_tensor *const *more, const char *const *names)
 {
-    int           k[MAX_GRADS];
+    int k[MAX_GRADS];
     gradient_list list = {.n = case_numbers(c, "grads", MAX_GRADS, k)};
     for (int i = 0; i < list.n; i++) {
         list.of[i] = c->in[k[i]];

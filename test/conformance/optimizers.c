@@ -7,13 +7,13 @@
 enum { MAX_STEPS = 64, MAX_SIZE = 16 };
 
 typedef struct {
-    tp_optim  *optimizer;
+    tp_optim *optimizer;
     tp_params *params;
-    tp_tensor *A, *b;  /* least squares: mean((A w + c - b)^2); NULL: (1 - p0)^2 + 100 (p1 - p0^2)^2 */
-    int        n;      /* parameters: w and c, or p */
+    tp_tensor *A, *b; /* least squares: mean((A w + c - b)^2); NULL: (1 - p0)^2 + 100 (p1 - p0^2)^2 */
+    int n;            /* parameters: w and c, or p */
     tp_tensor *at[2];
-    double     path[2][(MAX_STEPS + 1) * MAX_SIZE]; /* a row a step */
-    double     loss[MAX_STEPS];
+    double path[2][(MAX_STEPS + 1) * MAX_SIZE]; /* a row a step */
+    double loss[MAX_STEPS];
 } problem;
 
 static tp_tensor *loss_of(tp_tape *T, const problem *p)
@@ -32,7 +32,7 @@ static double closure(tp_tape *T, void *user)
     problem *p = user;
     tp_optim_zero_grad(p->optimizer);
     tp_tensor *loss = loss_of(T, p);
-    double     value = tp_item(loss);
+    double value = tp_item(loss);
     tp_backward(T, loss);
     return value;
 }
@@ -60,7 +60,7 @@ static tp_optim *make_sgd(test_case *c, tp_params *params)
 
 static tp_adam_options adam_options(test_case *c)
 {
-    const json_t   *betas = arg(c, -1, "betas");
+    const json_t *betas = arg(c, -1, "betas");
     tp_adam_options o = {.lr = number(c, "lr"),
                          .eps = number(c, "eps"),
                          .weight_decay = number(c, "weight_decay"),
@@ -88,7 +88,7 @@ static tp_optim *make_adamw(test_case *c, tp_params *params)
 
 static tp_optim *make_lbfgs(test_case *c, tp_params *params)
 {
-    const char      *search = arg_string(c, -1, "line_search_fn", "");
+    const char *search = arg_string(c, -1, "line_search_fn", "");
     tp_lbfgs_options o = {.lr = number(c, "lr"),
                           .max_iter = (int)arg_int(c, -1, "max_iter", 0),
                           .max_eval = (int)arg_int(c, -1, "max_eval", 0),
@@ -125,7 +125,7 @@ bool optimizer_known(const char *op) { return find_maker(op) >= 0; }
 static void set_up(test_case *c, problem *p)
 {
     bool lsq = strcmp(case_text(c, "problem"), "lsq") == 0;
-    int  first = lsq ? 2 : 0;
+    int first = lsq ? 2 : 0;
     if (c->n_in != (lsq ? 4 : 1)) {
         case_fail(c, "a problem of %d tensors", c->n_in);
         return;
@@ -167,10 +167,10 @@ static void walk(test_case *c, problem *p, int steps)
 
 static void check_path(test_case *c, const problem *p, int steps)
 {
-    tp_dtype  dtype = case_dtype(c);
+    tp_dtype dtype = case_dtype(c);
     tolerance allowed = case_tolerance(c, "");
     for (int i = 0; i < p->n; i++) {
-        tp_dims    shape = tp_shape(steps + 1, tp_numel(p->at[i]));
+        tp_dims shape = tp_shape(steps + 1, tp_numel(p->at[i]));
         tp_tensor *path = tp_to(c->T, tp_from(c->T, TP_F64, shape, p->path[i]), dtype);
         check_stored_at(c, path, "out", i, allowed);
     }
@@ -181,7 +181,7 @@ static void check_path(test_case *c, const problem *p, int steps)
 void run_optimizer(test_case *c)
 {
     problem p;
-    int     maker = find_maker(c->op), steps = (int)json_integer_value(json_object_get(c->json, "steps"));
+    int maker = find_maker(c->op), steps = (int)json_integer_value(json_object_get(c->json, "steps"));
     memset(&p, 0, sizeof p);
     if (maker < 0)
         case_skip(c, "no such optimizer");

@@ -47,10 +47,17 @@ static const struct {
     const char *text;
     tp_tensor *(*fn)(tp_tape *, tp_tensor *);
 } expressions[] = {
-    {"x.sum()", tp_sum},    {"x.abs()", tp_abs},   {"x.exp()", tp_exp},
-    {"x.mean()", tp_mean},  {"x.sqrt()", tp_sqrt}, {"-x", tp_neg},
-    {"x ** 2", square_of},  {"x / 3", third_of},   {"x + 1", one_more},
-    {"x * 2", twice},       {"x.reshape(-1, 1)", as_column},
+    {"x.sum()", tp_sum},
+    {"x.abs()", tp_abs},
+    {"x.exp()", tp_exp},
+    {"x.mean()", tp_mean},
+    {"x.sqrt()", tp_sqrt},
+    {"-x", tp_neg},
+    {"x ** 2", square_of},
+    {"x / 3", third_of},
+    {"x + 1", one_more},
+    {"x * 2", twice},
+    {"x.reshape(-1, 1)", as_column},
 };
 
 static tp_tensor *made(test_case *c, const char *expression)
@@ -68,7 +75,7 @@ static tp_tensor *made(test_case *c, const char *expression)
 /* torch.set_printoptions: a profile, and the rest on top of it. */
 static tp_print_options options_of(const json_t *a)
 {
-    const char      *profile = json_string_value(json_object_get(a, "profile"));
+    const char *profile = json_string_value(json_object_get(a, "profile"));
     tp_print_options o = {.precision = (int)json_integer_value(json_object_get(a, "precision")),
                           .threshold = (int)json_integer_value(json_object_get(a, "threshold")),
                           .edge_items = (int)json_integer_value(json_object_get(a, "edgeitems")),
@@ -85,7 +92,7 @@ static tp_print_options options_of(const json_t *a)
 
 static void run_tensor(test_case *c, char *text)
 {
-    const char   *expression = case_text(c, "made");
+    const char *expression = case_text(c, "made");
     const json_t *options = json_object_get(c->json, "printoptions");
     if (json_is_true(json_object_get(c->json, "parameter")))
         case_skip(c, "a tensor does not know that it is a parameter");
@@ -95,7 +102,7 @@ static void run_tensor(test_case *c, char *text)
     if (!case_ok(c))
         return;
     tp_print_options o = options_of(options);
-    int64_t          n = options != NULL ? tp_format_with(x, &o, text, TEXT) : tp_format(x, text, TEXT);
+    int64_t n = options != NULL ? tp_format_with(x, &o, text, TEXT) : tp_format(x, text, TEXT);
     if (n < 0 || n >= TEXT)
         case_fail(c, "the text has %lld bytes", (long long)n);
     else
@@ -112,7 +119,7 @@ static tp_module *read_module(test_case *c, const char **at);
 static tp_module *read_sequential(test_case *c, const char **at)
 {
     tp_module *child[MAX_CHILDREN];
-    int        n = 0;
+    int n = 0;
     *at += strlen("Sequential(");
     *at += strspn(*at, " \n");
     for (; **at == '(' && n < MAX_CHILDREN && c->came_to == PASSED; n++) {
@@ -130,9 +137,9 @@ static tp_module *read_sequential(test_case *c, const char **at)
 static tp_module *read_leaf(test_case *c, const char *at)
 {
     long long in, out;
-    int       start, end;
-    double    p;
-    char      word[8];
+    int start, end;
+    double p;
+    char word[8];
     if (sscanf(at, "Linear(in_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &out, word) == 3)
         return tp_nn_linear(c->T, in, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
     if (sscanf(at, "Dropout(p=%lf, inplace=False)", &p) == 1)
@@ -172,10 +179,7 @@ static void run_module_text(test_case *c, char *text)
         check_text(c, text, case_text(c, "repr"));
 }
 
-bool printing_known(const char *op)
-{
-    return strcmp(op, "repr") == 0 || strcmp(op, "repr.module") == 0;
-}
+bool printing_known(const char *op) { return strcmp(op, "repr") == 0 || strcmp(op, "repr.module") == 0; }
 
 void run_printing(test_case *c)
 {

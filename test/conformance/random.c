@@ -10,15 +10,9 @@ static const tolerance exact = {0, 0};
 
 typedef tp_tensor *(*draw_fn)(test_case *c, tp_dtype dtype, int64_t n);
 
-static tp_tensor *draw_rand(test_case *c, tp_dtype dtype, int64_t n)
-{
-    return tp_rand(c->T, dtype, tp_shape(n));
-}
+static tp_tensor *draw_rand(test_case *c, tp_dtype dtype, int64_t n) { return tp_rand(c->T, dtype, tp_shape(n)); }
 
-static tp_tensor *draw_randn(test_case *c, tp_dtype dtype, int64_t n)
-{
-    return tp_randn(c->T, dtype, tp_shape(n));
-}
+static tp_tensor *draw_randn(test_case *c, tp_dtype dtype, int64_t n) { return tp_randn(c->T, dtype, tp_shape(n)); }
 
 /* The arguments' defaults are those of the files of single draws; a sequence does not repeat them. */
 static tp_tensor *draw_randint(test_case *c, tp_dtype dtype, int64_t n)
@@ -46,7 +40,7 @@ static tp_tensor *draw_dropout(test_case *c, tp_dtype dtype, int64_t n)
 static tp_tensor *draw_uniform(test_case *c, tp_dtype dtype, int64_t n)
 {
     tp_tensor *x = case_keep(c, tp_empty(c->T, dtype, tp_shape(n)));
-    double     low = arg_double(c, -1, "a", -1), high = arg_double(c, -1, "b", 3);
+    double low = arg_double(c, -1, "a", -1), high = arg_double(c, -1, "b", 3);
     tp_uniform_(c->T, x, low, high);
     return x;
 }
@@ -54,21 +48,19 @@ static tp_tensor *draw_uniform(test_case *c, tp_dtype dtype, int64_t n)
 static tp_tensor *draw_normal(test_case *c, tp_dtype dtype, int64_t n)
 {
     tp_tensor *x = case_keep(c, tp_empty(c->T, dtype, tp_shape(n)));
-    double     mean = arg_double(c, -1, "mean", 2), std = arg_double(c, -1, "std", 3);
+    double mean = arg_double(c, -1, "mean", 2), std = arg_double(c, -1, "std", 3);
     tp_normal_(c->T, x, mean, std);
     return x;
 }
 
 static const struct {
     const char *name;
-    draw_fn     draw;
-    bool        whole; /* 64-bit integers, in a sequence of any dtype */
+    draw_fn draw;
+    bool whole; /* 64-bit integers, in a sequence of any dtype */
 } draws[] = {
-    {"rand", draw_rand, false},           {"randn", draw_randn, false},
-    {"randint", draw_randint, true},      {"randint_wide", draw_randint, true},
-    {"randperm", draw_randperm, true},    {"bernoulli", draw_bernoulli, false},
-    {"dropout", draw_dropout, false},     {"uniform_", draw_uniform, false},
-    {"normal_", draw_normal, false},
+    {"rand", draw_rand, false},           {"randn", draw_randn, false},      {"randint", draw_randint, true},
+    {"randint_wide", draw_randint, true}, {"randperm", draw_randperm, true}, {"bernoulli", draw_bernoulli, false},
+    {"dropout", draw_dropout, false},     {"uniform_", draw_uniform, false}, {"normal_", draw_normal, false},
 };
 enum { DRAWS = sizeof draws / sizeof draws[0] };
 
@@ -82,7 +74,7 @@ static int find_draw(const char *name)
 
 static void run_draw(test_case *c, const char *name)
 {
-    int      i = find_draw(name);
+    int i = find_draw(name);
     tp_dtype dtype = case_dtype(c);
     if (i < 0) {
         case_skip(c, "no %s", name);
@@ -112,14 +104,14 @@ static bool all_drawable(test_case *c, const json_t *program)
 static void run_sequence(test_case *c)
 {
     const json_t *program = json_object_get(c->json, "program");
-    tp_dtype      dtype = case_dtype(c);
+    tp_dtype dtype = case_dtype(c);
     if (!all_drawable(c, program))
         return;
     for (size_t i = 0; i < json_array_size(program) && case_ok(c); i++) {
         const json_t *step = json_array_get(program, i);
-        int           d = find_draw(json_string_value(json_array_get(step, 0)));
-        int64_t       n = json_integer_value(json_array_get(step, 1));
-        tp_tensor    *x = draws[d].draw(c, draws[d].whole ? TP_I64 : dtype, n);
+        int d = find_draw(json_string_value(json_array_get(step, 0)));
+        int64_t n = json_integer_value(json_array_get(step, 1));
+        tp_tensor *x = draws[d].draw(c, draws[d].whole ? TP_I64 : dtype, n);
         check_stored_at(c, x, "out", (int)i, exact);
     }
 }

@@ -26,10 +26,10 @@ static void expect_gradient(test_case *c, const char *name, tp_tensor *of, tp_te
 static void norms(test_case *c, tp_dtype dtype)
 {
     const double v[] = {3, 1, 4, 1, 5, 9, 2};
-    tp_tape     *T = c->T;
-    tolerance    allowed = case_tolerance(c, "");
-    tp_tensor   *x = tp_requires_grad(tp_to(T, tp_from(T, TP_F64, tp_shape(7), v), dtype), true);
-    tp_tensor   *A = tp_randn(T, dtype, tp_shape(3, 7));
+    tp_tape *T = c->T;
+    tolerance allowed = case_tolerance(c, "");
+    tp_tensor *x = tp_requires_grad(tp_to(T, tp_from(T, TP_F64, tp_shape(7), v), dtype), true);
+    tp_tensor *A = tp_randn(T, dtype, tp_shape(3, 7));
     expect(c, "x", x, exact);
     expect(c, "A", A, exact);
     expect(c, "mv", tp_mv(T, A, x), allowed);
@@ -60,8 +60,8 @@ static void norms(test_case *c, tp_dtype dtype)
 /* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct {
-    tp_dtype  dtype;
-    int64_t   p, batch;
+    tp_dtype dtype;
+    int64_t p, batch;
     tolerance losses, rest;
 } training;
 
@@ -70,8 +70,7 @@ enum { BATCHES, PRED, LOSS, WEIGHT, BIAS, WEIGHT_GRAD, BIAS_GRAD, HISTORIES };
 static const char *const history_names[HISTORIES] = {"batches", "pred",        "loss",     "weight",
                                                      "bias",    "weight_grad", "bias_grad"};
 
-static void expect_row(test_case *c, int which, tp_tensor *const *history, int step, tp_tensor *got,
-                       tolerance allowed)
+static void expect_row(test_case *c, int which, tp_tensor *const *history, int step, tp_tensor *got, tolerance allowed)
 {
     char label[64];
     bool recorded = tp_tape_record(c->T, false);
@@ -83,10 +82,9 @@ static void expect_row(test_case *c, int which, tp_tensor *const *history, int s
     tp_tape_record(c->T, recorded);
 }
 
-static void train_step(test_case *c, const training *t, tp_optim *optimizer, tp_tensor *const *history,
-                       int step)
+static void train_step(test_case *c, const training *t, tp_optim *optimizer, tp_tensor *const *history, int step)
 {
-    tp_tape   *T = c->T;
+    tp_tape *T = c->T;
     tp_tensor *weight = tp_module_param(c->module, "weight"), *bias = tp_module_param(c->module, "bias");
     tp_tensor *x = tp_randn(T, t->dtype, tp_shape(t->batch, t->p));
     tp_tensor *y = tp_mul_scalar(T, tp_add_scalar(T, tp_sign(T, tp_index(T, x, ":, 0:1")), 1), .5);
@@ -107,8 +105,8 @@ static void train_step(test_case *c, const training *t, tp_optim *optimizer, tp_
 static void train(test_case *c, const training *t)
 {
     tp_tensor *history[HISTORIES];
-    double     lr = json_number_value(json_object_get(c->json, "lr"));
-    int        steps = (int)json_integer_value(json_object_get(c->json, "steps"));
+    double lr = json_number_value(json_object_get(c->json, "lr"));
+    int steps = (int)json_integer_value(json_object_get(c->json, "steps"));
     c->module = tp_nn_linear(c->T, t->p, 1, &(tp_linear_options){.dtype = t->dtype});
     expect(c, "weight0", tp_module_param(c->module, "weight"), exact);
     expect(c, "bias0", tp_module_param(c->module, "bias"), exact);

@@ -11,21 +11,21 @@ void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
-void  __real_free(void *p);
+void __real_free(void *p);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-int   __real_munmap(void *p, size_t n);
+int __real_munmap(void *p, size_t n);
 
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
-void  __wrap_free(void *p);
+void __wrap_free(void *p);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
-int   __wrap_munmap(void *p, size_t n);
+int __wrap_munmap(void *p, size_t n);
 
-static atomic_long      requests, fail_at;
-static atomic_bool      fail_on;
-static atomic_llong     live, mapped;
+static atomic_long requests, fail_at;
+static atomic_bool fail_on;
+static atomic_llong live, mapped;
 
 void alloc_fail_from(long n)
 {

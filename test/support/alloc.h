@@ -7,10 +7,10 @@
 #define TEST_SUPPORT_ALLOC_H
 
 /* The n-th request from now on fails, and all after it; 0: none does. */
-void      alloc_fail_from(long n);
+void alloc_fail_from(long n);
 /* The n-th request fails alone. */
-void      alloc_fail_at(long n);
-long      alloc_requests(void); /* since the last alloc_fail_* */
-long long alloc_live(void);     /* blocks and mappings not given back */
+void alloc_fail_at(long n);
+long alloc_requests(void);  /* since the last alloc_fail_* */
+long long alloc_live(void); /* blocks and mappings not given back */
 
 #endif

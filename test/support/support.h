@@ -21,6 +21,7 @@ bool tensors_identical(const tp_tensor *a, const tp_tensor *b); /* dtype, shape 
 /* Fails the test with the tape's message where it has one. */
 #define ck_no_error(T) ck_assert_msg(tp_error(T) == NULL, "%s", tp_error(T))
 /* The tape failed with this status and a message that has `part` in it; clears it. */
+/* clang-format off */
 #define ck_error(T, status, part)                                                                  \
     do {                                                                                           \
         ck_assert_msg(tp_error_status(T) == (status), "%s (%s)", tp_status_name(tp_error_status(T)), \
@@ -28,8 +29,10 @@ bool tensors_identical(const tp_tensor *a, const tp_tensor *b); /* dtype, shape 
         ck_assert_msg(strstr(tp_error(T), (part)) != NULL, "\"%s\" does not mention %s", tp_error(T), (part)); \
         tp_clear_error(T);                                                                         \
     } while (0)
+/* clang-format on */
 
 /* Compares a tensor with a list of values. */
+/* clang-format off */
 #define ck_values(x, tolerance, ...)                                                               \
     do {                                                                                           \
         const double want_[] = {__VA_ARGS__};                                                      \
@@ -38,5 +41,6 @@ bool tensors_identical(const tp_tensor *a, const tp_tensor *b); /* dtype, shape 
             ck_assert_msg(fabs(tp_item_at((x), (int64_t)i_) - want_[i_]) <= (tolerance), "element %zu is %.17g, not %.17g", \
                           i_, tp_item_at((x), (int64_t)i_), want_[i_]);                            \
     } while (0)
+/* clang-format on */
 
 #endif

@@ -53,13 +53,15 @@ static tp_status one_element_vjp(tp_vjp *v) /* wrong in the last element alone *
 
 static tp_status detached_vjp(tp_vjp *v) /* right at first order, constant at second */
 {
-    v->gin[0] = tp_mul(v->tape, v->gout[0], tp_mul_scalar(v->tape, tp_square(v->tape, tp_detach(v->tape, v->in[0])), 3));
+    v->gin[0] = tp_mul(v->tape, v->gout[0],
+                       tp_mul_scalar(v->tape, tp_square(v->tape, tp_detach(v->tape, v->in[0])), 3));
     return TP_OK;
 }
 
 static tp_status detached_gout_vjp(tp_vjp *v) /* loses the dependence on gout */
 {
-    v->gin[0] = tp_mul(v->tape, tp_detach(v->tape, v->gout[0]), tp_mul_scalar(v->tape, tp_square(v->tape, v->in[0]), 3));
+    v->gin[0] = tp_mul(v->tape, tp_detach(v->tape, v->gout[0]),
+                       tp_mul_scalar(v->tape, tp_square(v->tape, v->in[0]), 3));
     return TP_OK;
 }
 
@@ -87,13 +89,15 @@ static tp_status wrong_fused(tp_vjp *v)
 
 static tp_status failing_vjp(tp_vjp *v) { return tp_fail(v->tape, TP_EUSER, "no derivative today"); }
 
+/* clang-format off */
 #define CUBE(vjp_of, fused_of)                                                                     \
     {.name = "user.cube", .n_in = 1, .n_out = 1, .infer = cube_infer, .forward = cube_forward, .vjp = vjp_of, .vjp_fused = fused_of}
+/* clang-format on */
 
 static const struct {
     const char *what;
-    tp_op       op;
-    bool        first, second; /* passes */
+    tp_op op;
+    bool first, second; /* passes */
 } cases[] = {
     {"right", CUBE(right_vjp, NULL), true, true},
     {"right, fused", CUBE(right_vjp, right_fused), true, true},
@@ -117,10 +121,11 @@ START_TEST(broken)
     for (int second = 0; second < 2; second++) {
         tp_gradcheck_options o = {.second = second, .rtol = 1e-5};
         bool passes = tp_gradcheck(T, &cases[_i].op, NULL, 1, &x, &o) == TP_OK;
-        ck_assert_msg(passes == (second ? cases[_i].second : cases[_i].first), "%s: order %d: %s", cases[_i].what, second + 1,
-                      passes ? "passed" : tp_error(T));
+        ck_assert_msg(passes == (second ? cases[_i].second : cases[_i].first), "%s: order %d: %s", cases[_i].what,
+                      second + 1, passes ? "passed" : tp_error(T));
         if (!passes)
-            ck_assert_ptr_nonnull(strstr(tp_error(T), strcmp(cases[_i].what, "failing") == 0 ? "no derivative" : "user.cube"));
+            ck_assert_ptr_nonnull(
+                strstr(tp_error(T), strcmp(cases[_i].what, "failing") == 0 ? "no derivative" : "user.cube"));
         tp_clear_error(T);
         ck_assert_mem_eq(tp_data(x), values, sizeof values);
         ck_assert_ptr_null(tp_grad(x));

@@ -143,7 +143,9 @@ static void write_header(const char *json, size_t data)
 
 START_TEST(lies)
 {
-    static const struct { const char *json, *says; } cases[] = {
+    static const struct {
+        const char *json, *says;
+    } cases[] = {
         {"[]", "no object"},
         {"{", "no JSON"},
         {"{\"x\":3}", "shape"},
@@ -153,8 +155,12 @@ START_TEST(lies)
         {"{\"x\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "no number"},
         {"{\"x\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", "too large"},
         {"{\"x\":{\"dtype\":\"F33\",\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype"},
-        {"{\"x\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}", "overlaps"},
-        {"{\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", "no JSON"},
+        {"{\"x\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4],\"data_"
+         "offsets\":[2,6]}}",
+         "overlaps"},
+        {"{\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_"
+         "offsets\":[1,2]}}",
+         "no JSON"},
     };
     write_header(cases[_i].json, 8);
     ck_assert_ptr_null(tp_safetensors_open(T, path));
@@ -164,7 +170,9 @@ END_TEST
 
 START_TEST(unsupported)
 {
-    write_header("{\"x\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}", 8);
+    write_header("{\"x\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4]"
+                 ",\"data_offsets\":[4,8]}}",
+                 8);
     tp_safetensors *f = tp_safetensors_open(T, path);
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(tp_numel(tp_safetensors_get(T, f, "y")), 4);
@@ -178,7 +186,8 @@ END_TEST
 
 START_TEST(batches)
 {
-    tp_tensor *x[2] = {tp_reshape(T, tp_arange(T, TP_F32, 0, 20, 1), tp_shape(10, 2)), tp_arange(T, TP_I64, 0, 10, 1)}, *b[2];
+    tp_tensor *x[2] = {tp_reshape(T, tp_arange(T, TP_F32, 0, 20, 1), tp_shape(10, 2)), tp_arange(T, TP_I64, 0, 10, 1)},
+              *b[2];
     tp_loader *l = tp_loader_new(T, 2, x, &(tp_loader_options){.batch_size = 4});
     ck_assert_int_eq(tp_loader_length(l), 3);
     int seen = 0;
@@ -209,7 +218,7 @@ START_TEST(progress)
     char text[200];
     tp_progress p;
     tp_progress_start(&p, 100);
-    ck_assert(tp_progress_add(&p, 50)); /* the first line is due */
+    ck_assert(tp_progress_add(&p, 50));  /* the first line is due */
     ck_assert(!tp_progress_add(&p, 25)); /* soon after, none is */
     tp_progress_format(&p, 0.5, text, sizeof text);
     ck_assert_msg(strstr(text, " 75 %") && strstr(text, "loss 0.5000") && strstr(text, "samples/s"), "%s", text);

@@ -9,15 +9,24 @@ static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 
 
 static const struct {
     const char *name;
-    fn          ours;
+    fn ours;
     double (*truth)(double);
     double low, high, ulp;
 } functions[] = {
-    {"exp", tp_exp, exp, -105, 90, 2},      {"log", tp_log, log, 0, 1e38, 2},         {"log near 1", tp_log, log, 0.5, 2, 2},
-    {"log1p", tp_log1p, log1p, -1, 50, 2}, {"log1p near 0", tp_log1p, log1p, -0.01, 0.01, 2},
-    {"tanh", tp_tanh, tanh, -12, 12, 2},    {"tanh near 0", tp_tanh, tanh, -1, 1, 2}, {"sigmoid", tp_sigmoid, sigmoid, -104, 30, 2},
-    {"sin", tp_sin, sin, -50, 50, 2},       {"sin far", tp_sin, sin, -3e5, 3e5, 2},   {"cos", tp_cos, cos, -50, 50, 2},
-    {"cos far", tp_cos, cos, -3e5, 3e5, 2}, {"erf", tp_erf, erf, -5, 5, 4},           {"erf near 0", tp_erf, erf, -1, 1, 4},
+    {"exp", tp_exp, exp, -105, 90, 2},
+    {"log", tp_log, log, 0, 1e38, 2},
+    {"log near 1", tp_log, log, 0.5, 2, 2},
+    {"log1p", tp_log1p, log1p, -1, 50, 2},
+    {"log1p near 0", tp_log1p, log1p, -0.01, 0.01, 2},
+    {"tanh", tp_tanh, tanh, -12, 12, 2},
+    {"tanh near 0", tp_tanh, tanh, -1, 1, 2},
+    {"sigmoid", tp_sigmoid, sigmoid, -104, 30, 2},
+    {"sin", tp_sin, sin, -50, 50, 2},
+    {"sin far", tp_sin, sin, -3e5, 3e5, 2},
+    {"cos", tp_cos, cos, -50, 50, 2},
+    {"cos far", tp_cos, cos, -3e5, 3e5, 2},
+    {"erf", tp_erf, erf, -5, 5, 4},
+    {"erf near 0", tp_erf, erf, -1, 1, 4},
 };
 
 static double ulps(float got, double want)
@@ -52,14 +61,15 @@ END_TEST
 
 START_TEST(special_values)
 {
-    const float odd[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, FLT_MIN, -FLT_MIN, 1e-45f, -1e-45f, 3e-39f, FLT_MAX, -FLT_MAX,
-                         88.72284f, 88.73f, -87.4f, -103.9f, -104.1f, 1e10f};
+    const float odd[] = {0.0f,   -0.0f,   INFINITY, -INFINITY, NAN,    FLT_MIN, -FLT_MIN, 1e-45f,  -1e-45f,
+                         3e-39f, FLT_MAX, -FLT_MAX, 88.72284f, 88.73f, -87.4f,  -103.9f,  -104.1f, 1e10f};
     tp_tape *T = tp_tape_new();
     tp_tensor *x = tp_from(T, TP_F32, tp_shape((int64_t)LENGTH(odd)), odd), *y = functions[_i].ours(T, x);
     for (size_t i = 0; i < LENGTH(odd); i++) {
         float got = (float)tp_item_at(y, (int64_t)i), want = (float)functions[_i].truth((double)odd[i]);
-        ck_assert_msg(ulps(got, functions[_i].truth((double)odd[i])) <= functions[_i].ulp && isinf(got) == isinf(want) &&
-                          isnan(got) == isnan(want) && (isnan(want) || signbit(got) == signbit(want)),
+        ck_assert_msg(ulps(got, functions[_i].truth((double)odd[i])) <= functions[_i].ulp &&
+                          isinf(got) == isinf(want) && isnan(got) == isnan(want) &&
+                          (isnan(want) || signbit(got) == signbit(want)),
                       "%s(%.9g) is %.9g, not %.9g", functions[_i].name, (double)odd[i], (double)got, (double)want);
     }
     tp_tape_free(T);

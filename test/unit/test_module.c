@@ -22,8 +22,9 @@ static tp_module *small_net(void)
 START_TEST(text)
 {
     char buffer[600];
-    tp_module *m = tp_nn_sequential(T, tp_nn_flatten(T, 1, -1), tp_nn_linear(T, 6, 2, &(tp_linear_options){.no_bias = true}),
-                                    tp_nn_sequential(T, tp_nn_relu(T), tp_nn_dropout(T, 0.25)), tp_nn_dropout(T, 1), tp_nn_sigmoid(T));
+    tp_module *m = tp_nn_sequential(
+        T, tp_nn_flatten(T, 1, -1), tp_nn_linear(T, 6, 2, &(tp_linear_options){.no_bias = true}),
+        tp_nn_sequential(T, tp_nn_relu(T), tp_nn_dropout(T, 0.25)), tp_nn_dropout(T, 1), tp_nn_sigmoid(T));
     tp_module_format(m, buffer, sizeof buffer);
     ck_assert_str_eq(buffer, "Sequential(\n"
                              "  (0): Flatten(start_dim=1, end_dim=-1)\n"
@@ -153,7 +154,8 @@ static tp_tensor *wasteful_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
         x = tp_add_scalar(tape, x, 1); /* saves nothing */
     return x;
 }
-static const tp_module_class wasteful_class = {.name = "Wasteful", .size = sizeof(tp_module), .forward = wasteful_forward};
+static const tp_module_class wasteful_class = {
+    .name = "Wasteful", .size = sizeof(tp_module), .forward = wasteful_forward};
 
 START_TEST(scope)
 {

@@ -10,7 +10,7 @@
 enum { MOST = 16 };
 
 typedef struct {
-    int        n, n_out;
+    int n, n_out;
     tp_tensor *out[TP_MAX_OUT], *grad[MOST];
 } result;
 
@@ -32,7 +32,8 @@ static tp_tensor *weights(tp_tape *T, tp_tensor *y)
 }
 
 /* Outputs, and gradients of all inputs that ask for one. */
-static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, bool composite, result *r)
+static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, bool composite,
+                     result *r)
 {
     tp_tensor *roots[TP_MAX_OUT], *w[TP_MAX_OUT], *leaves[MOST], *g[MOST];
     int n_roots = 0, n_leaves = 0;
@@ -65,19 +66,21 @@ static void expect_close(const tp_op *op, const char *what, const result *a, con
 {
     for (int k = 0; k < a->n_out; k++)
         if (tp_dtype_of(a->out[k]) != TP_U8) /* bytes are what an operator keeps for itself */
-            ck_assert_msg(tensors_close(a->out[k], b->out[k], rtol, atol), "%s: %s: output %d differs", op->name, what, k);
+            ck_assert_msg(tensors_close(a->out[k], b->out[k], rtol, atol), "%s: %s: output %d differs", op->name, what,
+                          k);
     for (int i = 0; i < a->n; i++) {
         ck_assert_msg(!a->grad[i] == !b->grad[i], "%s: %s: gradient %d is missing on one side", op->name, what, i);
         if (a->grad[i])
-            ck_assert_msg(tensors_close(a->grad[i], b->grad[i], rtol, atol), "%s: %s: gradient %d differs", op->name, what, i);
+            ck_assert_msg(tensors_close(a->grad[i], b->grad[i], rtol, atol), "%s: %s: gradient %d differs", op->name,
+                          what, i);
     }
 }
 
 /* What a test does with each sample. */
 typedef struct {
     const tp_op *op;
-    int          samples;
-    tp_dtype     other;
+    int samples;
+    tp_dtype other;
 } context;
 
 static context *start(tp_sampler *s)
@@ -87,7 +90,8 @@ static context *start(tp_sampler *s)
     return c;
 }
 
-static void over_samples(const tp_op *op, tp_dtype dtype, void (*run)(tp_sampler *, const void *, int, tp_tensor *const *))
+static void over_samples(const tp_op *op, tp_dtype dtype,
+                         void (*run)(tp_sampler *, const void *, int, tp_tensor *const *))
 {
     context c = {.op = op};
     tp_sampler s = {.tape = tp_tape_new(), .dtype = dtype, .run = run, .user = &c};
@@ -139,8 +143,14 @@ static void check_derivative(tp_sampler *s, const void *attr, int n, tp_tensor *
     ck_assert_msg(tp_gradcheck(s->tape, c->op, attr, n, in, &o) == TP_OK, "%s", tp_error(s->tape));
 }
 
-static void run_first(tp_sampler *s, const void *attr, int n, tp_tensor *const *in) { check_derivative(s, attr, n, in, false); }
-static void run_second(tp_sampler *s, const void *attr, int n, tp_tensor *const *in) { check_derivative(s, attr, n, in, true); }
+static void run_first(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    check_derivative(s, attr, n, in, false);
+}
+static void run_second(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    check_derivative(s, attr, n, in, true);
+}
 
 START_TEST(first_order) { over_samples(tp_op_at(_i), TP_F64, run_first); }
 END_TEST
@@ -251,7 +261,8 @@ static void try_shapes(tp_sampler *s, const void *attr, int n, tp_tensor *const 
                 tp_requires_grad(odd[i], true);
         }
         if (!evaluate(s->tape, c->op, attr, n, odd, false, &r))
-            ck_assert_msg(tp_error(s->tape) && strlen(tp_error(s->tape)) > 5, "%s fails and does not say why", c->op->name);
+            ck_assert_msg(tp_error(s->tape) && strlen(tp_error(s->tape)) > 5, "%s fails and does not say why",
+                          c->op->name);
         tp_clear_error(s->tape);
     }
 }
@@ -310,7 +321,8 @@ END_TEST
 static void expect_message(tp_tape *T, const tp_op *op, tp_status status, const char *what)
 {
     ck_assert_msg(tp_error_status(T) == status, "%s: %s: %s", op->name, what, tp_status_name(tp_error_status(T)));
-    ck_assert_msg(strstr(tp_error(T), op->name) != NULL, "%s: %s: the message \"%s\" does not name it", op->name, what, tp_error(T));
+    ck_assert_msg(strstr(tp_error(T), op->name) != NULL, "%s: %s: the message \"%s\" does not name it", op->name, what,
+                  tp_error(T));
     tp_clear_error(T);
 }
 
@@ -322,7 +334,8 @@ static void run_bad(tp_sampler *s, const void *attr, int n, tp_tensor *const *in
     for (int i = 0; i < n; i++) {
         memcpy(bad, in, (size_t)n * sizeof *bad);
         bad[i] = NULL;
-        ck_assert_msg(tp_apply(T, c->op, attr, n, bad) == NULL && tp_error(T) == NULL, "%s: NULL is not passed on quietly", c->op->name);
+        ck_assert_msg(tp_apply(T, c->op, attr, n, bad) == NULL && tp_error(T) == NULL,
+                      "%s: NULL is not passed on quietly", c->op->name);
         bad[i] = tp_zeros(U, tp_dtype_of(in[i]), tp_shape_of(in[i]));
         ck_assert_ptr_null(tp_apply(T, c->op, attr, n, bad));
         expect_message(T, c->op, TP_EFOREIGN, "a tensor of another tape");
@@ -342,7 +355,8 @@ static void run_bad(tp_sampler *s, const void *attr, int n, tp_tensor *const *in
     try_shapes(s, attr, n, in, tp_shape(5, 7), false);
     try_shapes(s, attr, n, in, tp_shape(1, 1, 2, 1, 3, 1, 2, 1), false);
     tp_fail(T, TP_EUSER, "before");
-    ck_assert_msg(tp_apply(T, c->op, attr, n, in) == NULL && tp_error_status(T) == TP_EUSER, "%s: runs on a failed tape", c->op->name);
+    ck_assert_msg(tp_apply(T, c->op, attr, n, in) == NULL && tp_error_status(T) == TP_EUSER,
+                  "%s: runs on a failed tape", c->op->name);
     tp_clear_error(T);
     tp_tape_free(U);
 }
@@ -358,7 +372,8 @@ static void expect_identical(const tp_op *op, const result *a, const result *b)
         ck_assert_msg(tensors_identical(a->out[k], b->out[k]), "%s: output %d depends on the threads", op->name, k);
     for (int i = 0; i < a->n; i++)
         if (a->grad[i])
-            ck_assert_msg(tensors_identical(a->grad[i], b->grad[i]), "%s: gradient %d depends on the threads", op->name, i);
+            ck_assert_msg(tensors_identical(a->grad[i], b->grad[i]), "%s: gradient %d depends on the threads", op->name,
+                          i);
 }
 
 /* The sample blown up: a matrix of many rows where the operator takes one, so that the work is split. */
@@ -371,8 +386,10 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
         result one, two;
         for (int i = 0; i < n; i++) {
             tp_dims shape = large ? (tp_dims){2, {400, 300}} : tp_shape_of(in[i]);
-            x[i] = !large ? in[i] : tp_dtype_is_float(tp_dtype_of(in[i])) ? tp_sample_tensor(s, shape, 0.2, 0.9)
-                                                                           : tp_to(s->tape, tp_sample_index(s, shape, 0, 2), tp_dtype_of(in[i]));
+            x[i] = !large ? in[i]
+                   : tp_dtype_is_float(tp_dtype_of(in[i]))
+                       ? tp_sample_tensor(s, shape, 0.2, 0.9)
+                       : tp_to(s->tape, tp_sample_index(s, shape, 0, 2), tp_dtype_of(in[i]));
         }
         omp_set_num_threads(1);
         bool ok = evaluate(s->tape, c->op, attr, n, x, false, &one);
@@ -382,7 +399,8 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
         tp_clear_error(s->tape);
         ck_assert_msg(ok == again && (large || ok), "%s fails", c->op->name);
         /* matrix products are BLAS's, which splits its sums by threads */
-        if (ok && !(large && (strstr(c->op->name, "mm") || strstr(c->op->name, "mv") || strstr(c->op->name, "linear") || strstr(c->op->name, "linalg"))))
+        if (ok && !(large && (strstr(c->op->name, "mm") || strstr(c->op->name, "mv") || strstr(c->op->name, "linear") ||
+                              strstr(c->op->name, "linalg"))))
             expect_identical(c->op, &one, &two);
     }
 #else

@@ -107,7 +107,8 @@ END_TEST
 /* In a slab whose gradients were poisoned, a parameter that nothing reached stays as it is. */
 START_TEST(poisoned_slab)
 {
-    tp_module *m = tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_linear(T, 3, 3, NULL), tp_nn_linear(T, 3, 3, NULL));
+    tp_module *m = tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_linear(T, 3, 3, NULL),
+                                    tp_nn_linear(T, 3, 3, NULL));
     tp_params *p = tp_module_params(m);
     tp_optim *o = tp_optim_adam(T, p, NULL);
     for (int i = 0; i < tp_params_length(p); i++) {

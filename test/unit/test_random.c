@@ -23,7 +23,8 @@ START_TEST(uniform)
 {
     tp_tensor *x = tp_keep(tp_zeros(T, TP_F32, tp_shape(20))), *y = tp_keep(tp_zeros(T, TP_F64, tp_shape(20)));
     tp_uniform_(T, x, 0.1, 0.7);
-    expect_tail(x, 4, (const double[]){0.5322282314300537, 0.14383116364479065, 0.6819517612457275, 0.1646719127893448});
+    expect_tail(x, 4,
+                (const double[]){0.5322282314300537, 0.14383116364479065, 0.6819517612457275, 0.1646719127893448});
     tp_manual_seed(T, 7);
     tp_uniform_(T, y, 0.1, 0.7);
     expect_tail(y, 3, (const double[]){0.6699174679359979, 0.16596153142464884, 0.69617016337282});
@@ -48,10 +49,12 @@ END_TEST
 /* One after the other, from one generator. */
 START_TEST(sequence)
 {
-    expect_tail(tp_randn(T, TP_F64, tp_shape(3)), 3, (const double[]){-0.1467950974849952, 0.7861412987235358, 0.9468216090039564});
+    expect_tail(tp_randn(T, TP_F64, tp_shape(3)), 3,
+                (const double[]){-0.1467950974849952, 0.7861412987235358, 0.9468216090039564});
     expect_tail(tp_rand(T, TP_F32, tp_shape(2)), 2, (const double[]){0.36531615257263184, 0.8512683510780334});
     expect_tail(tp_randperm(T, 6), 6, (const double[]){4, 2, 1, 3, 0, 5});
-    expect_tail(tp_randint(T, TP_I64, tp_shape(2), -5, (int64_t)1 << 40), 2, (const double[]){181506383603, 586261196579});
+    expect_tail(tp_randint(T, TP_I64, tp_shape(2), -5, (int64_t)1 << 40), 2,
+                (const double[]){181506383603, 586261196579});
     expect_tail(tp_bernoulli(T, tp_full(T, TP_F32, tp_shape(8), 0.5)), 8, (const double[]){1, 0, 1, 0, 0, 0, 0, 0});
     ck_no_error(T);
     ck_assert(tp_initial_seed(T) == 7);
@@ -75,7 +78,8 @@ static void expect_text(const tp_tensor *x, const tp_print_options *o, const cha
 START_TEST(text)
 {
     const double small[] = {1e-5, 1, 100}, odd[] = {NAN, 1, -INFINITY};
-    expect_text(tp_from(T, TP_F64, tp_shape(3), small), NULL, "tensor([1.0000e-05, 1.0000e+00, 1.0000e+02], dtype=torch.float64)");
+    expect_text(tp_from(T, TP_F64, tp_shape(3), small), NULL,
+                "tensor([1.0000e-05, 1.0000e+00, 1.0000e+02], dtype=torch.float64)");
     expect_text(tp_to(T, tp_from(T, TP_F64, tp_shape(3), odd), TP_F32), NULL, "tensor([nan, 1., -inf])");
     expect_text(tp_zeros(T, TP_F32, tp_shape(0, 3)), NULL, "tensor([], size=(0, 3))");
     expect_text(tp_ne(T, tp_arange(T, TP_F32, 1, -1, -1), tp_scalar(T, TP_F32, 0)), NULL, "tensor([ True, False])");

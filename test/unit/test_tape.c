@@ -11,10 +11,7 @@ static void setup(void)
 }
 static void teardown(void) { tp_tape_free(T); }
 
-static tp_tensor *leaf(double v)
-{
-    return tp_requires_grad(tp_scalar(T, TP_F64, v), true);
-}
+static tp_tensor *leaf(double v) { return tp_requires_grad(tp_scalar(T, TP_F64, v), true); }
 
 /* ---- errors ------------------------------------------------------------------------------------------------ */
 
@@ -44,7 +41,7 @@ START_TEST(marks)
     tp_backward(T, tp_sum(T, y));
     tp_tape_rewind(T, mark);
     ck_assert_int_le(tp_tape_memory(T).bytes_in_use - m0.bytes_in_use, 64); /* x's gradient */
-    ck_assert(tp_item(tp_grad(x)) == 0); /* it outlives the rewind */
+    ck_assert(tp_item(tp_grad(x)) == 0);                                    /* it outlives the rewind */
     ck_assert(tp_item(before) == 4);
     ck_no_error(T);
     tp_tape_reset(T);
@@ -256,12 +253,13 @@ static tp_status half_fused(tp_vjp *v)
         ((double *)tp_data(v->gin[0]))[i] += ((double *)tp_data(v->gout[0]))[i] / 2;
     return TP_OK;
 }
-static const tp_op half = {.name = "user.half", .n_in = 1, .n_out = 1, .infer = half_infer, .forward = half_forward,
-                           .vjp_fused = half_fused};
+static const tp_op half = {
+    .name = "user.half", .n_in = 1, .n_out = 1, .infer = half_infer, .forward = half_forward, .vjp_fused = half_fused};
 
 START_TEST(kernel_alone)
 {
-    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F64, tp_shape(2)), true), *y = tp_sum(T, tp_apply(T, &half, NULL, 1, &x)), *g;
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F64, tp_shape(2)), true),
+              *y = tp_sum(T, tp_apply(T, &half, NULL, 1, &x)), *g;
     ck_assert_int_eq(tp_gradients(T, 1, &y, 1, &x, &g, &(tp_gradients_options){.retain_graph = true}), TP_OK);
     ck_values(g, 0, 0.5, 0.5);
     ck_assert_int_eq(tp_gradients(T, 1, &y, 1, &x, &g, &(tp_gradients_options){.create_graph = true}), TP_EUNSUPPORTED);

@@ -8,7 +8,7 @@
 
 enum { ROWS = 64, IN = 12, CLASSES = 3, BATCH = 16, EPOCHS = 2 };
 
-static float   xs[ROWS * IN];
+static float xs[ROWS * IN];
 static int64_t ys[ROWS];
 
 static void make_data(void)
@@ -21,9 +21,9 @@ static void make_data(void)
 }
 
 typedef struct {
-    tp_tape   *T;
+    tp_tape *T;
     tp_module *net;
-    tp_optim  *optim;
+    tp_optim *optim;
     tp_loader *loader;
     tp_tensor *data[2];
 } program;
@@ -36,7 +36,8 @@ static bool build(program *p)
     p->data[0] = tp_keep(tp_wrap(T, TP_F32, tp_shape(ROWS, IN), xs));
     p->data[1] = tp_keep(tp_wrap(T, TP_I64, tp_shape(ROWS), ys));
     p->loader = tp_loader_new(T, 2, p->data, &(tp_loader_options){.batch_size = BATCH, .shuffle = true});
-    p->net = tp_nn_sequential(T, tp_nn_linear(T, IN, 8, NULL), tp_nn_relu(T), tp_nn_dropout(T, 0.1), tp_nn_linear(T, 8, CLASSES, NULL));
+    p->net = tp_nn_sequential(T, tp_nn_linear(T, IN, 8, NULL), tp_nn_relu(T), tp_nn_dropout(T, 0.1),
+                              tp_nn_linear(T, 8, CLASSES, NULL));
     p->optim = tp_optim_adam(T, tp_module_params(p->net), &(tp_adam_options){.lr = 0.02});
     return p->optim && p->loader && !tp_error(T);
 }
