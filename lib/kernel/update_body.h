@@ -8,7 +8,8 @@ static inline __attribute__((always_inline)) void NAME(sgd_loop)(const tp__sgd_u
     REAL lr = (REAL)u->lr, mu = (REAL)u->momentum, fresh = (REAL)(1 - u->dampening), decay = (REAL)u->weight_decay;
     REAL sign = u->maximize ? -1 : 1;
     for (int64_t i = 0; i < n; i++) {
-        REAL d = sign * g[i] + decay * p[i];
+        REAL d = sign * g[i];
+        d = decay != 0 ? d + decay * p[i] : d; /* where it is off, an infinite p does not come in as NaN */
         if (momentum) {
             v[i] = first ? d : mu * v[i] + fresh * d;
             d = nesterov ? d + mu * v[i] : v[i];
@@ -38,7 +39,8 @@ static inline __attribute__((always_inline)) void NAME(adam_loop)(const tp__adam
     REAL step = (REAL)u->step, root = (REAL)u->root, eps = (REAL)u->eps, decay = (REAL)u->weight_decay;
     REAL shrink = (REAL)u->shrink, sign = u->maximize ? -1 : 1;
     for (int64_t i = 0; i < n; i++) {
-        REAL g = sign * grad[i] + decay * p[i];
+        REAL g = sign * grad[i];
+        g = decay != 0 ? g + decay * p[i] : g;
         m[i] = b1 * m[i] + c1 * g;
         v[i] = b2 * v[i] + c2 * g * g;
         REAL second = v[i];

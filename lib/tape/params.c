@@ -237,8 +237,13 @@ double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
     for (int at = 0; tp__params_next(p, &at, &run);)
         squares += sum_of_squares(run.dtype, run.n, run.grad);
     double norm = sqrt(squares), by = max_norm / (norm + 1e-6);
-    for (int at = 0; !(by >= 1) && tp__params_next(p, &at, &run);)
+    if (by >= 1)
+        return norm;
+    for (int at = 0; tp__params_next(p, &at, &run);)
         scale(run.dtype, run.n, run.grad, by);
+    for (int i = 0; i < p->n; i++)
+        if (has_gradient(p->at[i]))
+            p->at[i]->grad->storage->version++;
     return norm;
 }
 
@@ -297,11 +302,14 @@ void tp_grads_zero(tp_grads *g)
         g->arrived[i] = false;
 }
 
+/* The set may be gone and another be where it was: only a place that fits the leaf is one. */
 static int index_in(const tp_grads *g, const tp_tensor *leaf)
 {
     for (const tp__member *m = leaf->member; m; m = m->next)
-        if (m->set == g->set)
-            return m->index;
+        if (m->set == g->set && m->index < g->n) {
+            const tp_tensor *at = g->at[m->index];
+            return at && at->dtype == leaf->dtype && tp__same_shape(at, leaf) ? m->index : -1;
+        }
     return -1;
 }
 
