@@ -114,7 +114,7 @@ void tp__store(void *p, tp_dtype dtype, double value)
         *(double *)p = value;
         break;
     case TP_I32:
-        *(int32_t *)p = (int32_t)(uint32_t)(uint64_t)whole(value);
+        *(int32_t *)p = value > -0x1p31 - 1 && value < 0x1p31 ? (int32_t)value : INT32_MIN;
         break;
     case TP_I64:
         *(int64_t *)p = whole(value);

@@ -7,31 +7,30 @@ enum { GRAIN = 32768, BLOCK = 1024, TILE = 16 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
-/* Truncated; what int64 cannot hold becomes its smallest value, as the hardware has it. */
-static inline int64_t whole(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
+/* Truncated; what the integer cannot hold becomes its smallest value, as the hardware has it. */
+static inline int64_t whole64(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
+static inline int32_t whole32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ? (int32_t)v : INT32_MIN; }
 
-#define INT_OF(x) ((int64_t)(x))
+#define WRAP64(x) ((int64_t)(x))
+#define WRAP32(x) ((uint32_t)(uint64_t)(x))
 /* clang-format off */
 #define CONVERT(id, to, from, formula)                                                             \
     static void id(int64_t n, void *out, const void *in)                                           \
     { to *restrict o = out; const from *a = in; for (int64_t i = 0; i < n; i++) { from x = a[i]; o[i] = (to)(formula); } }
-#define CONVERSIONS(from, S, WHOLE)                                                                \
+#define CONVERSIONS(from, S, TO64, TO32)                                                               \
     CONVERT(S##_to_f32, float, from, x)                                                            \
     CONVERT(S##_to_f64, double, from, x)                                                           \
-    CONVERT(S##_to_i32, int32_t, from, (uint32_t)(uint64_t)WHOLE(x))                               \
-    CONVERT(S##_to_i64, int64_t, from, WHOLE(x))                                                   \
-    CONVERT(S##_to_u8, uint8_t, from, (uint64_t)WHOLE(x))                                          \
+    CONVERT(S##_to_i32, int32_t, from, TO32(x))                                                    \
+    CONVERT(S##_to_i64, int64_t, from, TO64(x))                                                   \
+    CONVERT(S##_to_u8, uint8_t, from, (uint64_t)TO64(x))                                          \
     CONVERT(S##_to_bool, uint8_t, from, x != 0)
-CONVERSIONS(float, f32, whole)
-CONVERSIONS(double, f64, whole)
-CONVERSIONS(int32_t, i32, INT_OF)
-CONVERSIONS(int64_t, i64, INT_OF)
-CONVERSIONS(uint8_t, u8, INT_OF)
+CONVERSIONS(float, f32, whole64, whole32)
+CONVERSIONS(double, f64, whole64, whole32)
+CONVERSIONS(int32_t, i32, WRAP64, WRAP32)
+CONVERSIONS(int64_t, i64, WRAP64, WRAP32)
+CONVERSIONS(uint8_t, u8, WRAP64, WRAP32)
+#define ROW(S) {S##_to_f32, S##_to_f64, S##_to_i32, S##_to_i64, S##_to_u8, S##_to_bool}
 /* clang-format on */
-#define ROW(S) \
-    { \
-        S##_to_f32, S##_to_f64, S##_to_i32, S##_to_i64, S##_to_u8, S##_to_bool \
-    }
 
 typedef void (*convert_fn)(int64_t n, void *out, const void *in);
 static const convert_fn conversions[TP_DTYPES][TP_DTYPES] = {ROW(f32), ROW(f64), ROW(i32), ROW(i64), ROW(u8), ROW(u8)};

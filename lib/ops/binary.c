@@ -46,11 +46,11 @@ static tp_tensor *pow_slope_by_exponent(tp_tape *T, tp_tensor *a, tp_tensor *b, 
     return tp_where(T, flat, zero_of(T, slope), slope);
 }
 
+/* g numerator / (a^2 + b^2), NaN where both are 0, as in torch */
 static tp_tensor *atan2_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g, tp_tensor *numerator)
 {
     tp_tensor *r = tp_add(T, tp_square(T, a), tp_square(T, b));
-    tp_tensor *slope = tp_mul(T, g, tp_div(T, numerator, r));
-    return tp_where(T, tp_eq(T, r, zero_of(T, r)), zero_of(T, slope), slope);
+    return tp_mul(T, tp_mul(T, g, numerator), tp_reciprocal(T, r));
 }
 
 /* clang-format off */

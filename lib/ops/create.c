@@ -71,12 +71,15 @@ tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
     return x;
 }
 
+/* Integers count in integers: the arguments are truncated first (for the number of elements, in int64 alone: that is
+ * torch's rule). */
 tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step)
 {
-    double count = ceil((end - start) / step);
+    bool whole = !tp_dtype_is_float(dtype), all = dtype == TP_I64;
     if (!tp__ok(T))
         return NULL;
-    if (step == 0 || !isfinite(start) || !isfinite(end) || !isfinite(step) || (end - start) / step < 0) {
+    double count = all ? ceil((trunc(end) - trunc(start)) / trunc(step)) : ceil((end - start) / step);
+    if (step == 0 || !isfinite(start) || !isfinite(end) || !isfinite(step) || !(count >= 0)) {
         tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g", start, end, step);
         return NULL;
     }
@@ -86,19 +89,34 @@ tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, doubl
     }
     tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {(int64_t)count}});
     size_t size = tp_dtype_size(dtype);
+    if (whole) {
+        start = trunc(start);
+        step = trunc(step);
+    }
     for (int64_t i = 0; x && i < x->numel; i++)
         tp__store((char *)x->data + (size_t)i * size, dtype, start + (double)i * step);
     return x;
 }
 
-/* Counted from the nearer end, so that both ends are exact. */
+/* Counted from the nearer end, so that both ends are exact. Integers are counted in blocks of 32 bytes from the
+ * truncated start of each, but for what is left over after pairs of blocks, as torch's vectors count them. */
 tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps)
 {
+    bool whole = !tp_dtype_is_float(dtype);
     tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
     size_t size = tp_dtype_size(dtype);
+    if (whole) {
+        start = trunc(start);
+        end = trunc(end);
+    }
     double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
-    for (int64_t i = 0; x && i < steps; i++)
-        tp__store((char *)x->data + (size_t)i * size, dtype,
-                  i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * (double)(steps - 1 - i));
+    int64_t block = whole && size ? 32 / (int64_t)size : 1, blocked = whole ? steps - steps % (2 * block) : 0;
+    for (int64_t i = 0; x && i < steps; i++) {
+        int64_t from = i < blocked ? i - i % block : i;
+        double base = from < steps / 2 || steps == 1 ? start + step * (double)from
+                                                     : end - step * (double)(steps - 1 - from);
+        double value = i < blocked ? trunc(base) + step * (double)(i - from) : base;
+        tp__store((char *)x->data + (size_t)i * size, dtype, value);
+    }
     return x;
 }

@@ -595,6 +595,8 @@ tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool k
     over o;
     if (!over_dims(T, "logsumexp", x, n, dims, keepdim, &o))
         return NULL;
+    if (!tp_dtype_is_float((tp_dtype)x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
+        return NULL;
     if (reduced_count(x, o.mask) == 0)
         return tp_log(T, tp_sum_dims(T, tp_exp(T, x), n, dims, keepdim));
     tp_tensor *top = tp_amax(T, tp_detach(T, x), n, dims, true);

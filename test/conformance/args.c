@@ -211,3 +211,11 @@ tp_tensor *arg_operand(test_case *c, int position, const char *name, const tp_te
         return tensor_of(c, a, name);
     return tp_scalar(c->T, dtype_beside(a, beside), number_of(a));
 }
+
+tp_tensor *times_alpha(test_case *c, tp_tensor *x)
+{
+    double alpha = arg_double(c, -1, "alpha", 1);
+    if (alpha == 1)
+        return x;
+    return tp_dtype_of(x) == TP_BOOL ? tp_mul(c->T, x, tp_scalar(c->T, TP_BOOL, alpha)) : tp_mul_scalar(c->T, x, alpha);
+}

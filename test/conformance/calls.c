@@ -131,7 +131,7 @@ static tp_tensor *call_binary(test_case *c, const binary_call *b)
         return b->with_number(c->T, x, number_of(second));
     tp_tensor *y = arg_operand(c, 1, "other", x);
     tp_tensor *left = b->swapped ? y : x, *right = b->swapped ? x : y;
-    return b->fn(c->T, left, alpha == 1 ? right : tp_mul_scalar(c->T, right, alpha));
+    return b->fn(c->T, left, times_alpha(c, right));
 }
 
 /* ---- the rest of the elementwise ones -------------------------------------------------------- */

@@ -17,7 +17,12 @@ static tp_tensor *call_reshape_as(test_case *c) { return tp_reshape(c->T, input(
 static tp_tensor *call_view_as(test_case *c) { return tp_view(c->T, input(c), shape_of_other(c)); }
 static tp_tensor *call_expand_as(test_case *c) { return tp_expand(c->T, input(c), shape_of_other(c)); }
 static tp_tensor *call_ravel(test_case *c) { return tp_flatten(c->T, input(c), 0, -1); }
-static tp_tensor *call_mT(test_case *c) { return tp_transpose(c->T, input(c), -2, -1); }
+/* A 0-d tensor is its own transpose. */
+static tp_tensor *call_mT(test_case *c)
+{
+    tp_tensor *x = input(c);
+    return tp_ndim(x) == 0 ? x : tp_transpose(c->T, x, -2, -1);
+}
 
 static tp_tensor *call_flatten(test_case *c)
 {
@@ -166,10 +171,7 @@ static tp_tensor *call_scatter_add(test_case *c)
 static tp_tensor *call_index_add(test_case *c)
 {
     tp_tensor *source = arg_tensor(c, 3, "source");
-    double alpha = arg_double(c, -1, "alpha", 1);
-    if (alpha != 1)
-        source = tp_mul_scalar(c->T, source, alpha);
-    return tp_index_add(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"), source);
+    return tp_index_add(c->T, input(c), dim_at(c, 1, "dim"), arg_tensor(c, 2, "index"), times_alpha(c, source));
 }
 
 static tp_tensor *call_tril(test_case *c) { return tp_tril(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }

@@ -97,6 +97,8 @@ typedef struct {
 } dim_list;
 dim_list arg_dims(test_case *c, int position, const char *name);
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
+/* x times the argument alpha, in x's dtype: booleans stay booleans. */
+tp_tensor *times_alpha(test_case *c, tp_tensor *x);
 /* A tensor, or a number as the 0-d tensor that promotes as a Python number does beside `beside`. */
 tp_tensor *arg_operand(test_case *c, int position, const char *name, const tp_tensor *beside);
 double number_of(const json_t *a);
