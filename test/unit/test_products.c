@@ -1,0 +1,94 @@
+/* test_products.c - matrix products of all forms and many sizes against float64, where the one that BLAS is asked for
+ * is cut into blocks, turned or taken as it is; gradients that are added up; the same bits on any number of threads. */
+#include "support/support.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+static const struct {
+    int64_t m, n, k;
+} sizes[] = {{1, 1, 1},        {1, 7, 5},      {5, 1, 7},      {3, 4, 0},      {16, 16, 16},    {64, 64, 64},
+             {65, 33, 129},    {256, 64, 64},  {1000, 70, 30}, {333, 77, 91},  {128, 256, 784}, {512, 256, 256},
+             {300, 2000, 120}, {257, 130, 66}, {31, 500, 90},  {40, 17, 5000}, {700, 300, 600}};
+
+/* x as it is, or the transpose of its transposed copy. */
+static tp_tensor *laid(tp_tape *T, tp_tensor *x, bool transposed)
+{
+    return transposed ? tp_t(T, tp_contiguous(T, tp_t(T, x))) : x;
+}
+
+START_TEST(forms)
+{
+    tp_tape *T = tp_tape_new();
+    int64_t m = sizes[_i].m, n = sizes[_i].n, k = sizes[_i].k;
+    for (int form = 0; form < 4; form++) {
+        tp_tensor *a = tp_randn(T, TP_F32, tp_shape(m, k)), *b = tp_randn(T, TP_F32, tp_shape(k, n));
+        tp_tensor *want = tp_mm(T, tp_to(T, a, TP_F64), tp_to(T, b, TP_F64));
+        tp_tensor *got = tp_mm(T, laid(T, a, form & 1), laid(T, b, form & 2));
+        ck_no_error(T);
+        ck_assert_msg(tensors_close(got, want, 1e-4, 2e-6 * (double)(k + 1)), "%d x %d x %d, form %d", (int)m, (int)n,
+                      (int)k, form);
+        tp_tape_reset(T);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Two backward passes through a linear layer: the second is added to what the first left. */
+START_TEST(gradients_add_up)
+{
+    tp_tape *T = tp_tape_new();
+    int64_t m = sizes[_i].m, n = sizes[_i].n, k = sizes[_i].k;
+    tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(m, k)), true),
+              *g = tp_randn(T, TP_F32, tp_shape(m, n));
+    tp_tensor *w = tp_requires_grad(tp_keep(tp_randn(T, TP_F32, tp_shape(n, k))), true);
+    for (int pass = 0; pass < 2; pass++)
+        tp_backward(T, tp_sum(T, tp_mul(T, tp_linear(T, x, w, NULL), g)));
+    ck_no_error(T);
+    if (k > 0) {
+        tp_tensor *g64 = tp_mul_scalar(T, tp_to(T, g, TP_F64), 2);
+        tp_tensor *gx = tp_mm(T, g64, tp_to(T, tp_detach(T, w), TP_F64)),
+                  *gw = tp_mm(T, tp_t(T, g64), tp_to(T, tp_detach(T, x), TP_F64));
+        ck_assert(tensors_close(tp_grad(x), gx, 1e-4, 4e-6 * (double)n));
+        ck_assert(tensors_close(tp_grad(w), gw, 1e-4, 4e-6 * (double)m));
+    }
+    tp_free(w);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Products that are cut do not depend on the threads. (Larger ones are OpenBLAS's, which splits them by threads.) */
+START_TEST(threads)
+{
+#ifdef _OPENMP
+    tp_tape *T = tp_tape_new();
+    if (strstr(tp_blas_info(), "SkylakeX") || strstr(tp_blas_info(), "Cooperlake")) {
+        tp_tensor *a = tp_randn(T, TP_F32, tp_shape(512, 256)), *b = tp_randn(T, TP_F32, tp_shape(256, 256)), *one[2];
+        for (int threads = 1; threads <= 2; threads++) {
+            omp_set_num_threads(threads);
+            tp_tensor *y[2] = {tp_mm(T, a, b), tp_mm(T, tp_t(T, a), a)};
+            for (int i = 0; i < 2; i++) {
+                if (threads == 2)
+                    ck_assert(tensors_identical(one[i], y[i]));
+                one[i] = y[i];
+            }
+        }
+    }
+    ck_no_error(T);
+    tp_tape_free(T);
+#endif
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("products");
+    TCase *t = tcase_create("products");
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, forms, 0, (int)LENGTH(sizes));
+    tcase_add_loop_test(t, gradients_add_up, 0, (int)LENGTH(sizes));
+    tcase_add_test(t, threads);
+    suite_add_tcase(suite, t);
+    return run_suite(suite);
+}
