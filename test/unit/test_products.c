@@ -59,7 +59,7 @@ START_TEST(gradients_add_up)
 END_TEST
 
 /* Products that are cut do not depend on the threads. (Larger ones are OpenBLAS's, which splits them by threads.) */
-START_TEST(threads)
+START_TEST(same_bits)
 {
 #ifdef _OPENMP
     tp_tape *T = tp_tape_new();
@@ -88,7 +88,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, forms, 0, (int)LENGTH(sizes));
     tcase_add_loop_test(t, gradients_add_up, 0, (int)LENGTH(sizes));
-    tcase_add_test(t, threads);
+    tcase_add_test(t, same_bits);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
