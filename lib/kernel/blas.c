@@ -27,11 +27,11 @@ static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, in
 
 /* ---- products cut to fit OpenBLAS's kernels for small matrices ---------------------------------------------
  *
- * Its AVX-512 cores have sgemm kernels that neither pack nor lock nor thread, for m n k <= 10^6 and B not
+ * Its AVX-512 cores have gemm kernels that neither pack nor lock nor thread, for m n k <= 10^6 and B not
  * transposed. Middling products, cut into blocks of that size and spread over threads, go up to 1.6 times faster
  * than as one call, and give the same bits on any number of threads. */
 
-enum { SMALL = 1000000, CACHED = 262144, SCRATCH = 16384 };
+enum { SMALL = 1000000, CACHED = 1 << 20, SCRATCH = 1 << 16 }; /* elements; bytes */
 
 static bool core_has_small_kernels(void)
 {
@@ -47,13 +47,25 @@ static bool core_has_small_kernels(void)
     return answer == 2;
 }
 
+static void call(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
+                 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+{
+    if (dtype == TP_F32)
+        cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, (float)alpha, a, (int)lda, b, (int)ldb,
+                    (float)beta, c, (int)ldc);
+    else
+        cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c,
+                    (int)ldc);
+}
+
 /* C [m, n] in blocks of `rows` by `columns`, each of them gathered over k in stretches of `depth`. */
 typedef struct {
+    tp_dtype dtype;
     bool ta;
     int64_t m, n, k, lda, ldb, ldc, rows, columns, depth;
-    float alpha, beta;
-    const float *a, *b;
-    float *c;
+    double alpha, beta;
+    const char *a, *b;
+    char *c;
 } cut_product;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -61,14 +73,14 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static void run_blocks(int64_t begin, int64_t end, void *user)
 {
     const cut_product *p = user;
-    int64_t across = (p->n + p->columns - 1) / p->columns;
+    int64_t across = (p->n + p->columns - 1) / p->columns, size = (int64_t)tp_dtype_size(p->dtype);
     for (int64_t block = begin; block < end; block++) {
         int64_t i = block / across * p->rows, j = block % across * p->columns;
-        int64_t m = least(p->rows, p->m - i), n = least(p->columns, p->n - j);
         for (int64_t at = 0; at < p->k; at += p->depth)
-            cblas_sgemm(CblasRowMajor, flag(p->ta), CblasNoTrans, (int)m, (int)n, (int)least(p->depth, p->k - at),
-                        p->alpha, p->ta ? p->a + at * p->lda + i : p->a + i * p->lda + at, (int)p->lda,
-                        p->b + at * p->ldb + j, (int)p->ldb, at == 0 ? p->beta : 1, p->c + i * p->ldc + j, (int)p->ldc);
+            call(p->dtype, p->ta, false, least(p->rows, p->m - i), least(p->columns, p->n - j),
+                 least(p->depth, p->k - at), p->alpha, p->a + (p->ta ? at * p->lda + i : i * p->lda + at) * size,
+                 p->lda, p->b + (at * p->ldb + j) * size, p->ldb, at == 0 ? p->beta : 1, p->c + (i * p->ldc + j) * size,
+                 p->ldc);
     }
 }
 
@@ -100,22 +112,21 @@ static void run_cut(cut_product *p)
 }
 
 /* Does the product, where cutting it pays; a transposed B is turned first where it is small beside A. */
-static bool cut_sgemm(cut_product p, bool tb)
+static bool cut(cut_product p, bool tb)
 {
-    if (p.m < 32 || p.n < 16 || p.n > 2048 || p.k < 16 || p.m * p.n * p.k <= SMALL || p.n * p.k > CACHED ||
-        (p.ta && p.m * p.n > CACHED) || !core_has_small_kernels())
+    double turned[SCRATCH / sizeof(double)];
+    int64_t size = (int64_t)tp_dtype_size(p.dtype);
+    if (p.m < 32 || p.n < 16 || p.n > 2048 || p.k < 16 || p.m * p.n * p.k <= SMALL || p.n * p.k * size > CACHED ||
+        (p.ta && p.m * p.n * size > CACHED) || !core_has_small_kernels())
         return false;
-    if (!tb) {
-        run_cut(&p);
-        return true;
+    if (tb) {
+        if (p.n * p.k * size > SCRATCH || p.m < 256)
+            return false;
+        tp__operand b = {.data = p.b, .dtype = p.dtype, .stride = {1, p.ldb}};
+        tp__copy((tp_dims){2, {p.k, p.n}}, turned, p.dtype, &b);
+        p.b = (const char *)turned;
+        p.ldb = p.n;
     }
-    float turned[SCRATCH];
-    if (p.n * p.k > SCRATCH || p.m < 256)
-        return false;
-    tp__operand b = {.data = p.b, .dtype = TP_F32, .stride = {1, p.ldb}};
-    tp__copy((tp_dims){2, {p.k, p.n}}, turned, TP_F32, &b);
-    p.b = turned;
-    p.ldb = p.n;
     run_cut(&p);
     return true;
 }
@@ -135,26 +146,21 @@ bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
         return tp__gemv(dtype, ta, ta ? k : m, ta ? m : k, alpha, a, lda, b, tb ? 1 : ldb, beta, c, ldc);
     if (m == 1) /* c^T = op(B)^T a^T */
         return tp__gemv(dtype, !tb, tb ? n : k, tb ? k : n, alpha, b, ldb, a, ta ? lda : 1, beta, c, 1);
-    cut_product p = {.ta = ta,
+    cut_product p = {.dtype = dtype,
+                     .ta = ta,
                      .m = m,
                      .n = n,
                      .k = k,
                      .lda = lda,
                      .ldb = ldb,
                      .ldc = ldc,
-                     .alpha = (float)alpha,
-                     .beta = (float)beta,
+                     .alpha = alpha,
+                     .beta = beta,
                      .a = a,
                      .b = b,
                      .c = c};
-    if (dtype == TP_F32 && cut_sgemm(p, tb))
-        return true;
-    if (dtype == TP_F32)
-        cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, (float)alpha, a, (int)lda, b, (int)ldb,
-                    (float)beta, c, (int)ldc);
-    else
-        cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c,
-                    (int)ldc);
+    if (!cut(p, tb))
+        call(dtype, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     return true;
 }
 
