@@ -21,6 +21,7 @@ TP_API tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape); /* standa
 /* Whole numbers low <= i < high, in any dtype. */
 TP_API tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high);
 TP_API tp_tensor *tp_randperm(tp_tape *T, int64_t n); /* TP_I64 [n] */
+/* Of x's shape and dtype, contiguous and filled in that order (torch keeps the strides of a transposed x). */
 TP_API tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x);
 /* 1 with probability p (a tensor of probabilities), in p's dtype. No gradient. */

@@ -129,7 +129,7 @@ TP_API void       tp_params_zero_grad(tp_params *params);
  * failed tape (torch.nn.utils.clip_grad_norm_). */
 TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max_norm);
 
-/* A private place for the gradients of a set: one a thread, added up in fixed order. */
+/* A private place for the gradients of a set: one a thread, added up in fixed order. It must not outlive the set. */
 typedef struct tp_grads tp_grads;
 TP_API tp_grads        *tp_grads_new(const tp_params *params);
 TP_API void             tp_grads_free(tp_grads *grads);

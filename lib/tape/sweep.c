@@ -178,10 +178,12 @@ static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
     if (x->tape == NULL && s->to_leaves && !((x->flags & TP__HAS_GRAD) && x->grad->node)) {
         *fresh = !(x->flags & TP__HAS_GRAD);
         tp_tensor *g = tp__grad_buffer(x);
-        if (g == NULL)
+        if (g == NULL) {
             tp_fail(s->T, TP_ENOMEM, "no memory for a gradient");
-        else
-            x->flags |= TP__HAS_GRAD;
+            return NULL;
+        }
+        x->flags |= TP__HAS_GRAD;
+        g->storage->version++;
         return g;
     }
     if (x->tape == NULL && s->sink)
@@ -201,7 +203,7 @@ static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
 {
     tp_tape *T = s->T;
     tp_tensor *dense[TP_MAX_OUT], *since = T->last;
-    uint32_t apart_mask = 0;
+    uint32_t apart_mask = 0, leaf_mask = 0; /* leaves whose first gradient this is */
     if (!(node->op->flags & TP_OP_STRIDED)) {
         for (int i = 0; i < v->n_out; i++)
             if ((dense[i] = v->gout[i]) != NULL && (dense[i] = tp_contiguous(T, v->gout[i])) == NULL)
@@ -227,14 +229,19 @@ static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
             return T->status;
         v->fresh |= (uint32_t)fresh << i;
         apart_mask |= (uint32_t)apart << i;
+        leaf_mask |= (uint32_t)(fresh && !apart && s->to_leaves) << i;
         if (fresh && !(node->op->flags & TP_OP_OVERWRITES)) {
             tp__fill(v->gin[i]->numel, v->gin[i]->data, (tp_dtype)v->gin[i]->dtype, 0);
             v->fresh &= ~(1u << i);
         }
     }
     tp_status status = node->op->vjp_fused(v);
-    if (status != TP_OK || T->status != TP_OK)
+    if (status != TP_OK || T->status != TP_OK) {
+        for (int i = 0; i < v->n_in; i++)
+            if ((leaf_mask >> i) & 1u) /* what is there is no gradient */
+                tp_zero_grad(node->in[i]);
         return tp_fail(T, status, "%s: its vjp failed", node->op->name);
+    }
     note_made(s, since, v->n_in, v->gin);
     for (int i = 0; i < v->n_in; i++)
         if (((apart_mask >> i) & 1u) && deliver(s, node->in[i], v->gin[i]) != TP_OK)

@@ -267,6 +267,49 @@ START_TEST(kernel_alone)
 }
 END_TEST
 
+/* A derivative that fails half-way leaves no gradient behind, and the next sweep is right. */
+static int failures;
+static tp_status brittle_fused(tp_vjp *v)
+{
+    if (failures-- > 0)
+        return tp_fail(v->tape, TP_EUSER, "broken");
+    return half_fused(v);
+}
+static const tp_op brittle = {.name = "user.brittle",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .infer = half_infer,
+                              .forward = half_forward,
+                              .vjp_fused = brittle_fused};
+
+START_TEST(failing_derivative)
+{
+    tp_tensor *x = tp_requires_grad(tp_keep(tp_ones(T, TP_F64, tp_shape(2))), true);
+    failures = 1;
+    ck_assert_int_eq(tp_backward(T, tp_sum(T, tp_apply(T, &brittle, NULL, 1, &x))), TP_EUSER);
+    ck_error(T, TP_EUSER, "broken");
+    ck_assert_ptr_null(tp_grad(x));
+    tp_tape_reset(T);
+    tp_backward(T, tp_sum(T, tp_apply(T, &brittle, NULL, 1, &x)));
+    ck_values(tp_grad(x), 0, 0.5, 0.5);
+    tp_free(x);
+}
+END_TEST
+
+/* A gradient that was used in what is recorded may not change below it. */
+START_TEST(gradient_is_saved)
+{
+    tp_tensor *x = tp_requires_grad(tp_keep(tp_ones(T, TP_F64, tp_shape(2))), true), *c = leaf(3);
+    tp_backward(T, tp_sum(T, tp_mul(T, x, x)));
+    tp_tensor *norm = tp_mul(T, tp_sum(T, tp_square(T, tp_grad(x))), c), *use = tp_sum(T, tp_mul(T, tp_grad(x), c));
+    tp_backward(T, norm);
+    tp_backward(T, tp_sum(T, tp_mul(T, x, x)));
+    ck_assert_int_eq(tp_backward(T, use), TP_EMUTATED);
+    ck_error(T, TP_EMUTATED, "in place");
+    tp_free(x);
+}
+END_TEST
+
 /* ---- memory --------------------------------------------------------------------------------------------------------- */
 
 /* Backward gives back what it has consumed: a long chain peaks at its forward. */
@@ -304,6 +347,8 @@ int main(void)
     tcase_add_test(t, with_grad_outputs);
     tcase_add_test(t, inner_targets);
     tcase_add_test(t, kernel_alone);
+    tcase_add_test(t, failing_derivative);
+    tcase_add_test(t, gradient_is_saved);
     tcase_add_test(t, peak);
     suite_add_tcase(suite, t);
     return run_suite(suite);
