@@ -31,7 +31,7 @@ typedef struct tp_call {
     const tp_op      *op;
     const void       *attr; /* attr_size bytes, or NULL */
     int               n_in, n_out;
-    tp_tensor *const *in;  /* an entry is NULL only where the operator has TP_OP_OPTIONAL */
+    tp_tensor *const *in;  /* none is NULL */
     tp_tensor       **out; /* made by infer through tp_call_out; forward fills them       */
 } tp_call;
 
@@ -49,7 +49,8 @@ typedef struct tp_vjp {
     uint32_t          fresh; /* vjp_fused with TP_OP_OVERWRITES: bit i: gin[i] holds nothing yet, overwrite it */
 } tp_vjp;
 
-static inline bool tp_vjp_needs(const tp_vjp *v, int i) { return (v->need >> i) & 1u; }
+/* Does input i want a gradient? (Of more than 32, the later ones always count as wanting.) */
+static inline bool tp_vjp_needs(const tp_vjp *v, int i) { return i > 31 || ((v->need >> i) & 1u); }
 
 enum {
     TP_OP_VIEW = 1u << 0,        /* out[0] shares in[0]'s storage                                         */
@@ -59,8 +60,7 @@ enum {
     TP_OP_FORGETS_IN = 1u << 4,  /* vjp reads shapes and dtypes of inputs only, not their values          */
     TP_OP_FORGETS_OUT = 1u << 5, /* the same of outputs                                                   */
     TP_OP_OVERWRITES = 1u << 6,  /* vjp_fused honours `fresh`; otherwise buffers come zeroed              */
-    TP_OP_OPTIONAL = 1u << 7,    /* NULL is a value for inputs after the first: an argument left out      */
-    TP_OP_ELEMENTWISE = 1u << 9, /* vjp_fused is for inputs and gout of one shape and dtype, contiguous       */
+    TP_OP_ELEMENTWISE = 1u << 7, /* vjp_fused is for inputs and gout of one shape and dtype, contiguous */
     TP_OP_SYMMETRIC = 1u << 8    /* in[0] is taken as symmetric: its derivative is along such directions  */
 };
 

@@ -217,8 +217,6 @@ bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const v
     return true;
 }
 
-bool tp__blas_uses_openmp(void) { return openblas_get_parallel && openblas_get_parallel() == 2; }
-
 const char *tp__blas_info(void)
 {
     static const char *const threading[] = {"one thread", "pthreads", "openmp"};

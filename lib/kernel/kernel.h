@@ -62,7 +62,6 @@ double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const voi
 bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
               int64_t ldb);
 const char *tp__blas_info(void);
-bool tp__blas_uses_openmp(void);
 
 /* Row-major [n, n] in place. 0: done; > 0: where it is singular or not positive definite; < 0: a
  * size beyond LAPACK's integers, or no memory. */

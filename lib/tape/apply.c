@@ -78,8 +78,6 @@ static bool inputs_fit(tp_tape *T, const tp_op *op, int n, tp_tensor *const *in,
     bool any_grad = false, any_strided = false;
     for (int i = 0; i < n; i++) {
         const tp_tensor *x = in[i];
-        if (x == NULL && i > 0 && (op->flags & TP_OP_OPTIONAL))
-            continue;
         if (x == NULL || ((x->tape != T && x->tape) || (x->flags & TP__RELEASED)))
             return tp__usable(T, op->name, x);
         any_grad |= (x->flags & TP__REQUIRES_GRAD) != 0;
