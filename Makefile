@@ -66,7 +66,7 @@ lib_flags   := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 test_flags  := $(common) -Wno-type-limits -Itest $(CPPFLAGS)
 bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 # Examples are compiled as a user would: public headers alone.
-user_flags  := $(base_flags) -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Iinclude $(CPPFLAGS)
+user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror) -Iinclude $(CPPFLAGS)
 
 link      := $(CC) $(base_flags) $(LDFLAGS)
 link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm $(LIBS)

@@ -321,6 +321,10 @@ int main(int argc, char **argv)
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[o.epochs - 1], tp_progress_seconds(&whole));
         if (tp_module_save(T, network, o.save) == TP_OK)
             printf("model: %s\n", o.save);
+        else if (tp_error_status(T) == TP_EUNSUPPORTED) { /* built without jansson */
+            printf("no model saved: %s\n", tp_error(T));
+            tp_clear_error(T);
+        }
         if (plot(o.plot, o.epochs, losses, accuracy))
             printf("learning curve: %s\n", o.plot);
         else

@@ -61,6 +61,7 @@ START_TEST(idx)
 }
 END_TEST
 
+#ifdef HAVE_JANSSON
 /* ---- safetensors ------------------------------------------------------------------------------------------------ */
 
 static size_t save_sample(unsigned char *bytes, size_t room)
@@ -182,6 +183,8 @@ START_TEST(unsupported)
 }
 END_TEST
 
+#endif
+
 /* ---- loader, progress ---------------------------------------------------------------------------------------------- */
 
 START_TEST(batches)
@@ -233,10 +236,12 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, idx);
+#ifdef HAVE_JANSSON
     tcase_add_test(t, round_trip);
     tcase_add_test(t, damaged);
     tcase_add_loop_test(t, lies, 0, 11);
     tcase_add_test(t, unsupported);
+#endif
     tcase_add_test(t, batches);
     tcase_add_test(t, progress);
     suite_add_tcase(suite, t);

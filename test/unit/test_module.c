@@ -249,6 +249,7 @@ START_TEST(sinks)
 }
 END_TEST
 
+#ifdef HAVE_JANSSON
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(save_and_load)
@@ -277,6 +278,8 @@ START_TEST(save_and_load)
 }
 END_TEST
 
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("module");
@@ -293,7 +296,9 @@ int main(void)
     tcase_add_test(t, own_memory);
     tcase_add_test(t, clipping);
     tcase_add_test(t, sinks);
+#ifdef HAVE_JANSSON
     tcase_add_test(t, save_and_load);
+#endif
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

@@ -366,6 +366,7 @@ END_TEST
 
 /* ---- (9) the same bits on one thread and on two ---------------------------------------------------------------------- */
 
+#ifdef _OPENMP
 static void expect_identical(const tp_op *op, const result *a, const result *b)
 {
     for (int k = 0; k < a->n_out; k++)
@@ -375,6 +376,7 @@ static void expect_identical(const tp_op *op, const result *a, const result *b)
             ck_assert_msg(tensors_identical(a->grad[i], b->grad[i]), "%s: gradient %d depends on the threads", op->name,
                           i);
 }
+#endif
 
 /* The sample blown up: a matrix of many rows where the operator takes one, so that the work is split. */
 static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)

@@ -127,8 +127,10 @@ START_TEST(any_allocation_may_fail)
             if (build(&p))
                 for (int e = 0; e < EPOCHS; e++)
                     epoch(&p);
+#ifdef HAVE_JANSSON
             if (p.net)
                 tp_module_save(p.T, p.net, path);
+#endif
             bool reached = alloc_requests() >= n;
             alloc_fail_at(0);
             /* tp_module_params has no tape to leave a message in: NULL says it, and passes through tp_optim_adam */
