@@ -155,4 +155,14 @@ void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user);
 typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
 tp__isa tp__cpu_isa(void); /* what the processor can do; found once */
 
+/* A table of kernels that vec_*.c makes for each instruction set: its declaration, and the one for this machine. */
+#if defined(__x86_64__)
+#define TP__TABLE_OF(type, name) extern const type name##_base, name##_avx2, name##_avx512
+#define TP__PICK(name) \
+    (tp__cpu_isa() == TP__ISA_AVX512 ? &name##_avx512 : tp__cpu_isa() == TP__ISA_AVX2 ? &name##_avx2 : &name##_base)
+#else
+#define TP__TABLE_OF(type, name) extern const type name##_base
+#define TP__PICK(name) (&name##_base)
+#endif
+
 #endif

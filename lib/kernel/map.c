@@ -27,13 +27,7 @@ _Atomic(const tp__map_table *) tp__map_chosen;
 /* Every thread that races here chooses the same. */
 const tp__map_table *tp__map_choose(void)
 {
-    const tp__map_table *table = &tp__map_table_base;
-#if defined(__x86_64__)
-    if (tp__cpu_isa() == TP__ISA_AVX512)
-        table = &tp__map_table_avx512;
-    else if (tp__cpu_isa() == TP__ISA_AVX2)
-        table = &tp__map_table_avx2;
-#endif
+    const tp__map_table *table = TP__PICK(tp__map_table);
     atomic_store_explicit(&tp__map_chosen, table, memory_order_relaxed);
     return table;
 }

@@ -44,9 +44,6 @@ static inline tp__block_fn tp__map_fn(tp__map_kind kind, tp_dtype dtype)
     return (table ? table : tp__map_choose())->fn[kind][dtype];
 }
 
-extern const tp__map_table tp__map_table_base;
-#if defined(__x86_64__)
-extern const tp__map_table tp__map_table_avx2, tp__map_table_avx512;
-#endif
+TP__TABLE_OF(tp__map_table, tp__map_table);
 
 #endif

@@ -12,14 +12,7 @@ enum { WORK = 32768, MAX_CHUNKS = 128, WIDEST = 8 };
 
 static const tp__reducer *reducer(tp__reduction kind, tp_dtype dtype)
 {
-    const tp__reduce_table *table = &tp__reduce_table_base;
-#if defined(__x86_64__)
-    if (tp__cpu_isa() == TP__ISA_AVX512)
-        table = &tp__reduce_table_avx512;
-    else if (tp__cpu_isa() == TP__ISA_AVX2)
-        table = &tp__reduce_table_avx2;
-#endif
-    return &table->of[kind][dtype];
+    return &TP__PICK(tp__reduce_table)->of[kind][dtype];
 }
 
 typedef struct {

@@ -22,9 +22,6 @@ typedef struct {
     tp__reducer of[TP__REDUCTIONS][TP_DTYPES];
 } tp__reduce_table;
 
-extern const tp__reduce_table tp__reduce_table_base;
-#if defined(__x86_64__)
-extern const tp__reduce_table tp__reduce_table_avx2, tp__reduce_table_avx512;
-#endif
+TP__TABLE_OF(tp__reduce_table, tp__reduce_table);
 
 #endif

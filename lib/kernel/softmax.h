@@ -16,9 +16,6 @@ typedef struct {
     tp__range_fn forward[2][2], backward[2][2]; /* by logarithm, by float64 */
 } tp__softmax_table;
 
-extern const tp__softmax_table tp__softmax_table_base;
-#if defined(__x86_64__)
-extern const tp__softmax_table tp__softmax_table_avx2, tp__softmax_table_avx512;
-#endif
+TP__TABLE_OF(tp__softmax_table, tp__softmax_table);
 
 #endif

@@ -3,17 +3,6 @@
 
 enum { GRAIN = 16384 };
 
-static const tp__update_table *table(void)
-{
-#if defined(__x86_64__)
-    if (tp__cpu_isa() == TP__ISA_AVX512)
-        return &tp__update_table_avx512;
-    if (tp__cpu_isa() == TP__ISA_AVX2)
-        return &tp__update_table_avx2;
-#endif
-    return &tp__update_table_base;
-}
-
 typedef struct {
     const tp__sgd_update *sgd;
     const tp__adam_update *adam;
@@ -30,10 +19,11 @@ static void range(int64_t begin, int64_t end, void *user)
     tp_dtype t = j->dtype;
     const char *g = j->g + (size_t)begin * tp_dtype_size(t);
     if (j->sgd)
-        table()->sgd[t == TP_F64](j->sgd, end - begin, at(j->p, begin, t), g, at(j->v, begin, t));
+        TP__PICK(tp__update_table)->sgd[t == TP_F64](j->sgd, end - begin, at(j->p, begin, t), g, at(j->v, begin, t));
     else
-        table()->adam[t == TP_F64](j->adam, end - begin, at(j->p, begin, t), g, at(j->m, begin, t), at(j->v, begin, t),
-                                   at(j->largest, begin, t));
+        TP__PICK(tp__update_table)
+            ->adam[t == TP_F64](j->adam, end - begin, at(j->p, begin, t), g, at(j->m, begin, t), at(j->v, begin, t),
+                                at(j->largest, begin, t));
 }
 
 void tp__sgd(tp_dtype dtype, const tp__sgd_update *u, int64_t n, void *p, const void *g, void *v)

@@ -30,9 +30,6 @@ typedef struct {
     void (*adam[2])(const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v, void *largest);
 } tp__update_table;
 
-extern const tp__update_table tp__update_table_base;
-#if defined(__x86_64__)
-extern const tp__update_table tp__update_table_avx2, tp__update_table_avx512;
-#endif
+TP__TABLE_OF(tp__update_table, tp__update_table);
 
 #endif
