@@ -11,7 +11,7 @@ SOVERSION := 0
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all lib examples tests demo check check-full bench install uninstall dist doc clean distclean deps format help
+.PHONY: all lib examples tests demo check check-full bench bench-quick install uninstall dist doc clean distclean deps format help
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
@@ -150,6 +150,11 @@ $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libta
 
 bench: $(BUILD)/bench/tapir-bench
 
+# A minute's worth: the small operators, a step of each kind, beside PyTorch where it is.
+bench-quick: bench
+	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 1 --budget 0.3 --quiet 0 'op_*' 'logreg*' 'mlp_*b128*' 'mlp_64*' \
+	    'ew_exp*' 'opt_adam*' 'startup*'
+
 $(BUILD)/obj/bench/%.o: bench/%.c $(BUILD)/config.mk Makefile
 	$(compile)
 	$(Q)$(CC) $(bench_flags) $(deps_in) -c $< -o $@
@@ -237,6 +242,7 @@ help:
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
 	@echo 'check       all tests; check-full: those with sanitizers and valgrind, which take longer'
 	@echo 'bench       $(BUILD)/bench/tapir-bench; bench/compare runs it beside PyTorch'
+	@echo 'bench-quick  some of it, in a minute'
 	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
 	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'
 	@echo 'doc         the headers as HTML pages, with an index'
