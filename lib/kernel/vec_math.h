@@ -18,12 +18,18 @@
 #define v_expf expf
 #define v_logf logf
 #define v_log1pf log1pf
-#define v_tanhf tanhf
+#define v_tanhf(x) ((float)tanh((double)(x))) /* tanhf is more than 2 ulp off */
 #define v_erff erff
-#define V_SIGMOIDF(x) (1 / (1 + expf(-(x))))
+#define V_SIGMOIDF(x) v_sigmoidf(x)
 #define v_sinf_near sinf
 #define v_cosf_near cosf
 #define V_NEAR INFINITY
+
+static inline float v_sigmoidf(float x)
+{
+    double t = exp((double)-fabsf(x));
+    return (float)((x < 0 ? t : 1) / (1 + t));
+}
 
 #else
 
