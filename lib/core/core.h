@@ -78,8 +78,6 @@ struct tp_tensor {
     int64_t numel;
     uint8_t dtype, ndim;
     uint16_t flags;
-    uint16_t out_nr; /* which output of its node */
-    uint16_t unused;
     uint32_t saves;        /* nodes that saved it for backward */
     uint32_t uses;         /* as a gradient in a sweep: who holds it */
     tp_tape *tape;         /* NULL: owned */
@@ -101,6 +99,9 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
 /* Sets TP__CONTIGUOUS from shape and strides. */
 void tp__tensor_note_layout(tp_tensor *x);
+/* Truncated; what the integer cannot hold becomes its smallest value, as the hardware has it. */
+static inline int64_t tp__to_i64(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
+static inline int32_t tp__to_i32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ? (int32_t)v : INT32_MIN; }
 double tp__load(const void *p, tp_dtype dtype);        /* any element as a double */
 void tp__store(void *p, tp_dtype dtype, double value); /* converted as C converts */
 
@@ -139,8 +140,10 @@ typedef struct {
 void tp__rng_seed(tp__rng *g, uint64_t seed);
 uint32_t tp__rng_u32(tp__rng *g);
 uint64_t tp__rng_u64(tp__rng *g);
-float tp__rng_uniform_f32(tp__rng *g);  /* U24 * 2^-24 */
-double tp__rng_uniform_f64(tp__rng *g); /* U53 * 2^-53 */
+float tp__rng_uniform_f32(tp__rng *g);                       /* U24 * 2^-24 */
+double tp__rng_uniform_f64(tp__rng *g);                      /* U53 * 2^-53 */
+uint64_t tp__rng_below(tp__rng *g, uint64_t range);          /* a word modulo the range */
+void tp__rng_shuffle(tp__rng *g, int64_t *order, int64_t n); /* Fisher and Yates, from the front */
 /* Fill contiguous memory as torch's uniform_ and normal_ do. */
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);

@@ -61,6 +61,21 @@ uint64_t tp__rng_u64(tp__rng *g)
     return high << 32 | tp__rng_u32(g);
 }
 
+/* Ranges beyond 32 bits take two words. */
+uint64_t tp__rng_below(tp__rng *g, uint64_t range)
+{
+    return range < (uint64_t)1 << 32 ? tp__rng_u32(g) % range : tp__rng_u64(g) % range;
+}
+
+void tp__rng_shuffle(tp__rng *g, int64_t *order, int64_t n)
+{
+    for (int64_t i = 0; i < n - 1; i++) {
+        int64_t j = i + (int64_t)tp__rng_below(g, (uint64_t)(n - i)), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+}
+
 /* ---- uniform ------------------------------------------------------------------------------------------------ */
 
 static inline float u24(uint32_t word) { return (float)(word & 0xffffffu) * 0x1p-24f; }

@@ -101,9 +101,6 @@ double tp__load(const void *p, tp_dtype dtype)
     return NAN;
 }
 
-/* What an integer type cannot hold becomes the smallest int64, as conversion does on x86. */
-static int64_t whole(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
-
 void tp__store(void *p, tp_dtype dtype, double value)
 {
     switch (dtype) {
@@ -114,13 +111,13 @@ void tp__store(void *p, tp_dtype dtype, double value)
         *(double *)p = value;
         break;
     case TP_I32:
-        *(int32_t *)p = value > -0x1p31 - 1 && value < 0x1p31 ? (int32_t)value : INT32_MIN;
+        *(int32_t *)p = tp__to_i32(value);
         break;
     case TP_I64:
-        *(int64_t *)p = whole(value);
+        *(int64_t *)p = tp__to_i64(value);
         break;
     case TP_U8:
-        *(uint8_t *)p = (uint8_t)(uint64_t)whole(value);
+        *(uint8_t *)p = (uint8_t)(uint64_t)tp__to_i64(value);
         break;
     case TP_BOOL:
         *(uint8_t *)p = value != 0;

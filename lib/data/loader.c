@@ -88,11 +88,7 @@ static void shuffle(tp_tape *T, int64_t *order, int64_t n)
     tp__rng g;
     tp__rng_u64(&T->rng);
     tp__rng_seed(&g, tp__rng_u64(&T->rng) & INT64_MAX);
-    for (int64_t i = 0; i < n - 1; i++) {
-        int64_t j = i + (int64_t)(tp__rng_u32(&g) % (uint64_t)(n - i)), t = order[i];
-        order[i] = order[j];
-        order[j] = t;
-    }
+    tp__rng_shuffle(&g, order, n);
 }
 
 tp_status tp_loader_start(tp_tape *T, tp_loader *l)

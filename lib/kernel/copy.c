@@ -7,10 +7,6 @@ enum { GRAIN = 32768, BLOCK = 1024, TILE = 16 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
-/* Truncated; what the integer cannot hold becomes its smallest value, as the hardware has it. */
-static inline int64_t whole64(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
-static inline int32_t whole32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ? (int32_t)v : INT32_MIN; }
-
 #define WRAP64(x) ((int64_t)(x))
 #define WRAP32(x) ((uint32_t)(uint64_t)(x))
 /* clang-format off */
@@ -24,8 +20,8 @@ static inline int32_t whole32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ?
     CONVERT(S##_to_i64, int64_t, from, TO64(x))                                                   \
     CONVERT(S##_to_u8, uint8_t, from, (uint64_t)TO64(x))                                          \
     CONVERT(S##_to_bool, uint8_t, from, x != 0)
-CONVERSIONS(float, f32, whole64, whole32)
-CONVERSIONS(double, f64, whole64, whole32)
+CONVERSIONS(float, f32, tp__to_i64, tp__to_i32)
+CONVERSIONS(double, f64, tp__to_i64, tp__to_i32)
 CONVERSIONS(int32_t, i32, WRAP64, WRAP32)
 CONVERSIONS(int64_t, i64, WRAP64, WRAP32)
 CONVERSIONS(uint8_t, u8, WRAP64, WRAP32)
@@ -107,7 +103,7 @@ GATHER(run4, uint32_t)
 GATHER(run8, uint64_t)
 /* clang-format on */
 
-static void run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs)
+void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs)
 {
     if (ts == 1 && fs == 1)
         memcpy(to, from, (size_t)n * size);
@@ -133,9 +129,9 @@ static void copy_run(const walk *w, int64_t begin, int64_t n, char *dense)
         int64_t m = row - column < n - done ? row - column : n - done;
         char *here = w->strided + offset * (int64_t)w->size, *there = dense + (size_t)done * w->size;
         if (w->out)
-            run(w->size, m, here, step, there, 1);
+            tp__copy_run(w->size, m, here, step, there, 1);
         else
-            run(w->size, m, there, 1, here, step);
+            tp__copy_run(w->size, m, there, 1, here, step);
         done += m;
     }
 }
@@ -174,8 +170,8 @@ static void transpose_range(int64_t begin, int64_t end, void *user)
         char *dense = w->dense + (size_t)(r * columns) * w->size;
         const char *from = w->strided + offset * (int64_t)w->size;
         for (int64_t c = 0; c < columns; c++)
-            run(w->size, m, dense + (size_t)c * w->size, columns, from + c * w->stride[last] * (int64_t)w->size,
-                w->stride[last - 1]);
+            tp__copy_run(w->size, m, dense + (size_t)c * w->size, columns,
+                         from + c * w->stride[last] * (int64_t)w->size, w->stride[last - 1]);
         r += m;
     }
 }
@@ -233,7 +229,7 @@ static void fill_range(int64_t begin, int64_t end, void *user)
     if (v->bits == 0)
         memset(y, 0, (size_t)n * size);
     else
-        run(size, n, y, 1, &v->bits, 0);
+        tp__copy_run(size, n, y, 1, &v->bits, 0);
 }
 
 void tp__fill(int64_t n, void *out, tp_dtype dtype, double value)

@@ -26,6 +26,8 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in);
 /* Copies row-major memory to any layout of the same dtype. */
 void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype);
+/* n elements of `size` bytes, ts apart from fs apart (in elements; fs 0 repeats one) */
+void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs);
 void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype from); /* contiguous */
 void tp__fill(int64_t n, void *out, tp_dtype dtype, double value);
 /* y += a x over contiguous floats */

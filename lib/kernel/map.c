@@ -72,28 +72,6 @@ static void coalesce(plan *p)
     p->shape.ndim = last + 1;
 }
 
-/* n elements that lie `stride` apart, side by side */
-/* clang-format off */
-#define GATHER(name, type)                                                                         \
-    static void name(int64_t n, void *to, const void *from, int64_t stride)                        \
-    { type *o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i] = a[i * stride]; }
-GATHER(gather1, uint8_t)
-GATHER(gather4, uint32_t)
-GATHER(gather8, uint64_t)
-/* clang-format on */
-
-static void gather_run(int64_t n, void *to, const void *from, int64_t stride, size_t size)
-{
-    if (stride == 1)
-        memcpy(to, from, (size_t)n * size);
-    else if (size == 4)
-        gather4(n, to, from, stride);
-    else if (size == 8)
-        gather8(n, to, from, stride);
-    else
-        gather1(n, to, from, stride);
-}
-
 /* The elements [begin, begin + n) of operand i, in the order of the output. */
 static void gather(const plan *p, int i, int64_t begin, int64_t n, void *to)
 {
@@ -109,8 +87,8 @@ static void gather(const plan *p, int i, int64_t begin, int64_t n, void *to)
             rest /= p->shape.dim[d];
         }
         int64_t step = inner >= 0 ? in->stride[inner] : 0, run = row - column < n - done ? row - column : n - done;
-        gather_run(run, dest + (size_t)done * p->size[i],
-                   (const char *)in->data + (offset + column * step) * (int64_t)p->size[i], step, p->size[i]);
+        tp__copy_run(p->size[i], run, dest + (size_t)done * p->size[i], 1,
+                     (const char *)in->data + (offset + column * step) * (int64_t)p->size[i], step);
         done += run;
     }
     if (in->dtype != p->as[i])

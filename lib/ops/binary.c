@@ -160,7 +160,6 @@ static void where_samples(tp_sampler *s)
 /* clang-format off */
 #define READS_IN TP_OP_FORGETS_OUT
 #define READS_ALL 0
-#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
 #define BINARY(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
     static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | (READS), tp__map_infer, tp__map_forward, \
                                         fn##_vjp, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE}; \
@@ -173,8 +172,8 @@ static void where_samples(tp_sampler *s)
     static const tp__map_op fn##_op = {{#fn, 1, 1, 2 * sizeof(double), TP_OP_STRIDED | (READS), tp__map_infer, \
                                         tp__map_forward, fn##_vjp, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE};
 
-BINARY(add, ADD, SAME, READS_NOTHING, all_samples, "AddBackward0")
-BINARY(sub, SUB, SAME, READS_NOTHING, all_samples, "SubBackward0")
+BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
+BINARY(sub, SUB, SAME, TP__READS_NOTHING, all_samples, "SubBackward0")
 static const tp__map_op mul_op = {{"mul", 2, 1, 0, TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
                                    tp__map_infer, tp__map_forward, mul_vjp, mul_vjp_fused, all_samples, "MulBackward0"},
                                   TP__MUL, TP__SAME};
@@ -192,10 +191,10 @@ COMPARISON(gt, GT)
 COMPARISON(ge, GE)
 COMPARISON(logical_and, AND)
 COMPARISON(logical_or, OR)
-SCALAR(add_scalar, ADD_S, SAME, READS_NOTHING, number_samples, "AddBackward0")
-SCALAR(rsub_scalar, RSUB_S, SAME, READS_NOTHING, number_samples, "RsubBackward1")
-SCALAR(mul_scalar, MUL_S, SAME, READS_NOTHING, number_samples, "MulBackward0")
-SCALAR(div_scalar, DIV_S, TO_FLOAT, READS_NOTHING, number_samples, "DivBackward0")
+SCALAR(add_scalar, ADD_S, SAME, TP__READS_NOTHING, number_samples, "AddBackward0")
+SCALAR(rsub_scalar, RSUB_S, SAME, TP__READS_NOTHING, number_samples, "RsubBackward1")
+SCALAR(mul_scalar, MUL_S, SAME, TP__READS_NOTHING, number_samples, "MulBackward0")
+SCALAR(div_scalar, DIV_S, TO_FLOAT, TP__READS_NOTHING, number_samples, "DivBackward0")
 SCALAR(pow_scalar, POW_S, SAME, READS_IN, power_samples, "PowBackward0")
 SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
 

@@ -43,3 +43,28 @@ tp_status tp__infer_float_like(tp_call *c)
         return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
     return tp__infer_like_first(c);
 }
+
+tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset)
+{
+    c->out[0] = tp__tensor_alias(c->tape, c->in[0], shape, stride, offset);
+    return c->out[0] ? TP_OK : c->tape->status;
+}
+
+tp_status tp__no_such_dim(const tp_call *c, int dim)
+{
+    return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
+}
+
+int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim)
+{
+    int d = tp__dim_wrap(ndim, dim);
+    if (d < 0)
+        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, ndim);
+    return d;
+}
+
+void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr)
+{
+    tp_tensor *x = tp_sample_tensor(s, shape, -1, 1);
+    tp_sample(s, attr, 1, &x);
+}

@@ -167,9 +167,7 @@ static bool dim_for(tp_tape *T, const char *name, const tp_tensor *x, int dim, i
 {
     if (!tp__usable(T, name, x))
         return false;
-    *at = tp__dim_wrap(x->ndim, dim);
-    if (*at < 0)
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, x->ndim);
+    *at = tp__dim_of(T, name, x->ndim, dim);
     return *at >= 0;
 }
 

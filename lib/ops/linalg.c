@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
-
 static tp_tensor *flip(tp_tape *T, tp_tensor *x) { return tp_transpose(T, x, -2, -1); }
 
 static int64_t matrices(const tp_tensor *x)
@@ -88,7 +86,7 @@ static const tp_op tril_op = {.name = "tril",
                               .n_in = 1,
                               .n_out = 1,
                               .attr_size = sizeof(triangle),
-                              .flags = READS_NOTHING,
+                              .flags = TP__READS_NOTHING,
                               .infer = triangle_infer,
                               .forward = triangle_forward,
                               .vjp = triangle_vjp,
@@ -98,7 +96,7 @@ static const tp_op triu_op = {.name = "triu",
                               .n_in = 1,
                               .n_out = 1,
                               .attr_size = sizeof(triangle),
-                              .flags = READS_NOTHING,
+                              .flags = TP__READS_NOTHING,
                               .infer = triangle_infer,
                               .forward = triangle_forward,
                               .vjp = triangle_vjp,

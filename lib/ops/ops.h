@@ -10,15 +10,21 @@
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 
-extern const tp_op *const tp__ops_binary[],
-    *const tp__ops_unary[], *const tp__ops_reduce[], *const tp__ops_matmul[],
-                                                         *const tp__ops_shape[],
-                                                             *const tp__ops_index[],
-                                                                 *const tp__ops_join[],
-                                                                     *const tp__ops_softmax[],
-                                                                         *const tp__ops_loss[],
-                                                                             *const tp__ops_linalg[],
-                                                                                 *const tp__ops_random[];
+extern const tp_op *const tp__ops_binary[];
+extern const tp_op *const tp__ops_unary[];
+extern const tp_op *const tp__ops_reduce[];
+extern const tp_op *const tp__ops_matmul[];
+extern const tp_op *const tp__ops_shape[];
+extern const tp_op *const tp__ops_slice[];
+extern const tp_op *const tp__ops_index[];
+extern const tp_op *const tp__ops_join[];
+extern const tp_op *const tp__ops_softmax[];
+extern const tp_op *const tp__ops_loss[];
+extern const tp_op *const tp__ops_linalg[];
+extern const tp_op *const tp__ops_random[];
+
+#define TP__READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
+#define TP__VIEW_FLAGS (TP_OP_VIEW | TP_OP_STRIDED | TP__READS_NOTHING)
 
 /* One input, two inputs; attr as in tp_apply. */
 static inline tp_tensor *tp__apply1(tp_tape *T, const tp_op *op, const void *attr, tp_tensor *x)
@@ -40,9 +46,18 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);
 
+/* A dimension of a public call in [0, ndim); otherwise T fails and it is -1. */
+int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim);
 /* Dimensions as a list, wrapped and checked: bit d of *mask is set for each; n = 0 means all. Fails
  * the call with TP_EINDEX (out of range) or TP_EINVAL (twice). */
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask);
+
+/* A view's infer: out[0] on in[0]'s storage. */
+tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset);
+/* Samples an operator of one input. */
+void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr);
+/* In infer: attributes that name a dimension which in[0] has not. */
+tp_status tp__no_such_dim(const tp_call *c, int dim);
 
 /* Common infers. */
 tp_status tp__infer_like_first(tp_call *c); /* out[0] is like in[0]              */

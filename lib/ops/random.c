@@ -46,12 +46,6 @@ tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x)
     return tp__usable(T, "randn_like", x) ? tp_randn(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
 }
 
-/* A word modulo the range, as torch has it; ranges beyond 32 bits take two. */
-static uint64_t below(tp__rng *g, uint64_t range)
-{
-    return range < (uint64_t)1 << 32 ? tp__rng_u32(g) % range : tp__rng_u64(g) % range;
-}
-
 tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high)
 {
     if (tp__ok(T) && low >= high)
@@ -60,7 +54,7 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
     uint64_t range = (uint64_t)high - (uint64_t)low;
     size_t size = x ? tp_dtype_size(dtype) : 0;
     for (int64_t i = 0; x && i < x->numel; i++) {
-        int64_t v = (int64_t)((uint64_t)low + below(&T->rng, range));
+        int64_t v = (int64_t)((uint64_t)low + tp__rng_below(&T->rng, range));
         if (dtype == TP_I64)
             ((int64_t *)x->data)[i] = v;
         else
@@ -75,11 +69,8 @@ tp_tensor *tp_randperm(tp_tape *T, int64_t n)
     int64_t *p = x ? x->data : NULL;
     for (int64_t i = 0; x && i < n; i++)
         p[i] = i;
-    for (int64_t i = 0; x && i < n - 1; i++) {
-        int64_t j = i + (int64_t)below(&T->rng, (uint64_t)(n - i)), t = p[i];
-        p[i] = p[j];
-        p[j] = t;
-    }
+    if (x)
+        tp__rng_shuffle(&T->rng, p, n);
     return x;
 }
 

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
-
 /* Over which dimensions: bit d for dimension d. */
 typedef struct {
     uint32_t mask;
@@ -111,6 +109,12 @@ static bool over_dims(tp_tape *T, const char *name, const tp_tensor *x, int n, c
     return tp__dims_mask(&c, x->ndim, n, dims, &o->mask) == TP_OK;
 }
 
+static tp_tensor *over_all(tp_tape *T, const tp_op *op, tp_tensor *x)
+{
+    over o = {x ? (1u << x->ndim) - 1 : 0, false};
+    return tp__apply1(T, op, &o, x);
+}
+
 static tp_status infer_as(tp_call *c, tp__reduction kind)
 {
     const tp_tensor *x = c->in[0];
@@ -169,7 +173,7 @@ static const tp_op sum_op = {.name = "sum",
                              .n_in = 1,
                              .n_out = 1,
                              .attr_size = sizeof(over),
-                             .flags = READS_NOTHING,
+                             .flags = TP__READS_NOTHING,
                              .infer = sum_infer,
                              .forward = sum_forward,
                              .vjp = sum_vjp,
@@ -179,7 +183,7 @@ static const tp_op sum_dim_op = {.name = "sum_dim",
                                  .n_in = 1,
                                  .n_out = 1,
                                  .attr_size = sizeof(over),
-                                 .flags = READS_NOTHING,
+                                 .flags = TP__READS_NOTHING,
                                  .infer = sum_infer,
                                  .forward = sum_forward,
                                  .vjp = sum_vjp,
@@ -212,7 +216,7 @@ static const tp_op mean_op = {.name = "mean",
                               .n_in = 1,
                               .n_out = 1,
                               .attr_size = sizeof(over),
-                              .flags = READS_NOTHING,
+                              .flags = TP__READS_NOTHING,
                               .infer = float_infer,
                               .forward = mean_forward,
                               .vjp = mean_vjp,
@@ -222,18 +226,14 @@ static const tp_op mean_dim_op = {.name = "mean_dim",
                                   .n_in = 1,
                                   .n_out = 1,
                                   .attr_size = sizeof(over),
-                                  .flags = READS_NOTHING,
+                                  .flags = TP__READS_NOTHING,
                                   .infer = float_infer,
                                   .forward = mean_forward,
                                   .vjp = mean_vjp,
                                   .samples = extreme_samples,
                                   .grad_name = "MeanBackward1"};
 
-tp_tensor *tp_sum(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &sum_op, &o, x);
-}
+tp_tensor *tp_sum(tp_tape *T, tp_tensor *x) { return over_all(T, &sum_op, x); }
 
 tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
@@ -243,11 +243,7 @@ tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool ke
 
 tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_sum_dims(T, x, 1, &dim, keepdim); }
 
-tp_tensor *tp_mean(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &mean_op, &o, x);
-}
+tp_tensor *tp_mean(tp_tape *T, tp_tensor *x) { return over_all(T, &mean_op, x); }
 
 tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
@@ -321,11 +317,7 @@ static const tp_op prod_op = {.name = "prod",
                               .samples = prod_samples,
                               .grad_name = "ProdBackward0"};
 
-tp_tensor *tp_prod(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &prod_op, &o, x);
-}
+tp_tensor *tp_prod(tp_tape *T, tp_tensor *x) { return over_all(T, &prod_op, x); }
 
 /* ---- largest and smallest --------------------------------------------------------------------------------------------- */
 
@@ -404,17 +396,9 @@ tp_tensor *tp_amin(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdi
     return over_dims(T, "amin", x, n, dims, keepdim, &o) ? tp__apply1(T, &amin_op, &o, x) : NULL;
 }
 
-tp_tensor *tp_max(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &max_op, &o, x);
-}
+tp_tensor *tp_max(tp_tape *T, tp_tensor *x) { return over_all(T, &max_op, x); }
 
-tp_tensor *tp_min(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &min_op, &o, x);
-}
+tp_tensor *tp_min(tp_tape *T, tp_tensor *x) { return over_all(T, &min_op, x); }
 
 /* Along one dimension, and where: out[1] is the position. */
 static tp_status max_dim_infer(tp_call *c)
@@ -558,17 +542,9 @@ static const tp_op any_op = {.name = "any",
                              .forward = any_forward,
                              .samples = sum_samples};
 
-tp_tensor *tp_all(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &all_op, &o, x);
-}
+tp_tensor *tp_all(tp_tape *T, tp_tensor *x) { return over_all(T, &all_op, x); }
 
-tp_tensor *tp_any(tp_tape *T, tp_tensor *x)
-{
-    over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, &any_op, &o, x);
-}
+tp_tensor *tp_any(tp_tape *T, tp_tensor *x) { return over_all(T, &any_op, x); }
 
 /* ---- made of others ---------------------------------------------------------------------------------------------------------- */
 

@@ -4,34 +4,6 @@
 
 #include <string.h>
 
-#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
-#define VIEW_FLAGS (TP_OP_VIEW | TP_OP_STRIDED | READS_NOTHING)
-
-static tp_status see(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset)
-{
-    c->out[0] = tp__tensor_alias(c->tape, c->in[0], shape, stride, offset);
-    return c->out[0] ? TP_OK : c->tape->status;
-}
-
-static tp_status no_such_dim(const tp_call *c, int dim)
-{
-    return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
-}
-
-static int wrap_dim(tp_tape *T, const char *name, int ndim, int dim)
-{
-    int d = tp__dim_wrap(ndim, dim);
-    if (d < 0)
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, ndim);
-    return d;
-}
-
-static void sample_one(tp_sampler *s, tp_dims shape, const void *attr)
-{
-    tp_tensor *x = tp_sample_tensor(s, shape, -1, 1);
-    tp_sample(s, attr, 1, &x);
-}
-
 /* ---- reshape and view ------------------------------------------------------------------------------------- */
 
 /* Strides with which x looks like `shape`; false where that needs a copy. Dimensions of x that are walked as
@@ -75,7 +47,7 @@ static tp_status view_infer(tp_call *c)
     if (!strides_for(c->in[0], *shape, stride))
         return tp_call_fail(c, TP_ESHAPE, "%s with these strides cannot be seen as %s without a copy; use tp_reshape",
                             tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a), tp__dims_text(*shape, b, sizeof b));
-    return see(c, *shape, stride, 0);
+    return tp__infer_view(c, *shape, stride, 0);
 }
 
 static tp_status view_vjp(tp_vjp *v)
@@ -86,16 +58,16 @@ static tp_status view_vjp(tp_vjp *v)
 
 static void view_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){2, {4, 6}}, &(tp_dims){3, {2, 3, 4}});
-    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {1, 1}});
-    sample_one(s, (tp_dims){2, {0, 3}}, &(tp_dims){1, {0}});
+    tp__sample_one(s, (tp_dims){2, {4, 6}}, &(tp_dims){3, {2, 3, 4}});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {1, 1}});
+    tp__sample_one(s, (tp_dims){2, {0, 3}}, &(tp_dims){1, {0}});
 }
 
 static const tp_op view_op = {.name = "view",
                               .n_in = 1,
                               .n_out = 1,
                               .attr_size = sizeof(tp_dims),
-                              .flags = VIEW_FLAGS,
+                              .flags = TP__VIEW_FLAGS,
                               .infer = view_infer,
                               .vjp = view_vjp,
                               .samples = view_samples,
@@ -104,7 +76,7 @@ static const tp_op reshape_op = {.name = "reshape",
                                  .n_in = 1,
                                  .n_out = 1,
                                  .attr_size = sizeof(tp_dims),
-                                 .flags = VIEW_FLAGS,
+                                 .flags = TP__VIEW_FLAGS,
                                  .infer = view_infer,
                                  .vjp = view_vjp,
                                  .samples = view_samples,
@@ -156,7 +128,7 @@ tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim)
 {
     if (!tp__usable(T, "flatten", x))
         return NULL;
-    int start = wrap_dim(T, "flatten", x->ndim, start_dim), end = wrap_dim(T, "flatten", x->ndim, end_dim);
+    int start = tp__dim_of(T, "flatten", x->ndim, start_dim), end = tp__dim_of(T, "flatten", x->ndim, end_dim);
     if (start < 0 || end < 0)
         return NULL;
     if (start > end) {
@@ -189,14 +161,14 @@ static tp_status transpose_infer(tp_call *c)
     int64_t stride[TP_MAX_DIMS];
     memcpy(stride, x->stride, sizeof stride);
     if (x->ndim > 0 && (at->a >= x->ndim || at->b >= x->ndim))
-        return no_such_dim(c, at->a > at->b ? at->a : at->b);
+        return tp__no_such_dim(c, at->a > at->b ? at->a : at->b);
     if (x->ndim > 0) {
         shape.dim[at->a] = x->shape[at->b];
         shape.dim[at->b] = x->shape[at->a];
         stride[at->a] = x->stride[at->b];
         stride[at->b] = x->stride[at->a];
     }
-    return see(c, shape, stride, 0);
+    return tp__infer_view(c, shape, stride, 0);
 }
 
 static tp_status transpose_vjp(tp_vjp *v)
@@ -208,16 +180,16 @@ static tp_status transpose_vjp(tp_vjp *v)
 
 static void transpose_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(dim_pair){0, 2});
-    sample_one(s, (tp_dims){2, {3, 5}}, &(dim_pair){0, 1});
-    sample_one(s, (tp_dims){.ndim = 0}, &(dim_pair){0, 0});
+    tp__sample_one(s, (tp_dims){3, {2, 3, 4}}, &(dim_pair){0, 2});
+    tp__sample_one(s, (tp_dims){2, {3, 5}}, &(dim_pair){0, 1});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(dim_pair){0, 0});
 }
 
 static const tp_op transpose_op = {.name = "transpose",
                                    .n_in = 1,
                                    .n_out = 1,
                                    .attr_size = sizeof(dim_pair),
-                                   .flags = VIEW_FLAGS,
+                                   .flags = TP__VIEW_FLAGS,
                                    .infer = transpose_infer,
                                    .vjp = transpose_vjp,
                                    .samples = transpose_samples,
@@ -226,7 +198,7 @@ static const tp_op t_op = {.name = "t",
                            .n_in = 1,
                            .n_out = 1,
                            .attr_size = sizeof(dim_pair),
-                           .flags = VIEW_FLAGS,
+                           .flags = TP__VIEW_FLAGS,
                            .infer = transpose_infer,
                            .vjp = transpose_vjp,
                            .samples = transpose_samples,
@@ -236,7 +208,7 @@ tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1)
 {
     if (!tp__usable(T, "transpose", x))
         return NULL;
-    dim_pair at = {wrap_dim(T, "transpose", x->ndim, dim0), wrap_dim(T, "transpose", x->ndim, dim1)};
+    dim_pair at = {tp__dim_of(T, "transpose", x->ndim, dim0), tp__dim_of(T, "transpose", x->ndim, dim1)};
     return at.a < 0 || at.b < 0 ? NULL : tp__apply1(T, &transpose_op, &at, x);
 }
 
@@ -271,7 +243,7 @@ static tp_status permute_infer(tp_call *c)
         shape.dim[d] = x->shape[from];
         stride[d] = x->stride[from];
     }
-    return see(c, shape, stride, 0);
+    return tp__infer_view(c, shape, stride, 0);
 }
 
 static tp_status permute_vjp(tp_vjp *v)
@@ -286,15 +258,15 @@ static tp_status permute_vjp(tp_vjp *v)
 
 static void permute_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(tp_dims){3, {2, 0, -2}});
-    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){.ndim = 0});
+    tp__sample_one(s, (tp_dims){3, {2, 3, 4}}, &(tp_dims){3, {2, 0, -2}});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){.ndim = 0});
 }
 
 static const tp_op permute_op = {.name = "permute",
                                  .n_in = 1,
                                  .n_out = 1,
                                  .attr_size = sizeof(tp_dims),
-                                 .flags = VIEW_FLAGS,
+                                 .flags = TP__VIEW_FLAGS,
                                  .infer = permute_infer,
                                  .vjp = permute_vjp,
                                  .samples = permute_samples,
@@ -316,20 +288,20 @@ static tp_status squeeze_infer(tp_call *c)
             stride[shape.ndim] = x->stride[d];
             shape.dim[shape.ndim++] = x->shape[d];
         }
-    return see(c, shape, stride, 0);
+    return tp__infer_view(c, shape, stride, 0);
 }
 
 static void squeeze_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){7});
-    sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){1});
+    tp__sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){7});
+    tp__sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){1});
 }
 
 static const tp_op squeeze_op = {.name = "squeeze",
                                  .n_in = 1,
                                  .n_out = 1,
                                  .attr_size = sizeof(uint32_t),
-                                 .flags = VIEW_FLAGS,
+                                 .flags = TP__VIEW_FLAGS,
                                  .infer = squeeze_infer,
                                  .vjp = view_vjp,
                                  .samples = squeeze_samples,
@@ -338,7 +310,7 @@ static const tp_op squeeze_dim_op = {.name = "squeeze_dim",
                                      .n_in = 1,
                                      .n_out = 1,
                                      .attr_size = sizeof(uint32_t),
-                                     .flags = VIEW_FLAGS,
+                                     .flags = TP__VIEW_FLAGS,
                                      .infer = squeeze_infer,
                                      .vjp = view_vjp,
                                      .samples = squeeze_samples,
@@ -354,7 +326,7 @@ tp_tensor *tp_squeeze_dim(tp_tape *T, tp_tensor *x, int dim)
 {
     if (!tp__usable(T, "squeeze", x))
         return NULL;
-    int d = wrap_dim(T, "squeeze", x->ndim, dim);
+    int d = tp__dim_of(T, "squeeze", x->ndim, dim);
     uint32_t one = d < 0 ? 0 : 1u << d;
     return d < 0 ? NULL : tp__apply1(T, &squeeze_dim_op, &one, x);
 }
@@ -366,7 +338,7 @@ static tp_status unsqueeze_infer(tp_call *c)
     tp_dims shape = {.ndim = x->ndim + 1};
     int64_t stride[TP_MAX_DIMS + 1];
     if (at > x->ndim)
-        return no_such_dim(c, at);
+        return tp__no_such_dim(c, at);
     if (x->ndim == TP_MAX_DIMS)
         return tp_call_fail(c, TP_ESHAPE, "at most %d dimensions", TP_MAX_DIMS);
     for (int d = 0; d <= x->ndim; d++) {
@@ -374,20 +346,20 @@ static tp_status unsqueeze_infer(tp_call *c)
         shape.dim[d] = d == at ? 1 : x->shape[from];
         stride[d] = d != at ? x->stride[from] : at < x->ndim ? x->stride[at] * x->shape[at] : 1;
     }
-    return see(c, shape, stride, 0);
+    return tp__infer_view(c, shape, stride, 0);
 }
 
 static void unsqueeze_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){2, {3, 4}}, &(int){1});
-    sample_one(s, (tp_dims){.ndim = 0}, &(int){0});
+    tp__sample_one(s, (tp_dims){2, {3, 4}}, &(int){1});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(int){0});
 }
 
 static const tp_op unsqueeze_op = {.name = "unsqueeze",
                                    .n_in = 1,
                                    .n_out = 1,
                                    .attr_size = sizeof(int),
-                                   .flags = VIEW_FLAGS,
+                                   .flags = TP__VIEW_FLAGS,
                                    .infer = unsqueeze_infer,
                                    .vjp = view_vjp,
                                    .samples = unsqueeze_samples,
@@ -397,7 +369,7 @@ tp_tensor *tp_unsqueeze(tp_tape *T, tp_tensor *x, int dim)
 {
     if (!tp__usable(T, "unsqueeze", x))
         return NULL;
-    int at = wrap_dim(T, "unsqueeze", x->ndim + 1, dim);
+    int at = tp__dim_of(T, "unsqueeze", x->ndim + 1, dim);
     return at < 0 ? NULL : tp__apply1(T, &unsqueeze_op, &at, x);
 }
 
@@ -421,7 +393,7 @@ static tp_status expand_infer(tp_call *c)
     if (!fits)
         return tp_call_fail(c, TP_ESHAPE, "%s does not expand to %s", tp__dims_text(tp__dims_of(x), a, sizeof a),
                             tp__dims_text(shape, b, sizeof b));
-    return see(c, shape, stride, 0);
+    return tp__infer_view(c, shape, stride, 0);
 }
 
 static tp_status expand_vjp(tp_vjp *v)
@@ -432,267 +404,21 @@ static tp_status expand_vjp(tp_vjp *v)
 
 static void expand_samples(tp_sampler *s)
 {
-    sample_one(s, (tp_dims){2, {3, 1}}, &(tp_dims){3, {2, -1, 4}});
-    sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {2, 3}});
+    tp__sample_one(s, (tp_dims){2, {3, 1}}, &(tp_dims){3, {2, -1, 4}});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {2, 3}});
 }
 
 static const tp_op expand_op = {.name = "expand",
                                 .n_in = 1,
                                 .n_out = 1,
                                 .attr_size = sizeof(tp_dims),
-                                .flags = VIEW_FLAGS,
+                                .flags = TP__VIEW_FLAGS,
                                 .infer = expand_infer,
                                 .vjp = expand_vjp,
                                 .samples = expand_samples,
                                 .grad_name = "ExpandBackward0"};
 
 tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape) { return tp__apply1(T, &expand_op, &shape, x); }
-
-/* ---- slice, select --------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    int dim;
-    int64_t start, step, length;
-    int64_t whole; /* the size that dim had */
-} cut;
-
-static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at);
-
-/* The cut must lie inside x. */
-static tp_status check_cut(const tp_call *c, const cut *at)
-{
-    const tp_tensor *x = c->in[0];
-    if (at->dim >= x->ndim)
-        return no_such_dim(c, at->dim);
-    if (at->length > 0 && at->start + (at->length - 1) * at->step >= x->shape[at->dim])
-        return tp_call_fail(c, TP_EINDEX, "position %lld of a dimension of size %lld",
-                            (long long)(at->start + (at->length - 1) * at->step), (long long)x->shape[at->dim]);
-    return TP_OK;
-}
-
-static tp_status slice_infer(tp_call *c)
-{
-    const cut *at = c->attr;
-    const tp_tensor *x = c->in[0];
-    if (check_cut(c, at) != TP_OK)
-        return c->tape->status;
-    tp_dims shape = tp__dims_of(x);
-    int64_t stride[TP_MAX_DIMS];
-    memcpy(stride, x->stride, sizeof stride);
-    shape.dim[at->dim] = at->length;
-    stride[at->dim] *= at->step;
-    return see(c, shape, stride, at->length ? at->start * x->stride[at->dim] : 0);
-}
-
-static tp_status slice_vjp(tp_vjp *v)
-{
-    v->gin[0] = slice_backward(v->tape, v->gout[0], v->attr);
-    return TP_OK;
-}
-
-/* Adds to the part of gin that the slice is: what many slices of one tensor cost is what they hold. */
-static tp_status slice_vjp_fused(tp_vjp *v)
-{
-    const cut *at = v->attr;
-    tp_tensor *whole = v->gin[0];
-    const tp_tensor *g = tp_contiguous(v->tape, v->gout[0]);
-    if (g == NULL || g->numel == 0)
-        return v->tape->status;
-    tp_dims shape = tp__dims_of(whole);
-    tp_dtype dtype = (tp_dtype)g->dtype;
-    shape.dim[at->dim] = at->length;
-    char *part = (char *)whole->data + at->start * whole->stride[at->dim] * (int64_t)tp_dtype_size(dtype);
-    tp__operand from = {.data = part, .dtype = dtype};
-    memcpy(from.stride, whole->stride, sizeof from.stride);
-    from.stride[at->dim] *= at->step;
-    tp__storage *sum = tp__pool_alloc(v->tape->pool, (size_t)g->numel * tp_dtype_size(dtype));
-    if (sum == NULL)
-        return tp_fail(v->tape, TP_ENOMEM, "slice: no memory");
-    tp__copy(shape, sum->data, dtype, &from);
-    tp__axpy(g->numel, dtype, 1, g->data, sum->data);
-    tp__copy_out(shape, part, from.stride, sum->data, dtype);
-    tp__storage_unref(sum);
-    return TP_OK;
-}
-
-static void slice_samples(tp_sampler *s)
-{
-    sample_one(s, (tp_dims){2, {5, 3}}, &(cut){0, 1, 2, 2, 5});
-    sample_one(s, (tp_dims){2, {2, 4}}, &(cut){1, 1, 1, 3, 4});
-}
-
-static const tp_op slice_op = {.name = "slice",
-                               .n_in = 1,
-                               .n_out = 1,
-                               .attr_size = sizeof(cut),
-                               .flags = VIEW_FLAGS,
-                               .infer = slice_infer,
-                               .vjp = slice_vjp,
-                               .vjp_fused = slice_vjp_fused,
-                               .samples = slice_samples,
-                               .grad_name = "SliceBackward0"};
-
-/* A dimension less than a slice of one. */
-static tp_status select_infer(tp_call *c)
-{
-    const cut *at = c->attr;
-    const tp_tensor *x = c->in[0];
-    if (check_cut(c, at) != TP_OK)
-        return c->tape->status;
-    tp_dims shape = {.ndim = x->ndim - 1};
-    int64_t stride[TP_MAX_DIMS];
-    for (int d = 0; d < shape.ndim; d++) {
-        shape.dim[d] = x->shape[d + (d >= at->dim)];
-        stride[d] = x->stride[d + (d >= at->dim)];
-    }
-    return see(c, shape, stride, at->start * x->stride[at->dim]);
-}
-
-static tp_status select_vjp(tp_vjp *v)
-{
-    const cut *at = v->attr;
-    v->gin[0] = slice_backward(v->tape, tp_unsqueeze(v->tape, v->gout[0], at->dim), at);
-    return TP_OK;
-}
-
-static void select_samples(tp_sampler *s)
-{
-    sample_one(s, (tp_dims){3, {2, 3, 4}}, &(cut){1, 2, 1, 1, 3});
-    sample_one(s, (tp_dims){1, {4}}, &(cut){0, 0, 1, 1, 4});
-}
-
-static const tp_op select_op = {.name = "select",
-                                .n_in = 1,
-                                .n_out = 1,
-                                .attr_size = sizeof(cut),
-                                .flags = VIEW_FLAGS,
-                                .infer = select_infer,
-                                .vjp = select_vjp,
-                                .vjp_fused = slice_vjp_fused,
-                                .samples = select_samples,
-                                .grad_name = "SelectBackward0"};
-
-/* Zeros, with g at the slice. */
-static tp_status slice_backward_infer(tp_call *c)
-{
-    const cut *at = c->attr;
-    tp_dims shape = tp__dims_of(c->in[0]);
-    if (at->dim >= shape.ndim)
-        return no_such_dim(c, at->dim);
-    if (shape.dim[at->dim] != at->length || (at->length > 0 && at->start + (at->length - 1) * at->step >= at->whole))
-        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim],
-                            (long long)at->length);
-    shape.dim[at->dim] = at->whole;
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
-}
-
-static tp_status slice_backward_forward(tp_call *c)
-{
-    const cut *at = c->attr;
-    tp_tensor *y = c->out[0];
-    int64_t stride[TP_MAX_DIMS];
-    memcpy(stride, y->stride, sizeof stride);
-    stride[at->dim] *= at->step;
-    tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
-    if (at->length)
-        tp__copy_out(tp__dims_of(c->in[0]),
-                     (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
-                     stride, c->in[0]->data, (tp_dtype)y->dtype);
-    return TP_OK;
-}
-
-static tp_status slice_backward_vjp(tp_vjp *v)
-{
-    v->gin[0] = tp__apply1(v->tape, &slice_op, v->attr, v->gout[0]);
-    return TP_OK;
-}
-
-static void slice_backward_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5}); }
-
-static const tp_op slice_backward_op = {.name = "slice_backward",
-                                        .n_in = 1,
-                                        .n_out = 1,
-                                        .attr_size = sizeof(cut),
-                                        .flags = READS_NOTHING,
-                                        .infer = slice_backward_infer,
-                                        .forward = slice_backward_forward,
-                                        .vjp = slice_backward_vjp,
-                                        .samples = slice_backward_samples,
-                                        .grad_name = "SliceBackwardBackward0"};
-
-static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at)
-{
-    return tp__apply1(T, &slice_backward_op, at, g);
-}
-
-/* A bound as Python reads it: from the end where negative, never beyond either end. */
-static int64_t bound(int64_t at, int64_t size)
-{
-    if (at < 0)
-        at = at < -size ? 0 : at + size;
-    return at > size ? size : at;
-}
-
-tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t stop, int64_t step)
-{
-    if (!tp__usable(T, "slice", x))
-        return NULL;
-    if (x->ndim == 0) {
-        tp_fail(T, TP_EINDEX, "slice: a 0-d tensor has no dimension to slice");
-        return NULL;
-    }
-    if (step < 1) {
-        tp_fail(T, TP_EINVAL, "slice: a step of %lld; it must be positive", (long long)step);
-        return NULL;
-    }
-    cut at = {.dim = wrap_dim(T, "slice", x->ndim, dim), .step = step};
-    if (at.dim < 0)
-        return NULL;
-    at.whole = x->shape[at.dim];
-    at.start = bound(start, at.whole);
-    stop = bound(stop, at.whole);
-    at.length = stop > at.start ? (stop - at.start - 1) / step + 1 : 0;
-    if (at.length <= 1)
-        at.step = 1;
-    return tp__apply1(T, &slice_op, &at, x);
-}
-
-tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length)
-{
-    if (!tp__usable(T, "narrow", x))
-        return NULL;
-    int d = wrap_dim(T, "narrow", x->ndim, dim);
-    if (d < 0)
-        return NULL;
-    int64_t size = x->ndim ? x->shape[d] : 1, from = start < 0 ? start + size : start;
-    if (from < 0 || length < 0 || from > size || length > size - from) {
-        tp_fail(T, TP_EINDEX, "narrow: %lld elements from %lld on, of a dimension of size %lld", (long long)length,
-                (long long)start, (long long)size);
-        return NULL;
-    }
-    return tp_slice(T, x, d, from, from + length, 1);
-}
-
-tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
-{
-    if (!tp__usable(T, "select", x))
-        return NULL;
-    if (x->ndim == 0) {
-        tp_fail(T, TP_EINDEX, "select: a 0-d tensor has no dimension to select from");
-        return NULL;
-    }
-    cut at = {.dim = wrap_dim(T, "select", x->ndim, dim), .step = 1, .length = 1};
-    if (at.dim < 0)
-        return NULL;
-    at.whole = x->shape[at.dim];
-    at.start = index < 0 ? index + at.whole : index;
-    if (at.start < 0 || at.start >= at.whole) {
-        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index,
-                at.dim, (long long)at.whole);
-        return NULL;
-    }
-    return tp__apply1(T, &select_op, &at, x);
-}
 
 /* ---- copies ------------------------------------------------------------------------------------------------------------ */
 
@@ -712,13 +438,13 @@ static tp_status copy_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static void clone_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, NULL); }
-static void to_samples(tp_sampler *s) { sample_one(s, (tp_dims){2, {3, 4}}, &(tp_dtype){TP_F64}); }
+static void clone_samples(tp_sampler *s) { tp__sample_one(s, (tp_dims){2, {3, 4}}, NULL); }
+static void to_samples(tp_sampler *s) { tp__sample_one(s, (tp_dims){2, {3, 4}}, &(tp_dtype){TP_F64}); }
 
 static const tp_op clone_op = {.name = "clone",
                                .n_in = 1,
                                .n_out = 1,
-                               .flags = TP_OP_STRIDED | READS_NOTHING,
+                               .flags = TP_OP_STRIDED | TP__READS_NOTHING,
                                .infer = tp__infer_like_first,
                                .forward = copy_forward,
                                .vjp = copy_vjp,
@@ -728,7 +454,7 @@ static const tp_op to_op = {.name = "to",
                             .n_in = 1,
                             .n_out = 1,
                             .attr_size = sizeof(tp_dtype),
-                            .flags = TP_OP_STRIDED | READS_NOTHING,
+                            .flags = TP_OP_STRIDED | TP__READS_NOTHING,
                             .infer = to_infer,
                             .forward = copy_forward,
                             .vjp = copy_vjp,
@@ -748,7 +474,6 @@ tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype)
 }
 
 const tp_op *const tp__ops_shape[] = {
-    &view_op,    &reshape_op,        &transpose_op, &t_op,      &permute_op,
-    &squeeze_op, &squeeze_dim_op,    &unsqueeze_op, &expand_op, &slice_op,
-    &select_op,  &slice_backward_op, &clone_op,     &to_op,     NULL,
+    &view_op,        &reshape_op,   &transpose_op, &t_op,     &permute_op, &squeeze_op,
+    &squeeze_dim_op, &unsqueeze_op, &expand_op,    &clone_op, &to_op,      NULL,
 };

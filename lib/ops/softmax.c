@@ -76,11 +76,9 @@ static tp_tensor *along(tp_tape *T, const tp_op *op, tp_tensor *x, int dim)
 {
     if (!tp__usable(T, op->name, x))
         return NULL;
-    int d = tp__dim_wrap(x->ndim, dim), last = x->ndim ? x->ndim - 1 : 0;
-    if (d < 0) {
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", op->name, dim, x->ndim);
+    int d = tp__dim_of(T, op->name, x->ndim, dim), last = x->ndim ? x->ndim - 1 : 0;
+    if (d < 0)
         return NULL;
-    }
     if (d == last)
         return tp__apply1(T, op, NULL, x);
     return tp_transpose(T, tp__apply1(T, op, NULL, tp_transpose(T, x, d, last)), d, last);

@@ -106,7 +106,6 @@ static void pair_samples(tp_sampler *s)
 /* clang-format off */
 #define READS_X TP_OP_FORGETS_OUT
 #define READS_Y TP_OP_FORGETS_IN
-#define READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
 #define UNARY(fn, KIND, RULE, VJP_OF, READS, WHERE_SAMPLED, PRINTED)                               \
     static const tp__map_op fn##_op = {{#fn, 1, 1, 0, TP_OP_STRIDED | (READS), tp__map_infer, tp__map_forward, \
                                         VJP_OF, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE}; \
@@ -120,9 +119,9 @@ static void pair_samples(tp_sampler *s)
                                         fn##_vjp, NULL, pair_samples, PRINTED}, TP__##KIND, TP__SAME}; \
     static tp_tensor *fn(tp_tape *T, tp_tensor *y, tp_tensor *g) { return tp__apply2(T, &fn##_op.op, NULL, y, g); }
 
-UNARY(neg, NEG, SAME, neg_vjp, READS_NOTHING, all_samples, "NegBackward0")
+UNARY(neg, NEG, SAME, neg_vjp, TP__READS_NOTHING, all_samples, "NegBackward0")
 UNARY(abs, ABS, SAME, abs_vjp, READS_X, all_samples, "AbsBackward0")
-UNARY(sign, SIGN, SAME, zero_vjp, READS_NOTHING, all_samples, "SignBackward0")
+UNARY(sign, SIGN, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "SignBackward0")
 static const tp__map_op square_op = {{"square", 1, 1, 0, TP_OP_STRIDED | READS_X, tp__map_infer, tp__map_forward, square_vjp,
                                       NULL, all_samples, "PowBackward0"}, TP__SQUARE, TP__SAME};
 tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
@@ -153,10 +152,10 @@ UNARY(sigmoid, SIGMOID, TO_FLOAT, sigmoid_vjp, READS_Y, all_samples, "SigmoidBac
 UNARY(relu, RELU, SAME, relu_vjp, READS_Y, all_samples, "ReluBackward0")
 UNARY(softplus, SOFTPLUS, TO_FLOAT, softplus_vjp, READS_X, all_samples, "SoftplusBackward0")
 UNARY(log_sigmoid, LOG_SIGMOID, TO_FLOAT, log_sigmoid_vjp, READS_X, all_samples, "LogSigmoidBackward0")
-UNARY(floor, FLOOR, SAME, zero_vjp, READS_NOTHING, all_samples, "FloorBackward0")
-UNARY(ceil, CEIL, SAME, zero_vjp, READS_NOTHING, all_samples, "CeilBackward0")
-UNARY(round, ROUND, SAME, zero_vjp, READS_NOTHING, all_samples, "RoundBackward0")
-UNARY(trunc, TRUNC, SAME, zero_vjp, READS_NOTHING, all_samples, "TruncBackward0")
+UNARY(floor, FLOOR, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "FloorBackward0")
+UNARY(ceil, CEIL, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "CeilBackward0")
+UNARY(round, ROUND, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "RoundBackward0")
+UNARY(trunc, TRUNC, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "TruncBackward0")
 BACKWARD(tanh_backward, TANH_BACKWARD, READS_X, "TanhBackwardBackward0")
 BACKWARD(sigmoid_backward, SIGMOID_BACKWARD, READS_X, "SigmoidBackwardBackward0")
 BACKWARD(relu_backward, RELU_BACKWARD, READS_X, "ThresholdBackwardBackward0")

@@ -63,7 +63,6 @@ static tp_status record(tp_tape *T, const tp_call *c)
         y->saves += saves_out;
         if (tp_dtype_is_float((tp_dtype)y->dtype)) {
             y->node = node;
-            y->out_nr = (uint16_t)i;
             y->flags |= TP__REQUIRES_GRAD;
         }
     }

@@ -37,8 +37,7 @@ typedef struct tp__node {
     const tp_op *op;
     const void *attr;
     uint32_t n_in, n_out;
-    bool consumed; /* a sweep has been here and gave back what was saved */
-    bool fresh_attr;
+    bool consumed;  /* a sweep has been here and gave back what was saved */
     uint32_t stamp; /* the sweep in which it leads to a wanted input */
     uint32_t index; /* on the tape */
     tp_tensor **in, **out;

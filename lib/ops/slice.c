@@ -1,0 +1,250 @@
+/* slice.c - parts of a tensor along a dimension, as views, and the adjoint: a part put back among zeros. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+typedef struct {
+    int dim;
+    int64_t start, step, length;
+    int64_t whole; /* the size that dim had */
+} cut;
+
+static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at);
+
+/* The cut must lie inside x. */
+static tp_status check_cut(const tp_call *c, const cut *at)
+{
+    const tp_tensor *x = c->in[0];
+    if (at->dim >= x->ndim)
+        return tp__no_such_dim(c, at->dim);
+    if (at->length > 0 && at->start + (at->length - 1) * at->step >= x->shape[at->dim])
+        return tp_call_fail(c, TP_EINDEX, "position %lld of a dimension of size %lld",
+                            (long long)(at->start + (at->length - 1) * at->step), (long long)x->shape[at->dim]);
+    return TP_OK;
+}
+
+static tp_status slice_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    const tp_tensor *x = c->in[0];
+    if (check_cut(c, at) != TP_OK)
+        return c->tape->status;
+    tp_dims shape = tp__dims_of(x);
+    int64_t stride[TP_MAX_DIMS];
+    memcpy(stride, x->stride, sizeof stride);
+    shape.dim[at->dim] = at->length;
+    stride[at->dim] *= at->step;
+    return tp__infer_view(c, shape, stride, at->length ? at->start * x->stride[at->dim] : 0);
+}
+
+static tp_status slice_vjp(tp_vjp *v)
+{
+    v->gin[0] = slice_backward(v->tape, v->gout[0], v->attr);
+    return TP_OK;
+}
+
+/* Adds to the part of gin that the slice is: what many slices of one tensor cost is what they hold. */
+static tp_status slice_vjp_fused(tp_vjp *v)
+{
+    const cut *at = v->attr;
+    tp_tensor *whole = v->gin[0];
+    const tp_tensor *g = tp_contiguous(v->tape, v->gout[0]);
+    if (g == NULL || g->numel == 0)
+        return v->tape->status;
+    tp_dims shape = tp__dims_of(whole);
+    tp_dtype dtype = (tp_dtype)g->dtype;
+    shape.dim[at->dim] = at->length;
+    char *part = (char *)whole->data + at->start * whole->stride[at->dim] * (int64_t)tp_dtype_size(dtype);
+    tp__operand from = {.data = part, .dtype = dtype};
+    memcpy(from.stride, whole->stride, sizeof from.stride);
+    from.stride[at->dim] *= at->step;
+    tp__storage *sum = tp__pool_alloc(v->tape->pool, (size_t)g->numel * tp_dtype_size(dtype));
+    if (sum == NULL)
+        return tp_fail(v->tape, TP_ENOMEM, "slice: no memory");
+    tp__copy(shape, sum->data, dtype, &from);
+    tp__axpy(g->numel, dtype, 1, g->data, sum->data);
+    tp__copy_out(shape, part, from.stride, sum->data, dtype);
+    tp__storage_unref(sum);
+    return TP_OK;
+}
+
+static void slice_samples(tp_sampler *s)
+{
+    tp__sample_one(s, (tp_dims){2, {5, 3}}, &(cut){0, 1, 2, 2, 5});
+    tp__sample_one(s, (tp_dims){2, {2, 4}}, &(cut){1, 1, 1, 3, 4});
+}
+
+static const tp_op slice_op = {.name = "slice",
+                               .n_in = 1,
+                               .n_out = 1,
+                               .attr_size = sizeof(cut),
+                               .flags = TP__VIEW_FLAGS,
+                               .infer = slice_infer,
+                               .vjp = slice_vjp,
+                               .vjp_fused = slice_vjp_fused,
+                               .samples = slice_samples,
+                               .grad_name = "SliceBackward0"};
+
+/* A dimension less than a slice of one. */
+static tp_status select_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    const tp_tensor *x = c->in[0];
+    if (check_cut(c, at) != TP_OK)
+        return c->tape->status;
+    tp_dims shape = {.ndim = x->ndim - 1};
+    int64_t stride[TP_MAX_DIMS];
+    for (int d = 0; d < shape.ndim; d++) {
+        shape.dim[d] = x->shape[d + (d >= at->dim)];
+        stride[d] = x->stride[d + (d >= at->dim)];
+    }
+    return tp__infer_view(c, shape, stride, at->start * x->stride[at->dim]);
+}
+
+static tp_status select_vjp(tp_vjp *v)
+{
+    const cut *at = v->attr;
+    v->gin[0] = slice_backward(v->tape, tp_unsqueeze(v->tape, v->gout[0], at->dim), at);
+    return TP_OK;
+}
+
+static void select_samples(tp_sampler *s)
+{
+    tp__sample_one(s, (tp_dims){3, {2, 3, 4}}, &(cut){1, 2, 1, 1, 3});
+    tp__sample_one(s, (tp_dims){1, {4}}, &(cut){0, 0, 1, 1, 4});
+}
+
+static const tp_op select_op = {.name = "select",
+                                .n_in = 1,
+                                .n_out = 1,
+                                .attr_size = sizeof(cut),
+                                .flags = TP__VIEW_FLAGS,
+                                .infer = select_infer,
+                                .vjp = select_vjp,
+                                .vjp_fused = slice_vjp_fused,
+                                .samples = select_samples,
+                                .grad_name = "SelectBackward0"};
+
+/* Zeros, with g at the slice. */
+static tp_status slice_backward_infer(tp_call *c)
+{
+    const cut *at = c->attr;
+    tp_dims shape = tp__dims_of(c->in[0]);
+    if (at->dim >= shape.ndim)
+        return tp__no_such_dim(c, at->dim);
+    if (shape.dim[at->dim] != at->length || (at->length > 0 && at->start + (at->length - 1) * at->step >= at->whole))
+        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim],
+                            (long long)at->length);
+    shape.dim[at->dim] = at->whole;
+    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+}
+
+static tp_status slice_backward_forward(tp_call *c)
+{
+    const cut *at = c->attr;
+    tp_tensor *y = c->out[0];
+    int64_t stride[TP_MAX_DIMS];
+    memcpy(stride, y->stride, sizeof stride);
+    stride[at->dim] *= at->step;
+    tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
+    if (at->length)
+        tp__copy_out(tp__dims_of(c->in[0]),
+                     (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
+                     stride, c->in[0]->data, (tp_dtype)y->dtype);
+    return TP_OK;
+}
+
+static tp_status slice_backward_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp__apply1(v->tape, &slice_op, v->attr, v->gout[0]);
+    return TP_OK;
+}
+
+static void slice_backward_samples(tp_sampler *s) { tp__sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5}); }
+
+static const tp_op slice_backward_op = {.name = "slice_backward",
+                                        .n_in = 1,
+                                        .n_out = 1,
+                                        .attr_size = sizeof(cut),
+                                        .flags = TP__READS_NOTHING,
+                                        .infer = slice_backward_infer,
+                                        .forward = slice_backward_forward,
+                                        .vjp = slice_backward_vjp,
+                                        .samples = slice_backward_samples,
+                                        .grad_name = "SliceBackwardBackward0"};
+
+static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at)
+{
+    return tp__apply1(T, &slice_backward_op, at, g);
+}
+
+/* A bound as Python reads it: from the end where negative, never beyond either end. */
+static int64_t bound(int64_t at, int64_t size)
+{
+    if (at < 0)
+        at = at < -size ? 0 : at + size;
+    return at > size ? size : at;
+}
+
+tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t stop, int64_t step)
+{
+    if (!tp__usable(T, "slice", x))
+        return NULL;
+    if (x->ndim == 0) {
+        tp_fail(T, TP_EINDEX, "slice: a 0-d tensor has no dimension to slice");
+        return NULL;
+    }
+    if (step < 1) {
+        tp_fail(T, TP_EINVAL, "slice: a step of %lld; it must be positive", (long long)step);
+        return NULL;
+    }
+    cut at = {.dim = tp__dim_of(T, "slice", x->ndim, dim), .step = step};
+    if (at.dim < 0)
+        return NULL;
+    at.whole = x->shape[at.dim];
+    at.start = bound(start, at.whole);
+    stop = bound(stop, at.whole);
+    at.length = stop > at.start ? (stop - at.start - 1) / step + 1 : 0;
+    if (at.length <= 1)
+        at.step = 1;
+    return tp__apply1(T, &slice_op, &at, x);
+}
+
+tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length)
+{
+    if (!tp__usable(T, "narrow", x))
+        return NULL;
+    int d = tp__dim_of(T, "narrow", x->ndim, dim);
+    if (d < 0)
+        return NULL;
+    int64_t size = x->ndim ? x->shape[d] : 1, from = start < 0 ? start + size : start;
+    if (from < 0 || length < 0 || from > size || length > size - from) {
+        tp_fail(T, TP_EINDEX, "narrow: %lld elements from %lld on, of a dimension of size %lld", (long long)length,
+                (long long)start, (long long)size);
+        return NULL;
+    }
+    return tp_slice(T, x, d, from, from + length, 1);
+}
+
+tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
+{
+    if (!tp__usable(T, "select", x))
+        return NULL;
+    if (x->ndim == 0) {
+        tp_fail(T, TP_EINDEX, "select: a 0-d tensor has no dimension to select from");
+        return NULL;
+    }
+    cut at = {.dim = tp__dim_of(T, "select", x->ndim, dim), .step = 1, .length = 1};
+    if (at.dim < 0)
+        return NULL;
+    at.whole = x->shape[at.dim];
+    at.start = index < 0 ? index + at.whole : index;
+    if (at.start < 0 || at.start >= at.whole) {
+        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index,
+                at.dim, (long long)at.whole);
+        return NULL;
+    }
+    return tp__apply1(T, &select_op, &at, x);
+}
+
+const tp_op *const tp__ops_slice[] = {&slice_op, &select_op, &slice_backward_op, NULL};
