@@ -13,7 +13,7 @@
 
 typedef enum { PASSED, FAILED, SKIPPED } outcome;
 
-enum { CASE_MAX_IN = 64, CASE_MAX_OUT = 8, CASE_MAX_OWNED = 40 };
+enum { CASE_MAX_IN = 64, CASE_MAX_OUT = 64, CASE_MAX_OWNED = 40 };
 
 typedef struct {
     double rtol, atol;
