@@ -28,10 +28,20 @@ static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, in
 /* ---- products cut to fit OpenBLAS's kernels for small matrices ---------------------------------------------
  *
  * Its AVX-512 cores have gemm kernels that neither pack nor lock nor thread, for m n k <= 10^6 and B not
- * transposed. Middling products, cut into blocks of that size and spread over threads, go up to 1.6 times faster
- * than as one call, and give the same bits on any number of threads. */
+ * transposed. They run nearer the peak than its kernels for large matrices do, so larger products are made of
+ * them: C in panels of columns, for which the columns of B are laid together, a stretch of k at a time, where they
+ * stay in the first caches while the rows of A go by (K. Goto and R. van de Geijn, "Anatomy of high-performance
+ * matrix multiplication", 2008). Panels are spread over threads; the cuts follow from the sizes alone, so results
+ * are the same bits on any number of threads. */
 
-enum { SMALL = 1000000, CACHED = 1 << 20, SCRATCH = 1 << 16 }; /* elements; bytes */
+enum {
+    SMALL = 1000000,    /* multiply-adds of a call that the small kernels take */
+    PANEL = 256,        /* bytes in a row of a panel: 64 floats                */
+    DEPTH = 256,        /* rows of a panel, at most                            */
+    ROWS = 512,         /* of A beside one panel, at most                      */
+    FEW_ROWS = 64,      /* fewer do not pay for turning B                      */
+    CACHED = 256 * 1024 /* bytes of B that can be used where they lie          */
+};
 
 static bool core_has_small_kernels(void)
 {
@@ -47,87 +57,123 @@ static bool core_has_small_kernels(void)
     return answer == 2;
 }
 
-static void call(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
-                 int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
-{
-    if (dtype == TP_F32)
-        cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, (float)alpha, a, (int)lda, b, (int)ldb,
-                    (float)beta, c, (int)ldc);
-    else
-        cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c,
-                    (int)ldc);
-}
-
-/* C [m, n] in blocks of `rows` by `columns`, each of them gathered over k in stretches of `depth`. */
 typedef struct {
     tp_dtype dtype;
-    bool ta;
-    int64_t m, n, k, lda, ldb, ldc, rows, columns, depth;
+    bool ta, tb, packs;
+    int64_t m, n, k, lda, ldb, ldc;
     double alpha, beta;
     const char *a, *b;
     char *c;
-} cut_product;
+    int64_t rows, columns, depth; /* of A, of C and of k that one job, one panel takes */
+} product;
+
+static void call(const product *p)
+{
+    CBLAS_TRANSPOSE ta = flag(p->ta), tb = flag(p->tb);
+    const void *a = p->a, *b = p->b;
+    void *c = p->c;
+    if (p->dtype == TP_F32)
+        cblas_sgemm(CblasRowMajor, ta, tb, (int)p->m, (int)p->n, (int)p->k, (float)p->alpha, a, (int)p->lda, b,
+                    (int)p->ldb, (float)p->beta, c, (int)p->ldc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, (int)p->m, (int)p->n, (int)p->k, p->alpha, a, (int)p->lda, b, (int)p->ldb,
+                    p->beta, c, (int)p->ldc);
+}
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void run_blocks(int64_t begin, int64_t end, void *user)
+/* to [k, n] = from^T, from [n, k] with rows ld apart; by tiles that stay in registers */
+/* clang-format off */
+#define TURN(name, type)                                                                           \
+    static void name(int64_t k, int64_t n, const void *from, int64_t ld, void *to)                 \
+    {                                                                                              \
+        const type *b = from; type *t = to; int64_t i = 0, j = 0;                                  \
+        for (; i + 4 <= k; i += 4)                                                                 \
+            for (j = 0; j + 4 <= n; j += 4) {                                                      \
+                type tile[4][4];                                                                   \
+                for (int y = 0; y < 4; y++) for (int x = 0; x < 4; x++) tile[x][y] = b[(j + y) * ld + i + x]; \
+                for (int x = 0; x < 4; x++) for (int y = 0; y < 4; y++) t[(i + x) * n + j + y] = tile[x][y]; \
+            }                                                                                      \
+        for (int64_t y = n - n % 4; y < n; y++) for (int64_t x = 0; x < i; x++) t[x * n + y] = b[y * ld + x]; \
+        for (; i < k; i++) for (j = 0; j < n; j++) t[i * n + j] = b[j * ld + i];                   \
+    }
+TURN(turn_f32, float)
+TURN(turn_f64, double)
+/* clang-format on */
+
+/* Rows [at, at + k) and columns [j, j + n) of op(B), laid together. */
+static void pack(const product *p, int64_t at, int64_t k, int64_t j, int64_t n, char *to)
 {
-    const cut_product *p = user;
-    int64_t across = (p->n + p->columns - 1) / p->columns, size = (int64_t)tp_dtype_size(p->dtype);
-    for (int64_t block = begin; block < end; block++) {
-        int64_t i = block / across * p->rows, j = block % across * p->columns;
-        for (int64_t at = 0; at < p->k; at += p->depth)
-            call(p->dtype, p->ta, false, least(p->rows, p->m - i), least(p->columns, p->n - j),
-                 least(p->depth, p->k - at), p->alpha, p->a + (p->ta ? at * p->lda + i : i * p->lda + at) * size,
-                 p->lda, p->b + (at * p->ldb + j) * size, p->ldb, at == 0 ? p->beta : 1, p->c + (i * p->ldc + j) * size,
-                 p->ldc);
+    int64_t size = (int64_t)tp_dtype_size(p->dtype);
+    const char *b = p->b + (p->tb ? j * p->ldb + at : at * p->ldb + j) * size;
+    if (p->tb)
+        (p->dtype == TP_F32 ? turn_f32 : turn_f64)(k, n, b, p->ldb, to);
+    else
+        for (int64_t i = 0; i < k; i++)
+            memcpy(to + i * n * size, b + i * p->ldb * size, (size_t)(n * size));
+}
+
+/* Rows of A beside the panel of op(B) at `b`. */
+static void run_panel(const product *p, int64_t i, int64_t rows, int64_t j, int64_t n, int64_t at, int64_t k,
+                      const char *b, int64_t ldb)
+{
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), step = SMALL / (n * k) / 16 * 16;
+    product q = *p;
+    q.tb = false;
+    q.n = n;
+    q.k = k;
+    q.b = b;
+    q.ldb = ldb;
+    q.beta = at == 0 ? p->beta : 1;
+    for (int64_t r = i; r < i + rows; r += step) {
+        q.m = least(step, i + rows - r);
+        q.a = p->a + (p->ta ? at * p->lda + r : r * p->lda + at) * size;
+        q.c = p->c + (r * p->ldc + j) * size;
+        call(&q);
     }
 }
 
-/* n in an even number of parts of one size, a multiple of 16 and at most about `most`. */
-static int64_t even_part(int64_t n, int64_t most)
+static void run_jobs(int64_t begin, int64_t end, void *user)
 {
-    int64_t parts = (n + most - 1) / most;
-    parts += parts & 1;
-    return ((n + parts - 1) / parts + 15) / 16 * 16;
+    const product *p = user;
+    _Alignas(64) char panel[PANEL * DEPTH];
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), tall = (p->m + p->rows - 1) / p->rows;
+    for (int64_t job = begin; job < end; job++) {
+        int64_t i = job % tall * p->rows, rows = least(p->rows, p->m - i);
+        int64_t j = job / tall * p->columns, n = least(p->columns, p->n - j);
+        for (int64_t at = 0; at < p->k; at += p->depth) {
+            int64_t k = least(p->depth, p->k - at);
+            if (p->packs)
+                pack(p, at, k, j, n, panel);
+            run_panel(p, i, rows, j, n, at, k, p->packs ? panel : p->b + (at * p->ldb + j) * size,
+                      p->packs ? n : p->ldb);
+        }
+    }
 }
 
-/* Whole rows of C where A lies by rows; where it is transposed, squarer blocks use more of each line of A. */
-static void choose_blocks(cut_product *p)
-{
-    p->columns = p->ta ? least(p->n, 128) : p->n;
-    p->rows = p->ta ? even_part(p->m, 64) : 16;
-    p->depth = least(p->k, SMALL / (p->rows * p->columns));
-    int64_t stretches = (p->k + p->depth - 1) / p->depth;
-    p->depth = (p->k + stretches - 1) / stretches;
-    if (!p->ta)
-        p->rows = even_part(p->m, SMALL / (p->columns * p->depth) / 16 * 16);
-}
+/* The size of each of `parts` equal parts of n. */
+static int64_t part(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
-static void run_cut(cut_product *p)
+/* Does the product, where cutting it pays. */
+static bool cut(product *p)
 {
-    choose_blocks(p);
-    int64_t blocks = (p->m + p->rows - 1) / p->rows * ((p->n + p->columns - 1) / p->columns);
-    tp__parallel_for(blocks, 1, run_blocks, p);
-}
-
-/* Does the product, where cutting it pays; a transposed B is turned first where it is small beside A. */
-static bool cut(cut_product p, bool tb)
-{
-    double turned[SCRATCH / sizeof(double)];
-    int64_t size = (int64_t)tp_dtype_size(p.dtype);
-    if (p.m < 32 || p.n < 16 || p.n > 2048 || p.k < 16 || p.m * p.n * p.k <= SMALL || p.n * p.k * size > CACHED ||
-        (p.ta && p.m * p.n * size > CACHED) || !core_has_small_kernels())
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), work = p->m * p->n * p->k;
+    bool one_call = work <= SMALL && p->n * p->k * size <= PANEL * DEPTH;
+    if (p->m < 32 || p->n < 16 || p->k < 16 || (p->tb && p->m < FEW_ROWS) || (work <= SMALL && !(p->tb && one_call)) ||
+        !core_has_small_kernels())
         return false;
-    if (tb) {
-        if (p.n * p.k * size > SCRATCH || p.m < 256)
-            return false;
-        tp__operand b = {.data = p.b, .dtype = p.dtype, .stride = {1, p.ldb}};
-        tp__copy((tp_dims){2, {p.k, p.n}}, turned, p.dtype, &b);
-        p.b = (const char *)turned;
-        p.ldb = p.n;
-    }
-    run_cut(&p);
+    p->packs = p->tb || p->n * p->k * size > CACHED;
+    p->columns = one_call ? p->n : PANEL / size;
+    p->depth = one_call ? p->k : part(p->k, part(p->k, DEPTH));
+    int64_t across = part(p->n, p->columns), down = part(p->m, ROWS);
+    if (!one_call && across % 2 && down % 2) /* an even number of jobs */
+        down++;
+    p->rows = part(part(p->m, down), 16) * 16;
+    int64_t jobs = across * part(p->m, p->rows);
+    if (jobs == 1)
+        run_jobs(0, 1, p);
+    else
+        tp__parallel_for(jobs, 1, run_jobs, p);
     return true;
 }
 
@@ -146,21 +192,22 @@ bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
         return tp__gemv(dtype, ta, ta ? k : m, ta ? m : k, alpha, a, lda, b, tb ? 1 : ldb, beta, c, ldc);
     if (m == 1) /* c^T = op(B)^T a^T */
         return tp__gemv(dtype, !tb, tb ? n : k, tb ? k : n, alpha, b, ldb, a, ta ? lda : 1, beta, c, 1);
-    cut_product p = {.dtype = dtype,
-                     .ta = ta,
-                     .m = m,
-                     .n = n,
-                     .k = k,
-                     .lda = lda,
-                     .ldb = ldb,
-                     .ldc = ldc,
-                     .alpha = alpha,
-                     .beta = beta,
-                     .a = a,
-                     .b = b,
-                     .c = c};
-    if (!cut(p, tb))
-        call(dtype, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    product p = {.dtype = dtype,
+                 .ta = ta,
+                 .tb = tb,
+                 .m = m,
+                 .n = n,
+                 .k = k,
+                 .lda = lda,
+                 .ldb = ldb,
+                 .ldc = ldc,
+                 .alpha = alpha,
+                 .beta = beta,
+                 .a = a,
+                 .b = b,
+                 .c = c};
+    if (!cut(&p))
+        call(&p);
     return true;
 }
 
