@@ -102,6 +102,8 @@ TP_API tp_tensor *tp_sigmoid(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_relu(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x); /* log(1 + e^x); x itself above 20 */
 TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x);      /* x P(X <= x) for a standard normal X */
+TP_API tp_tensor *tp_gelu_tanh(tp_tape *T, tp_tensor *x); /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
 TP_API tp_tensor *tp_isnan(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isinf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isfinite(tp_tape *T, tp_tensor *x);
@@ -185,6 +187,13 @@ TP_API tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *i
 TP_API tp_tensor *tp_index_select(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index);
 /* A copy of x with the slices of src added at the positions of a 1-d index. */
 TP_API tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
+
+/* ---- normalization --------------------------------------------------------------------------- */
+
+/* (x - mean) / sqrt(var + eps) weight + bias, mean and (biased) variance over the last dimensions, which are of
+ * `normalized_shape`; weight and bias are of that shape too, or NULL. torch's eps is 1e-5. */
+TP_API tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
+                                double eps);
 
 /* ---- softmax and losses ---------------------------------------------------------------------- */
 

@@ -51,6 +51,17 @@ void tp__softmax(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *
 void tp__softmax_backward(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *y, const void *g, void *gx,
                           bool accumulate);
 
+/* ---- normalization of the last of [rows, n], contiguous floats (norm.c) ------------------------- */
+
+/* y = (x - mean) / sqrt(var + eps) weight + bias; weight and bias [n] may be NULL */
+void tp__layer_norm(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,
+                    const void *bias, void *y);
+/* gin: the gradients of x, weight and bias that are wanted; bit i of `fresh`: gin[i] is overwritten, not added to.
+ * Scratch: twice chunks(rows) rows of n elements, where gradients of weight or bias are wanted. */
+void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,
+                             const void *g, void *const gin[3], uint32_t fresh, void *scratch);
+int64_t tp__layer_norm_chunks(int64_t rows);
+
 /* ---- CBLAS (blas.c), LAPACKE (lapack.c): the only files that know them ------------------------- */
 
 /* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where a size is beyond BLAS's integers. */

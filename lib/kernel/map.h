@@ -21,6 +21,7 @@ typedef enum {
     TP__WHERE,
     /* backward, two operands: output (or input) and its gradient */
     TP__TANH_BACKWARD, TP__SIGMOID_BACKWARD, TP__RELU_BACKWARD,
+    TP__GELU, TP__GELU_BACKWARD,
     TP__MUL_ADD, /* out += x y */
     /* losses of a prediction and a target, and their derivatives by the prediction */
     TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, TP__ABSOLUTE_ERROR, TP__ABSOLUTE_ERROR_SLOPE, TP__BCE, TP__BCE_SLOPE,

@@ -99,6 +99,8 @@
     SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
+    UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \
+    BINARY(gelu_backward_##S, R, R, y *V(gelu_slope)(x))                                           \
     ADDING(mul_add_##S, R, x *y)                                                                   \
     BINARY(relu_backward_##S, R, R, x <= 0 ? 0 : y)                                                \
     BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
@@ -209,6 +211,7 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__SOFTPLUS] = FLOAT_ONLY(softplus), [TP__LOG_SIGMOID] = FLOAT_ONLY(log_sigmoid),
     [TP__ISNAN] = FLOAT_ONLY(isnan), [TP__ISINF] = FLOAT_ONLY(isinf), [TP__ISFINITE] = FLOAT_ONLY(isfinite),
     [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
+    [TP__GELU] = FLOAT_ONLY(gelu), [TP__GELU_BACKWARD] = FLOAT_ONLY(gelu_backward),
     [TP__MUL_ADD] = FLOAT_ONLY(mul_add),
     [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),
     [TP__SQUARED_ERROR] = FLOAT_ONLY(squared_error), [TP__SQUARED_ERROR_SLOPE] = FLOAT_ONLY(squared_error_slope),

@@ -13,6 +13,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* x P(x) and its derivative P(x) + x p(x), with the normal distribution P and its density p */
+static inline double gelu(double x) { return 0.5 * x * erfc(-0.70710678118654752440 * x); }
+static inline double gelu_slope(double x)
+{
+    return 0.5 * erfc(-0.70710678118654752440 * x) + 0.39894228040143267794 * x * exp(-0.5 * x * x);
+}
+
 #if !defined(__FMA__)
 
 #define v_expf expf
@@ -20,6 +27,8 @@
 #define v_log1pf log1pf
 #define v_tanhf(x) ((float)tanh((double)(x))) /* tanhf is more than 2 ulp off */
 #define v_erff erff
+#define v_geluf(x) ((float)gelu((double)(x)))
+#define v_gelu_slopef(x) ((float)gelu_slope((double)(x)))
 #define V_SIGMOIDF(x) v_sigmoidf(x)
 #define v_sinf_near sinf
 #define v_cosf_near cosf
@@ -55,18 +64,24 @@ V_INLINE v_float(uint32_t b)
 /* Rounds to the nearest whole number, which is then in the low bits of the sum as well. */
 #define V_ROUNDER 12582912.0f /* 1.5 2^23 */
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, for subnormals and infinity. */
-V_INLINE v_expf(float x)
+/* The same, with room below for the exponents' bias, twice. */
+#define V_ROUNDER_254 12583166.0f
+
+/* e^(x + low) = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, for subnormals and infinity. */
+V_INLINE v_exp_sum(float x, float low, int has_low)
 {
     float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x; /* keeps NaN */
-    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
+    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER_254), n = shifted - V_ROUNDER_254;
     float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
+    r = has_low ? r + low : r;
     float q = V_FMA(
         V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
     float e = V_FMA(r * r, q, r) + 1;
-    int32_t k = (int32_t)(v_bits(shifted) - v_bits(V_ROUNDER)), half = k >> 1;
-    return e * v_float((uint32_t)(half + 127) << 23) * v_float((uint32_t)(k - half + 127) << 23);
+    uint32_t biased = v_bits(shifted), half = biased >> 1; /* n + 254, and half of it, in the low bits */
+    return e * v_float(half << 23) * v_float((biased - half) << 23);
 }
+
+V_INLINE v_expf(float x) { return v_exp_sum(x, 0, 0); }
 
 /* log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
 V_INLINE v_logf(float x)
@@ -124,7 +139,8 @@ V_INLINE v_tanhf(float x)
 V_INLINE v_sigmoidf(float x)
 {
     float t = v_expf(-__builtin_fabsf(x));
-    return v_quotient(x < 0 ? t : 1, t, 1);
+    float s = 1 + t, lost = t - (s - 1), q = (x < 0 ? t : 1) / s;
+    return V_FMA(-q * lost, V_FMA(-0.5f, t, 1), q); /* what the sum lost, times about 1 / s */
 }
 #define V_SIGMOIDF(x) v_sigmoidf(x)
 
@@ -190,6 +206,46 @@ V_INLINE v_erff(float x)
     l = V_FMA(l, c, 3.998663962e-04f);
     float far = __builtin_copysignf(1 - v_expf(l), x);
     return a < 1 ? x * p : x != x ? x : far;
+}
+
+/* e^(-a^2 / 2), for 0 <= a <= V_FAR, with what the square loses. */
+#define V_FAR 14.5f /* beyond, it is 0 */
+V_INLINE v_bellf(float a)
+{
+    float h = a * a;
+    return v_exp_sum(-0.5f * h, -0.5f * V_FMA(a, a, -h), 1);
+}
+
+/* P(-a) e^(a^2 / 2) (1 + a), for 0 <= a <= V_FAR, as a polynomial in (a - 3) / (a + 3) (after M. Shepherd and
+ * J. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Math. Comp. 36, 1981). */
+V_INLINE v_tailf(float a)
+{
+    float s = (a - 3) / (a + 3), p = 4.595700314e-05f;
+    p = V_FMA(p, s, 1.118574363e-05f);
+    p = V_FMA(p, s, -4.694085146e-04f);
+    p = V_FMA(p, s, -3.394354034e-04f);
+    p = V_FMA(p, s, 2.991126172e-03f);
+    p = V_FMA(p, s, 1.154797972e-03f);
+    p = V_FMA(p, s, -2.272666503e-02f);
+    p = V_FMA(p, s, 4.516467888e-02f);
+    p = V_FMA(p, s, -1.643235952e-02f);
+    p = V_FMA(p, s, -9.652678446e-02f);
+    p = V_FMA(p, s, 4.860557953e-01f);
+    return p;
+}
+
+/* x - x P(-x), or x P(x) */
+V_INLINE v_geluf(float x)
+{
+    float a = __builtin_fabsf(x), c = a > V_FAR ? V_FAR : a, tail = x * v_tailf(c) / (1 + c) * v_bellf(c);
+    return x > 0 ? x - (x == INFINITY ? 0 : tail) : tail;
+}
+
+V_INLINE v_gelu_slopef(float x)
+{
+    float a = __builtin_fabsf(x), c = a > V_FAR ? V_FAR : a, e = v_bellf(c), tail = e * (v_tailf(c) / (1 + c));
+    float density = 0.39894228f * e * x;
+    return x > 0 ? 1 - tail + density : tail + density;
 }
 
 #endif

@@ -61,6 +61,19 @@ static tp_tensor *call_softplus(test_case *c)
     return tp_softplus(c->T, arg_tensor(c, 0, "input"));
 }
 
+static tp_tensor *call_gelu(test_case *c)
+{
+    bool tanh = strcmp(arg_string(c, -1, "approximate", "none"), "tanh") == 0;
+    return (tanh ? tp_gelu_tanh : tp_gelu)(c->T, arg_tensor(c, 0, "input"));
+}
+
+static tp_tensor *call_layer_norm(test_case *c)
+{
+    tp_dims shape = arg_shape(c, 1, "normalized_shape");
+    tp_tensor *weight = arg_tensor_or_null(c, 2, "weight"), *bias = arg_tensor_or_null(c, 3, "bias");
+    return tp_layer_norm(c->T, arg_tensor(c, 0, "input"), shape, weight, bias, arg_double(c, 4, "eps", 1e-5));
+}
+
 static tp_tensor *call_dropout(test_case *c)
 {
     double p = arg_double(c, 1, "p", .5);
@@ -77,5 +90,7 @@ const call_entry nn_calls[] = {
     {"nn.functional.linear", call_linear},
     {"nn.functional.softplus", call_softplus},
     {"nn.functional.dropout", call_dropout},
+    {"nn.functional.gelu", call_gelu},
+    {"nn.functional.layer_norm", call_layer_norm},
     {NULL, NULL},
 };

@@ -7,6 +7,8 @@ typedef tp_tensor *(*fn)(tp_tape *, tp_tensor *);
 
 static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
 
+static double gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2.0)); }
+
 static const struct {
     const char *name;
     fn ours;
@@ -27,6 +29,8 @@ static const struct {
     {"cos far", tp_cos, cos, -3e5, 3e5, 2},
     {"erf", tp_erf, erf, -5, 5, 4},
     {"erf near 0", tp_erf, erf, -1, 1, 4},
+    {"gelu", tp_gelu, gelu, -14, 14, 4},
+    {"gelu near 0", tp_gelu, gelu, -1, 1, 4},
 };
 
 static double ulps(float got, double want)
