@@ -93,6 +93,7 @@ double floor_sgdm(const workload *w, double budget);     /* two from a third    
 double floor_cholesky(const workload *w, double budget); /* raw LAPACK, forward alone             */
 double floor_solve(const workload *w, double budget);
 double floor_pinn(const workload *w, double budget);
+double floor_hvp(const workload *w, double budget);
 /* Bytes that parameters, gradients and the optimizer's state need; 0: the row is no network. */
 double floor_net_bytes(const workload *w);
 
@@ -107,6 +108,7 @@ void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget);
 typedef struct {
     tp_dtype dtype;
     int64_t n; /* square */
+    bool ta, tb;
 } bench_product;
 
 #endif

@@ -43,34 +43,32 @@ static double *doubles(int64_t n)
 /* ---- products ---- */
 
 typedef struct {
-    int n;
+    const bench_product *of;
     void *a, *b, *c;
 } product;
 
-static void run_sgemm(void *arg)
+static void run_gemm(void *arg)
 {
     product *p = arg;
-    int n = p->n;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
-}
-
-static void run_dgemm(void *arg)
-{
-    product *p = arg;
-    int n = p->n;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
+    int n = (int)p->of->n;
+    CBLAS_TRANSPOSE ta = p->of->ta ? CblasTrans : CblasNoTrans, tb = p->of->tb ? CblasTrans : CblasNoTrans;
+    if (p->of->dtype == TP_F64)
+        cblas_dgemm(CblasRowMajor, ta, tb, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
+    else
+        cblas_sgemm(CblasRowMajor, ta, tb, n, n, n, 1, p->a, n, p->b, n, 0, p->c, n);
 }
 
 static void run_sgemv(void *arg)
 {
     product *p = arg;
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, p->n, p->n, 1, p->a, p->n, p->b, 1, 0, p->c, 1);
+    int n = (int)p->of->n;
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, n, n, 1, p->a, n, p->b, 1, 0, p->c, 1);
 }
 
 static double product_seconds(const bench_product *b, void (*run)(void *), double budget)
 {
     int64_t area = b->n * b->n;
-    product p = {(int)b->n, NULL, NULL, NULL};
+    product p = {b, NULL, NULL, NULL};
     void **operand[3] = {&p.a, &p.b, &p.c};
     for (int i = 0; i < 3; i++)
         *operand[i] = b->dtype == TP_F64 ? (void *)doubles(area) : (void *)floats(area);
@@ -82,11 +80,7 @@ static double product_seconds(const bench_product *b, void (*run)(void *), doubl
     return seconds;
 }
 
-double floor_gemm(const workload *w, double budget)
-{
-    const bench_product *b = w->arg;
-    return product_seconds(b, b->dtype == TP_F64 ? run_dgemm : run_sgemm, budget);
-}
+double floor_gemm(const workload *w, double budget) { return product_seconds(w->arg, run_gemm, budget); }
 
 double floor_gemv(const workload *w, double budget) { return product_seconds(w->arg, run_sgemv, budget); }
 
@@ -174,6 +168,17 @@ double floor_pinn(const workload *w, double budget)
 {
     const bench_net *net = w->arg;
     bench_net chain = {.layers = 8, .batch = net->batch};
+    for (int i = 0; i <= chain.layers; i++)
+        chain.size[i] = net->size[1];
+    return net_seconds(&chain, budget);
+}
+
+/* Of a Hessian times a vector through two 64 x 64 layers: products forward and backward, for input and weight, and
+ * the derivative of each of these by both of its factors: as many as a chain of 6 layers has in a training step. */
+double floor_hvp(const workload *w, double budget)
+{
+    const bench_net *net = w->arg;
+    bench_net chain = {.layers = 6, .batch = net->batch};
     for (int i = 0; i <= chain.layers; i++)
         chain.size[i] = net->size[1];
     return net_seconds(&chain, budget);
@@ -302,6 +307,7 @@ double floor_read(const workload *w, double budget)
     return stream_seconds(run_read, 1, STREAM, budget);
 }
 
+/* A row over ten million parameters, of either precision: the same bytes in floats. */
 double floor_adam(const workload *w, double budget)
 {
     return stream_seconds(run_update3, 4, (int64_t)(w->work * 1e9 / (7 * 4) + 0.5), budget);
@@ -365,8 +371,8 @@ double floor_solve(const workload *w, double budget) { return lapack_seconds(w, 
 
 void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget)
 {
-    bench_product square = {TP_F32, 2048};
-    double seconds = product_seconds(&square, run_sgemm, budget);
+    bench_product square = {.dtype = TP_F32, .n = 2048};
+    double seconds = product_seconds(&square, run_gemm, budget);
     double flops = 2e-9 * 2048 * 2048 * 2048;
     limit[0] = (floor_limit){"sgemm_2048_raw", "GFLOP/s", seconds > 0 ? flops / seconds : 0};
     limit[1] = (floor_limit){"copy", "GB/s", bandwidth(run_copy, 2, 2, budget)};

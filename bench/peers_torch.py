@@ -98,18 +98,24 @@ class Row:
 
 
 def product_rows():
-    def matrix(n, dtype):
-        a, b = torch.randn(n, n, dtype=dtype), torch.randn(n, n, dtype=dtype)
-        out = torch.empty_like(a)
+    def matrix(n, dtype, ta, tb):
+        a, b = (x.t() if turned else x for x, turned in
+                ((torch.randn(n, n, dtype=dtype), ta), (torch.randn(n, n, dtype=dtype), tb)))
+        out = torch.empty(n, n, dtype=dtype)
         return lambda: torch.mm(a, b, out=out)
 
     def vector(n):
         a, x, out = torch.randn(n, n), torch.randn(n), torch.empty(n)
         return lambda: torch.mv(a, x, out=out)
 
-    for n in (64, 256, 1024, 2048):
-        yield Row(f"sgemm_{n}", "GFLOP/s", 2e-9 * n ** 3, lambda n=n: matrix(n, torch.float32))
-    yield Row("dgemm_1024", "GFLOP/s", 2e-9 * 1024 ** 3, lambda: matrix(1024, torch.float64))
+    for letter, dtype in (("s", torch.float32), ("d", torch.float64)):
+        for n in (64, 128, 256, 512, 1024, 2048):
+            yield Row(f"{letter}gemm_{n}", "GFLOP/s", 2e-9 * n ** 3, lambda n=n, t=dtype: matrix(n, t, False, False))
+    for letter, dtype in (("s", torch.float32), ("d", torch.float64)):
+        for form in ("nt", "tn", "tt"):
+            for n in (128, 512, 2048):
+                yield Row(f"{letter}gemm_{n}_{form}", "GFLOP/s", 2e-9 * n ** 3,
+                          lambda n=n, t=dtype, f=form: matrix(n, t, f[0] == "t", f[1] == "t"))
     for n in (1024, 4096):
         yield Row(f"sgemv_{n}", "GB/s", 4e-9 * n * n, lambda n=n: vector(n))
 
@@ -133,17 +139,34 @@ def operator_rows():
 
 def elementwise_rows():
     count = 1 << 24
+    rows, columns = 8192, 1024
+
+    def norm(x, w, b):
+        return torch.nn.functional.layer_norm(x, (columns,), w, b)
     cases = [  # name, arrays moved forward and backward, number and shape of inputs, function
         ("muladd", 4, 5, 3, (count,), lambda a, b, c: a * b + c),
         ("exp", 2, 3, 1, (count,), torch.exp),
         ("tanh", 2, 3, 1, (count,), torch.tanh),
         ("sigmoid", 2, 3, 1, (count,), torch.sigmoid),
+        ("gelu", 2, 3, 1, (count,), torch.nn.functional.gelu),
         ("softmax4096", 2, 3, 1, (4096, 4096), lambda a: torch.softmax(a, -1)),
+        ("layernorm", 1, 1.5, 3, (rows, columns), norm),  # half as many elements
         ("sum", 1, 1, 1, (count,), torch.sum),
     ]
 
+    def shapes(n, shape):  # after a matrix come vectors of its columns
+        return [shape] + [shape[1:] if len(shape) > 1 else shape] * (n - 1)
+
+    def in_cache(f):
+        x, out = torch.rand(65536), torch.empty(65536)
+        return lambda: f(x, out=out)
+
+    def gelu_in_cache():
+        x = torch.rand(65536)
+        return lambda: torch.nn.functional.gelu(x)
+
     def forward(f, n, shape):
-        inputs = [torch.randn(shape) for _ in range(n)]
+        inputs = [torch.randn(s) for s in shapes(n, shape)]
 
         def call():
             with torch.no_grad():
@@ -151,7 +174,7 @@ def elementwise_rows():
         return call
 
     def both(f, n, shape):
-        inputs = [torch.randn(shape, requires_grad=True) for _ in range(n)]
+        inputs = [torch.randn(s, requires_grad=True) for s in shapes(n, shape)]
         cotangent = torch.ones_like(f(*inputs).detach())
         return lambda: torch.autograd.grad(f(*inputs), inputs, cotangent)
 
@@ -159,6 +182,9 @@ def elementwise_rows():
         part = (f, n, shape)
         yield Row(f"ew_{name}_fwd", "GB/s", 4e-9 * count * ahead, lambda p=part: forward(*p))
         yield Row(f"ew_{name}_fwdbwd", "GB/s", 4e-9 * count * (ahead + back), lambda p=part: both(*p))
+    for f in (torch.exp, torch.tanh, torch.sigmoid, torch.log, torch.sin, torch.erf):
+        yield Row(f"ew_{f.__name__}_64k", "ns/float", 1e9 / 65536, lambda f=f: in_cache(f), less=True)
+    yield Row("ew_gelu_64k", "ns/float", 1e9 / 65536, gelu_in_cache, less=True)
 
 
 OPTIMIZERS = {
@@ -221,6 +247,20 @@ def heat_equation():
     return call
 
 
+def hessian_vector():
+    """The Hessian of a loss times a vector, in the parameters of a tanh network."""
+    model = perceptron((2, 64, 64, 64, 1), torch.nn.Tanh)
+    params = list(model.parameters())
+    x, y = torch.rand(1024, 2), torch.rand(1024, 1)
+    vector = [torch.randn_like(p) for p in params]
+
+    def call():
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        grads = torch.autograd.grad(loss, params, create_graph=True)
+        return torch.autograd.grad(grads, params, vector)
+    return call
+
+
 def training_rows():
     relu, tanh = torch.nn.ReLU, torch.nn.Tanh
     mnist, large = (784, 256, 128, 10), (1024, 4096, 4096, 1024)
@@ -239,16 +279,19 @@ def training_rows():
         yield row("mlp_large_b256_" + optimizer, "GFLOP/s", flops, large, 256, 2, relu, "mse", optimizer)
     yield row("mlp_64_64_64_1_b64_tanh_adam", "steps/s", 1, (64, 64, 64, 1), 64, 16, tanh, "mse", "adam")
     yield Row("pinn_uxx_2_64x3_1_b1024_sgd", "steps/s", 1, heat_equation)
+    yield Row("hvp_2_64x3_1_b1024", "hvp/s", 1, hessian_vector)
 
 
 def optimizer_rows():
-    def ready(kind):
-        p = torch.nn.Parameter(torch.randn(10_000_000))
-        p.grad = torch.randn(10_000_000) * 1e-3
+    def ready(kind, dtype):
+        p = torch.nn.Parameter(torch.randn(10_000_000, dtype=dtype))
+        p.grad = torch.randn(10_000_000, dtype=dtype) * 1e-3
         return OPTIMIZERS[kind]([p]).step
 
-    yield Row("opt_adam_10M", "GB/s", 7 * 4e-9 * 1e7, lambda: ready("adam"))
-    yield Row("opt_sgdm_10M", "GB/s", 5 * 4e-9 * 1e7, lambda: ready("sgdm"))
+    for suffix, dtype, size in (("", torch.float32, 4), ("_f64", torch.float64, 8)):
+        for kind, streams in (("adam", 7), ("adamw", 7), ("sgdm", 5)):
+            yield Row(f"opt_{kind}_10M{suffix}", "GB/s", streams * size * 1e-9 * 1e7,
+                      lambda k=kind, t=dtype: ready(k, t))
 
 
 def linalg_rows():

@@ -3,7 +3,7 @@
 
 enum { N = 512 };
 
-static const bench_product f64_512 = {TP_F64, N};
+static const bench_product f64_512 = {.dtype = TP_F64, .n = N};
 
 /* A A^T / n + I: well conditioned. */
 static void cholesky_setup(bench_state *s)

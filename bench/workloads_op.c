@@ -13,7 +13,9 @@ static void product_setup(bench_state *s)
 
 static void product_run(bench_state *s)
 {
-    tp_mm(s->T, s->in[0], s->in[1]);
+    const bench_product *p = s->w->arg;
+    tp_tensor *a = p->ta ? tp_t(s->T, s->in[0]) : s->in[0], *b = p->tb ? tp_t(s->T, s->in[1]) : s->in[1];
+    tp_mm(s->T, a, b);
     tp_tape_reset(s->T);
 }
 
@@ -31,25 +33,38 @@ static void vector_run(bench_state *s)
     tp_tape_reset(s->T);
 }
 
-static const bench_product f32_64 = {TP_F32, 64}, f32_256 = {TP_F32, 256}, f32_1024 = {TP_F32, 1024},
-                           f32_2048 = {TP_F32, 2048}, f32_4096 = {TP_F32, 4096}, f64_1024 = {TP_F64, 1024};
-
 /* 2 n^3 operations, and 4 n^2 bytes, in units of 10^9 */
 #define CUBE(n) (2e-9 * (n) * (n) * (n))
-#define GEMM(name, n, arg) \
+#define GEMM(name, dtype, n, ta, tb) \
     { \
-        name, "GFLOP/s", CUBE(n), false, product_setup, product_run, arg, floor_gemm \
+        name, "GFLOP/s", CUBE(n), false, product_setup, product_run, &(const bench_product){dtype, n, ta, tb}, \
+            floor_gemm \
     }
-#define GEMV(name, n, arg) \
+#define GEMV(name, n) \
     { \
-        name, "GB/s", 4e-9 * (n) * (n), false, vector_setup, vector_run, arg, floor_gemv \
+        name, "GB/s", 4e-9 * (n) * (n), false, vector_setup, vector_run, \
+            &(const bench_product){TP_F32, n, false, false}, floor_gemv \
     }
+#define SQUARES(letter, dtype) \
+    GEMM(letter "gemm_64", dtype, 64, false, false), GEMM(letter "gemm_128", dtype, 128, false, false), \
+        GEMM(letter "gemm_256", dtype, 256, false, false), GEMM(letter "gemm_512", dtype, 512, false, false), \
+        GEMM(letter "gemm_1024", dtype, 1024, false, false), GEMM(letter "gemm_2048", dtype, 2048, false, false)
+#define TRANSPOSED(letter, dtype, form, ta, tb) \
+    GEMM(letter "gemm_128_" form, dtype, 128, ta, tb), GEMM(letter "gemm_512_" form, dtype, 512, ta, tb), \
+        GEMM(letter "gemm_2048_" form, dtype, 2048, ta, tb)
 
 const workload bench_products[] = {
-    GEMM("sgemm_64", 64, &f32_64),       GEMM("sgemm_256", 256, &f32_256),
-    GEMM("sgemm_1024", 1024, &f32_1024), GEMM("sgemm_2048", 2048, &f32_2048),
-    GEMM("dgemm_1024", 1024, &f64_1024), GEMV("sgemv_1024", 1024, &f32_1024),
-    GEMV("sgemv_4096", 4096, &f32_4096), {0},
+    SQUARES("s", TP_F32),
+    SQUARES("d", TP_F64),
+    TRANSPOSED("s", TP_F32, "nt", false, true),
+    TRANSPOSED("s", TP_F32, "tn", true, false),
+    TRANSPOSED("s", TP_F32, "tt", true, true),
+    TRANSPOSED("d", TP_F64, "nt", false, true),
+    TRANSPOSED("d", TP_F64, "tn", true, false),
+    TRANSPOSED("d", TP_F64, "tt", true, true),
+    GEMV("sgemv_1024", 1024),
+    GEMV("sgemv_4096", 4096),
+    {0},
 };
 
 /* ---- a chain of 2000 operators on 8 elements: x = x w + b ---- */

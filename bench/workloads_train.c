@@ -108,6 +108,38 @@ static void pinn_step(bench_state *s)
     tp_tape_reset(T);
 }
 
+/* ---- second order: the Hessian of a loss times a vector, in the parameters ---- */
+
+static void hvp_setup(bench_state *s)
+{
+    const bench_net *n = s->w->arg;
+    s->net = make_net(s->T, n);
+    if (s->net == NULL)
+        return;
+    tp_params *set = tp_module_params(s->net);
+    s->n_in = 2;
+    s->in[0] = tp_keep(tp_rand(s->T, TP_F32, tp_shape(n->batch, n->size[0])));
+    s->in[1] = tp_keep(tp_rand(s->T, TP_F32, tp_shape(n->batch, n->size[n->layers])));
+    s->n_batches = tp_params_length(set);
+    for (int i = 0; i < s->n_batches; i++)
+        s->x[i] = bench_randn(s->T, TP_F32, tp_shape_of(tp_params_at(set, i)));
+    tp_tape_reset(s->T);
+}
+
+static void hvp(bench_state *s)
+{
+    tp_tape *T = s->T;
+    tp_params *set = tp_module_params(s->net);
+    tp_tensor *p[BENCH_MAX_BATCHES], *g[BENCH_MAX_BATCHES], *h[BENCH_MAX_BATCHES];
+    int n = tp_params_length(set);
+    for (int i = 0; i < n; i++)
+        p[i] = tp_params_at(set, i);
+    tp_tensor *loss = tp_mse_loss(T, tp_forward(T, s->net, s->in[0]), s->in[1], TP_MEAN);
+    tp_gradients(T, 1, &loss, n, p, g, &(tp_gradients_options){.create_graph = true});
+    tp_gradients(T, n, g, n, p, h, &(tp_gradients_options){.grad_outputs = s->x});
+    tp_tape_reset(T);
+}
+
 /* ---- the rows ---- */
 
 static const bench_net logreg = {1, {8, 1}, 32, 16, NULL, BENCH_BCE, BENCH_SGD},
@@ -138,6 +170,7 @@ const workload bench_training[] = {
     ROW("mlp_large_b256_adam", "GFLOP/s", LARGE, &large_adam, floor_net),
     ROW("mlp_64_64_64_1_b64_tanh_adam", "steps/s", 1, &small_tanh, floor_net),
     {"pinn_uxx_2_64x3_1_b1024_sgd", "steps/s", 1, false, pinn_setup, pinn_step, &pinn, floor_pinn},
+    {"hvp_2_64x3_1_b1024", "hvp/s", 1, false, hvp_setup, hvp, &pinn, floor_hvp},
     {0},
 };
 
