@@ -11,7 +11,7 @@ SOVERSION := 0
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all lib examples tests demo check check-full bench bench-quick install uninstall dist doc clean distclean deps format help
+.PHONY: all lib examples tests demo check check-full bench bench-build bench-quick install uninstall dist doc clean distclean deps format help
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
@@ -148,10 +148,15 @@ $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libta
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(link_libs) -o $@
 
-bench: $(BUILD)/bench/tapir-bench
+# All of it, beside PyTorch where that is installed: eight minutes.
+bench: bench-build
+	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.25 --quiet 30
+	@bench/scaling --bench $(BUILD)/bench/tapir-bench --budget 0.15 --picture $(BUILD)/bench/scaling.png
+
+bench-build: $(BUILD)/bench/tapir-bench
 
 # A minute's worth: the small operators, a step of each kind, beside PyTorch where it is.
-bench-quick: bench
+bench-quick: bench-build
 	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 1 --budget 0.3 --quiet 0 'op_*' 'logreg*' 'mlp_*b128*' 'mlp_64*' \
 	    'ew_exp*' 'opt_adam*' 'startup*'
 
@@ -173,13 +178,13 @@ demo:
 	$(again) all
 	@$(BUILD)/examples/fashion_mnist --save $(BUILD)/fashion_mnist.safetensors --plot $(BUILD)/fashion_mnist.png $(DEMO)
 
-check: all tests bench
+check: all tests bench-build
 	@CC='$(CC)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
-# ThreadSanitizer, where there is clang; the demo, made small, under valgrind.
+# ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted.
 check-full:
-	$(again) all
+	$(again) all bench-build
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
 	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(BUILD)/tsan/examples/threads
@@ -241,7 +246,7 @@ help:
 	@echo 'all         the library, shared and static, and the examples (the default)'
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
 	@echo 'check       all tests; check-full: those with sanitizers and valgrind, which take longer'
-	@echo 'bench       $(BUILD)/bench/tapir-bench; bench/compare runs it beside PyTorch'
+	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
 	@echo 'bench-quick  some of it, in a minute'
 	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
 	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'

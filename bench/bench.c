@@ -9,6 +9,7 @@
  *   --limits       limits of the machine, and nothing else
  *   --startup      wall time and memory of a process that trains ten steps
  *   --rss NAME     the most memory that five steps of NAME take
+ *   --calls N      N calls of each row, not timed: for tools that count instructions
  */
 #define _POSIX_C_SOURCE 200809L
 #include "bench.h"
@@ -28,15 +29,15 @@ static int omp_get_max_threads(void) { return 1; }
 
 typedef struct {
     bool list, json, floor, limits, startup;
-    int threads;
+    int threads, calls;
     double budget;
     const char *rss;
     char **patterns;
     int n_patterns;
 } options;
 
-static const workload *const groups[] = {bench_products, bench_operators,  bench_elementwise,
-                                         bench_training, bench_optimizers, bench_linalg};
+static const workload *const groups[] = {bench_products,   bench_operators, bench_elementwise, bench_training,
+                                         bench_optimizers, bench_linalg,    bench_scaling};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */
@@ -238,9 +239,22 @@ static int run_row(const options *o, const workload *w)
     return 0;
 }
 
-static bool wanted(const options *o, const char *name)
+static int call_row(const options *o, const workload *w)
 {
-    bool found = o->n_patterns == 0;
+    bench_state s;
+    bool ok = bench_open(&s, w);
+    for (int i = 0; i < o->calls && ok; i++)
+        w->run(&s);
+    ok = ok && tp_error(s.T) == NULL;
+    if (!ok)
+        print_failure(o, w, error_of(&s));
+    bench_close(&s);
+    return !ok;
+}
+
+static bool wanted(const options *o, const workload *const *group, const char *name)
+{
+    bool found = o->n_patterns == 0 && *group != bench_scaling;
     for (int i = 0; i < o->n_patterns && !found; i++)
         found = fnmatch(o->patterns[i], name, 0) == 0;
     return found;
@@ -251,13 +265,13 @@ static int run_rows(const options *o)
     int failures = 0, rows = 0;
     for (int g = 0; g < GROUPS; g++) {
         for (const workload *w = groups[g]; w->name != NULL; w++) {
-            if (!wanted(o, w->name))
+            if (!wanted(o, &groups[g], w->name))
                 continue;
             rows++;
             if (o->list)
                 printf("%s\n", w->name);
             else
-                failures += run_row(o, w);
+                failures += o->calls > 0 ? call_row(o, w) : run_row(o, w);
         }
     }
     if (rows == 0)
@@ -371,7 +385,7 @@ static int run_startup(const options *o)
 static int usage(void)
 {
     fprintf(stderr, "usage: tapir-bench [--list] [--json] [--threads N] [--budget SEC] [--floor] [--limits] "
-                    "[--startup] [--rss NAME] [name or glob ...]\n");
+                    "[--startup] [--rss NAME] [--calls N] [name or glob ...]\n");
     return 2;
 }
 
@@ -390,6 +404,8 @@ static bool parse(options *o, int argc, char **argv)
             *flag = true;
         else if (i + 1 < argc && strcmp(a, "threads") == 0)
             o->threads = atoi(argv[++i]);
+        else if (i + 1 < argc && strcmp(a, "calls") == 0)
+            o->calls = atoi(argv[++i]);
         else if (i + 1 < argc && strcmp(a, "budget") == 0)
             o->budget = strtod(argv[++i], NULL);
         else if (i + 1 < argc && strcmp(a, "rss") == 0)
@@ -399,7 +415,7 @@ static bool parse(options *o, int argc, char **argv)
     }
     o->patterns = argv + i;
     o->n_patterns = argc - i;
-    return o->threads >= 0 && o->budget > 0;
+    return o->threads >= 0 && o->calls >= 0 && o->budget > 0;
 }
 
 /* OpenMP and BLAS read their number of threads when they are loaded: start anew with it. */
@@ -428,6 +444,8 @@ int main(int argc, char **argv)
     if (o.threads > 0)
         restart_with_threads(o.threads, argv);
     if (o.list)
+        return run_rows(&o);
+    if (o.calls > 0)
         return run_rows(&o);
     print_header(&o);
     if (o.rss != NULL)

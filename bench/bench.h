@@ -43,6 +43,7 @@ extern const workload bench_elementwise[];
 extern const workload bench_training[];
 extern const workload bench_optimizers[];
 extern const workload bench_linalg[];
+extern const workload bench_scaling[]; /* only where asked for by name */
 
 /* Makes the inputs; false, with the tape's error, where that failed. */
 bool bench_open(bench_state *s, const workload *w);

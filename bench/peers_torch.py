@@ -318,8 +318,20 @@ def linalg_rows():
             yield Row(f"la_{name}{n}_f64_{suffix}", "ms", 1e3, lambda h=how, f=f, m=make: h(f, m), less=True)
 
 
+def scaling_rows():
+    def row(name, width, batch):
+        return Row(name, "us", 1e6, lambda: trainer((width, width, width, 10), batch, 2, torch.nn.ReLU, "classes",
+                                                    "adam"), less=True)
+
+    for width in (16, 32, 64, 128, 256, 512, 1024):
+        yield row(f"scale_width_{width}", width, 64)
+    for batch in (1, 4, 16, 64, 256, 1024):
+        yield row(f"scale_batch_{batch}", 256, batch)
+
+
 def all_rows():
-    for part in (product_rows, operator_rows, elementwise_rows, training_rows, optimizer_rows, linalg_rows):
+    for part in (product_rows, operator_rows, elementwise_rows, training_rows, optimizer_rows, linalg_rows,
+                 scaling_rows):
         yield from part()
 
 

@@ -174,6 +174,25 @@ const workload bench_training[] = {
     {0},
 };
 
+/* ---- how a step's cost grows with its batch and its width ---- */
+
+#define SCALED(name, width, batch) \
+    { \
+        name, "us", 1e6, true, net_setup, net_step, \
+            &(const bench_net){3, {width, width, width, 10}, batch, 2, tp_nn_relu, BENCH_CROSS_ENTROPY, BENCH_ADAM}, \
+            floor_net \
+    }
+
+const workload bench_scaling[] = {
+    SCALED("scale_width_16", 16, 64),      SCALED("scale_width_32", 32, 64),
+    SCALED("scale_width_64", 64, 64),      SCALED("scale_width_128", 128, 64),
+    SCALED("scale_width_256", 256, 64),    SCALED("scale_width_512", 512, 64),
+    SCALED("scale_width_1024", 1024, 64),  SCALED("scale_batch_1", 256, 1),
+    SCALED("scale_batch_4", 256, 4),       SCALED("scale_batch_16", 256, 16),
+    SCALED("scale_batch_64", 256, 64),     SCALED("scale_batch_256", 256, 256),
+    SCALED("scale_batch_1024", 256, 1024), {0},
+};
+
 /* ---- a process's first steps ---- */
 
 int bench_first_steps(void)

@@ -146,10 +146,21 @@ memory_checker()
     fi
 }
 
+# So that recording does not grow dearer unseen.
+instruction_counts()
+{
+    if command -v valgrind > /dev/null && [ -x "$build/bench/tapir-bench" ]; then
+        run 'instructions' count_one sh test/instructions.sh "$build"
+    else
+        skip 'instructions' 'needs valgrind and the bench'
+    fi
+}
+
 if [ $full = yes ]; then
     address_sanitizer
     thread_sanitizer
     memory_checker
+    instruction_counts
 else
     rules
     programs "$build" ''
