@@ -45,6 +45,36 @@ TP_API tp_tensor *tp_atan2(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_maximum(tp_tape *T, tp_tensor *a, tp_tensor *b); /* NaN wins; ties share the gradient */
 TP_API tp_tensor *tp_minimum(tp_tape *T, tp_tensor *a, tp_tensor *b);
 
+/* Python's quotient floor(a / b), and C's, rounded to zero (torch.div's rounding_mode). Gradients are zero. Integers
+ * divided by zero are an error. */
+TP_API tp_tensor *tp_floor_divide(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_trunc_divide(tp_tape *T, tp_tensor *a, tp_tensor *b);
+/* What is left of a: with b's sign (Python's %, torch.remainder), with a's (C's, torch.fmod). */
+TP_API tp_tensor *tp_remainder(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_fmod(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_fmax(tp_tape *T, tp_tensor *a, tp_tensor *b); /* the other where one is NaN; ties go to a */
+TP_API tp_tensor *tp_fmin(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_hypot(tp_tape *T, tp_tensor *a, tp_tensor *b);      /* sqrt(a^2 + b^2); floats */
+TP_API tp_tensor *tp_copysign(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* |a| with b's sign, -0 included */
+TP_API tp_tensor *tp_logaddexp(tp_tape *T, tp_tensor *a, tp_tensor *b);  /* log(e^a + e^b); floats */
+TP_API tp_tensor *tp_logaddexp2(tp_tape *T, tp_tensor *a, tp_tensor *b); /* log2(2^a + 2^b); floats */
+TP_API tp_tensor *tp_xlogy(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* x log y, 0 for x = 0 */
+TP_API tp_tensor *tp_xlog1py(tp_tape *T, tp_tensor *x, tp_tensor *y);    /* x log(1 + y), 0 for x = 0 */
+TP_API tp_tensor *tp_heaviside(tp_tape *T, tp_tensor *x,
+                               tp_tensor *y); /* 0, y, 1 for x below, at, above 0; no gradient */
+TP_API tp_tensor *tp_nextafter(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* the float after a towards b; no gradient */
+TP_API tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b); /* in float64 */
+TP_API tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent); /* x 2^exponent */
+/* Integers and booleans, bit by bit. Shifts take integers; bits beyond the width are lost. No gradients. */
+TP_API tp_tensor *tp_bitwise_and(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_bitwise_or(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_bitwise_xor(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_bitwise_not(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_bitwise_left_shift(tp_tape *T, tp_tensor *x, tp_tensor *bits);
+TP_API tp_tensor *tp_bitwise_right_shift(tp_tape *T, tp_tensor *x, tp_tensor *bits);
+TP_API tp_tensor *tp_gcd(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_lcm(tp_tape *T, tp_tensor *a, tp_tensor *b);
+
 /* With a C number in place of a tensor. Integer tensors stay integer where the number is whole and
  * become float32 otherwise, as with a Python number. */
 TP_API tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s);
@@ -56,7 +86,18 @@ TP_API tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s);
 /* min(max(x, low), high); the gradient passes where low <= x <= high. */
 TP_API tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high);
 
-/* Comparisons give TP_BOOL and have no gradient. */
+/* The same with tensors as bounds, of which one may be NULL; the gradient goes to x inside, otherwise to the bound. */
+TP_API tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *high);
+TP_API tp_tensor *tp_clamp_min(tp_tape *T, tp_tensor *x, tp_tensor *low);
+TP_API tp_tensor *tp_clamp_max(tp_tape *T, tp_tensor *x, tp_tensor *high);
+/* start + weight (end - start), all of one float dtype */
+TP_API tp_tensor *tp_lerp(tp_tape *T, tp_tensor *start, tp_tensor *end, tp_tensor *weight);
+TP_API tp_tensor *tp_lerp_scalar(tp_tape *T, tp_tensor *start, tp_tensor *end, double weight);
+TP_API tp_tensor *tp_addcmul(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value); /* x + value a b */
+TP_API tp_tensor *tp_addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value); /* x + value a / b */
+
+/* Comparisons give TP_BOOL and have no gradient. (torch's names not_equal, less, less_equal, greater and
+ * greater_equal are aliases of these.) */
 TP_API tp_tensor *tp_eq(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_ne(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_lt(tp_tape *T, tp_tensor *a, tp_tensor *b);
@@ -65,11 +106,20 @@ TP_API tp_tensor *tp_gt(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_ge(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_logical_and(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_logical_or(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API tp_tensor *tp_logical_xor(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_logical_not(tp_tape *T, tp_tensor *x);
+/* |a - b| <= atol + rtol |b|, for tensors of one dtype; torch's defaults are rtol 1e-5, atol 1e-8. */
+TP_API tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan);
+/* True where all are close; where shapes and all values are equal. False on a failed tape. */
+TP_API bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan);
+TP_API bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b);
 /* condition ? a : b, elementwise; the condition is TP_BOOL. */
 TP_API tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b);
 
 /* ---- elementwise, one operand ---------------------------------------------------------------- */
+
+/* torch's aliases: negative, absolute, fix (trunc), sgn (sign), arcsin and the like (asin), special.expit (sigmoid),
+ * special.gammaln (lgamma), special.psi (digamma). */
 
 TP_API tp_tensor *tp_neg(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_abs(tp_tape *T, tp_tensor *x);
@@ -104,6 +154,33 @@ TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x); /* log(1 + e^x); x itse
 TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x);      /* x P(X <= x) for a standard normal X */
 TP_API tp_tensor *tp_gelu_tanh(tp_tape *T, tp_tensor *x); /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+TP_API tp_tensor *tp_exp2(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_asinh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_acosh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_atanh(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_erfc(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_erfinv(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_lgamma(tp_tape *T, tp_tensor *x);          /* log |gamma(x)| */
+TP_API tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p); /* of the p-variate gamma function (multigammaln) */
+TP_API tp_tensor *tp_digamma(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x); /* the n-th derivative of digamma */
+TP_API tp_tensor *tp_frac(tp_tape *T, tp_tensor *x);             /* x - trunc(x) */
+TP_API tp_tensor *tp_sinc(tp_tape *T, tp_tensor *x);             /* sin(pi x) / (pi x), 1 at 0 */
+/* log(x / (1 - x)) of x, clamped to [eps, 1 - eps] where eps > 0 */
+TP_API tp_tensor *tp_logit(tp_tape *T, tp_tensor *x, double eps);
+TP_API tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals); /* negative: tens, hundreds ... */
+TP_API tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x);
+/* What takes the place of NaN (0) and of the infinities (the largest numbers of the dtype, unless given). */
+typedef struct {
+    double nan;
+    bool   has_posinf, has_neginf;
+    double posinf, neginf;
+} tp_nan_to_num_options;
+TP_API tp_tensor *tp_nan_to_num(tp_tape *T, tp_tensor *x, const tp_nan_to_num_options *options);
+TP_API tp_tensor *tp_signbit(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_isposinf(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_isneginf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isnan(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isinf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isfinite(tp_tape *T, tp_tensor *x);

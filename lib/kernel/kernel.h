@@ -18,10 +18,10 @@ typedef struct {
     int64_t stride[TP_MAX_DIMS];
 } tp__operand;
 
-/* out (row-major, of `shape`) = fn(in...), the inputs converted to `compute` on the way. The first of
- * three operands is a condition and is taken as it is. */
+/* out (row-major, of `shape`) = fn(in...), the inputs converted to `compute` on the way, but for a first one that is a
+ * condition. */
 void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute,
-             int n_in, const tp__operand *in);
+             bool condition, int n_in, const tp__operand *in);
 /* Copies any layout and dtype to row-major memory of another dtype. */
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in);
 /* Copies row-major memory to any layout of the same dtype. */

@@ -149,7 +149,7 @@ static void run_direct(int64_t begin, int64_t end, void *user)
 }
 
 void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute,
-             int n_in, const tp__operand *in)
+             bool condition, int n_in, const tp__operand *in)
 {
     plan p;
     int64_t n = 1;
@@ -166,7 +166,7 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
     p.n_in = n_in;
     for (int i = 0; i < n_in; i++) {
         p.in[i] = in[i];
-        p.as[i] = n_in == 3 && i == 0 ? in[i].dtype : compute;
+        p.as[i] = condition && i == 0 ? in[i].dtype : compute;
         p.size[i] = tp_dtype_size(in[i].dtype);
         p.direct[i] = in[i].dtype == p.as[i] && row_major(&in[i], shape);
         all_direct &= p.direct[i];

@@ -4,6 +4,7 @@
  * compiler vectorizes what it can: arithmetic, and the functions of vec_math.h (V). All others are libm's (M).
  */
 #include "kernel/map.h"
+#include "kernel/special.h"
 #include "kernel/vec_math.h"
 
 #include <math.h>
@@ -38,6 +39,17 @@
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
       type s = (type)at[0], t = (type)at[1]; (void)t;                                              \
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
+#define TERNARY(id, type, formula)                                                                 \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0], *b = in[1], *c = in[2];                       \
+      const double *at = attr; type s = (type)(at ? at[0] : 0); (void)s;                           \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i], z = c[i]; o[i] = (type)(formula); } }
+#define REPLACE(id, type)                                                                          \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
+      type nan = (type)at[0], top = (type)at[1], bottom = (type)at[2];                             \
+      for (int64_t i = 0; i < n; i++)                                                              \
+          o[i] = a[i] != a[i] ? nan : a[i] == (type)INFINITY ? top : a[i] == -(type)INFINITY ? bottom : a[i]; }
 #define AT_LEAST(v, low) ((v) < (low) ? (low) : (v)) /* keeps NaN */
 #define WHERE(id, type)                                                                            \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
@@ -101,6 +113,41 @@
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
     UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \
     BINARY(gelu_backward_##S, R, R, y *V(gelu_slope)(x))                                           \
+    BINARY(floor_divide_##S, R, R, floor_quotient((double)x, (double)y))                           \
+    BINARY(trunc_divide_##S, R, R, M(trunc)(x / y))                                                \
+    BINARY(fmod_##S, R, R, M(fmod)(x, y))                                                          \
+    BINARY(remainder_##S, R, R, floor_rest((double)x, (double)y))                                  \
+    BINARY(fmax_##S, R, R, x != x ? y : y != y || x > y ? x : y)                                   \
+    BINARY(fmin_##S, R, R, x != x ? y : y != y || x < y ? x : y)                                   \
+    BINARY(hypot_##S, R, R, M(hypot)(x, y))                                                        \
+    BINARY(copysign_##S, R, R, M(copysign)(x, y))                                                  \
+    BINARY(logaddexp_##S, R, R, x == y ? x + (R)0.693147180559945309417                            \
+                                       : (x > y ? x : y) + V(log1p)(V(exp)(-M(fabs)(x - y))))      \
+    BINARY(logaddexp2_##S, R, R, x == y ? x + 1                                                    \
+                                        : (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(M(exp2)(-M(fabs)(x - y)))) \
+    BINARY(xlogy_##S, R, R, y != y ? y : x == 0 ? 0 : x *V(log)(y))                                \
+    BINARY(xlog1py_##S, R, R, y != y ? y : x == 0 ? 0 : x *V(log1p)(y))                            \
+    BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
+    BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
+    UNARY(exp2_##S, R, R, M(exp2)(x))                                                              \
+    UNARY(asinh_##S, R, R, M(asinh)(x))                                                            \
+    UNARY(acosh_##S, R, R, M(acosh)(x))                                                            \
+    UNARY(atanh_##S, R, R, M(atanh)(x))                                                            \
+    UNARY(erfc_##S, R, R, M(erfc)(x))                                                              \
+    UNARY(erfinv_##S, R, R, tp__erfinv((double)x))                                                 \
+    UNARY(lgamma_##S, R, R, tp__lgamma((double)x))                                                 \
+    UNARY(digamma_##S, R, R, tp__digamma((double)x))                                               \
+    UNARY(frac_##S, R, R, x - M(trunc)(x))                                                         \
+    UNARY(sinc_##S, R, R, x == 0 ? 1 : M(sin)((R)3.14159265358979323846 * x) / ((R)3.14159265358979323846 * x)) \
+    UNARY(signbit_##S, R, uint8_t, signbit(x) != 0)                                                \
+    UNARY(isposinf_##S, R, uint8_t, x == (R)INFINITY)                                              \
+    UNARY(isneginf_##S, R, uint8_t, x == -(R)INFINITY)                                             \
+    SCALAR(round_to_##S, R, t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x * s) / s)             \
+    SCALAR(logit_##S, R, log_odds((double)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x)))        \
+    SCALAR(polygamma_##S, R, tp__polygamma((double)s, (double)x, (double)M(sin)((R)3.14159265358979323846 * x)))                             \
+    REPLACE(nan_to_num_##S, R)                                                                     \
+    TERNARY(lerp_##S, R, (z < 0 ? -z : z) < (R)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z))      \
+    TERNARY(addcdiv_##S, R, x + s * (y / z))                                                       \
     ADDING(mul_add_##S, R, x *y)                                                                   \
     BINARY(relu_backward_##S, R, R, x <= 0 ? 0 : y)                                                \
     BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
@@ -125,6 +172,18 @@
     UNARY(sign_##S, R, R, (x > 0) - (x < 0))                                                       \
     UNARY(square_##S, R, R, (U)((U)x * (U)x))                                                      \
     UNARY(relu_##S, R, R, x > 0 ? x : 0)                                                           \
+    BINARY(floor_divide_##S, R, R, y == 0 ? 0 : whole_floor((int64_t)x, (int64_t)y))               \
+    BINARY(trunc_divide_##S, R, R, y == 0 ? 0 : whole_quotient((int64_t)x, (int64_t)y))            \
+    BINARY(fmod_##S, R, R, y == 0 || (int64_t)y == -1 ? 0 : x % y)                                 \
+    BINARY(remainder_##S, R, R, y == 0 ? 0 : (int64_t)x - (U)whole_floor((int64_t)x, (int64_t)y) * (U)y)            \
+    BINARY(bit_and_##S, R, R, x &y)                                                                \
+    BINARY(bit_or_##S, R, R, x | y)                                                                \
+    BINARY(bit_xor_##S, R, R, x ^ y)                                                               \
+    BINARY(shift_left_##S, R, R, y < 0 || y >= (R)(8 * sizeof(R)) ? 0 : (U)x << y)                 \
+    BINARY(shift_right_##S, R, R, y < 0 || y >= (R)(8 * sizeof(R)) ? x >> (8 * sizeof(R) - 1) : x >> y) \
+    BINARY(gcd_##S, R, R, common_divisor((int64_t)x, (int64_t)y))                                  \
+    BINARY(lcm_##S, R, R, common_multiple((int64_t)x, (int64_t)y))                                 \
+    UNARY(bit_not_##S, R, R, ~x)                                                                   \
     SCALAR(pow_s_##S, R, whole_power((int64_t)x, (int64_t)s))                                      \
     SCALAR(clamp_##S, R, (x > s ? x : s) < t ? (x > s ? x : s) : t)
 
@@ -140,6 +199,12 @@
     BINARY(and_##S, R, uint8_t, x != 0 && y != 0)                                                  \
     BINARY(or_##S, R, uint8_t, x != 0 || y != 0)                                                   \
     UNARY(not_##S, R, uint8_t, x == 0)                                                             \
+    BINARY(xor_##S, R, uint8_t, (x != 0) != (y != 0))                                              \
+    BINARY(heaviside_##S, R, R, x == 0 ? y : x > 0)                                                \
+    BINARY(clamp_min_##S, R, R, x != x ? x : y > x || y != y ? y : x)                              \
+    BINARY(clamp_max_##S, R, R, x != x ? x : y < x || y != y ? y : x)                              \
+    TERNARY(clamp_between_##S, R, x != x ? x : y != y ? y : z != z ? z : (x > y ? x : y) < z ? (x > y ? x : y) : z) \
+    TERNARY(addcmul_##S, R, (U)x + (U)s * (U)y * (U)z)                                             \
     SCALAR(add_s_##S, R, (U)x + (U)s)                                                              \
     SCALAR(rsub_s_##S, R, (U)s - (U)x)                                                             \
     SCALAR(mul_s_##S, R, (U)((U)x * (U)s))                                                         \
@@ -157,9 +222,58 @@ static int64_t whole_power(int64_t base, int64_t exponent)
     return (int64_t)r;
 }
 
+/* What is representable of a quotient: the smallest integer has no positive counterpart. */
+static int64_t whole_quotient(int64_t x, int64_t y) { return y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; }
+
+static int64_t whole_floor(int64_t x, int64_t y)
+{
+    int64_t q = whole_quotient(x, y);
+    return y != -1 && x % y != 0 && (x < 0) != (y < 0) ? q - 1 : q;
+}
+
+static int64_t common_divisor(int64_t x, int64_t y)
+{
+    uint64_t a = x < 0 ? 0 - (uint64_t)x : (uint64_t)x, b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return (int64_t)a;
+}
+
+static int64_t common_multiple(int64_t x, int64_t y)
+{
+    int64_t d = common_divisor(x, y);
+    uint64_t m = d ? (uint64_t)(x / d) * (uint64_t)y : 0;
+    return (int64_t)m < 0 ? (int64_t)(0 - m) : (int64_t)m;
+}
+
+/* floor(x / y) of the exact quotient, and x less that times y, in the steps that Python takes. */
+static double floor_quotient(double x, double y)
+{
+    double rest = fmod(x, y), q = (x - rest) / y;
+    if (y == 0)
+        return x / y;
+    if (rest != 0 && (y < 0) != (rest < 0))
+        q -= 1;
+    if (q == 0)
+        return copysign(0, x / y);
+    return q - floor(q) > 0.5 ? floor(q) + 1 : floor(q);
+}
+
+static double floor_rest(double x, double y)
+{
+    double rest = fmod(x, y);
+    return rest != 0 && (y < 0) != (rest < 0) ? rest + y : rest;
+}
+
+static double log_odds(double p) { return log(p / (1 - p)); }
+
 /* clang-format off */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wtype-limits"
 FLOATS(float, f32, F32_FN, F32_VEC, F32_SIGMOID)
 FLOATS(double, f64, F64_FN, F64_VEC, F64_SIGMOID)
@@ -181,12 +295,17 @@ UNARY(sin_f64, double, double, sin(x))
 UNARY(cos_f64, double, double, cos(x))
 PERIODIC(sin_f32, v_sinf_near, sinf)
 PERIODIC(cos_f32, v_cosf_near, cosf)
+UNARY(signbit_i32, int32_t, uint8_t, x < 0)
+UNARY(signbit_i64, int64_t, uint8_t, x < 0)
+UNARY(signbit_u8, uint8_t, uint8_t, x < 0)
 BINARY(add_bool, uint8_t, uint8_t, x || y)
 BINARY(mul_bool, uint8_t, uint8_t, x &&y)
 #pragma GCC diagnostic pop
 
 #define FLOAT_ONLY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64}
 #define NUMBERS(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8}
+#define INTEGER_ONLY(name) {[TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8}
+#define WHOLE(name) {[TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
 #define ROUNDING(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = same_i32, [TP_I64] = same_i64, [TP_U8] = same_u8}
 #define ANY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
 
@@ -197,6 +316,28 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__MAXIMUM] = ANY(maximum), [TP__MINIMUM] = ANY(minimum),
     [TP__EQ] = ANY(eq), [TP__NE] = ANY(ne), [TP__LT] = ANY(lt), [TP__LE] = ANY(le), [TP__GT] = ANY(gt), [TP__GE] = ANY(ge),
     [TP__AND] = ANY(and), [TP__OR] = ANY(or), [TP__NOT] = ANY(not), [TP__WHERE] = ANY(where),
+    [TP__XOR] = ANY(xor), [TP__FLOOR_DIVIDE] = NUMBERS(floor_divide), [TP__TRUNC_DIVIDE] = NUMBERS(trunc_divide),
+    [TP__FMOD] = NUMBERS(fmod), [TP__REMAINDER] = NUMBERS(remainder),
+    [TP__FMAX] = {fmax_f32, fmax_f64, maximum_i32, maximum_i64, maximum_u8, maximum_u8},
+    [TP__FMIN] = {fmin_f32, fmin_f64, minimum_i32, minimum_i64, minimum_u8, minimum_u8},
+    [TP__HYPOT] = FLOAT_ONLY(hypot), [TP__COPYSIGN] = FLOAT_ONLY(copysign), [TP__LOGADDEXP] = FLOAT_ONLY(logaddexp),
+    [TP__LOGADDEXP2] = FLOAT_ONLY(logaddexp2), [TP__XLOGY] = FLOAT_ONLY(xlogy), [TP__XLOG1PY] = FLOAT_ONLY(xlog1py),
+    [TP__HEAVISIDE] = ANY(heaviside), [TP__NEXTAFTER] = FLOAT_ONLY(nextafter), [TP__CLAMP_MIN] = ANY(clamp_min),
+    [TP__CLAMP_MAX] = ANY(clamp_max), [TP__BIT_AND] = WHOLE(bit_and), [TP__BIT_OR] = WHOLE(bit_or),
+    [TP__BIT_XOR] = WHOLE(bit_xor), [TP__SHIFT_LEFT] = INTEGER_ONLY(shift_left),
+    [TP__SHIFT_RIGHT] = INTEGER_ONLY(shift_right), [TP__GCD] = INTEGER_ONLY(gcd), [TP__LCM] = INTEGER_ONLY(lcm),
+    [TP__ZETA] = FLOAT_ONLY(zeta), [TP__ROUND_TO] = FLOAT_ONLY(round_to), [TP__LOGIT] = FLOAT_ONLY(logit),
+    [TP__POLYGAMMA] = FLOAT_ONLY(polygamma),
+    [TP__NAN_TO_NUM] = {nan_to_num_f32, nan_to_num_f64, same_i32, same_i64, same_u8, same_u8},
+    [TP__EXP2] = FLOAT_ONLY(exp2), [TP__ASINH] = FLOAT_ONLY(asinh), [TP__ACOSH] = FLOAT_ONLY(acosh),
+    [TP__ATANH] = FLOAT_ONLY(atanh), [TP__ERFC] = FLOAT_ONLY(erfc), [TP__ERFINV] = FLOAT_ONLY(erfinv),
+    [TP__LGAMMA] = FLOAT_ONLY(lgamma), [TP__DIGAMMA] = FLOAT_ONLY(digamma), [TP__FRAC] = FLOAT_ONLY(frac),
+    [TP__SINC] = FLOAT_ONLY(sinc),
+    [TP__SIGNBIT] = {signbit_f32, signbit_f64, signbit_i32, signbit_i64, signbit_u8, signbit_u8},
+    [TP__ISPOSINF] = FLOAT_ONLY(isposinf), [TP__ISNEGINF] = FLOAT_ONLY(isneginf),
+    [TP__BIT_NOT] = {NULL, NULL, bit_not_i32, bit_not_i64, bit_not_u8, not_u8},
+    [TP__LERP] = FLOAT_ONLY(lerp), [TP__ADDCMUL] = NUMBERS(addcmul), [TP__ADDCDIV] = FLOAT_ONLY(addcdiv),
+    [TP__CLAMP_BETWEEN] = ANY(clamp_between),
     [TP__ADD_S] = NUMBERS(add_s), [TP__RSUB_S] = NUMBERS(rsub_s), [TP__MUL_S] = NUMBERS(mul_s),
     [TP__DIV_S] = FLOAT_ONLY(div_s), [TP__POW_S] = NUMBERS(pow_s), [TP__CLAMP] = NUMBERS(clamp),
     [TP__NEG] = NUMBERS(neg), [TP__ABS] = NUMBERS(abs), [TP__SIGN] = {sign_f32, sign_f64, sign_i32, sign_i64, sign_u8, same_u8}, [TP__SQUARE] = NUMBERS(square),

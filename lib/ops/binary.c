@@ -1,4 +1,4 @@
-/* binary.c - elementwise functions of two tensors, or of a tensor and a number; comparisons; where.
+/* binary.c - elementwise functions of two tensors, or of a tensor and a number; comparisons.
  *
  * An operator is one line of the table at the end. Derivatives are written in operators; the sweep sums
  * them over what was broadcast.
@@ -13,7 +13,7 @@
 #define VJP2(name, of_a, of_b)                                                                     \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *a = v->in[0], *b = v->in[1], *y = v->out[0], *g = v->gout[0]; \
-      (void)T; (void)a; (void)b; (void)y;                                                          \
+      (void)T; (void)a; (void)b; (void)y; (void)g;                                                       \
       if (tp_vjp_needs(v, 0)) v->gin[0] = (of_a);                                                  \
       if (tp_vjp_needs(v, 1)) v->gin[1] = (of_b);                                                  \
       return TP_OK; }
@@ -46,6 +46,19 @@ static tp_tensor *pow_slope_by_exponent(tp_tape *T, tp_tensor *a, tp_tensor *b, 
     return tp_where(T, flat, zero_of(T, slope), slope);
 }
 
+/* Where fmax or fmin chose a: it also does where b is NaN. */
+static tp_tensor *wins(tp_tape *T, tp_tensor *a, tp_tensor *b, bool largest)
+{
+    return tp_logical_or(T, largest ? tp_ge(T, a, b) : tp_le(T, a, b), tp_isnan(T, b));
+}
+
+/* x log y has the slope log y, but 0 where x is 0 and y not positive. */
+static tp_tensor *without_zero(tp_tape *T, tp_tensor *x, tp_tensor *y, tp_tensor *slope)
+{
+    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, zero_of(T, x)), tp_le(T, y, zero_of(T, y)));
+    return tp_where(T, flat, zero_of(T, slope), slope);
+}
+
 /* g numerator / (a^2 + b^2), NaN where both are 0, as in torch */
 static tp_tensor *atan2_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g, tp_tensor *numerator)
 {
@@ -62,6 +75,21 @@ VJP2(pow, pow_slope(T, a, b, g), pow_slope_by_exponent(T, a, b, y, g))
 VJP2(atan2, atan2_slope(T, a, b, g, b), atan2_slope(T, a, b, g, tp_neg(T, a)))
 VJP2(maximum, chosen(T, g, tp_lt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_lt(T, b, a), tp_eq(T, a, b)))
 VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T, b, a), tp_eq(T, a, b)))
+VJP2(fmod, g, tp_neg(T, tp_mul(T, g, tp_trunc_divide(T, a, b))))
+VJP2(remainder, g, tp_neg(T, tp_mul(T, g, tp_floor_divide(T, a, b))))
+VJP2(divided_whole, tp_zeros_like(T, a), tp_zeros_like(T, b))
+VJP2(fmax, tp_where(T, wins(T, a, b, true), g, zero_of(T, g)), tp_where(T, wins(T, a, b, true), zero_of(T, g), g))
+VJP2(fmin, tp_where(T, wins(T, a, b, false), g, zero_of(T, g)), tp_where(T, wins(T, a, b, false), zero_of(T, g), g))
+VJP2(hypot, tp_mul(T, g, tp_div(T, a, y)), tp_mul(T, g, tp_div(T, b, y)))
+VJP2(copysign, tp_mul(T, g, tp_where(T, tp_eq(T, a, zero_of(T, a)), zero_of(T, y), tp_div(T, y, a))), tp_zeros_like(T, b))
+VJP2(logaddexp, tp_mul(T, g, tp_sigmoid(T, tp_sub(T, a, b))), tp_mul(T, g, tp_sigmoid(T, tp_sub(T, b, a))))
+VJP2(logaddexp2, tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, b, a)), 1)),
+                 tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, a, b)), 1)))
+VJP2(xlogy, tp_mul(T, g, without_zero(T, a, b, tp_log(T, b))), tp_mul(T, g, tp_div(T, a, b)))
+VJP2(xlog1py, tp_mul(T, g, without_zero(T, a, tp_add_scalar(T, b, 1), tp_log1p(T, b))),
+              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, b, 1))))
+VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, zero_of(T, g)), tp_where(T, tp_lt(T, a, b), g, zero_of(T, g)))
+VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, zero_of(T, g)), tp_where(T, tp_gt(T, a, b), g, zero_of(T, g)))
 VJP_S(add_scalar, g)
 VJP_S(rsub_scalar, tp_neg(T, g))
 VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
@@ -84,7 +112,7 @@ static tp_status mul_vjp_fused(tp_vjp *v)
             continue;
         }
         tp__operand operand[2] = {tp__operand_of(v->gout[0], shape), tp__operand_of(v->in[1 - i], shape)};
-        tp__map(fn, NULL, shape, v->gin[i]->data, dtype, dtype, 2, operand);
+        tp__map(fn, NULL, shape, v->gin[i]->data, dtype, dtype, false, 2, operand);
     }
     return TP_OK;
 }
@@ -101,15 +129,22 @@ static tp_status clamp_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static tp_status where_vjp(tp_vjp *v)
+/* Integers are not divided by 0. */
+static tp_status whole_forward(tp_call *c)
 {
-    tp_tape *T = v->tape;
-    tp_tensor *g = v->gout[0];
-    if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_where(T, v->in[0], g, zero_of(T, g));
-    if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_where(T, v->in[0], zero_of(T, g), g);
-    return TP_OK;
+    tp_tape *T = c->tape;
+    if (!tp_dtype_is_float(tp__result_type(2, c->in)) &&
+        tp_item(tp_any(T, tp_logical_not(T, c->in[1]))) != 0) /* NaN of a failed tape, too */
+        return tp_call_fail(c, TP_EINVAL, "an integer is divided by zero");
+    return tp__map_forward(c);
+}
+
+static tp_status heaviside_infer(tp_call *c)
+{
+    if (c->in[0]->dtype != c->in[1]->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s: one dtype is needed", tp_dtype_name((tp_dtype)c->in[0]->dtype),
+                            tp_dtype_name((tp_dtype)c->in[1]->dtype));
+    return tp__map_infer(c);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------- */
@@ -130,6 +165,24 @@ static void pairs(tp_sampler *s, double low, double high)
 static void all_samples(tp_sampler *s) { pairs(s, -2.3, 2.1); }
 static void positive_samples(tp_sampler *s) { pairs(s, 0.4, 2.3); }
 
+/* Quotients stay off whole numbers, where rests jump. */
+static void away_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 3.1, 3.8),
+                        tp_sample_tensor(s, (tp_dims){1, {4}}, 1.2, 1.4)};
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -3.8, -3.1);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {0, 4}}, 1, 2);
+    tp_sample(s, NULL, 2, in);
+}
+
+static void whole_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_index(s, (tp_dims){2, {3, 4}}, 1, 9), tp_sample_index(s, (tp_dims){1, {4}}, 1, 5)};
+    tp_sample(s, NULL, 2, in);
+}
+
 static void numbers(tp_sampler *s, double low, double high, const double attr[2])
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, low, high);
@@ -147,14 +200,6 @@ static void power_samples(tp_sampler *s)
 }
 static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2]){-0.77, 1.03}); }
 
-static void where_samples(tp_sampler *s)
-{
-    tp_tensor *at = tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1, 1);
-    tp_tensor *in[3] = {tp_gt(s->tape, at, zero_of(s->tape, at)), tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
-                        tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
-    tp_sample(s, NULL, 3, in);
-}
-
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -167,6 +212,18 @@ static void where_samples(tp_sampler *s)
 #define COMPARISON(fn, KIND)                                                                       \
     static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward, \
                                         NULL, NULL, all_samples, NULL}, TP__##KIND, TP__TO_BOOL};  \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define RESTS(fn, KIND, PRINTED)                                                                   \
+    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | READS_IN, tp__map_infer, whole_forward, \
+                                        fn##_vjp, NULL, away_samples, PRINTED}, TP__##KIND, TP__SAME}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define UNSMOOTH(fn, KIND, INFER, WHERE_SAMPLED)                                                                   \
+    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, INFER, tp__map_forward, \
+                                        NULL, NULL, WHERE_SAMPLED, NULL}, TP__##KIND, TP__SAME};  \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define DIVIDED(fn, KIND)                                                                          \
+    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP__READS_NOTHING, tp__map_infer, whole_forward, \
+                                        divided_whole_vjp, NULL, away_samples, "DivBackward3"}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define SCALAR(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
     static const tp__map_op fn##_op = {{#fn, 1, 1, 2 * sizeof(double), TP_OP_STRIDED | (READS), tp__map_infer, \
@@ -183,6 +240,30 @@ BINARY(pow, POW, SAME, READS_ALL, positive_samples, "PowBackward1")
 BINARY(atan2, ATAN2, TO_FLOAT, READS_IN, all_samples, "Atan2Backward0")
 BINARY(maximum, MAXIMUM, SAME, READS_IN, all_samples, "MaximumBackward0")
 BINARY(minimum, MINIMUM, SAME, READS_IN, all_samples, "MinimumBackward0")
+RESTS(fmod, FMOD, "FmodBackward1")
+RESTS(remainder, REMAINDER, "RemainderBackward1")
+DIVIDED(floor_divide, FLOOR_DIVIDE)
+DIVIDED(trunc_divide, TRUNC_DIVIDE)
+BINARY(fmax, FMAX, SAME, READS_IN, all_samples, "FmaxBackward0")
+BINARY(fmin, FMIN, SAME, READS_IN, all_samples, "FminBackward0")
+BINARY(hypot, HYPOT, SAME, READS_ALL, all_samples, "HypotBackward0")
+BINARY(copysign, COPYSIGN, TO_FLOAT, READS_ALL, all_samples, "CopysignBackward0")
+BINARY(logaddexp, LOGADDEXP, SAME, READS_IN, all_samples, "LogaddexpBackward0")
+BINARY(logaddexp2, LOGADDEXP2, SAME, READS_IN, all_samples, "Logaddexp2Backward0")
+BINARY(xlogy, XLOGY, TO_FLOAT, READS_IN, positive_samples, "XlogyBackward0")
+BINARY(xlog1py, XLOG1PY, TO_FLOAT, READS_IN, positive_samples, "SpecialXlog1PyBackward0")
+BINARY(clamp_min, CLAMP_MIN, SAME, READS_IN, all_samples, "ClampMinBackward1")
+BINARY(clamp_max, CLAMP_MAX, SAME, READS_IN, all_samples, "ClampMaxBackward1")
+UNSMOOTH(heaviside, HEAVISIDE, heaviside_infer, all_samples)
+UNSMOOTH(nextafter, NEXTAFTER, tp__map_infer, all_samples)
+UNSMOOTH(bitwise_and, BIT_AND, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_or, BIT_OR, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_xor, BIT_XOR, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_left_shift, SHIFT_LEFT, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_right_shift, SHIFT_RIGHT, tp__map_infer, whole_samples)
+UNSMOOTH(gcd, GCD, tp__map_infer, whole_samples)
+UNSMOOTH(lcm, LCM, tp__map_infer, whole_samples)
+COMPARISON(logical_xor, XOR)
 COMPARISON(eq, EQ)
 COMPARISON(ne, NE)
 COMPARISON(lt, LT)
@@ -198,14 +279,7 @@ SCALAR(div_scalar, DIV_S, TO_FLOAT, TP__READS_NOTHING, number_samples, "DivBackw
 SCALAR(pow_scalar, POW_S, SAME, READS_IN, power_samples, "PowBackward0")
 SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
 
-static const tp__map_op where_op = {{"where", 3, 1, 0, TP_OP_STRIDED | TP_OP_FORGETS_OUT, tp__map_infer, tp__map_forward,
-                                     where_vjp, NULL, where_samples, "WhereBackward0"}, TP__WHERE, TP__SAME};
 /* clang-format on */
-
-tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
-{
-    return tp__apply3(T, &where_op.op, NULL, condition, a, b);
-}
 
 /* ---- with a number ---------------------------------------------------------------------------------------------- */
 
@@ -257,9 +331,100 @@ tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
     return with_number(T, &clamp_op, x, low, high);
 }
 
+tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    return tp_pow(T, tp_to(T, a, TP_F64), tp_to(T, b, TP_F64));
+}
+
+tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent) { return tp_mul(T, x, tp_exp2(T, exponent)); }
+
+/* ---- nearness -------------------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan)
+{
+    if (!tp__usable(T, "isclose", a) || !tp__usable(T, "isclose", b))
+        return NULL;
+    if (a->dtype != b->dtype) {
+        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s", tp_dtype_name((tp_dtype)a->dtype),
+                tp_dtype_name((tp_dtype)b->dtype));
+        return NULL;
+    }
+    if (rtol < 0 || atol < 0) {
+        tp_fail(T, TP_EINVAL, "isclose: rtol %g, atol %g: neither may be negative", rtol, atol);
+        return NULL;
+    }
+    tp_tensor *close = tp_eq(T, a, b);
+    if (equal_nan && tp_dtype_is_float((tp_dtype)a->dtype))
+        close = tp_logical_or(T, close, tp_logical_and(T, tp_isnan(T, a), tp_isnan(T, b)));
+    if (rtol == 0 && atol == 0)
+        return close;
+    if (a->dtype == TP_BOOL || a->dtype == TP_U8) { /* differences wrap */
+        a = tp_to(T, a, TP_I64);
+        b = tp_to(T, b, TP_I64);
+    }
+    tp_tensor *error = tp_abs(T, tp_sub(T, a, b));
+    tp_tensor *allowed = tp_add_scalar(T, tp_abs(T, tp_mul_scalar(T, b, rtol)), atol);
+    return tp_logical_or(T, close, tp_logical_and(T, tp_isfinite(T, error), tp_le(T, error, allowed)));
+}
+
+bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan)
+{
+    return tp_item(tp_all(T, tp_isclose(T, a, b, rtol, atol, equal_nan))) == 1;
+}
+
+bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    if (!tp__usable(T, "equal", a) || !tp__usable(T, "equal", b) || !tp__same_shape(a, b))
+        return false;
+    return tp_item(tp_all(T, tp_eq(T, a, b))) == 1;
+}
+
 const tp_op *const tp__ops_binary[] = {
-    &add_op.op,        &sub_op.op,        &mul_op.op,         &div_op.op,        &pow_op.op,        &atan2_op.op,
-    &maximum_op.op,    &minimum_op.op,    &eq_op.op,          &ne_op.op,         &lt_op.op,         &le_op.op,
-    &gt_op.op,         &ge_op.op,         &logical_and_op.op, &logical_or_op.op, &add_scalar_op.op, &rsub_scalar_op.op,
-    &mul_scalar_op.op, &div_scalar_op.op, &pow_scalar_op.op,  &clamp_op.op,      &where_op.op,      NULL,
+    &mul_op.op,
+    &add_op.op,
+    &sub_op.op,
+    &div_op.op,
+    &pow_op.op,
+    &atan2_op.op,
+    &maximum_op.op,
+    &minimum_op.op,
+    &fmod_op.op,
+    &remainder_op.op,
+    &floor_divide_op.op,
+    &trunc_divide_op.op,
+    &fmax_op.op,
+    &fmin_op.op,
+    &hypot_op.op,
+    &copysign_op.op,
+    &logaddexp_op.op,
+    &logaddexp2_op.op,
+    &xlogy_op.op,
+    &xlog1py_op.op,
+    &clamp_min_op.op,
+    &clamp_max_op.op,
+    &heaviside_op.op,
+    &nextafter_op.op,
+    &bitwise_and_op.op,
+    &bitwise_or_op.op,
+    &bitwise_xor_op.op,
+    &bitwise_left_shift_op.op,
+    &bitwise_right_shift_op.op,
+    &gcd_op.op,
+    &lcm_op.op,
+    &logical_xor_op.op,
+    &eq_op.op,
+    &ne_op.op,
+    &lt_op.op,
+    &le_op.op,
+    &gt_op.op,
+    &ge_op.op,
+    &logical_and_op.op,
+    &logical_or_op.op,
+    &add_scalar_op.op,
+    &rsub_scalar_op.op,
+    &mul_scalar_op.op,
+    &div_scalar_op.op,
+    &pow_scalar_op.op,
+    &clamp_op.op,
+    NULL,
 };

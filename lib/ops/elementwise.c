@@ -20,12 +20,14 @@ tp_dtype tp__result_type(int n, tp_tensor *const *x)
 
 static const tp__map_op *self(const tp_call *c) { return (const tp__map_op *)(const void *)c->op; }
 
-/* The operands to promote: a condition in front of two values is none. */
+static bool has_condition(const tp_call *c) { return self(c)->kind == TP__WHERE; }
+
+/* The operands to promote: a condition is none. */
 static tp_dtype compute_dtype(const tp_call *c)
 {
     if (c->n_in == 2 && c->in[0]->dtype == c->in[1]->dtype && c->in[0]->dtype <= TP_F64)
         return (tp_dtype)c->in[0]->dtype; /* the usual case, floats of one kind */
-    int skip = c->n_in == 3;
+    int skip = has_condition(c);
     tp_dtype t = c->n_in == 1 ? (tp_dtype)c->in[0]->dtype : tp__result_type(c->n_in - skip, c->in + skip);
     bool floats = self(c)->result == TP__TO_FLOAT || self(c)->result == TP__FLOAT_TO_BOOL;
     return floats && !tp_dtype_is_float(t) ? TP_F32 : t;
@@ -51,7 +53,7 @@ tp_status tp__map_infer(tp_call *c)
     tp_dims shape;
     tp_dtype compute = compute_dtype(c);
     tp__map_result r = self(c)->result;
-    if (c->n_in == 3 && c->in[0]->dtype != TP_BOOL)
+    if (has_condition(c) && c->in[0]->dtype != TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name((tp_dtype)c->in[0]->dtype));
     if (tp__map_fn(self(c)->kind, compute) == NULL)
         return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(compute));
@@ -83,6 +85,6 @@ tp_status tp__map_forward(tp_call *c)
     tp_dims shape = tp__dims_of(y);
     for (int i = 0; i < c->n_in; i++)
         in[i] = tp__operand_of(c->in[i], shape);
-    tp__map(fn, c->attr, shape, y->data, (tp_dtype)y->dtype, compute, c->n_in, in);
+    tp__map(fn, c->attr, shape, y->data, (tp_dtype)y->dtype, compute, has_condition(c), c->n_in, in);
     return TP_OK;
 }

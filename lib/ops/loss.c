@@ -58,7 +58,7 @@ static tp_status loss_forward(tp_call *c)
     if (how(c->attr) == TP_NONE) {
         tp_dims shape = tp__dims_of(y);
         tp__operand in[2] = {tp__operand_of(x, shape), tp__operand_of(t, shape)};
-        tp__map(fn, NULL, shape, y->data, dtype, dtype, 2, in);
+        tp__map(fn, NULL, shape, y->data, dtype, dtype, false, 2, in);
         return TP_OK;
     }
     for (int64_t at = 0; at < x->numel; at += BLOCK) {

@@ -6,6 +6,32 @@
  */
 #include "ops/elementwise.h"
 
+#include <float.h>
+#include <math.h>
+
+static tp_tensor *number_like(tp_tape *T, const tp_tensor *x, double value)
+{
+    return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;
+}
+
+/* (pi x cos(pi x) - sin(pi x)) / (pi x^2), 0 at 0 */
+static tp_tensor *sinc_slope(tp_tape *T, tp_tensor *x)
+{
+    tp_tensor *angle = tp_mul_scalar(T, x, 3.14159265358979323846);
+    tp_tensor *top = tp_sub(T, tp_mul(T, angle, tp_cos(T, angle)), tp_sin(T, angle));
+    tp_tensor *zero = number_like(T, x, 0);
+    return tp_where(T, tp_eq(T, x, zero), zero, tp_div(T, top, tp_mul(T, angle, x)));
+}
+
+/* g / (x (1 - x)) inside [eps, 1 - eps], 0 outside; without eps, NaN outside [0, 1] */
+static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *g, double eps)
+{
+    double low = eps < 0 ? 0 : eps;
+    tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, number_like(T, x, low)), tp_le(T, x, number_like(T, x, 1 - low)));
+    tp_tensor *slope = tp_div(T, g, tp_mul(T, x, tp_rsub_scalar(T, x, 1)));
+    return tp_where(T, inside, slope, number_like(T, x, eps < 0 ? (double)NAN : 0));
+}
+
 /* The pieces that derivatives are written with. */
 /* clang-format off */
 #define VJP(name, formula)                                                                         \
@@ -35,6 +61,19 @@ VJP(asin, tp_mul(T, g, tp_rsqrt(T, tp_rsub_scalar(T, tp_square(T, x), 1))))
 VJP(acos, tp_mul(T, g, tp_neg(T, tp_rsqrt(T, tp_rsub_scalar(T, tp_square(T, x), 1)))))
 VJP(atan, tp_div(T, g, tp_add_scalar(T, tp_square(T, x), 1)))
 VJP(erf, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_neg(T, tp_square(T, x))), 1.12837916709551257390)))
+VJP(exp2, tp_mul(T, g, tp_mul_scalar(T, y, 0.693147180559945309417)))
+VJP(asinh, tp_mul(T, g, tp_rsqrt(T, tp_add_scalar(T, tp_square(T, x), 1))))
+VJP(acosh, tp_mul(T, g, tp_rsqrt(T, tp_sub_scalar(T, tp_square(T, x), 1))))
+VJP(atanh, tp_div(T, g, tp_rsub_scalar(T, tp_square(T, x), 1)))
+VJP(erfc, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_neg(T, tp_square(T, x))), -1.12837916709551257390)))
+VJP(erfinv, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_square(T, y)), 0.88622692545275801365)))
+VJP(lgamma, tp_mul(T, g, tp_digamma(T, x)))
+VJP(digamma, tp_mul(T, g, tp_polygamma(T, 1, x)))
+VJP(frac, g)
+VJP(sinc, tp_mul(T, g, sinc_slope(T, x)))
+VJP(nan_to_num, tp_mul(T, g, tp_isfinite(T, x)))
+VJP(polygamma, tp_mul(T, g, tp_polygamma(T, (int)*(const double *)v->attr + 1, x)))
+VJP(logit, logit_slope(T, x, g, *(const double *)v->attr))
 VJP(softplus, tp_mul(T, g, tp_where(T, tp_gt(T, x, tp_scalar(T, (tp_dtype)x->dtype, 20)),
                                     tp_ones_like(T, x), tp_sigmoid(T, x))))
 VJP(log_sigmoid, tp_mul(T, g, tp_sigmoid(T, tp_neg(T, x))))
@@ -94,6 +133,35 @@ static void all_samples(tp_sampler *s) { samples(s, -2.3, 2.1); }
 static void positive_samples(tp_sampler *s) { samples(s, 0.3, 3.1); }
 static void unit_samples(tp_sampler *s) { samples(s, -0.83, 0.89); }
 
+static void whole_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_index(s, (tp_dims){2, {3, 4}}, 0, 9);
+    tp_sample(s, NULL, 1, &x);
+}
+
+static void above_one_samples(tp_sampler *s) { samples(s, 1.2, 3.1); }
+
+static void number_samples(tp_sampler *s, const double attr[3], double low, double high)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, low, high);
+    tp_sample(s, attr, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){2, {0, 5}}, low, high);
+    tp_sample(s, attr, 1, &x);
+}
+
+static void round_to_samples(tp_sampler *s) { number_samples(s, (const double[3]){100, 0, 0}, -2.3, 2.1); }
+static void nan_to_num_samples(tp_sampler *s) { number_samples(s, (const double[3]){0, 9, -9}, -2.3, 2.1); }
+static void polygamma_samples(tp_sampler *s)
+{
+    number_samples(s, (const double[3]){1, 0, 0}, 0.7, 3.1);
+    number_samples(s, (const double[3]){2, 0, 0}, 0.7, 3.1);
+}
+static void logit_samples(tp_sampler *s)
+{
+    number_samples(s, (const double[3]){-1, 0, 0}, 0.1, 0.83);
+    number_samples(s, (const double[3]){0.2, 0, 0}, 0.03, 0.93);
+}
+
 static void pair_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9),
@@ -114,6 +182,9 @@ static void pair_samples(tp_sampler *s)
     static const tp__map_op fn##_op = {{#fn, 1, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward, \
                                         NULL, NULL, all_samples, NULL}, TP__##KIND, TP__##RULE};   \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
+#define WITH_NUMBERS(fn, KIND, RULE, VJP_OF, READS, PRINTED)                                       \
+    static const tp__map_op fn##_op = {{#fn, 1, 1, 3 * sizeof(double), TP_OP_STRIDED | (READS), tp__map_infer, \
+                                        tp__map_forward, VJP_OF, NULL, fn##_samples, PRINTED}, TP__##KIND, TP__##RULE};
 #define BACKWARD(fn, KIND, FLAGS, PRINTED)                                                         \
     static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | (FLAGS), tp__map_infer, tp__map_forward, \
                                         fn##_vjp, NULL, pair_samples, PRINTED}, TP__##KIND, TP__SAME}; \
@@ -152,6 +223,16 @@ UNARY(sigmoid, SIGMOID, TO_FLOAT, sigmoid_vjp, READS_Y, all_samples, "SigmoidBac
 UNARY(relu, RELU, SAME, relu_vjp, READS_Y, all_samples, "ReluBackward0")
 UNARY(softplus, SOFTPLUS, TO_FLOAT, softplus_vjp, READS_X, all_samples, "SoftplusBackward0")
 UNARY(log_sigmoid, LOG_SIGMOID, TO_FLOAT, log_sigmoid_vjp, READS_X, all_samples, "LogSigmoidBackward0")
+UNARY(exp2, EXP2, TO_FLOAT, exp2_vjp, READS_Y, all_samples, "Exp2Backward0")
+UNARY(asinh, ASINH, TO_FLOAT, asinh_vjp, READS_X, all_samples, "AsinhBackward0")
+UNARY(acosh, ACOSH, TO_FLOAT, acosh_vjp, READS_X, above_one_samples, "AcoshBackward0")
+UNARY(atanh, ATANH, TO_FLOAT, atanh_vjp, READS_X, unit_samples, "AtanhBackward0")
+UNARY(erfc, ERFC, TO_FLOAT, erfc_vjp, READS_X, all_samples, "ErfcBackward0")
+UNARY(erfinv, ERFINV, TO_FLOAT, erfinv_vjp, READS_Y, unit_samples, "ErfinvBackward0")
+UNARY(lgamma, LGAMMA, TO_FLOAT, lgamma_vjp, READS_X, positive_samples, "LgammaBackward0")
+UNARY(digamma, DIGAMMA, TO_FLOAT, digamma_vjp, READS_X, positive_samples, "DigammaBackward0")
+UNARY(frac, FRAC, SAME, frac_vjp, TP__READS_NOTHING, positive_samples, "FracBackward0")
+UNARY(sinc, SINC, TO_FLOAT, sinc_vjp, READS_X, positive_samples, "SincBackward0")
 UNARY(floor, FLOOR, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "FloorBackward0")
 UNARY(ceil, CEIL, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "CeilBackward0")
 UNARY(round, ROUND, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "RoundBackward0")
@@ -162,8 +243,70 @@ BACKWARD(relu_backward, RELU_BACKWARD, READS_X, "ThresholdBackwardBackward0")
 TRUTH(isnan, ISNAN, FLOAT_TO_BOOL)
 TRUTH(isinf, ISINF, FLOAT_TO_BOOL)
 TRUTH(isfinite, ISFINITE, FLOAT_TO_BOOL)
+TRUTH(isposinf, ISPOSINF, FLOAT_TO_BOOL)
+TRUTH(isneginf, ISNEGINF, FLOAT_TO_BOOL)
+TRUTH(signbit, SIGNBIT, TO_BOOL)
+static const tp__map_op bitwise_not_op = {{"bitwise_not", 1, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward,
+                                           NULL, NULL, whole_samples, NULL}, TP__BIT_NOT, TP__SAME};
+tp_tensor *tp_bitwise_not(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &bitwise_not_op.op, NULL, x); }
 TRUTH(logical_not, NOT, TO_BOOL)
+WITH_NUMBERS(round_to, ROUND_TO, SAME, zero_vjp, TP__READS_NOTHING, "RoundBackward1")
+WITH_NUMBERS(nan_to_num, NAN_TO_NUM, SAME, nan_to_num_vjp, READS_X, "NanToNumBackward0")
+WITH_NUMBERS(polygamma, POLYGAMMA, TO_FLOAT, polygamma_vjp, READS_X, "PolygammaBackward0")
+WITH_NUMBERS(logit, LOGIT, TO_FLOAT, logit_vjp, READS_X, "LogitBackward0")
 /* clang-format on */
+
+tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals)
+{
+    const double attr[3] = {pow(10, fabs((double)decimals)), decimals < 0, 0};
+    return decimals == 0 ? tp_round(T, x) : tp__apply1(T, &round_to_op.op, attr, x);
+}
+
+tp_tensor *tp_nan_to_num(tp_tape *T, tp_tensor *x, const tp_nan_to_num_options *options)
+{
+    bool wide = x && x->dtype == TP_F64;
+    double most = wide ? DBL_MAX : (double)FLT_MAX;
+    double attr[3] = {options ? options->nan : 0, most, -most};
+    if (options && options->has_posinf)
+        attr[1] = options->posinf;
+    if (options && options->has_neginf)
+        attr[2] = options->neginf;
+    return tp__apply1(T, &nan_to_num_op.op, attr, x);
+}
+
+tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x)
+{
+    const double attr[3] = {n, 0, 0};
+    if (n < 0 && tp__ok(T)) {
+        tp_fail(T, TP_EINVAL, "polygamma: the derivative of order %d", n);
+        return NULL;
+    }
+    return tp__apply1(T, &polygamma_op.op, attr, x);
+}
+
+tp_tensor *tp_logit(tp_tape *T, tp_tensor *x, double eps)
+{
+    const double attr[3] = {eps > 0 ? eps : -1, 0, 0};
+    return tp__apply1(T, &logit_op.op, attr, x);
+}
+
+tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 0.01745329251994329577); }
+tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 57.29577951308232088); }
+
+/* The sum of log gamma(x - j / 2) over j < p, and p (p - 1) / 4 log pi. */
+tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p)
+{
+    if (!tp__usable(T, "mvlgamma", x))
+        return NULL;
+    if (p < 1) {
+        tp_fail(T, TP_EINVAL, "mvlgamma: p is %d, not 1 or more", p);
+        return NULL;
+    }
+    tp_tensor *sum = tp_lgamma(T, x);
+    for (int j = 1; j < p; j++)
+        sum = tp_add(T, sum, tp_lgamma(T, tp_sub_scalar(T, x, 0.5 * j)));
+    return tp_add_scalar(T, sum, 0.25 * p * (p - 1) * 1.14472988584940017414);
+}
 
 const tp_op *const tp__ops_unary[] = {
     &neg_op.op,           &abs_op.op,           &sign_op.op,
@@ -178,5 +321,11 @@ const tp_op *const tp__ops_unary[] = {
     &floor_op.op,         &ceil_op.op,          &round_op.op,
     &trunc_op.op,         &tanh_backward_op.op, &sigmoid_backward_op.op,
     &relu_backward_op.op, &isnan_op.op,         &isinf_op.op,
-    &isfinite_op.op,      &logical_not_op.op,   NULL,
+    &isfinite_op.op,      &logical_not_op.op,   &exp2_op.op,
+    &asinh_op.op,         &acosh_op.op,         &atanh_op.op,
+    &erfc_op.op,          &erfinv_op.op,        &lgamma_op.op,
+    &digamma_op.op,       &frac_op.op,          &sinc_op.op,
+    &isposinf_op.op,      &isneginf_op.op,      &signbit_op.op,
+    &round_to_op.op,      &nan_to_num_op.op,    &polygamma_op.op,
+    &logit_op.op,         &bitwise_not_op.op,   NULL,
 };

@@ -37,6 +37,43 @@ static const struct {
     {"ceil", tp_ceil},
     {"trunc", tp_trunc},
     {"logical_not", tp_logical_not},
+    {"bitwise_not", tp_bitwise_not},
+    {"negative", tp_neg},
+    {"absolute", tp_abs},
+    {"fix", tp_trunc},
+    {"sgn", tp_sign},
+    {"exp2", tp_exp2},
+    {"asinh", tp_asinh},
+    {"acosh", tp_acosh},
+    {"atanh", tp_atanh},
+    {"arcsin", tp_asin},
+    {"arccos", tp_acos},
+    {"arctan", tp_atan},
+    {"arcsinh", tp_asinh},
+    {"arccosh", tp_acosh},
+    {"arctanh", tp_atanh},
+    {"erfc", tp_erfc},
+    {"erfinv", tp_erfinv},
+    {"lgamma", tp_lgamma},
+    {"digamma", tp_digamma},
+    {"frac", tp_frac},
+    {"sinc", tp_sinc},
+    {"deg2rad", tp_deg2rad},
+    {"rad2deg", tp_rad2deg},
+    {"signbit", tp_signbit},
+    {"isposinf", tp_isposinf},
+    {"isneginf", tp_isneginf},
+    {"special.expit", tp_sigmoid},
+    {"special.erf", tp_erf},
+    {"special.erfc", tp_erfc},
+    {"special.erfinv", tp_erfinv},
+    {"special.expm1", tp_expm1},
+    {"special.log1p", tp_log1p},
+    {"special.exp2", tp_exp2},
+    {"special.gammaln", tp_lgamma},
+    {"special.digamma", tp_digamma},
+    {"special.psi", tp_digamma},
+    {"special.sinc", tp_sinc},
     {"sigmoid", tp_sigmoid},
     {"relu", tp_relu},
     {"nn.functional.relu", tp_relu},
@@ -72,7 +109,6 @@ static const binary_call binary_calls[] = {
     {"add", tp_add, tp_add_scalar, false, true},
     {"sub", tp_sub, tp_sub_scalar, false, true},
     {"mul", tp_mul, tp_mul_scalar, false, true},
-    {"div", tp_div, tp_div_scalar, false, true},
     {"true_divide", tp_div, tp_div_scalar, false, true},
     {"pow", tp_pow, tp_pow_scalar, false, true},
     {"__radd__", tp_add, tp_add_scalar, false, true},
@@ -87,11 +123,47 @@ static const binary_call binary_calls[] = {
     {"le", tp_le, NULL, false, true},
     {"gt", tp_gt, NULL, false, true},
     {"ge", tp_ge, NULL, false, true},
+    {"not_equal", tp_ne, NULL, false, true},
+    {"less", tp_lt, NULL, false, true},
+    {"less_equal", tp_le, NULL, false, true},
+    {"greater", tp_gt, NULL, false, true},
+    {"greater_equal", tp_ge, NULL, false, true},
+    {"subtract", tp_sub, tp_sub_scalar, false, true},
+    {"multiply", tp_mul, tp_mul_scalar, false, true},
     {"atan2", tp_atan2, NULL, false, false},
+    {"arctan2", tp_atan2, NULL, false, false},
     {"maximum", tp_maximum, NULL, false, false},
     {"minimum", tp_minimum, NULL, false, false},
+    {"fmax", tp_fmax, NULL, false, false},
+    {"fmin", tp_fmin, NULL, false, false},
     {"logical_and", tp_logical_and, NULL, false, false},
     {"logical_or", tp_logical_or, NULL, false, false},
+    {"logical_xor", tp_logical_xor, NULL, false, false},
+    {"floor_divide", tp_floor_divide, NULL, false, true},
+    {"remainder", tp_remainder, NULL, false, true},
+    {"fmod", tp_fmod, NULL, false, true},
+    {"__rmod__", tp_remainder, NULL, true, true},
+    {"__rand__", tp_bitwise_and, NULL, true, true},
+    {"__ror__", tp_bitwise_or, NULL, true, true},
+    {"__rxor__", tp_bitwise_xor, NULL, true, true},
+    {"bitwise_and", tp_bitwise_and, NULL, false, true},
+    {"bitwise_or", tp_bitwise_or, NULL, false, true},
+    {"bitwise_xor", tp_bitwise_xor, NULL, false, true},
+    {"bitwise_left_shift", tp_bitwise_left_shift, NULL, false, true},
+    {"bitwise_right_shift", tp_bitwise_right_shift, NULL, false, true},
+    {"gcd", tp_gcd, NULL, false, false},
+    {"lcm", tp_lcm, NULL, false, false},
+    {"hypot", tp_hypot, NULL, false, false},
+    {"copysign", tp_copysign, NULL, false, true},
+    {"logaddexp", tp_logaddexp, NULL, false, false},
+    {"logaddexp2", tp_logaddexp2, NULL, false, false},
+    {"xlogy", tp_xlogy, NULL, false, true},
+    {"special.xlogy", tp_xlogy, NULL, false, true},
+    {"special.xlog1py", tp_xlog1py, NULL, false, true},
+    {"heaviside", tp_heaviside, NULL, false, false},
+    {"nextafter", tp_nextafter, NULL, false, false},
+    {"float_power", tp_float_power, NULL, false, true},
+    {"ldexp", tp_ldexp, NULL, false, false},
     {"matmul", tp_matmul, NULL, false, false},
     {"__rmatmul__", tp_matmul, NULL, true, false},
     {"mm", tp_mm, NULL, false, false},
@@ -126,7 +198,7 @@ static tp_tensor *call_binary(test_case *c, const binary_call *b)
     const json_t *second = arg(c, 1, "other");
     double alpha = arg_double(c, -1, "alpha", 1);
     if (arg_is_number(second) && !b->numbers)
-        case_skip(c, "other is a number");
+        case_skip(c, "a number in place of a tensor: C has no such call");
     if (b->with_number != NULL && alpha == 1 && as_c_number(second, x))
         return b->with_number(c->T, x, number_of(second));
     tp_tensor *y = arg_operand(c, 1, "other", x);
@@ -147,6 +219,10 @@ static tp_tensor *call_where(test_case *c)
 static tp_tensor *clamp_between(test_case *c, int low, int high)
 {
     tp_tensor *x = arg_tensor(c, 0, "input");
+    const json_t *bottom = low > 0 ? arg(c, low, "min") : NULL, *top = high > 0 ? arg(c, high, "max") : NULL;
+    if (arg_is_tensor(bottom) || arg_is_tensor(top))
+        return tp_clamp_tensor(c->T, x, bottom ? arg_operand(c, low, "min", x) : NULL,
+                               top ? arg_operand(c, high, "max", x) : NULL);
     double from = low > 0 ? arg_double(c, low, "min", -(double)INFINITY) : -(double)INFINITY;
     double to = high > 0 ? arg_double(c, high, "max", (double)INFINITY) : (double)INFINITY;
     return tp_clamp(c->T, x, from, to);
@@ -157,10 +233,94 @@ static tp_tensor *call_clamp_max(test_case *c) { return clamp_between(c, 0, 1); 
 
 static tp_tensor *call_round(test_case *c)
 {
-    if (arg_int(c, -1, "decimals", 0) != 0)
-        case_skip(c, "decimals");
-    return tp_round(c->T, arg_tensor(c, 0, "input"));
+    return tp_round_decimals(c->T, arg_tensor(c, 0, "input"), (int)arg_int(c, -1, "decimals", 0));
 }
+
+/* div(x, y, rounding_mode=None | "floor" | "trunc") */
+static tp_tensor *call_div(test_case *c)
+{
+    static const binary_call forms[] = {{"div", tp_div, tp_div_scalar, false, true},
+                                        {"div", tp_floor_divide, NULL, false, true},
+                                        {"div", tp_trunc_divide, NULL, false, true}};
+    const char *mode = arg_string(c, -1, "rounding_mode", "");
+    return call_binary(c, &forms[strcmp(mode, "floor") == 0 ? 1 : strcmp(mode, "trunc") == 0 ? 2 : 0]);
+}
+
+static tp_tensor *call_lerp(test_case *c)
+{
+    tp_tensor *start = arg_tensor(c, 0, "input"), *end = arg_tensor(c, 1, "end");
+    if (arg_is_tensor(arg(c, 2, "weight")))
+        return tp_lerp(c->T, start, end, arg_tensor(c, 2, "weight"));
+    return tp_lerp_scalar(c->T, start, end, arg_double(c, 2, "weight", 0));
+}
+
+typedef tp_tensor *(*three_fn)(tp_tape *, tp_tensor *, tp_tensor *, tp_tensor *, double);
+static tp_tensor *call_three(test_case *c, three_fn f)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input"), *a = arg_tensor(c, 1, "tensor1"), *b = arg_tensor(c, 2, "tensor2");
+    return f(c->T, x, a, b, arg_double(c, -1, "value", 1));
+}
+static tp_tensor *call_addcmul(test_case *c) { return call_three(c, tp_addcmul); }
+static tp_tensor *call_addcdiv(test_case *c) { return call_three(c, tp_addcdiv); }
+
+static tp_tensor *call_logit(test_case *c)
+{
+    return tp_logit(c->T, arg_tensor(c, 0, "input"), arg_double(c, 1, "eps", 0));
+}
+
+static tp_tensor *call_polygamma(test_case *c)
+{
+    int n = (int)arg_int(c, 0, "n", 0);
+    return tp_polygamma(c->T, n, arg_tensor(c, 1, "input"));
+}
+
+static tp_tensor *call_mvlgamma(test_case *c)
+{
+    return tp_mvlgamma(c->T, arg_tensor(c, 0, "input"), (int)arg_int(c, 1, "p", 1));
+}
+
+static tp_tensor *call_nan_to_num(test_case *c)
+{
+    tp_nan_to_num_options o = {.nan = arg_double(c, 1, "nan", 0),
+                               .has_posinf = arg(c, 2, "posinf") != NULL,
+                               .has_neginf = arg(c, 3, "neginf") != NULL};
+    o.posinf = arg_double(c, 2, "posinf", 0);
+    o.neginf = arg_double(c, 3, "neginf", 0);
+    return tp_nan_to_num(c->T, arg_tensor(c, 0, "input"), &o);
+}
+
+static tp_tensor *truth(test_case *c, bool value) { return tp_full(c->T, TP_BOOL, (tp_dims){.ndim = 0}, value); }
+
+static tp_tensor *call_equal(test_case *c)
+{
+    return truth(c, tp_equal(c->T, arg_tensor(c, 0, "input"), arg_tensor(c, 1, "other")));
+}
+
+typedef struct {
+    tp_tensor *a, *b;
+    double rtol, atol;
+    bool equal_nan;
+} nearness;
+
+static nearness nearness_asked(test_case *c)
+{
+    return (nearness){arg_tensor(c, 0, "input"), arg_tensor(c, 1, "other"), arg_double(c, 2, "rtol", 1e-5),
+                      arg_double(c, 3, "atol", 1e-8), arg_bool(c, 4, "equal_nan", false)};
+}
+
+static tp_tensor *call_isclose(test_case *c)
+{
+    nearness n = nearness_asked(c);
+    return tp_isclose(c->T, n.a, n.b, n.rtol, n.atol, n.equal_nan);
+}
+
+static tp_tensor *call_allclose(test_case *c)
+{
+    nearness n = nearness_asked(c);
+    return truth(c, tp_allclose(c->T, n.a, n.b, n.rtol, n.atol, n.equal_nan));
+}
+
+static tp_tensor *call_positive(test_case *c) { return arg_tensor(c, 0, "input"); }
 
 static tp_tensor *call_to(test_case *c)
 {
@@ -179,9 +339,36 @@ static tp_tensor *call_byte(test_case *c) { return tp_to(c->T, arg_tensor(c, 0, 
 static tp_tensor *call_bool(test_case *c) { return tp_to(c->T, arg_tensor(c, 0, "input"), TP_BOOL); }
 
 static const call_entry pointwise_calls[] = {
-    {"where", call_where}, {"clamp", call_clamp}, {"clamp_min", call_clamp_min}, {"clamp_max", call_clamp_max},
-    {"round", call_round}, {"to", call_to},       {"float", call_float},         {"double", call_double},
-    {"int", call_int},     {"long", call_long},   {"byte", call_byte},           {"bool", call_bool},
+    {"where", call_where},
+    {"clamp", call_clamp},
+    {"clamp_min", call_clamp_min},
+    {"clamp_max", call_clamp_max},
+    {"div", call_div},
+    {"divide", call_div},
+    {"clip", call_clamp},
+    {"lerp", call_lerp},
+    {"addcmul", call_addcmul},
+    {"addcdiv", call_addcdiv},
+    {"logit", call_logit},
+    {"special.logit", call_logit},
+    {"polygamma", call_polygamma},
+    {"special.polygamma", call_polygamma},
+    {"mvlgamma", call_mvlgamma},
+    {"special.multigammaln", call_mvlgamma},
+    {"nan_to_num", call_nan_to_num},
+    {"equal", call_equal},
+    {"isclose", call_isclose},
+    {"allclose", call_allclose},
+    {"positive", call_positive},
+    {"special.round", call_round},
+    {"round", call_round},
+    {"to", call_to},
+    {"float", call_float},
+    {"double", call_double},
+    {"int", call_int},
+    {"long", call_long},
+    {"byte", call_byte},
+    {"bool", call_bool},
     {NULL, NULL},
 };
 

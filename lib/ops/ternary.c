@@ -1,0 +1,160 @@
+/* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors. */
+#include "ops/elementwise.h"
+
+static tp_tensor *zero_of(tp_tape *T, tp_tensor *x) { return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL; }
+
+/* ---- derivatives ------------------------------------------------------------------------------------------- */
+
+static tp_status where_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_where(T, v->in[0], g, zero_of(T, g));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_where(T, v->in[0], zero_of(T, g), g);
+    return TP_OK;
+}
+
+static tp_status lerp_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_mul(T, g, tp_rsub_scalar(T, v->in[2], 1));
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, v->in[2]);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, g, tp_sub(T, v->in[1], v->in[0]));
+    return TP_OK;
+}
+
+static tp_status addcmul_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    double value = *(const double *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, tp_mul_scalar(T, v->in[2], value));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, g, tp_mul_scalar(T, v->in[1], value));
+    return TP_OK;
+}
+
+static tp_status addcdiv_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    double value = *(const double *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, tp_mul_scalar(T, tp_reciprocal(T, v->in[2]), value));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_mul_scalar(T, v->in[1], value), tp_square(T, v->in[2])));
+    return TP_OK;
+}
+
+/* To x inside the bounds, to the lower one below it, to the upper one above it or where the bounds cross. */
+static tp_status clamp_between_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *low = v->in[1], *high = v->in[2], *g = v->gout[0], *zero = zero_of(T, g);
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_where(T, tp_logical_and(T, tp_ge(T, x, low), tp_le(T, x, high)), g, zero);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_where(T, tp_logical_and(T, tp_lt(T, low, high), tp_lt(T, x, low)), g, zero);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_where(T, tp_logical_or(T, tp_gt(T, x, high), tp_gt(T, low, high)), g, zero);
+    return TP_OK;
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+static void where_samples(tp_sampler *s)
+{
+    tp_tensor *at = tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1, 1);
+    tp_tensor *in[3] = {tp_gt(s->tape, at, zero_of(s->tape, at)), tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
+    tp_sample(s, NULL, 3, in);
+}
+
+static void triples(tp_sampler *s, const void *attr)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -2.3, 2.1),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -0.9, -0.5),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.6, 1.7)};
+    tp_sample(s, attr, 3, in);
+    in[1] = tp_sample_tensor(s, (tp_dims){1, {4}}, -1.1, -0.4);
+    in[2] = tp_sample_tensor(s, (tp_dims){.ndim = 0}, 0.7, 0.8);
+    tp_sample(s, attr, 3, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {0, 4}}, -1, 1);
+    tp_sample(s, attr, 3, in);
+}
+
+static void number_samples(tp_sampler *s) { triples(s, &(double){1.3}); }
+static void plain_samples(tp_sampler *s) { triples(s, NULL); }
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+static tp_status lerp_infer(tp_call *c)
+{
+    for (int i = 1; i < 3; i++)
+        if (c->in[i]->dtype != c->in[0]->dtype)
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s: one dtype is needed",
+                                tp_dtype_name((tp_dtype)c->in[i]->dtype), tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return tp__map_infer(c);
+}
+
+/* clang-format off */
+#define TERNARY(fn, KIND, ATTR, INFER, WHERE_SAMPLED, PRINTED)                                     \
+    static const tp__map_op fn##_op = {{#fn, 3, 1, ATTR, TP_OP_STRIDED | TP_OP_FORGETS_OUT, INFER, tp__map_forward, \
+                                        fn##_vjp, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__SAME};
+TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
+TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")
+TERNARY(addcmul, ADDCMUL, sizeof(double), tp__map_infer, number_samples, "AddcmulBackward0")
+TERNARY(addcdiv, ADDCDIV, sizeof(double), tp__map_infer, number_samples, "AddcdivBackward0")
+TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBackward0")
+/* clang-format on */
+
+tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
+{
+    return tp__apply3(T, &where_op.op, NULL, condition, a, b);
+}
+
+tp_tensor *tp_lerp(tp_tape *T, tp_tensor *start, tp_tensor *end, tp_tensor *weight)
+{
+    return tp__apply3(T, &lerp_op.op, NULL, start, end, weight);
+}
+
+tp_tensor *tp_lerp_scalar(tp_tape *T, tp_tensor *start, tp_tensor *end, double weight)
+{
+    return tp_lerp(T, start, end, start ? tp_scalar(T, (tp_dtype)start->dtype, weight) : NULL);
+}
+
+tp_tensor *tp_addcmul(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value)
+{
+    return tp__apply3(T, &addcmul_op.op, &value, x, a, b);
+}
+
+tp_tensor *tp_addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value)
+{
+    return tp__apply3(T, &addcdiv_op.op, &value, x, a, b);
+}
+
+tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *high)
+{
+    if (low && high)
+        return tp__apply3(T, &clamp_between_op.op, NULL, x, low, high);
+    if (!tp__usable(T, "clamp", x))
+        return NULL;
+    if (!low && !high)
+        tp_fail(T, TP_EINVAL, "clamp: a bound is needed, below or above");
+    return low ? tp_clamp_min(T, x, low) : high ? tp_clamp_max(T, x, high) : NULL;
+}
+
+const tp_op *const tp__ops_ternary[] = {
+    &where_op.op, &lerp_op.op, &addcmul_op.op, &addcdiv_op.op, &clamp_between_op.op, NULL,
+};
