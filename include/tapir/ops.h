@@ -199,6 +199,7 @@ TP_API tp_tensor *tp_mean(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
 TP_API tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
 TP_API tp_tensor *tp_prod(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_prod_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
 /* The largest, smallest value; the gradient is shared among equal ones (torch.amax, amin; torch.max
  * over all elements). */
 TP_API tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
@@ -215,6 +216,46 @@ TP_API tp_tensor *tp_any(tp_tape *T, tp_tensor *x);
 /* Variance with divisor n - correction; standard deviation its root. */
 TP_API tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim);
 TP_API tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim);
+/* The same, and the mean. */
+TP_API tp_tensor *tp_var_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
+                              tp_tensor **mean);
+TP_API tp_tensor *tp_std_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
+                              tp_tensor **mean);
+TP_API tp_tensor *tp_aminmax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim, tp_tensor **max);
+TP_API tp_tensor *tp_all_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
+TP_API tp_tensor *tp_count_nonzero(tp_tape *T, tp_tensor *x, int n, const int *dims); /* TP_I64 */
+/* NaN does not count. */
+TP_API tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
+/* sum(|x|^ord)^(1/ord) over dimensions (n = 0: all); INFINITY: the largest |x|, -INFINITY: the smallest, 0: how many are
+ * not zero. Where the norm is 0 its gradient is 0. (torch.norm with a number, and 'fro' with 2.) */
+TP_API tp_tensor *tp_linalg_vector_norm(tp_tape *T, tp_tensor *x, double ord, int n, const int *dims, bool keepdim);
+TP_API tp_tensor *tp_dist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p); /* the p-norm of a - b */
+/* Slices along dim whose p-norm is above max_norm are scaled down to it. */
+TP_API tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_norm);
+/* [variables, observations] -> [variables, variables]; correction 1 is torch's default. fweights (integers) count an
+ * observation several times, aweights (floats) weigh it; NULL: once each. */
+TP_API tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights, tp_tensor *aweights);
+TP_API tp_tensor *tp_corrcoef(tp_tape *T, tp_tensor *x);
+
+/* ---- along a dimension ----------------------------------------------------------------------- */
+
+/* Running sums and products (TP_I64 of integers and booleans), log sum e^x, largest and smallest with the last place
+ * of each (TP_I64; index may be NULL). */
+TP_API tp_tensor *tp_cumsum(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_cumprod(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_logcumsumexp(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_cummax(tp_tape *T, tp_tensor *x, int dim, tp_tensor **index);
+TP_API tp_tensor *tp_cummin(tp_tape *T, tp_tensor *x, int dim, tp_tensor **index);
+/* Differences of neighbours, n times over, of x with `prepend` and `append` (or NULL) joined to it. */
+TP_API tp_tensor *tp_diff(tp_tape *T, tp_tensor *x, int n, int dim, tp_tensor *prepend, tp_tensor *append);
+/* The integral of y by the trapezoidal rule, at places x (of y's shape, or a vector) or dx apart where x is NULL. */
+TP_API tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim);
+TP_API tp_tensor *tp_cumulative_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim);
+
+/* ---- reductions, numerically careful --------------------------------------------------------- */
+
 TP_API tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
 
 /* ---- products -------------------------------------------------------------------------------- */
@@ -247,6 +288,25 @@ TP_API tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int
 TP_API tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length);
 /* Python's notation: tp_index(T, x, ":, 0:1"), "..., -1", "::2, None". A view. */
 TP_API tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index);
+
+/* The diagonal of dimensions dim1 and dim2, as the last dimension; offset > 0 is above the main one. */
+TP_API tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
+/* Windows of `size`, `step` apart, along dim; the windows' elements are the last dimension. */
+TP_API tp_tensor *tp_unfold(tp_tape *T, tp_tensor *x, int dim, int64_t size, int64_t step);
+/* Any strides from x's first element + offset on, within x's storage; stride [shape.ndim], none negative. */
+TP_API tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
+
+/* ---- copies with a part replaced by src, which has the part's shape -------------------------- */
+
+TP_API tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int64_t offset, int dim1, int dim2);
+TP_API tp_tensor *tp_select_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t index);
+TP_API tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t start, int64_t stop,
+                                   int64_t step);
+/* Zeros with x's last dimension as the diagonal of dim1 and dim2 (of the result). */
+TP_API tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
+TP_API tp_tensor *tp_diag(tp_tape *T, tp_tensor *x,
+                          int64_t offset); /* a vector to a matrix, a matrix to its diagonal */
+TP_API tp_tensor *tp_diagflat(tp_tape *T, tp_tensor *x, int64_t offset); /* diag of all of x as a vector */
 
 /* x itself where it is contiguous, otherwise a copy. */
 TP_API tp_tensor *tp_contiguous(tp_tape *T, tp_tensor *x);

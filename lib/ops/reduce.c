@@ -37,6 +37,14 @@ static tp_tensor *restored(tp_tape *T, tp_tensor *g, const tp_tensor *x, uint32_
     return tp_reshape(T, g, reduced_shape(x, &kept));
 }
 
+/* A reduction: a tp_op, then which one its forward does. */
+typedef struct {
+    tp_op op;
+    tp__reduction kind;
+} reduce_op;
+
+static tp__reduction kind_of(const tp_call *c) { return ((const reduce_op *)(const void *)c->op)->kind; }
+
 /* ---- the forward of all: stretches of neighbouring dimensions, the last first -------------------------------- */
 
 typedef struct {
@@ -109,11 +117,28 @@ static bool over_dims(tp_tape *T, const char *name, const tp_tensor *x, int n, c
     return tp__dims_mask(&c, x->ndim, n, dims, &o->mask) == TP_OK;
 }
 
-static tp_tensor *over_all(tp_tape *T, const tp_op *op, tp_tensor *x)
+static tp_tensor *over_all(tp_tape *T, const reduce_op *r, tp_tensor *x)
 {
     over o = {x ? (1u << x->ndim) - 1 : 0, false};
-    return tp__apply1(T, op, &o, x);
+    return tp__apply1(T, &r->op, &o, x);
 }
+
+static tp_tensor *over_some(tp_tape *T, const reduce_op *r, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    over o;
+    return over_dims(T, r->op.name, x, n, dims, keepdim, &o) ? tp__apply1(T, &r->op, &o, x) : NULL;
+}
+
+static tp_status reduce_forward(tp_call *c)
+{
+    return reduce(c->tape, kind_of(c), c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+}
+
+/* clang-format off */
+#define REDUCTION(id, name, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED)                    \
+    static const reduce_op id##_op = {{name, 1, 1, sizeof(over), FLAGS, INFER, FORWARD, VJP, NULL, SAMPLES, PRINTED}, \
+                                      TP__##KIND};
+/* clang-format on */
 
 static tp_status infer_as(tp_call *c, tp__reduction kind)
 {
@@ -158,37 +183,11 @@ static void extreme_samples(tp_sampler *s) { sample_over(s, false); }
 
 static tp_status sum_infer(tp_call *c) { return infer_as(c, TP__SUM); }
 
-static tp_status sum_forward(tp_call *c)
-{
-    return reduce(c->tape, TP__SUM, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
-}
-
 static tp_status sum_vjp(tp_vjp *v) /* the sweep expands it */
 {
     v->gin[0] = restored(v->tape, v->gout[0], v->in[0], ((const over *)v->attr)->mask);
     return TP_OK;
 }
-
-static const tp_op sum_op = {.name = "sum",
-                             .n_in = 1,
-                             .n_out = 1,
-                             .attr_size = sizeof(over),
-                             .flags = TP__READS_NOTHING,
-                             .infer = sum_infer,
-                             .forward = sum_forward,
-                             .vjp = sum_vjp,
-                             .samples = sum_samples,
-                             .grad_name = "SumBackward0"};
-static const tp_op sum_dim_op = {.name = "sum_dim",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .attr_size = sizeof(over),
-                                 .flags = TP__READS_NOTHING,
-                                 .infer = sum_infer,
-                                 .forward = sum_forward,
-                                 .vjp = sum_vjp,
-                                 .samples = sum_samples,
-                                 .grad_name = "SumBackward1"};
 
 static tp_status mean_forward(tp_call *c)
 {
@@ -212,33 +211,18 @@ static tp_status mean_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static const tp_op mean_op = {.name = "mean",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(over),
-                              .flags = TP__READS_NOTHING,
-                              .infer = float_infer,
-                              .forward = mean_forward,
-                              .vjp = mean_vjp,
-                              .samples = extreme_samples,
-                              .grad_name = "MeanBackward0"};
-static const tp_op mean_dim_op = {.name = "mean_dim",
-                                  .n_in = 1,
-                                  .n_out = 1,
-                                  .attr_size = sizeof(over),
-                                  .flags = TP__READS_NOTHING,
-                                  .infer = float_infer,
-                                  .forward = mean_forward,
-                                  .vjp = mean_vjp,
-                                  .samples = extreme_samples,
-                                  .grad_name = "MeanBackward1"};
+/* clang-format off */
+REDUCTION(sum, "sum", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward0")
+REDUCTION(sum_dim, "sum_dim", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward1")
+REDUCTION(mean, "mean", SUM, TP__READS_NOTHING, float_infer, mean_forward, mean_vjp, extreme_samples, "MeanBackward0")
+REDUCTION(mean_dim, "mean_dim", SUM, TP__READS_NOTHING, float_infer, mean_forward, mean_vjp, extreme_samples, "MeanBackward1")
+/* clang-format on */
 
 tp_tensor *tp_sum(tp_tape *T, tp_tensor *x) { return over_all(T, &sum_op, x); }
 
 tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
-    over o;
-    return over_dims(T, "sum", x, n, dims, keepdim, &o) ? tp__apply1(T, &sum_dim_op, &o, x) : NULL;
+    return over_some(T, &sum_dim_op, x, n, dims, keepdim);
 }
 
 tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_sum_dims(T, x, 1, &dim, keepdim); }
@@ -247,8 +231,7 @@ tp_tensor *tp_mean(tp_tape *T, tp_tensor *x) { return over_all(T, &mean_op, x); 
 
 tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
-    over o;
-    return over_dims(T, "mean", x, n, dims, keepdim, &o) ? tp__apply1(T, &mean_dim_op, &o, x) : NULL;
+    return over_some(T, &mean_dim_op, x, n, dims, keepdim);
 }
 
 tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_mean_dims(T, x, 1, &dim, keepdim); }
@@ -257,9 +240,30 @@ tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return
 
 static tp_status prod_infer(tp_call *c) { return infer_as(c, TP__PROD); }
 
-static tp_status prod_forward(tp_call *c)
+/* x with the dimensions of the mask last, as [rest, all of them]; or back. */
+static tp_tensor *gathered(tp_tape *T, tp_tensor *x, uint32_t mask)
 {
-    return reduce(c->tape, TP__PROD, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+    tp_dims order = {.ndim = x->ndim};
+    int at = 0;
+    for (int last = 0; last < 2; last++)
+        for (int d = 0; d < x->ndim; d++)
+            if ((int)((mask >> d) & 1u) == last)
+                order.dim[at++] = d;
+    return tp_reshape(T, tp_permute(T, x, order),
+                      (tp_dims){2, {x->numel / reduced_count(x, mask), reduced_count(x, mask)}});
+}
+
+static tp_tensor *scattered(tp_tape *T, tp_tensor *y, const tp_tensor *x, uint32_t mask)
+{
+    tp_dims moved = {.ndim = x->ndim}, back = {.ndim = x->ndim};
+    int at = 0;
+    for (int last = 0; last < 2; last++)
+        for (int d = 0; d < x->ndim; d++)
+            if ((int)((mask >> d) & 1u) == last) {
+                moved.dim[at] = x->shape[d];
+                back.dim[d] = at++;
+            }
+    return tp_permute(T, tp_reshape(T, y, moved), back);
 }
 
 /* The product of all others, at each place, zeros or not: up a tree of pairwise products, and down again, where
@@ -268,29 +272,30 @@ static tp_status prod_vjp(tp_vjp *v)
 {
     enum { LEVELS = 62 };
     tp_tape *T = v->tape;
-    tp_tensor *level[LEVELS], *x = tp_reshape(T, v->in[0], (tp_dims){1, {v->in[0]->numel}});
-    tp_dtype dtype = (tp_dtype)v->in[0]->dtype;
-    int64_t width = 1;
-    int top = 0;
-    for (; width < v->in[0]->numel; width *= 2)
-        top++;
-    if (v->in[0]->numel == 0) {
-        v->gin[0] = tp_zeros_like(T, v->in[0]);
+    tp_tensor *level[LEVELS], *x = v->in[0];
+    uint32_t mask = ((const over *)v->attr)->mask;
+    if (x->numel == 0) {
+        v->gin[0] = tp_zeros_like(T, x);
         return TP_OK;
     }
-    tp_tensor *padded[2] = {x, tp_ones(T, dtype, (tp_dims){1, {width - v->in[0]->numel}})};
-    level[0] = width == v->in[0]->numel ? x : tp_cat(T, 2, padded, 0);
+    int64_t n = reduced_count(x, mask), rest = x->numel / n, width = 1;
+    int top = 0;
+    for (; width < n; width *= 2)
+        top++;
+    tp_tensor *rows = gathered(T, x, mask),
+              *padded[2] = {rows, tp_ones(T, (tp_dtype)x->dtype, (tp_dims){2, {rest, width - n}})};
+    level[0] = width == n ? rows : tp_cat(T, 2, padded, 1);
     for (int k = 0; k < top; k++) {
-        level[k] = tp_reshape(T, level[k], (tp_dims){2, {-1, 2}});
-        level[k + 1] = tp_mul(T, tp_select(T, level[k], 1, 0), tp_select(T, level[k], 1, 1));
+        level[k] = tp_reshape(T, level[k], (tp_dims){3, {rest, -1, 2}});
+        level[k + 1] = tp_mul(T, tp_select(T, level[k], 2, 0), tp_select(T, level[k], 2, 1));
     }
-    tp_tensor *down = tp_reshape(T, v->gout[0], (tp_dims){1, {1}});
+    tp_tensor *down = tp_reshape(T, v->gout[0], (tp_dims){2, {rest, 1}});
     for (int k = top - 1; k >= 0; k--) {
-        tp_tensor *flipped[2] = {tp_narrow(T, level[k], 1, 1, 1), tp_narrow(T, level[k], 1, 0, 1)};
-        down = tp_mul(T, tp_unsqueeze(T, down, 1), tp_cat(T, 2, flipped, 1));
-        down = tp_reshape(T, down, (tp_dims){1, {-1}});
+        tp_tensor *flipped[2] = {tp_narrow(T, level[k], 2, 1, 1), tp_narrow(T, level[k], 2, 0, 1)};
+        down = tp_mul(T, tp_unsqueeze(T, down, 2), tp_cat(T, 2, flipped, 2));
+        down = tp_reshape(T, down, (tp_dims){2, {rest, -1}});
     }
-    v->gin[0] = tp_reshape(T, tp_narrow(T, down, 0, 0, v->in[0]->numel), tp__dims_of(v->in[0]));
+    v->gin[0] = scattered(T, tp_narrow(T, down, 1, 0, n), x, mask);
     return TP_OK;
 }
 
@@ -298,6 +303,7 @@ static void prod_samples(tp_sampler *s)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {2, 3}}, -1.3, 1.7);
     tp_sample(s, &(over){3, false}, 1, &x);
+    tp_sample(s, &(over){1, false}, 1, &x);
     x = tp_mul(s->tape, tp_sample_tensor(s, (tp_dims){1, {5}}, -1, 1), /* a zero */
                tp_ne(s->tape, tp_arange(s->tape, s->dtype, -1, 4, 1), tp_scalar(s->tape, s->dtype, 0)));
     x = tp_requires_grad(tp_detach(s->tape, x), true);
@@ -306,30 +312,16 @@ static void prod_samples(tp_sampler *s)
     tp_sample(s, &(over){0, false}, 1, &x);
 }
 
-static const tp_op prod_op = {.name = "prod",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(over),
-                              .flags = TP_OP_FORGETS_OUT,
-                              .infer = prod_infer,
-                              .forward = prod_forward,
-                              .vjp = prod_vjp,
-                              .samples = prod_samples,
-                              .grad_name = "ProdBackward0"};
+REDUCTION(prod, "prod", PROD, TP_OP_FORGETS_OUT, prod_infer, reduce_forward, prod_vjp, prod_samples, "ProdBackward0")
 
 tp_tensor *tp_prod(tp_tape *T, tp_tensor *x) { return over_all(T, &prod_op, x); }
 
+tp_tensor *tp_prod_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return over_some(T, &prod_op, x, 1, &dim, keepdim);
+}
+
 /* ---- largest and smallest --------------------------------------------------------------------------------------------- */
-
-static tp_status amax_forward(tp_call *c)
-{
-    return reduce(c->tape, TP__MAX, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
-}
-
-static tp_status amin_forward(tp_call *c)
-{
-    return reduce(c->tape, TP__MIN, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
-}
 
 /* g shared equally among the elements that are the largest */
 static tp_status extreme_vjp(tp_vjp *v)
@@ -347,53 +339,21 @@ static tp_status extreme_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static const tp_op amax_op = {.name = "amax",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(over),
-                              .infer = extreme_infer,
-                              .forward = amax_forward,
-                              .vjp = extreme_vjp,
-                              .samples = extreme_samples,
-                              .grad_name = "AmaxBackward0"};
-static const tp_op amin_op = {.name = "amin",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(over),
-                              .infer = extreme_infer,
-                              .forward = amin_forward,
-                              .vjp = extreme_vjp,
-                              .samples = extreme_samples,
-                              .grad_name = "AminBackward0"};
-static const tp_op max_op = {.name = "max",
-                             .n_in = 1,
-                             .n_out = 1,
-                             .attr_size = sizeof(over),
-                             .infer = extreme_infer,
-                             .forward = amax_forward,
-                             .vjp = extreme_vjp,
-                             .samples = extreme_samples,
-                             .grad_name = "MaxBackward1"};
-static const tp_op min_op = {.name = "min",
-                             .n_in = 1,
-                             .n_out = 1,
-                             .attr_size = sizeof(over),
-                             .infer = extreme_infer,
-                             .forward = amin_forward,
-                             .vjp = extreme_vjp,
-                             .samples = extreme_samples,
-                             .grad_name = "MinBackward1"};
+/* clang-format off */
+REDUCTION(amax, "amax", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "AmaxBackward0")
+REDUCTION(amin, "amin", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "AminBackward0")
+REDUCTION(max, "max", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "MaxBackward1")
+REDUCTION(min, "min", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "MinBackward1")
+/* clang-format on */
 
 tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
-    over o;
-    return over_dims(T, "amax", x, n, dims, keepdim, &o) ? tp__apply1(T, &amax_op, &o, x) : NULL;
+    return over_some(T, &amax_op, x, n, dims, keepdim);
 }
 
 tp_tensor *tp_amin(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
-    over o;
-    return over_dims(T, "amin", x, n, dims, keepdim, &o) ? tp__apply1(T, &amin_op, &o, x) : NULL;
+    return over_some(T, &amin_op, x, n, dims, keepdim);
 }
 
 tp_tensor *tp_max(tp_tape *T, tp_tensor *x) { return over_all(T, &max_op, x); }
@@ -411,18 +371,15 @@ static tp_status max_dim_infer(tp_call *c)
     return status == TP_OK ? tp_call_out(c, 1, TP_I64, reduced_shape(c->in[0], c->attr)) : status;
 }
 
-static tp_status with_index(tp_call *c, tp__reduction kind)
+static tp_status max_dim_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), ((const over *)c->attr)->mask, NULL};
     int64_t outer, n, inner;
     last_stretch(&p, &outer, &n, &inner);
-    tp__reduce_arg(kind, p.dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
+    tp__reduce_arg(kind_of(c), p.dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
     return TP_OK;
 }
-
-static tp_status max_dim_forward(tp_call *c) { return with_index(c, TP__MAX); }
-static tp_status min_dim_forward(tp_call *c) { return with_index(c, TP__MIN); }
 
 static tp_status max_dim_vjp(tp_vjp *v)
 {
@@ -446,35 +403,22 @@ static void max_dim_samples(tp_sampler *s)
     tp_sample(s, &(over){0, false}, 1, &x);
 }
 
-static const tp_op max_dim_op = {.name = "max_dim",
-                                 .n_in = 1,
-                                 .n_out = 2,
-                                 .attr_size = sizeof(over),
-                                 .flags = TP_OP_FORGETS_IN,
-                                 .infer = max_dim_infer,
-                                 .forward = max_dim_forward,
-                                 .vjp = max_dim_vjp,
-                                 .samples = max_dim_samples,
-                                 .grad_name = "MaxBackward0"};
-static const tp_op min_dim_op = {.name = "min_dim",
-                                 .n_in = 1,
-                                 .n_out = 2,
-                                 .attr_size = sizeof(over),
-                                 .flags = TP_OP_FORGETS_IN,
-                                 .infer = max_dim_infer,
-                                 .forward = min_dim_forward,
-                                 .vjp = max_dim_vjp,
-                                 .samples = max_dim_samples,
-                                 .grad_name = "MinBackward0"};
+/* clang-format off */
+#define WITH_INDEX(id, KIND, PRINTED)                                                              \
+    static const reduce_op id##_op = {{#id, 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, max_dim_forward, \
+                                       max_dim_vjp, NULL, max_dim_samples, PRINTED}, TP__##KIND};
+WITH_INDEX(max_dim, MAX, "MaxBackward0")
+WITH_INDEX(min_dim, MIN, "MinBackward0")
+/* clang-format on */
 
-static tp_tensor *along(tp_tape *T, const tp_op *op, const char *name, tp_tensor *x, int dim, bool keepdim,
+static tp_tensor *along(tp_tape *T, const reduce_op *r, const char *name, tp_tensor *x, int dim, bool keepdim,
                         tp_tensor **index)
 {
     over o;
     tp_tensor *out[TP_MAX_OUT] = {NULL};
     if (index)
         *index = NULL;
-    if (!over_dims(T, name, x, 1, &dim, keepdim, &o) || tp_apply_all(T, op, &o, 1, &x, out) != TP_OK)
+    if (!over_dims(T, name, x, 1, &dim, keepdim, &o) || tp_apply_all(T, &r->op, &o, 1, &x, out) != TP_OK)
         return NULL;
     if (index)
         *index = out[1];
@@ -491,11 +435,11 @@ tp_tensor *tp_min_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor
     return along(T, &min_dim_op, "min", x, dim, keepdim, index);
 }
 
-static tp_tensor *position(tp_tape *T, const tp_op *op, const char *name, tp_tensor *x, int dim, bool keepdim)
+static tp_tensor *position(tp_tape *T, const reduce_op *r, const char *name, tp_tensor *x, int dim, bool keepdim)
 {
     tp_tensor *index;
     bool was = T && tp_tape_record(T, false);
-    along(T, op, name, x, dim, keepdim, &index);
+    along(T, r, name, x, dim, keepdim, &index);
     if (T)
         tp_tape_record(T, was);
     return index;
@@ -515,73 +459,24 @@ tp_tensor *tp_argmin(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 
 static tp_status truth_infer(tp_call *c) { return infer_as(c, TP__ALL); }
 
-static tp_status all_forward(tp_call *c)
-{
-    return reduce(c->tape, TP__ALL, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
-}
-
-static tp_status any_forward(tp_call *c)
-{
-    return reduce(c->tape, TP__ANY, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
-}
-
-static const tp_op all_op = {.name = "all",
-                             .n_in = 1,
-                             .n_out = 1,
-                             .attr_size = sizeof(over),
-                             .flags = TP_OP_NO_GRAD,
-                             .infer = truth_infer,
-                             .forward = all_forward,
-                             .samples = sum_samples};
-static const tp_op any_op = {.name = "any",
-                             .n_in = 1,
-                             .n_out = 1,
-                             .attr_size = sizeof(over),
-                             .flags = TP_OP_NO_GRAD,
-                             .infer = truth_infer,
-                             .forward = any_forward,
-                             .samples = sum_samples};
+REDUCTION(all, "all", ALL, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, sum_samples, NULL)
+REDUCTION(any, "any", ANY, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, sum_samples, NULL)
 
 tp_tensor *tp_all(tp_tape *T, tp_tensor *x) { return over_all(T, &all_op, x); }
 
 tp_tensor *tp_any(tp_tape *T, tp_tensor *x) { return over_all(T, &any_op, x); }
 
-/* ---- made of others ---------------------------------------------------------------------------------------------------------- */
-
-tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+tp_tensor *tp_all_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
-    over o;
-    if (!over_dims(T, "var", x, n, dims, keepdim, &o))
-        return NULL;
-    double rest = (double)reduced_count(x, o.mask) - correction;
-    tp_tensor *centred = tp_sub(T, x, tp_mean_dims(T, x, n, dims, true));
-    return tp_div_scalar(T, tp_sum_dims(T, tp_square(T, centred), n, dims, keepdim), rest > 0 ? rest : 0);
+    return over_some(T, &all_op, x, 1, &dim, keepdim);
 }
 
-tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
-    tp_tensor *v = tp_var(T, x, n, dims, correction, keepdim);
-    tp_tensor *flat = v ? tp_eq(T, v, tp_scalar(T, (tp_dtype)v->dtype, 0)) : NULL; /* there the slope counts as 0 */
-    return tp_where(T, flat, tp_zeros_like(T, v), tp_sqrt(T, tp_where(T, flat, tp_ones_like(T, v), v)));
-}
-
-/* log sum e^x = m + log sum e^(x - m), with m the largest where that is finite */
-tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
-{
-    over o;
-    if (!over_dims(T, "logsumexp", x, n, dims, keepdim, &o))
-        return NULL;
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
-        return NULL;
-    if (reduced_count(x, o.mask) == 0)
-        return tp_log(T, tp_sum_dims(T, tp_exp(T, x), n, dims, keepdim));
-    tp_tensor *top = tp_amax(T, tp_detach(T, x), n, dims, true);
-    top = tp_where(T, tp_isinf(T, top), tp_zeros_like(T, top), top);
-    tp_tensor *rest = tp_log(T, tp_sum_dims(T, tp_exp(T, tp_sub(T, x, top)), n, dims, keepdim));
-    return rest ? tp_add(T, rest, tp_reshape(T, top, tp__dims_of(rest))) : NULL;
+    return over_some(T, &any_op, x, 1, &dim, keepdim);
 }
 
 const tp_op *const tp__ops_reduce[] = {
-    &sum_op, &sum_dim_op, &mean_op,    &mean_dim_op, &prod_op, &amax_op, &amin_op,
-    &max_op, &min_op,     &max_dim_op, &min_dim_op,  &all_op,  &any_op,  NULL,
+    &sum_op.op, &sum_dim_op.op, &mean_op.op,    &mean_dim_op.op, &prod_op.op, &amax_op.op, &amin_op.op,
+    &max_op.op, &min_op.op,     &max_dim_op.op, &min_dim_op.op,  &all_op.op,  &any_op.op,  NULL,
 };

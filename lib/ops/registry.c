@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const tp_op *const *const families[] = {
-    tp__ops_binary,  tp__ops_unary, tp__ops_ternary, tp__ops_reduce, tp__ops_matmul,
-    tp__ops_shape,   tp__ops_slice, tp__ops_index,   tp__ops_join,   tp__ops_activation,
-    tp__ops_softmax, tp__ops_norm,  tp__ops_loss,    tp__ops_linalg, tp__ops_random,
+    tp__ops_binary,     tp__ops_unary,   tp__ops_ternary, tp__ops_reduce,  tp__ops_scan,   tp__ops_norms,
+    tp__ops_matmul,     tp__ops_shape,   tp__ops_slice,   tp__ops_strided, tp__ops_index,  tp__ops_join,
+    tp__ops_activation, tp__ops_softmax, tp__ops_norm,    tp__ops_loss,    tp__ops_linalg, tp__ops_random,
 };
 
 const tp_op *tp_op_at(int i)

@@ -177,7 +177,79 @@ static tp_tensor *call_index_add(test_case *c)
 static tp_tensor *call_tril(test_case *c) { return tp_tril(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
 static tp_tensor *call_triu(test_case *c) { return tp_triu(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
 
+/* ---- diagonals, windows, strides ------------------------------------------------------------- */
+
+static tp_tensor *call_diagonal(test_case *c)
+{
+    int64_t offset = arg_int(c, 1, "offset", 0);
+    int dim1 = (int)arg_int(c, 2, "dim1", 0), dim2 = (int)arg_int(c, 3, "dim2", 1);
+    return tp_diagonal(c->T, input(c), offset, dim1, dim2);
+}
+
+static tp_tensor *call_linalg_diagonal(test_case *c)
+{
+    int64_t offset = arg_int(c, -1, "offset", 0);
+    int dim1 = (int)arg_int(c, -1, "dim1", -2), dim2 = (int)arg_int(c, -1, "dim2", -1);
+    return tp_diagonal(c->T, arg_tensor(c, 0, "A"), offset, dim1, dim2);
+}
+
+static tp_tensor *call_diag_embed(test_case *c)
+{
+    int64_t offset = arg_int(c, 1, "offset", 0);
+    int dim1 = (int)arg_int(c, 2, "dim1", -2), dim2 = (int)arg_int(c, 3, "dim2", -1);
+    return tp_diag_embed(c->T, input(c), offset, dim1, dim2);
+}
+
+static tp_tensor *call_diagonal_scatter(test_case *c)
+{
+    tp_tensor *src = arg_tensor(c, 1, "src");
+    int64_t offset = arg_int(c, 2, "offset", 0);
+    int dim1 = (int)arg_int(c, 3, "dim1", 0), dim2 = (int)arg_int(c, 4, "dim2", 1);
+    return tp_diagonal_scatter(c->T, input(c), src, offset, dim1, dim2);
+}
+
+static tp_tensor *call_select_scatter(test_case *c)
+{
+    tp_tensor *src = arg_tensor(c, 1, "src");
+    int dim = dim_at(c, 2, "dim");
+    return tp_select_scatter(c->T, input(c), src, dim, arg_int(c, 3, "index", 0));
+}
+
+static tp_tensor *call_slice_scatter(test_case *c)
+{
+    tp_tensor *src = arg_tensor(c, 1, "src");
+    int dim = dim_at(c, 2, "dim");
+    int64_t start = arg_int(c, 3, "start", 0), stop = arg_int(c, 4, "end", INT64_MAX);
+    return tp_slice_scatter(c->T, input(c), src, dim, start, stop, arg_int(c, 5, "step", 1));
+}
+
+static tp_tensor *call_diag(test_case *c) { return tp_diag(c->T, input(c), arg_int(c, 1, "diagonal", 0)); }
+static tp_tensor *call_diagflat(test_case *c) { return tp_diagflat(c->T, input(c), arg_int(c, 1, "offset", 0)); }
+
+static tp_tensor *call_unfold(test_case *c)
+{
+    int dim = dim_at(c, 1, "dimension");
+    int64_t size = arg_int(c, 2, "size", 0);
+    return tp_unfold(c->T, input(c), dim, size, arg_int(c, 3, "step", 1));
+}
+
+static tp_tensor *call_as_strided(test_case *c)
+{
+    tp_dims shape = arg_shape(c, 1, "size"), stride = arg_shape(c, 2, "stride");
+    return tp_as_strided(c->T, input(c), shape, stride.dim, arg_int(c, 3, "storage_offset", 0));
+}
+
 const call_entry shape_calls[] = {
+    {"diagonal", call_diagonal},
+    {"linalg.diagonal", call_linalg_diagonal},
+    {"diag_embed", call_diag_embed},
+    {"diagonal_scatter", call_diagonal_scatter},
+    {"select_scatter", call_select_scatter},
+    {"slice_scatter", call_slice_scatter},
+    {"diag", call_diag},
+    {"diagflat", call_diagflat},
+    {"unfold", call_unfold},
+    {"as_strided", call_as_strided},
     {"reshape", call_reshape},
     {"reshape_as", call_reshape_as},
     {"view", call_view},
