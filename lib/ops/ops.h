@@ -28,6 +28,9 @@ extern const tp_op *const tp__ops_norm[];
 extern const tp_op *const tp__ops_loss[];
 extern const tp_op *const tp__ops_linalg[];
 extern const tp_op *const tp__ops_random[];
+extern const tp_op *const tp__ops_sort[];
+extern const tp_op *const tp__ops_unique[];
+extern const tp_op *const tp__ops_search[];
 
 #define TP__READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
 #define TP__VIEW_FLAGS (TP_OP_VIEW | TP_OP_STRIDED | TP__READS_NOTHING)

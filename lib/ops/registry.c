@@ -3,11 +3,31 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const tp_op *const *const families[] = {
-    tp__ops_binary,     tp__ops_unary,   tp__ops_ternary, tp__ops_reduce,  tp__ops_scan,   tp__ops_norms,
-    tp__ops_matmul,     tp__ops_shape,   tp__ops_slice,   tp__ops_strided, tp__ops_index,  tp__ops_join,
-    tp__ops_activation, tp__ops_softmax, tp__ops_norm,    tp__ops_loss,    tp__ops_linalg, tp__ops_random,
+    tp__ops_binary,
+    tp__ops_unary,
+    tp__ops_ternary,
+    tp__ops_reduce,
+    tp__ops_scan,
+    tp__ops_norms,
+    tp__ops_matmul,
+    tp__ops_shape,
+    tp__ops_slice,
+    tp__ops_strided,
+    tp__ops_index,
+    tp__ops_join,
+    tp__ops_sort,
+    tp__ops_unique,
+    tp__ops_search,
+    tp__ops_activation,
+    tp__ops_softmax,
+    tp__ops_norm,
+    tp__ops_loss,
+    tp__ops_linalg,
+    tp__ops_random,
 };
+/* clang-format on */
 
 const tp_op *tp_op_at(int i)
 {

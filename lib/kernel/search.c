@@ -1,0 +1,104 @@
+/* search.c - bisection of boundaries, and counting. Counts are made on one thread, in order. */
+#include "kernel/search.h"
+
+/* ---- bisection --------------------------------------------------------------------------------------------- */
+
+/* In [begin, end), the first boundary b for which `stop` holds. */
+/* clang-format off */
+#define BISECT(id, type, stop)                                                                     \
+    static int64_t id(const type *bounds, int64_t begin, int64_t end, type v)                      \
+    { while (begin < end) { int64_t mid = begin + (end - begin) / 2; type b = bounds[mid];         \
+          if (stop) end = mid; else begin = mid + 1; }                                             \
+      return begin; }
+#define SEARCH(side, S, type)                                                                      \
+    static void side##_range_##S(const search_job *j, int64_t begin, int64_t end)                  \
+    { const type *bounds = j->bounds, *v = j->values;                                              \
+      for (int64_t i = begin; i < end; i++) j->index[i] = side##_##S(bounds + i / j->each * j->m, 0, j->m, v[i]); }
+#define BOTH(S, type) BISECT(left_##S, type, b >= v) BISECT(right_##S, type, b > v) SEARCH(left, S, type) SEARCH(right, S, type)
+
+typedef struct search_job {
+    const void *bounds, *values;
+    int64_t m, each, *index;
+    void (*range)(const struct search_job *j, int64_t begin, int64_t end);
+} search_job;
+
+BOTH(f32, float)
+BOTH(f64, double)
+BOTH(i32, int32_t)
+BOTH(i64, int64_t)
+BOTH(u8, uint8_t)
+/* clang-format on */
+
+typedef void (*search_fn)(const search_job *j, int64_t begin, int64_t end);
+static const search_fn searchers[2][TP_DTYPES] = {
+    {left_range_f32, left_range_f64, left_range_i32, left_range_i64, left_range_u8, NULL},
+    {right_range_f32, right_range_f64, right_range_i32, right_range_i64, right_range_u8, NULL},
+};
+
+static void search_range(int64_t begin, int64_t end, void *user)
+{
+    const search_job *j = user;
+    j->range(j, begin, end);
+}
+
+void tp__search(tp_dtype dtype, bool right, int64_t rows, int64_t m, int64_t each, const void *bounds,
+                const void *values, int64_t *index)
+{
+    search_job j = {bounds, values, m, each, index, searchers[right][dtype]};
+    tp__parallel_for(rows * each, 4096, search_range, &j);
+}
+
+/* ---- counting ------------------------------------------------------------------------------------------------ */
+
+int64_t tp__count(int64_t n, const int64_t *index, int64_t bins, tp_dtype weight_dtype, const void *weight, void *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (index[i] < 0 || index[i] >= bins)
+            return i;
+    if (weight == NULL)
+        for (int64_t i = 0; i < n; i++)
+            ((int64_t *)out)[index[i]]++;
+    else if (weight_dtype == TP_F32)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)out)[index[i]] += ((const float *)weight)[i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((double *)out)[index[i]] += ((const double *)weight)[i];
+    return -1;
+}
+
+/* ---- histograms ---------------------------------------------------------------------------------------------- */
+
+/* The bin of v, or -1 outside of the edges. */
+/* clang-format off */
+#define BIN(S, type)                                                                               \
+    static int64_t bin_##S(tp__bin_rule rule, const type *edge, int64_t bins, type v)              \
+    { if (!(v >= edge[0] && v <= edge[bins])) return -1;                                           \
+      int64_t at = rule == TP__BIN_SEARCH ? right_##S(edge, 0, bins + 1, v) - 1                    \
+                                          : tp__to_i64((v - edge[0]) * (type)bins / (edge[bins] - edge[0])); \
+      if (rule == TP__BIN_NEAR)                                                                    \
+          at = right_##S(edge, at > 0 ? at - 1 : 0, at + 2 < bins + 1 ? at + 2 : bins + 1, v) - 1; \
+      return at >= bins ? bins - 1 : at < 0 ? 0 : at; }
+BIN(f32, float)
+BIN(f64, double)
+/* clang-format on */
+
+static double float_at(tp_dtype dtype, const void *p, int64_t i)
+{
+    return dtype == TP_F32 ? (double)((const float *)p)[i] : ((const double *)p)[i];
+}
+
+void tp__histogram(const tp__bins *b, int64_t n, const void *points, const void *weight, double *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t to = 0;
+        for (int d = 0; d < b->dims && to >= 0; d++) {
+            int64_t p = i * b->dims + d;
+            int64_t at = b->dtype == TP_F32 ? bin_f32(b->rule, b->edge[d], b->bins[d], ((const float *)points)[p])
+                                            : bin_f64(b->rule, b->edge[d], b->bins[d], ((const double *)points)[p]);
+            to = at < 0 ? -1 : to * b->bins[d] + at;
+        }
+        if (to >= 0)
+            out[to] += weight ? float_at(b->dtype, weight, i) : 1;
+    }
+}

@@ -1,0 +1,133 @@
+/* unique.c - equal elements and slices: grouped by one operator, told apart by others. */
+#include "ops/ops.h"
+
+#include "kernel/sort.h"
+
+/* ---- group: out[0] is an order in which equal slices are neighbours, out[1] the group of each in that order ------ */
+
+typedef struct {
+    int dim;
+    bool sorted; /* otherwise neighbours as they are */
+} grouping;
+
+static tp_status group_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    int dim = ((const grouping *)c->attr)->dim;
+    if (dim >= x->ndim)
+        return tp__no_such_dim(c, dim);
+    for (int d = 0; d < x->ndim; d++)
+        if (x->shape[d] == 0 && d != dim)
+            return tp_call_fail(c, TP_ESHAPE, "dimension %d is empty, so slices along %d have no elements", d, dim);
+    tp_dims shape = {1, {x->shape[dim]}};
+    return tp_call_out(c, 0, TP_I64, shape) == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : c->tape->status;
+}
+
+static tp_status group_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    const grouping *g = c->attr;
+    tp__lines l = {(tp_dtype)x->dtype, 1, x->shape[g->dim], 1, x->data};
+    for (int d = 0; d < x->ndim; d++)
+        if (d != g->dim)
+            *(d < g->dim ? &l.outer : &l.inner) *= x->shape[d];
+    if (l.n == 0)
+        return TP_OK;
+    tp__storage *space = tp__pool_alloc(c->tape->pool, tp__group_space(&l, g->sorted));
+    if (space == NULL)
+        return tp_call_fail(c, TP_ENOMEM, "no memory to sort in");
+    tp__group(g->sorted, &l, c->out[0]->data, c->out[1]->data, space->data);
+    tp__storage_unref(space);
+    return TP_OK;
+}
+
+static void group_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_index(s, (tp_dims){3, {2, 9, 2}}, 0, 3);
+    tp_sample(s, &(grouping){1, true}, 1, &x);
+    tp_sample(s, &(grouping){1, false}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){1, {50}}, -1, 1);
+    tp_sample(s, &(grouping){0, true}, 1, &x);
+}
+
+static const tp_op group_op = {.name = "group",
+                               .n_in = 1,
+                               .n_out = 2,
+                               .attr_size = sizeof(grouping),
+                               .flags = TP_OP_NO_GRAD,
+                               .infer = group_infer,
+                               .forward = group_forward,
+                               .samples = group_samples};
+
+/* ---- unique ---------------------------------------------------------------------------------------------------------- */
+
+static tp_tensor *distinct(tp_tape *T, tp_tensor *x, grouping g, tp_tensor **inverse, tp_tensor **counts)
+{
+    tp_tensor *out[TP_MAX_OUT] = {NULL}, *order, *group;
+    if (tp_apply_all(T, &group_op, &g, 1, &x, out) != TP_OK)
+        return NULL;
+    order = out[0];
+    group = out[1];
+    int64_t n = group->numel, m = n ? ((const int64_t *)group->data)[n - 1] + 1 : 0;
+    tp_tensor *first = tp_searchsorted(T, group, tp_arange(T, TP_I64, 0, (double)m, 1), NULL);
+    if (inverse)
+        *inverse = tp_index_add(T, tp_zeros_like(T, group), 0, order, group);
+    if (counts)
+        *counts = tp_bincount(T, group, NULL, m);
+    return tp_index_select(T, x, g.dim, tp_index_select(T, order, 0, first));
+}
+
+static tp_tensor *of_all(tp_tape *T, const char *name, tp_tensor *x, bool sorted, tp_tensor **inverse,
+                         tp_tensor **counts)
+{
+    tp_tensor *flat = tp__usable(T, name, x) ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL;
+    tp_tensor *y = flat ? distinct(T, flat, (grouping){0, sorted}, inverse, counts) : NULL;
+    if (y && inverse)
+        *inverse = tp_reshape(T, *inverse, tp__dims_of(x));
+    return y;
+}
+
+static tp_tensor *of_slices(tp_tape *T, const char *name, tp_tensor *x, int dim, bool sorted, tp_tensor **inverse,
+                            tp_tensor **counts)
+{
+    if (!tp__usable(T, name, x))
+        return NULL;
+    int at = x->ndim ? tp__dim_of(T, name, x->ndim, dim) : -1;
+    if (x->ndim == 0)
+        tp_fail(T, TP_EINDEX, "%s: dimension %d of a 0-d tensor", name, dim);
+    return at >= 0 ? distinct(T, x, (grouping){at, sorted}, inverse, counts) : NULL;
+}
+
+static void forget(tp_tensor **a, tp_tensor **b)
+{
+    if (a)
+        *a = NULL;
+    if (b)
+        *b = NULL;
+}
+
+tp_tensor *tp_unique(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts)
+{
+    forget(inverse, counts);
+    return of_all(T, "unique", x, true, inverse, counts);
+}
+
+tp_tensor *tp_unique_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts)
+{
+    forget(inverse, counts);
+    return of_slices(T, "unique", x, dim, true, inverse, counts);
+}
+
+tp_tensor *tp_unique_consecutive(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts)
+{
+    forget(inverse, counts);
+    return of_all(T, "unique_consecutive", x, false, inverse, counts);
+}
+
+tp_tensor *tp_unique_consecutive_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts)
+{
+    forget(inverse, counts);
+    return of_slices(T, "unique_consecutive", x, dim, false, inverse, counts);
+}
+
+const tp_op *const tp__ops_unique[] = {&group_op, NULL};
