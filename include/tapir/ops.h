@@ -34,6 +34,12 @@ TP_API tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end
 /* `steps` values from start to end, both included. */
 TP_API tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps);
 
+/* base^v for v as in linspace (torch's base is 10). */
+TP_API tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps, double base);
+/* [2, n]: rows and columns of the elements of a triangle, TP_I64 or TP_I32. */
+TP_API tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
+TP_API tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
+
 /* ---- elementwise, two operands --------------------------------------------------------------- */
 
 TP_API tp_tensor *tp_add(tp_tape *T, tp_tensor *a, tp_tensor *b);
@@ -288,6 +294,34 @@ TP_API tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int
 TP_API tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length);
 /* Python's notation: tp_index(T, x, ":, 0:1"), "..., -1", "::2, None". A view. */
 TP_API tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index);
+/* The same with an @ where a tensor stands: tp_index_with(T, x, "@, 1:3", 1, &rows). Integer tensors pick positions
+ * (negative: from the end) and are broadcast against each other; a boolean one of m dimensions is a mask over m
+ * dimensions. NumPy's rules; a copy, differentiable. */
+TP_API tp_tensor *tp_index_with(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors);
+/* A copy of x with `values` (broadcast) there: x[index] = values, or += with `accumulate`. Of places that are named
+ * twice the last one counts. */
+TP_API tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                               tp_tensor *values, bool accumulate);
+
+/* Dimension source[i] becomes dimension destination[i]; the others keep their order (alias moveaxis). */
+TP_API tp_tensor *tp_movedim(tp_tape *T, tp_tensor *x, int n, const int *source, const int *destination);
+/* One dimension as several; one of the sizes may be -1. */
+TP_API tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes);
+/* With at least n (1, 2 or 3) dimensions (torch.atleast_1d, _2d, _3d). */
+TP_API tp_tensor *tp_atleast(tp_tape *T, tp_tensor *x, int n);
+/* The shape that all broadcast to; false where they do not fit. */
+TP_API bool      tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out);
+TP_API tp_status tp_broadcast_tensors(tp_tape *T, int n, tp_tensor *const *x, tp_tensor **out);
+
+/* Parts along dim, as views: how many there are, or -1 after a failure; more than `max` are an error. */
+TP_API int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor **out);
+TP_API int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max,
+                               tp_tensor **out);
+TP_API int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out);
+/* Parts of sizes that differ by one at most; parts between n positions. (hsplit, vsplit, dsplit: along dim 1, 0, 2.) */
+TP_API int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max, tp_tensor **out);
+TP_API int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out);
+TP_API int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out);
 
 /* The diagonal of dimensions dim1 and dim2, as the last dimension; offset > 0 is above the main one. */
 TP_API tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
@@ -316,6 +350,51 @@ TP_API tp_tensor *tp_clone(tp_tape *T, tp_tensor *x);
 
 TP_API tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim);
 TP_API tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim);
+/* cat along dimension 1 (of vectors: 0), of rows, along dimension 2, of columns. At most 64. */
+TP_API tp_tensor *tp_hstack(tp_tape *T, int n, tp_tensor *const *x);
+TP_API tp_tensor *tp_vstack(tp_tape *T, int n, tp_tensor *const *x); /* alias row_stack */
+TP_API tp_tensor *tp_dstack(tp_tape *T, int n, tp_tensor *const *x);
+TP_API tp_tensor *tp_column_stack(tp_tape *T, int n, tp_tensor *const *x);
+TP_API tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x);
+/* n vectors as n tensors of n dimensions, views; xy swaps the first two (torch's indexing = "xy"). */
+TP_API tp_status  tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor **out);
+TP_API tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x); /* [product of sizes, n] */
+
+/* Copies in another order, or several times over. */
+TP_API tp_tensor *tp_flip(tp_tape *T, tp_tensor *x, int n, const int *dims);
+TP_API tp_tensor *tp_fliplr(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_flipud(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts,
+                          const int *dims); /* dims NULL: flat */
+TP_API tp_tensor *tp_rot90(tp_tape *T, tp_tensor *x, int k, int dim0, int dim1);
+TP_API tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times); /* as many counts as dimensions, or more */
+TP_API tp_tensor *tp_tile(tp_tape *T, tp_tensor *x, tp_dims times);   /* or fewer */
+/* Each slice along dim `times` times in a row; or each as often as its entry in a vector of integers says. */
+TP_API tp_tensor *tp_repeat_interleave(tp_tape *T, tp_tensor *x, int64_t times, int dim);
+TP_API tp_tensor *tp_repeat_interleave_tensor(tp_tape *T, tp_tensor *x, tp_tensor *times, int dim);
+TP_API tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape); /* the opposite of expand */
+
+/* Positions [n, dimensions] of what is not zero, TP_I64, in order (alias argwhere). */
+TP_API tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x);
+/* With a mask (TP_BOOL) that is broadcast: x with a value there, the elements there, x with those of source in turn. */
+TP_API tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value);
+TP_API tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *value); /* value: 0-d */
+TP_API tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask);
+TP_API tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *source);
+TP_API tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value); /* x's shape and dtype, a 0-d value */
+/* Elements of x as a vector, in index's shape; negative positions count from the end. */
+TP_API tp_tensor *tp_take(tp_tape *T, tp_tensor *x, tp_tensor *index);
+/* gather, x and index broadcast in all dimensions but dim */
+TP_API tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim);
+/* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one counts. The
+ * product has no gradient. */
+typedef enum { TP_SCATTER_PUT = 0, TP_SCATTER_ADD, TP_SCATTER_MULTIPLY } tp_scatter_rule;
+TP_API tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule);
+TP_API tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value,
+                                    tp_scatter_rule rule);
+/* A copy of x with its slices at the positions of a 1-d index replaced by those of src, or by a 0-d value. */
+TP_API tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
+TP_API tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value);
 /* out[i][j] = x[index[i][j]][j] for dim 0, and so on; index is TP_I64 and no larger than x but in dim. */
 TP_API tp_tensor *tp_gather(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index);
 /* A copy of x with out[index[i][j]][j] += src[i][j] for dim 0, and so on. */
@@ -361,10 +440,10 @@ typedef enum {
     TP_QUANTILE_NEAREST /* half to even */
 } tp_quantile_rule;
 typedef struct {
-    bool             along;   /* along dim; otherwise over all elements */
+    bool             along; /* along dim; otherwise over all elements */
     int              dim;
     bool             keepdim;
-    tp_quantile_rule rule;    /* torch's interpolation */
+    tp_quantile_rule rule; /* torch's interpolation */
 } tp_quantile_options;
 /* q in [0, 1], of x's float dtype: 0-d, or [m] for m quantiles, which become the first dimension. NaN spoils its row;
  * nanquantile passes over it. Differentiable in x and q. */
@@ -379,8 +458,7 @@ TP_API tp_tensor *tp_nanquantile_scalar(tp_tape *T, tp_tensor *x, double q, cons
 TP_API tp_tensor *tp_unique(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts);
 TP_API tp_tensor *tp_unique_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts);
 TP_API tp_tensor *tp_unique_consecutive(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts);
-TP_API tp_tensor *tp_unique_consecutive_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse,
-                                            tp_tensor **counts);
+TP_API tp_tensor *tp_unique_consecutive_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts);
 
 typedef struct {
     bool       right;     /* after the boundaries that equal the value, not before (torch's side = "right") */

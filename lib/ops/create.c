@@ -120,3 +120,59 @@ tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int
     }
     return x;
 }
+
+tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps, double base)
+{
+    bool whole = !tp_dtype_is_float(dtype);
+    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
+    size_t size = tp_dtype_size(dtype);
+    double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
+    if (whole && steps > 1) /* torch takes integer steps then */
+        step = dtype == TP_F32 ? step : (double)((float)(end - start) / (float)(steps - 1));
+    for (int64_t i = 0; x && i < steps; i++) {
+        double exponent = i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * (double)(steps - 1 - i);
+        tp__store((char *)x->data + (size_t)i * size, dtype, pow(base, exponent));
+    }
+    return x;
+}
+
+/* Rows and columns of the elements on one side of a diagonal, row by row. */
+static tp_tensor *triangle_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset,
+                                   bool upper)
+{
+    int64_t n = 0;
+    if (!tp__ok(T))
+        return NULL;
+    if (rows < 0 || columns < 0 || (dtype != TP_I64 && dtype != TP_I32)) {
+        tp_fail(T, TP_EINVAL, "triangle indices: of %lld by %lld in %s", (long long)rows, (long long)columns,
+                tp_dtype_name(dtype));
+        return NULL;
+    }
+    tp_tensor *x = NULL;
+    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
+        int64_t at = 0;
+        for (int64_t r = 0; r < rows; r++) {
+            int64_t edge = r + offset + !upper; /* the first column right of the lower triangle, or in the upper one */
+            edge = edge < 0 ? 0 : edge > columns ? columns : edge;
+            int64_t from = upper ? edge : 0, to = upper ? columns : edge;
+            for (int64_t c = from; x && c < to; c++, at++) {
+                tp__store((char *)x->data + (size_t)at * tp_dtype_size(dtype), dtype, (double)r);
+                tp__store((char *)x->data + (size_t)(n + at) * tp_dtype_size(dtype), dtype, (double)c);
+            }
+            n += pass ? 0 : to - from;
+        }
+        if (pass == 0 && (x = tp__tensor_make(T, dtype, (tp_dims){2, {2, n}})) == NULL)
+            return NULL;
+    }
+    return x;
+}
+
+tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
+{
+    return triangle_indices(T, dtype, rows, columns, offset, false);
+}
+
+tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
+{
+    return triangle_indices(T, dtype, rows, columns, offset, true);
+}

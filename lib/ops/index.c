@@ -1,5 +1,5 @@
 /* index.c - picking elements and slices by an index tensor, their adjoints, and Python's index notation. */
-#include "ops/ops.h"
+#include "ops/index.h"
 
 #include "kernel/index.h"
 
@@ -19,7 +19,7 @@ static void outer_inner(const tp_tensor *x, int dim, int64_t *outer, int64_t *in
             *(d < dim ? outer : inner) *= x->shape[d];
 }
 
-static tp_status in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size)
+tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size)
 {
     if (bad < 0)
         return TP_OK;
@@ -30,8 +30,7 @@ static tp_status in_range(const tp_call *c, const tp_tensor *index, int64_t bad,
 /* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
 
 /* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
-static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src,
-                             int dim)
+tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
 {
     char a[200], b[200];
     int rank = x->ndim ? x->ndim : 1;
@@ -59,7 +58,7 @@ static tp_status check_index(const tp_call *c, const tp_tensor *x, const tp_tens
 
 static tp_status gather_infer(tp_call *c)
 {
-    tp_status status = check_index(c, c->in[0], c->in[1], NULL, *(const int *)c->attr);
+    tp_status status = tp__check_index(c, c->in[0], c->in[1], NULL, *(const int *)c->attr);
     return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[1])) : status;
 }
 
@@ -68,10 +67,10 @@ static tp_status gather_forward(tp_call *c)
     const tp_tensor *x = c->in[0], *index = c->in[1];
     int dim = *(const int *)c->attr;
     int64_t size = size_at(x, dim), one = 1;
-    return in_range(c, index,
-                    tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one, x->data,
-                               index->data, c->out[0]->data),
-                    size);
+    return tp__in_range(c, index,
+                        tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                   x->data, index->data, c->out[0]->data),
+                        size);
 }
 
 static tp_status gather_vjp(tp_vjp *v)
@@ -82,7 +81,7 @@ static tp_status gather_vjp(tp_vjp *v)
 
 static tp_status scatter_add_infer(tp_call *c)
 {
-    tp_status status = check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
+    tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
         status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
                               tp_dtype_name((tp_dtype)c->in[0]->dtype));
@@ -96,10 +95,11 @@ static tp_status scatter_add_forward(tp_call *c)
     int64_t size = size_at(x, dim), one = 1;
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
-    return in_range(c, index,
-                    tp__scatter_add((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
-                                    c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data),
-                    size);
+    return tp__in_range(c, index,
+                        tp__scatter(TP__ADD_TO, (tp_dtype)x->dtype, tp__dims_of(index), dim, size,
+                                    x->ndim ? x->stride : &one, c->out[0]->data, index->data,
+                                    src->ndim ? src->stride : &one, src->data),
+                        size);
 }
 
 static tp_status scatter_add_vjp(tp_vjp *v)
@@ -215,10 +215,10 @@ static tp_status index_select_forward(tp_call *c)
     int dim = *(const int *)c->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    return in_range(c, index,
-                    tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
-                                     index->data, c->out[0]->data),
-                    size_at(x, dim));
+    return tp__in_range(c, index,
+                        tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
+                                         index->data, c->out[0]->data),
+                        size_at(x, dim));
 }
 
 static tp_status index_select_vjp(tp_vjp *v)
@@ -266,10 +266,10 @@ static tp_status index_add_forward(tp_call *c)
     outer_inner(x, dim, &outer, &inner);
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
-    return in_range(c, index,
-                    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, c->out[0]->data,
-                                  index->data, c->in[2]->data),
-                    size_at(x, dim));
+    return tp__in_range(c, index,
+                        tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, c->out[0]->data,
+                                      index->data, c->in[2]->data),
+                        size_at(x, dim));
 }
 
 static tp_status index_add_vjp(tp_vjp *v)
@@ -336,9 +336,9 @@ tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_
 
 /* ---- Python's notation --------------------------------------------------------------------------------------------- */
 
-/* One entry: a number, a slice, None or an ellipsis. */
+/* One entry: a number, a slice, None, an ellipsis, or @ for a tensor. */
 typedef struct {
-    enum { AT, SLICE, NONE, ELLIPSIS } kind;
+    enum { AT, SLICE, NONE, ELLIPSIS, TENSOR } kind;
     int64_t at, start, stop, step;
 } entry;
 
@@ -380,6 +380,10 @@ static const char *read_entry(const char *p, entry *e)
         e->kind = NONE;
         return skip_space(p + 4);
     }
+    if (*p == '@') {
+        e->kind = TENSOR;
+        return skip_space(p + 1);
+    }
     if (!read_number(&p, &e->start, &there))
         return NULL;
     p = skip_space(p);
@@ -418,25 +422,34 @@ static int read_index(const char *text, entry *list)
     return n;
 }
 
-tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
+/* How many dimensions tensor i takes: a mask those it has. */
+static int span_of(int i, int n, tp_tensor *const *tensors)
+{
+    return i < n && tensors[i] && tensors[i]->dtype == TP_BOOL ? tensors[i]->ndim : 1;
+}
+
+tp_tensor *tp__index_basic(tp_tape *T, tp_tensor *x, const char *index, int n_tensors, tp_tensor *const *tensors,
+                           int *at, int *used)
 {
     entry list[MAX_ENTRIES];
+    *used = 0;
     if (!tp__usable(T, "index", x))
         return NULL;
-    int n = index ? read_index(index, list) : -1, used = 0, ellipses = 0, d = 0;
+    int n = index ? read_index(index, list) : -1, taken = 0, ellipses = 0, d = 0, seen = 0;
     for (int i = 0; i < n; i++) {
-        used += list[i].kind == AT || list[i].kind == SLICE;
+        taken += list[i].kind == TENSOR ? span_of(seen++, n_tensors, tensors)
+                                        : list[i].kind == AT || list[i].kind == SLICE;
         ellipses += list[i].kind == ELLIPSIS;
     }
-    if (n < 0 || ellipses > 1) {
+    if (n < 0 || ellipses > 1 || seen > TP_MAX_DIMS) {
         tp_fail(T, TP_EINVAL, "index: \"%.80s\" is not an index", index ? index : "(null)");
         return NULL;
     }
-    if (used > x->ndim) {
-        tp_fail(T, TP_EINDEX, "index: %d indices for %d dimensions", used, x->ndim);
+    if (taken > x->ndim) {
+        tp_fail(T, TP_EINDEX, "index: %d indices for %d dimensions", taken, x->ndim);
         return NULL;
     }
-    int skipped = x->ndim - used;
+    int skipped = x->ndim - taken;
     for (int i = 0; i < n && x; i++)
         switch (list[i].kind) {
         case AT:
@@ -453,8 +466,23 @@ tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
         case ELLIPSIS:
             d += skipped;
             break;
+        case TENSOR:
+            at[*used] = d;
+            d += span_of((*used)++, n_tensors, tensors);
+            break;
         }
     return x;
+}
+
+tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
+{
+    int at[TP_MAX_DIMS], used;
+    tp_tensor *y = tp__index_basic(T, x, index, 0, NULL, at, &used);
+    if (y && used) {
+        tp_fail(T, TP_EINVAL, "index: \"%.80s\" wants tensors: tp_index_with takes them", index);
+        return NULL;
+    }
+    return y;
 }
 
 const tp_op *const tp__ops_index[] = {&gather_op, &scatter_add_op, &index_select_op, &index_add_op, NULL};

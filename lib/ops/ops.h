@@ -22,6 +22,8 @@ extern const tp_op *const tp__ops_slice[];
 extern const tp_op *const tp__ops_strided[];
 extern const tp_op *const tp__ops_index[];
 extern const tp_op *const tp__ops_join[];
+extern const tp_op *const tp__ops_arrange[];
+extern const tp_op *const tp__ops_scatter[];
 extern const tp_op *const tp__ops_activation[];
 extern const tp_op *const tp__ops_softmax[];
 extern const tp_op *const tp__ops_norm[];

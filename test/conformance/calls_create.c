@@ -81,7 +81,25 @@ static tp_tensor *call_linspace(test_case *c)
     return tp_linspace(c->T, dtype_asked(c, TP_F32), start, end, arg_int(c, 2, "steps", 0));
 }
 
+static tp_tensor *call_logspace(test_case *c)
+{
+    double start = arg_double(c, 0, "start", 0), end = arg_double(c, 1, "end", 0);
+    int64_t steps = arg_int(c, 2, "steps", 100);
+    return tp_logspace(c->T, dtype_asked(c, TP_F32), start, end, steps, arg_double(c, 3, "base", 10));
+}
+
+static tp_tensor *triangle(test_case *c, tp_tensor *(*f)(tp_tape *, tp_dtype, int64_t, int64_t, int64_t))
+{
+    int64_t rows = arg_int(c, 0, "row", 0), columns = arg_int(c, 1, "col", 0);
+    return f(c->T, dtype_asked(c, TP_I64), rows, columns, arg_int(c, 2, "offset", 0));
+}
+static tp_tensor *call_tril_indices(test_case *c) { return triangle(c, tp_tril_indices); }
+static tp_tensor *call_triu_indices(test_case *c) { return triangle(c, tp_triu_indices); }
+
 const call_entry create_calls[] = {
+    {"logspace", call_logspace},
+    {"tril_indices", call_tril_indices},
+    {"triu_indices", call_triu_indices},
     {"zeros", call_zeros},
     {"ones", call_ones},
     {"full", call_full},

@@ -75,6 +75,8 @@ static tp_tensor *call_narrow(test_case *c)
 typedef struct {
     char text[256];
     size_t length;
+    int n; /* tensors, one for each @ */
+    tp_tensor *tensors[TP_MAX_DIMS];
 } notation;
 
 static void note(test_case *c, notation *to, const char *text)
@@ -95,10 +97,41 @@ static void note_int(test_case *c, notation *to, const json_t *a)
     note(c, to, number);
 }
 
+/* A list of numbers, or of lists of them, as an index. */
+static tp_tensor *index_of_list(test_case *c, const json_t *a)
+{
+    int64_t values[256];
+    tp_tensor *rows[16];
+    size_t n = json_array_size(a);
+    if (n > 0 && n <= 16 && json_is_array(json_array_get(a, 0))) {
+        for (size_t i = 0; i < n; i++)
+            rows[i] = index_of_list(c, json_array_get(a, i));
+        return tp_stack(c->T, (int)n, rows, 0);
+    }
+    bool mask = n > 0 && json_is_boolean(json_array_get(a, 0));
+    for (size_t i = 0; i < n && i < 256; i++)
+        values[i] = (int64_t)number_of(json_array_get(a, i));
+    tp_tensor *x = tp_from(c->T, TP_I64, tp_shape((int64_t)n), values);
+    return mask ? tp_to(c->T, x, TP_BOOL) : x;
+}
+
+static void note_tensor(test_case *c, notation *to, tp_tensor *x)
+{
+    if (to->n == TP_MAX_DIMS)
+        case_skip(c, "many index tensors");
+    else
+        to->tensors[to->n++] = x;
+    note(c, to, "@");
+}
+
 static void note_entry(test_case *c, notation *to, const json_t *a)
 {
     const json_t *bounds = json_object_get(a, "slice");
-    if (json_is_integer(a))
+    if (arg_is_tensor(a))
+        note_tensor(c, to, case_tensor_at(c, "in", (int)json_integer_value(json_object_get(a, "t"))));
+    else if (json_is_array(a))
+        note_tensor(c, to, index_of_list(c, a));
+    else if (json_is_integer(a))
         note_int(c, to, a);
     else if (json_is_null(a))
         note(c, to, "None");
@@ -125,7 +158,7 @@ static bool is_tuple(const json_t *a)
     return false;
 }
 
-static tp_tensor *call_getitem(test_case *c)
+static notation index_asked(test_case *c)
 {
     notation index = {.length = 0};
     const json_t *a = arg(c, 1, "index");
@@ -138,7 +171,22 @@ static tp_tensor *call_getitem(test_case *c)
         note(c, &index, i > 0 ? ", " : "");
         note_entry(c, &index, json_array_get(tuple, i));
     }
-    return tp_index(c->T, input(c), index.text);
+    return index;
+}
+
+static tp_tensor *call_getitem(test_case *c)
+{
+    notation index = index_asked(c);
+    if (index.n == 0)
+        return tp_index(c->T, input(c), index.text);
+    return tp_index_with(c->T, input(c), index.text, index.n, index.tensors);
+}
+
+static tp_tensor *call_setitem(test_case *c)
+{
+    notation index = index_asked(c);
+    tp_tensor *x = input(c), *value = arg_operand(c, 2, "value", x);
+    return tp_index_put(c->T, x, index.text, index.n, index.tensors, value, false);
 }
 
 /* ---- joining, gathering ---------------------------------------------------------------------- */
@@ -272,6 +320,7 @@ const call_entry shape_calls[] = {
     {"slice", call_slice},
     {"narrow", call_narrow},
     {"__getitem__", call_getitem},
+    {"__setitem__", call_setitem},
     {"cat", call_cat},
     {"stack", call_stack},
     {"gather", call_gather},
