@@ -52,6 +52,8 @@ double tp__zeta(double s, double q)
         return INFINITY;
     if (!(s > 1) || isnan(q))
         return NAN;
+    if (isinf(q) && q > 0)
+        return 0;
     if (q <= 0) {
         if (q == floor(q))
             return INFINITY;

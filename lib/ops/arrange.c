@@ -543,6 +543,8 @@ tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape)
                 tp__dims_text(tp__dims_of(x), b, sizeof b));
         return NULL;
     }
+    if (shape.ndim == 0)
+        return tp_sum(T, x);
     return n ? tp_reshape(T, tp_sum_dims(T, x, n, dims, true), shape) : x;
 }
 

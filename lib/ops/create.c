@@ -126,9 +126,11 @@ tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int
     bool whole = !tp_dtype_is_float(dtype);
     tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
     size_t size = tp_dtype_size(dtype);
+    if (whole) {
+        start = trunc(start);
+        end = trunc(end);
+    }
     double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
-    if (whole && steps > 1) /* torch takes integer steps then */
-        step = dtype == TP_F32 ? step : (double)((float)(end - start) / (float)(steps - 1));
     for (int64_t i = 0; x && i < steps; i++) {
         double exponent = i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * (double)(steps - 1 - i);
         tp__store((char *)x->data + (size_t)i * size, dtype, pow(base, exponent));

@@ -144,7 +144,7 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     }
     if ((*dim = tp__dim_of(T, name, y->ndim, *dim)) < 0)
         return NULL;
-    if (!is_float(y))
+    if (!is_float(y) && x == NULL)
         y = tp_to(T, y, TP_F32);
     tp_tensor *sum = tp_add(T, tail(T, y, *dim), head(T, y, *dim));
     if (x == NULL)

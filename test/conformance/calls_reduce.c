@@ -10,6 +10,12 @@ static tp_tensor *input_as_asked(test_case *c, int dtype_position)
     return tp_to(c->T, x, arg_dtype(c, dtype_position, "dtype", tp_dtype_of(x)));
 }
 
+/* The result in that dtype, too: sums of integers are int64. */
+static tp_tensor *as_asked(test_case *c, tp_tensor *y)
+{
+    return y == NULL ? NULL : tp_to(c->T, y, arg_dtype(c, -1, "dtype", tp_dtype_of(y)));
+}
+
 typedef tp_tensor *(*reduce_all_fn)(tp_tape *, tp_tensor *);
 typedef tp_tensor *(*reduce_dim_fn)(tp_tape *, tp_tensor *, int, bool);
 typedef tp_tensor *(*reduce_dims_fn)(tp_tape *, tp_tensor *, int, const int *, bool);
@@ -37,7 +43,7 @@ static tp_tensor *all_or_one(test_case *c, reduce_all_fn all, reduce_dim_fn one)
     tp_tensor *x = input_as_asked(c, -1);
     dim_list dims = arg_dims(c, 1, "dim");
     bool keepdim = arg_bool(c, 2, "keepdim", false);
-    return dims.single ? one(c->T, x, dims.dim[0], keepdim) : all(c->T, x);
+    return as_asked(c, dims.single ? one(c->T, x, dims.dim[0], keepdim) : all(c->T, x));
 }
 static tp_tensor *call_prod(test_case *c) { return all_or_one(c, tp_prod, tp_prod_dim); }
 static tp_tensor *call_all(test_case *c) { return all_or_one(c, tp_all, tp_all_dim); }
@@ -97,7 +103,7 @@ static tp_tensor *call_renorm(test_case *c)
 
 static tp_tensor *running(test_case *c, tp_tensor *(*f)(tp_tape *, tp_tensor *, int))
 {
-    return f(c->T, input_as_asked(c, -1), (int)arg_int(c, 1, "dim", 0));
+    return as_asked(c, f(c->T, input_as_asked(c, -1), (int)arg_int(c, 1, "dim", 0)));
 }
 static tp_tensor *call_cumsum(test_case *c) { return running(c, tp_cumsum); }
 static tp_tensor *call_cumprod(test_case *c) { return running(c, tp_cumprod); }
