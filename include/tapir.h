@@ -11,6 +11,7 @@
 #include "tapir/tape.h"
 #include "tapir/op.h"
 #include "tapir/ops.h"
+#include "tapir/functional.h"
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 #include "tapir/nn.h"

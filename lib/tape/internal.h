@@ -56,6 +56,7 @@ struct tp_tape {
     tp__arena arena;      /* headers and nodes */
     tp__arena grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
     tp_tensor *last_grad;
+    struct tp__sweep *sweep; /* the one that runs */
     tp__rng rng;
     char message[1024];
 };
@@ -77,6 +78,14 @@ void tp__tensor_release(tp_tensor *x);
 /* True where x is there and may be used on T; otherwise T fails (but for NULL, which is quiet). */
 bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
 
+/* Pushes a node for a call that has run. */
+tp_status tp__record(tp_tape *T, const tp_call *call);
+/* Forgets the nodes from `begin` on: what they had saved is theirs no more. */
+void tp__nodes_drop(tp_tape *T, uint32_t begin);
+/* Rewinds, but for n tensors (NULLs are passed over), which get detached headers. `room` has space for n headers,
+ * below the mark. On failure all are NULL. */
+tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_tensor *room);
+
 /* The one choke point: everything that computes reaches kernels through it. */
 tp_status tp__run(tp_tape *T, tp_call *call);
 
@@ -97,6 +106,40 @@ tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g);
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
 /* g reduced over what was broadcast, or expanded, to x's shape; and in its dtype. */
 tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
+
+/* ---- going through what was computed again (sweep.c) ---------------------------------------------- */
+
+/* An operator whose vjp computes no gradients itself: it records again what the operator stands for, and has the
+ * sweep that runs go through that, node by node, as if it had been on the tape all along. So gradients are added up
+ * in the same order, to the same bits. */
+enum { TP__OP_REPLAYS = 1 << 30 };
+
+/* Where a gradient gathers that outlives what was computed again. */
+typedef struct {
+    tp_tensor **at;
+    tp_tensor *untouched; /* whose gradient it is, where the sweep had none of it before */
+    bool moves;
+    int same; /* an earlier slot that holds the same tensor, or -1 */
+    tp_tensor header;
+} tp__slot;
+
+typedef struct {
+    tp_mark mark;
+    tp_tensor *last; /* at the mark */
+    void *list;      /* of the sweep, at the mark */
+    int n;
+    tp__slot *slot;
+} tp__replay;
+
+/* Is the sweep itself recorded? Then nothing may be given back. */
+bool tp__replay_keeps(const tp_tape *T);
+/* The gradients of the operator's inputs outlive the replay; n_more others may be added by tp__replay_slot. */
+tp_status tp__replay_open(tp_tape *T, tp__replay *r, int n, tp_tensor *const *in, int n_more);
+void tp__replay_slot(tp__replay *r, tp_tensor **at);
+/* Visits the nodes from `begin` on, with the gradients g at y; the caller's hold on each g passes on. */
+tp_status tp__replay_sweep(tp_tape *T, uint32_t begin, int n, tp_tensor *const *y, tp_tensor *const *g);
+/* Gives back all that was made since the replay was opened, but what is in the slots; may be called again and again. */
+tp_status tp__replay_close(tp_tape *T, tp__replay *r, uint32_t begin);
 
 /* ---- parameter sets (params.c) ------------------------------------------------------------------ */
 

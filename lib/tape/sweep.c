@@ -13,19 +13,20 @@ enum { MAX_IN = 32 }; /* inputs a need mask has room for; operators with more (c
 
 typedef struct touched {
     tp_tensor *x;
+    tp_tensor *stash; /* its gradient, while another sweep runs within this one */
     struct touched *next;
 } touched;
 
-typedef struct {
+typedef struct tp__sweep {
     tp_tape *T;
     bool create, retain, to_leaves;
     tp_grads *sink;
     int n_targets; /* with targets: only what leads to them */
     tp_tensor *const *targets;
     tp_tensor **results;
-    uint32_t stamp;
-    int64_t pending; /* computed tensors that hold a gradient and wait for their node */
-    touched *list;   /* all tensors of the tape that hold one */
+    uint32_t stamp, begin, end; /* of the nodes that lead to targets, and where they lie */
+    int64_t pending;            /* computed tensors that hold a gradient and wait for their node */
+    touched *list;              /* all tensors of the tape that hold one */
 } sweep;
 
 /* ---- gradients on the way --------------------------------------------------------------------------------- */
@@ -75,11 +76,13 @@ static bool wanted(const sweep *s, const tp_tensor *x)
 {
     if (x == NULL || !(x->flags & TP__REQUIRES_GRAD))
         return false;
+    if (x->tape && (x->flags & TP__TARGET))
+        return true;
     if (s->sink && x->node == NULL)
         return tp__grads_has(s->sink, x);
     if (s->to_leaves || s->sink)
         return true;
-    return (x->node && x->node->stamp == s->stamp) || (x->tape ? (x->flags & TP__TARGET) != 0 : target_of(s, x) >= 0);
+    return (x->node && x->node->stamp == s->stamp) || (x->tape == NULL && target_of(s, x) >= 0);
 }
 
 static tp_status touch(sweep *s, tp_tensor *x)
@@ -87,7 +90,7 @@ static tp_status touch(sweep *s, tp_tensor *x)
     touched *t = tp__arena_alloc(&s->T->arena, sizeof *t);
     if (t == NULL)
         return tp_fail(s->T, TP_ENOMEM, "backward: no memory");
-    *t = (touched){x, s->list};
+    *t = (touched){x, NULL, s->list};
     s->list = t;
     s->pending += x->node != NULL;
     return TP_OK;
@@ -324,6 +327,8 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
         v.need = UINT32_MAX;
     if (v.need == 0)
         return TP_OK;
+    if (node->op->flags & TP__OP_REPLAYS)
+        return node->op->vjp(&v);
     if (takes_fused(s, node, gout))
         return run_fused(s, node, &v);
     if (node->op->vjp)
@@ -334,8 +339,13 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
 
 static tp_status visit(sweep *s, tp__node *node)
 {
-    tp_tensor *gout[TP_MAX_OUT] = {NULL};
+    tp_tensor *few[TP_MAX_OUT] = {NULL}, **gout = few;
     bool any = false;
+    if (node->n_out > TP_MAX_OUT) {
+        if ((gout = tp__arena_alloc(&s->T->arena, node->n_out * sizeof *gout)) == NULL)
+            return tp_fail(s->T, TP_ENOMEM, "backward: no memory");
+        memset(gout, 0, node->n_out * sizeof *gout);
+    }
     for (uint32_t i = 0; i < node->n_out; i++) {
         tp_tensor *y = node->out[i];
         if (y->acc == NULL || y->node != node)
@@ -361,29 +371,154 @@ static tp_status visit(sweep *s, tp__node *node)
     return status;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
-
 /* Stamps the nodes that lead from a target to a root: only these are visited. */
-static void mark_targets(sweep *s, uint32_t end)
+static void mark_nodes(const sweep *s, uint32_t begin, uint32_t end)
 {
-    tp_tape *T = s->T;
-    uint32_t begin = end;
-    s->stamp = ++T->stamp;
-    for (int k = 0; k < s->n_targets; k++) {
-        tp_tensor *x = s->targets[k];
-        if (x->tape)
-            x->flags |= TP__TARGET;
-        if (x->seq < begin)
-            begin = x->seq;
-    }
     for (uint32_t n = begin; n < end; n++) {
-        tp__node *node = T->nodes[n];
+        tp__node *node = s->T->nodes[n];
         for (uint32_t i = 0; i < node->n_in; i++)
             if (wanted(s, node->in[i])) {
                 node->stamp = s->stamp;
                 break;
             }
     }
+}
+
+/* ---- going through what was computed again ------------------------------------------------------------------------ */
+
+bool tp__replay_keeps(const tp_tape *T) { return T->sweep->create; }
+
+void tp__replay_slot(tp__replay *r, tp_tensor **at) { r->slot[r->n++] = (tp__slot){.at = at}; }
+
+tp_status tp__replay_open(tp_tape *T, tp__replay *r, int n, tp_tensor *const *in, int n_more)
+{
+    const sweep *s = T->sweep;
+    *r = (tp__replay){.slot = tp__arena_alloc(&T->arena, ((size_t)n + (size_t)n_more + 1) * sizeof *r->slot)};
+    if (r->slot == NULL)
+        return tp_fail(T, TP_ENOMEM, "backward: no memory");
+    for (int i = 0; i < n; i++) {
+        int k = in[i]->tape || !s->results ? -1 : target_of(s, in[i]);
+        if (in[i]->tape && wanted(s, in[i])) {
+            tp__replay_slot(r, &in[i]->acc);
+            r->slot[r->n - 1].untouched = in[i]->acc == NULL ? in[i] : NULL;
+        } else if (k >= 0) {
+            tp__replay_slot(r, &s->results[k]);
+        }
+    }
+    r->mark = tp_tape_mark(T);
+    r->last = T->last;
+    r->list = s->list;
+    return TP_OK;
+}
+
+tp_status tp__replay_sweep(tp_tape *T, uint32_t begin, int n, tp_tensor *const *y, tp_tensor *const *g)
+{
+    sweep *s = T->sweep;
+    uint32_t end = T->n_nodes, end_before = s->end;
+    bool retain = s->retain;
+    s->end = end;
+    s->retain = s->create;
+    if (s->n_targets)
+        mark_nodes(s, begin, end);
+    for (int i = 0; i < n && T->status == TP_OK; i++)
+        if (g[i]) {
+            if (wanted(s, y[i]))
+                deliver(s, y[i], g[i]);
+            drop(s, g[i]);
+        }
+    for (uint32_t k = end; k > begin && T->status == TP_OK; k--)
+        visit(s, T->nodes[k - 1]);
+    s->retain = retain;
+    s->end = end_before;
+    return T->status;
+}
+
+/* Gradients of what dies are let go; those in slots are held. */
+static void part_survivors(sweep *s, tp__replay *r)
+{
+    for (tp_tensor *x = s->T->last; x != r->last; x = x->prev)
+        x->flags |= TP__YOUNG;
+    for (touched *t = s->list; t != r->list; t = t->next)
+        if ((t->x->flags & TP__YOUNG) && t->x->acc) {
+            drop(s, t->x->acc);
+            t->x->acc = NULL;
+        }
+    for (int i = 0; i < r->n; i++) {
+        tp__slot *slot = &r->slot[i];
+        tp_tensor *g = *slot->at;
+        slot->moves = g && (g->flags & TP__YOUNG) && !(g->flags & TP__MOVED);
+        slot->same = g && (g->flags & TP__MOVED) ? (int)g->seq : -1;
+        if (!slot->moves)
+            continue;
+        slot->header = *g;
+        slot->header.flags &= (uint16_t)~TP__YOUNG;
+        tp__storage_ref(g->storage);
+        g->flags |= TP__MOVED;
+        g->seq = (uint32_t)i;
+    }
+}
+
+static tp_status settle_survivors(sweep *s, tp__replay *r)
+{
+    tp_tape *T = s->T;
+    s->list = r->list;
+    for (int i = 0; i < r->n; i++) {
+        tp__slot *slot = &r->slot[i];
+        if (slot->moves) {
+            tp_tensor *g = tp__arena_alloc(&T->arena, sizeof *g);
+            *slot->at = g;
+            if (g == NULL) {
+                tp__storage_unref(slot->header.storage);
+                tp_fail(T, TP_ENOMEM, "backward: no memory");
+                continue;
+            }
+            *g = slot->header;
+            g->prev = T->last;
+            T->last = g;
+        } else if (slot->same >= 0) {
+            *slot->at = *r->slot[slot->same].at;
+        }
+    }
+    for (int i = 0; i < r->n; i++)
+        if (r->slot[i].untouched && *r->slot[i].at) {
+            touched *t = tp__arena_alloc(&T->arena, sizeof *t);
+            if (t == NULL)
+                return tp_fail(T, TP_ENOMEM, "backward: no memory");
+            *t = (touched){r->slot[i].untouched, NULL, s->list};
+            s->list = t;
+        }
+    return T->status;
+}
+
+tp_status tp__replay_close(tp_tape *T, tp__replay *r, uint32_t begin)
+{
+    tp__nodes_drop(T, begin);
+    if (T->status != TP_OK) /* the sweep ends here, and its memory is given back as a whole */
+        return T->status;
+    part_survivors(T->sweep, r);
+    tp_tape_rewind(T, r->mark);
+    return settle_survivors(T->sweep, r);
+}
+
+void tp__nodes_drop(tp_tape *T, uint32_t begin)
+{
+    for (uint32_t k = begin; k < T->n_nodes; k++)
+        consume(T->nodes[k]);
+    T->n_nodes = begin;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+static void mark_targets(sweep *s)
+{
+    for (int k = 0; k < s->n_targets; k++) {
+        tp_tensor *x = s->targets[k];
+        if (x->tape)
+            x->flags |= TP__TARGET;
+        if (x->seq < s->begin)
+            s->begin = x->seq;
+    }
+    mark_nodes(s, s->begin, s->end);
 }
 
 static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
@@ -441,21 +576,50 @@ static void finish(sweep *s)
     }
 }
 
+/* A sweep may run within another's vjp: what gathered in the outer one steps aside meanwhile. */
+static void suspend(sweep *s)
+{
+    for (touched *t = s->list; t; t = t->next) {
+        t->stash = t->x->acc;
+        t->x->acc = NULL;
+    }
+    for (int k = 0; k < s->n_targets; k++)
+        if (s->targets[k]->tape)
+            s->targets[k]->flags &= (uint16_t)~TP__TARGET;
+}
+
+static void resume(sweep *s)
+{
+    for (touched *t = s->list; t; t = t->next)
+        if (t->stash)
+            t->x->acc = t->stash;
+    if (s->n_targets)
+        mark_targets(s);
+}
+
 static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const *grads)
 {
     tp_tape *T = s->T;
     bool was = tp_tape_record(T, s->create);
-    uint32_t end = 0;
+    sweep *outer = T->sweep;
+    if (outer)
+        suspend(outer);
+    T->sweep = s;
     for (int i = 0; i < n; i++)
-        if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= end)
-            end = roots[i]->node->index + 1;
+        if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= s->end)
+            s->end = roots[i]->node->index + 1;
+    uint32_t end = s->begin = s->end;
+    s->stamp = ++T->stamp;
     if (s->n_targets)
-        mark_targets(s, end);
+        mark_targets(s);
     for (int i = 0; i < n && T->status == TP_OK; i++)
         seed(s, roots[i], grads ? grads[i] : NULL);
     for (uint32_t k = end; k > 0 && s->pending > 0 && T->status == TP_OK; k--)
         visit(s, T->nodes[k - 1]);
     finish(s);
+    T->sweep = outer;
+    if (outer)
+        resume(outer);
     tp_tape_record(T, was);
     return T->status;
 }
