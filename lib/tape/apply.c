@@ -34,7 +34,7 @@ static bool push_node(tp_tape *T, tp__node *node)
     return true;
 }
 
-tp_status tp__record(tp_tape *T, const tp_call *c)
+static inline tp_status record(tp_tape *T, const tp_call *c)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
     size_t bytes = sizeof(tp__node) + (n_in + n_out) * sizeof(tp_tensor *) +
@@ -68,6 +68,8 @@ tp_status tp__record(tp_tape *T, const tp_call *c)
     }
     return TP_OK;
 }
+
+tp_status tp__record(tp_tape *T, const tp_call *call) { return record(T, call); }
 
 /* ---- the call ---------------------------------------------------------------------------------------------- */
 
@@ -107,7 +109,7 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
         status = T->status;
     if (status != TP_OK)
         return tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
-    return wants ? tp__record(T, c) : TP_OK;
+    return wants ? record(T, c) : TP_OK;
 }
 
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)

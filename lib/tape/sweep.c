@@ -76,13 +76,11 @@ static bool wanted(const sweep *s, const tp_tensor *x)
 {
     if (x == NULL || !(x->flags & TP__REQUIRES_GRAD))
         return false;
-    if (x->tape && (x->flags & TP__TARGET))
-        return true;
-    if (s->sink && x->node == NULL)
+    if (s->sink && x->node == NULL && !(x->flags & TP__TARGET))
         return tp__grads_has(s->sink, x);
     if (s->to_leaves || s->sink)
         return true;
-    return (x->node && x->node->stamp == s->stamp) || (x->tape == NULL && target_of(s, x) >= 0);
+    return (x->node && x->node->stamp == s->stamp) || (x->tape ? (x->flags & TP__TARGET) != 0 : target_of(s, x) >= 0);
 }
 
 static tp_status touch(sweep *s, tp_tensor *x)
