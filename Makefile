@@ -11,7 +11,7 @@ SOVERSION := 0
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all lib examples tests demo check check-full bench bench-build bench-quick install uninstall dist doc clean distclean deps format help
+.PHONY: all lib examples tests demo graph check check-full bench bench-build bench-quick install uninstall dist doc clean distclean deps format help
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
@@ -178,6 +178,13 @@ demo:
 	$(again) all
 	@$(BUILD)/examples/fashion_mnist --save $(BUILD)/fashion_mnist.safetensors --plot $(BUILD)/fashion_mnist.png $(DEMO)
 
+# The graph of a small network, drawn by Graphviz.
+graph: $(BUILD)/examples/graph
+	@$(BUILD)/examples/graph $(BUILD)/graph.dot
+	@command -v dot > /dev/null || { echo 'graphviz is not installed: $(BUILD)/graph.dot is there, undrawn'; exit 1; }
+	@dot -Tsvg $(BUILD)/graph.dot -o $(BUILD)/graph.svg && dot -Tpng $(BUILD)/graph.dot -o $(BUILD)/graph.png
+	@echo '$(BUILD)/graph.svg, $(BUILD)/graph.png'
+
 check: all tests bench-build
 	@CC='$(CC)' sh test/run.sh $(BUILD)
 
@@ -247,6 +254,7 @@ help:
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
 	@echo 'check       all tests; check-full: those with sanitizers and valgrind, which take longer'
 	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
+	@echo 'graph       draws the graph of a small network with Graphviz'
 	@echo 'bench-quick  some of it, in a minute'
 	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
 	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'

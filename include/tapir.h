@@ -12,11 +12,16 @@
 #include "tapir/op.h"
 #include "tapir/ops.h"
 #include "tapir/functional.h"
+#include "tapir/insight.h"
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 #include "tapir/nn.h"
 #include "tapir/optim.h"
 #include "tapir/data.h"
 #include "tapir/io.h"
+
+#ifdef TP_TRACE
+#include "tapir/trace.h"
+#endif
 
 #endif

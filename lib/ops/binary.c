@@ -206,33 +206,46 @@ static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2
 #define READS_IN TP_OP_FORGETS_OUT
 #define READS_ALL 0
 #define BINARY(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | (READS), tp__map_infer, tp__map_forward, \
-                                        fn##_vjp, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE}; \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
+        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define COMPARISON(fn, KIND)                                                                       \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward, \
-                                        NULL, NULL, all_samples, NULL}, TP__##KIND, TP__TO_BOOL};  \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__TO_BOOL};  \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define RESTS(fn, KIND, PRINTED)                                                                   \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | READS_IN, tp__map_infer, whole_forward, \
-                                        fn##_vjp, NULL, away_samples, PRINTED}, TP__##KIND, TP__SAME}; \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | READS_IN, \
+        .infer = tp__map_infer, .forward = whole_forward, .vjp = fn##_vjp, \
+        .samples = away_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define UNSMOOTH(fn, KIND, INFER, WHERE_SAMPLED)                                                                   \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, INFER, tp__map_forward, \
-                                        NULL, NULL, WHERE_SAMPLED, NULL}, TP__##KIND, TP__SAME};  \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .infer = INFER, .forward = tp__map_forward, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};  \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define DIVIDED(fn, KIND)                                                                          \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | TP__READS_NOTHING, tp__map_infer, whole_forward, \
-                                        divided_whole_vjp, NULL, away_samples, "DivBackward3"}, TP__##KIND, TP__SAME}; \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP__READS_NOTHING, \
+        .infer = tp__map_infer, .forward = whole_forward, .vjp = divided_whole_vjp, \
+        .samples = away_samples, .grad_name = "DivBackward3"}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define SCALAR(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
-    static const tp__map_op fn##_op = {{#fn, 1, 1, 2 * sizeof(double), TP_OP_STRIDED | (READS), tp__map_infer, \
-                                        tp__map_forward, fn##_vjp, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE};
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 2 * sizeof(double), \
+        .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
+        .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
 
 BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
 BINARY(sub, SUB, SAME, TP__READS_NOTHING, all_samples, "SubBackward0")
-static const tp__map_op mul_op = {{"mul", 2, 1, 0, TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
-                                   tp__map_infer, tp__map_forward, mul_vjp, mul_vjp_fused, all_samples, "MulBackward0"},
+static const tp__map_op mul_op = {{
+        .name = "mul", .n_in = 2, .n_out = 1,
+        .flags = TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = mul_vjp,
+        .vjp_fused = mul_vjp_fused, .samples = all_samples, .grad_name = "MulBackward0"},
                                   TP__MUL, TP__SAME};
 tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mul_op.op, NULL, a, b); }
 BINARY(div, DIV, TO_FLOAT, READS_IN, positive_samples, "DivBackward0")

@@ -173,8 +173,11 @@ static void unit_samples(tp_sampler *s) { samples(s, 0.11, 0.89); }
 
 /* clang-format off */
 #define LOSS_FLAGS (TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
-#define LOSS(name, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
-    {{name, 2, 1, sizeof(tp_reduction), LOSS_FLAGS, loss_infer, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED}, VALUE, SLOPE}
+#define LOSS(NAME, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
+    {{ \
+        .name = NAME, .n_in = 2, .n_out = 1, .attr_size = sizeof(tp_reduction), .flags = LOSS_FLAGS, \
+        .infer = loss_infer, .forward = FORWARD, .vjp = VJP_OF, .vjp_fused = FUSED, \
+        .samples = SAMPLED, .grad_name = PRINTED}, VALUE, SLOPE}
 
 static const loss_op mse_op = LOSS("mse_loss", TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, loss_forward, mse_vjp, loss_vjp_fused,
                                    all_samples, "MseLossBackward0");

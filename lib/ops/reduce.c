@@ -135,8 +135,11 @@ static tp_status reduce_forward(tp_call *c)
 }
 
 /* clang-format off */
-#define REDUCTION(id, name, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED)                    \
-    static const reduce_op id##_op = {{name, 1, 1, sizeof(over), FLAGS, INFER, FORWARD, VJP, NULL, SAMPLES, PRINTED}, \
+#define REDUCTION(id, NAME, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED) \
+    static const reduce_op id##_op = {{ \
+        .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = FLAGS, \
+        .infer = INFER, .forward = FORWARD, .vjp = VJP, .samples = SAMPLES, \
+        .grad_name = PRINTED}, \
                                       TP__##KIND};
 /* clang-format on */
 
@@ -404,9 +407,11 @@ static void max_dim_samples(tp_sampler *s)
 }
 
 /* clang-format off */
-#define WITH_INDEX(id, KIND, PRINTED)                                                              \
-    static const reduce_op id##_op = {{#id, 1, 2, sizeof(over), TP_OP_FORGETS_IN, max_dim_infer, max_dim_forward, \
-                                       max_dim_vjp, NULL, max_dim_samples, PRINTED}, TP__##KIND};
+#define WITH_INDEX(id, KIND, PRINTED) \
+    static const reduce_op id##_op = {{ \
+        .name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(over), \
+        .flags = TP_OP_FORGETS_IN, .infer = max_dim_infer, .forward = max_dim_forward, \
+        .vjp = max_dim_vjp, .samples = max_dim_samples, .grad_name = PRINTED}, TP__##KIND};
 WITH_INDEX(max_dim, MAX, "MaxBackward0")
 WITH_INDEX(min_dim, MIN, "MinBackward0")
 /* clang-format on */

@@ -183,9 +183,11 @@ static void recurrence_samples(tp_sampler *s)
 }
 
 /* clang-format off */
-#define SCAN(name, KIND, N_OUT, FLAGS, VJP, SAMPLES, PRINTED)                                      \
-    static const scan_op name##_op = {{#name, 1, N_OUT, sizeof(direction), FLAGS, scan_infer, scan_forward, VJP, NULL, \
-                                       SAMPLES, PRINTED}, TP__##KIND};
+#define SCAN(id, KIND, N_OUT, FLAGS, VJP, SAMPLES, PRINTED) \
+    static const scan_op id##_op = {{ \
+        .name = #id, .n_in = 1, .n_out = N_OUT, .attr_size = sizeof(direction), \
+        .flags = FLAGS, .infer = scan_infer, .forward = scan_forward, .vjp = VJP, \
+        .samples = SAMPLES, .grad_name = PRINTED}, TP__##KIND};
 SCAN(cumsum, CUMSUM, 1, TP__READS_NOTHING, cumsum_vjp, cumsum_samples, "CumsumBackward0")
 SCAN(cumprod, CUMPROD, 1, 0, cumprod_vjp, samples, "CumprodBackward0")
 SCAN(logcumsumexp, LOGCUMSUMEXP, 1, 0, logcumsumexp_vjp, samples, "LogcumsumexpBackward0")

@@ -102,8 +102,11 @@ static void window_samples(tp_sampler *s);
 static void put_back_samples(tp_sampler *s);
 
 /* clang-format off */
-#define LOOK(name, SAMPLES, PRINTED)                                                               \
-    static const tp_op name##_op = {#name, 1, 1, sizeof(look), TP__VIEW_FLAGS, look_infer, NULL, look_vjp, NULL, SAMPLES, PRINTED};
+#define LOOK(id, SAMPLES, PRINTED) \
+    static const tp_op id##_op = { \
+        .name = #id, .n_in = 1, .n_out = 1, .attr_size = sizeof(look), \
+        .flags = TP__VIEW_FLAGS, .infer = look_infer, .vjp = look_vjp, .samples = SAMPLES, \
+        .grad_name = PRINTED};
 LOOK(diagonal, diagonal_samples, "DiagonalBackward0")
 LOOK(unfold, window_samples, "UnfoldBackward0")
 /* clang-format on */

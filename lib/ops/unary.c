@@ -175,26 +175,35 @@ static void pair_samples(tp_sampler *s)
 #define READS_X TP_OP_FORGETS_OUT
 #define READS_Y TP_OP_FORGETS_IN
 #define UNARY(fn, KIND, RULE, VJP_OF, READS, WHERE_SAMPLED, PRINTED)                               \
-    static const tp__map_op fn##_op = {{#fn, 1, 1, 0, TP_OP_STRIDED | (READS), tp__map_infer, tp__map_forward, \
-                                        VJP_OF, NULL, WHERE_SAMPLED, PRINTED}, TP__##KIND, TP__##RULE}; \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = VJP_OF, \
+        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define TRUTH(fn, KIND, RULE)                                                                      \
-    static const tp__map_op fn##_op = {{#fn, 1, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward, \
-                                        NULL, NULL, all_samples, NULL}, TP__##KIND, TP__##RULE};   \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__##RULE};   \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define WITH_NUMBERS(fn, KIND, RULE, VJP_OF, READS, PRINTED)                                       \
-    static const tp__map_op fn##_op = {{#fn, 1, 1, 3 * sizeof(double), TP_OP_STRIDED | (READS), tp__map_infer, \
-                                        tp__map_forward, VJP_OF, NULL, fn##_samples, PRINTED}, TP__##KIND, TP__##RULE};
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 3 * sizeof(double), \
+        .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
+        .vjp = VJP_OF, .samples = fn##_samples, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
 #define BACKWARD(fn, KIND, FLAGS, PRINTED)                                                         \
-    static const tp__map_op fn##_op = {{#fn, 2, 1, 0, TP_OP_STRIDED | (FLAGS), tp__map_infer, tp__map_forward, \
-                                        fn##_vjp, NULL, pair_samples, PRINTED}, TP__##KIND, TP__SAME}; \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (FLAGS), \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
+        .samples = pair_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
     static tp_tensor *fn(tp_tape *T, tp_tensor *y, tp_tensor *g) { return tp__apply2(T, &fn##_op.op, NULL, y, g); }
 
 UNARY(neg, NEG, SAME, neg_vjp, TP__READS_NOTHING, all_samples, "NegBackward0")
 UNARY(abs, ABS, SAME, abs_vjp, READS_X, all_samples, "AbsBackward0")
 UNARY(sign, SIGN, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "SignBackward0")
-static const tp__map_op square_op = {{"square", 1, 1, 0, TP_OP_STRIDED | READS_X, tp__map_infer, tp__map_forward, square_vjp,
-                                      NULL, all_samples, "PowBackward0"}, TP__SQUARE, TP__SAME};
+static const tp__map_op square_op = {{
+        .name = "square", .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | READS_X,
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = square_vjp,
+        .samples = all_samples, .grad_name = "PowBackward0"}, TP__SQUARE, TP__SAME};
 tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
 {
     return tp__apply1(T, &square_op.op, NULL, x && x->dtype == TP_BOOL ? tp_to(T, x, TP_I64) : x);
@@ -246,8 +255,9 @@ TRUTH(isfinite, ISFINITE, FLOAT_TO_BOOL)
 TRUTH(isposinf, ISPOSINF, FLOAT_TO_BOOL)
 TRUTH(isneginf, ISNEGINF, FLOAT_TO_BOOL)
 TRUTH(signbit, SIGNBIT, TO_BOOL)
-static const tp__map_op bitwise_not_op = {{"bitwise_not", 1, 1, 0, TP_OP_STRIDED | TP_OP_NO_GRAD, tp__map_infer, tp__map_forward,
-                                           NULL, NULL, whole_samples, NULL}, TP__BIT_NOT, TP__SAME};
+static const tp__map_op bitwise_not_op = {{
+        .name = "bitwise_not", .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD,
+        .infer = tp__map_infer, .forward = tp__map_forward, .samples = whole_samples}, TP__BIT_NOT, TP__SAME};
 tp_tensor *tp_bitwise_not(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &bitwise_not_op.op, NULL, x); }
 TRUTH(logical_not, NOT, TO_BOOL)
 WITH_NUMBERS(round_to, ROUND_TO, SAME, zero_vjp, TP__READS_NOTHING, "RoundBackward1")

@@ -1,10 +1,15 @@
 /* apply.c - the life of an operator call: check, infer, run, record. */
-#include "tape/internal.h"
+#include "tape/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-tp_status tp__run(tp_tape *T, tp_call *call) { return call->op->forward ? call->op->forward(call) : T->status; }
+tp_status tp__run(tp_tape *T, tp_call *call)
+{
+    if (T->watch)
+        return tp__watch_run(T, call);
+    return call->op->forward ? call->op->forward(call) : T->status;
+}
 
 tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
 {
@@ -61,7 +66,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     for (size_t i = 0; i < n_out; i++) {
         tp_tensor *y = node->out[i] = c->out[i];
         y->saves += saves_out;
-        if (tp_dtype_is_float((tp_dtype)y->dtype)) {
+        if (tp_dtype_is_float((tp_dtype)y->dtype) && !((c->op->constant_out >> i) & 1u)) {
             y->node = node;
             y->flags |= TP__REQUIRES_GRAD;
         }
@@ -70,6 +75,35 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
 }
 
 tp_status tp__record(tp_tape *T, const tp_call *call) { return record(T, call); }
+
+/* ---- attributes that own something -------------------------------------------------------------------------- */
+
+typedef struct tp__cleanup {
+    struct tp__cleanup *next;
+    const tp__node *node;
+} cleanup;
+
+void tp__cleanup(tp_tape *T, uint32_t begin)
+{
+    while (T->cleanups && T->cleanups->node->index >= begin) {
+        const tp__node *node = T->cleanups->node;
+        T->cleanups = T->cleanups->next;
+        node->op->free_attr((void *)(uintptr_t)node->attr);
+    }
+}
+
+/* Records a call whose attributes pass to the tape, or frees them. */
+static tp_status record_owner(tp_tape *T, const tp_call *c, tp_status status, bool wants)
+{
+    cleanup *own = status == TP_OK && wants ? tp__arena_alloc(&T->arena, sizeof *own) : NULL;
+    if (own && (status = record(T, c)) == TP_OK) {
+        *own = (cleanup){T->cleanups, T->nodes[T->n_nodes - 1]};
+        T->cleanups = own;
+        return TP_OK;
+    }
+    c->op->free_attr((void *)(uintptr_t)c->attr);
+    return status == TP_OK && wants && !own ? tp_call_fail(c, TP_ENOMEM, "no memory to record it") : status;
+}
 
 /* ---- the call ---------------------------------------------------------------------------------------------- */
 
@@ -108,8 +142,14 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     if (status == TP_OK)
         status = T->status;
     if (status != TP_OK)
-        return tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
-    return wants ? record(T, c) : TP_OK;
+        tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
+    if (c->op->free_attr)
+        status = record_owner(T, c, status, wants);
+    else if (status == TP_OK && wants)
+        status = record(T, c);
+    if (T->watch && wants && status == TP_OK)
+        tp__watch_recorded(T);
+    return status;
 }
 
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)

@@ -57,6 +57,10 @@ struct tp_tape {
     tp__arena grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
     tp_tensor *last_grad;
     struct tp__sweep *sweep; /* the one that runs */
+    struct tp__watch *watch; /* anomaly mode, profiling (watch.c); NULL: nobody looks */
+    struct tp__hook *hooks;  /* in order of registration (hooks.c) */
+    int64_t last_hook;
+    struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
     tp__rng rng;
     char message[1024];
 };
@@ -77,6 +81,9 @@ void tp__tensor_release(tp_tensor *x);
 
 /* True where x is there and may be used on T; otherwise T fails (but for NULL, which is quiet). */
 bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
+
+/* Frees the attributes that nodes from `begin` on own. */
+void tp__cleanup(tp_tape *T, uint32_t begin);
 
 /* Pushes a node for a call that has run. */
 tp_status tp__record(tp_tape *T, const tp_call *call);

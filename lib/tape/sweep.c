@@ -4,8 +4,9 @@
  * (the gradient of a + b is one tensor, that of a sum stays 0-d and is expanded), so it is written in
  * place only while a single holder is left (`uses`). What a node consumed is given back at once.
  */
-#include "tape/internal.h"
+#include "tape/hooks.h"
 #include "tape/params.h"
+#include "tape/watch.h"
 
 #include <string.h>
 
@@ -94,15 +95,24 @@ static tp_status touch(sweep *s, tp_tensor *x)
     return TP_OK;
 }
 
+/* The hook of an owned tensor, whose gradient must be whole before it is seen. */
+static tp__hook *hook_of_owned(const sweep *s, const tp_tensor *x)
+{
+    return (x->flags & TP__HOOKED) && x->tape == NULL ? tp__hook_of(s->T, x) : NULL;
+}
+
 /* Hands x the gradient g, of x's shape and dtype. */
 static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
 {
     bool fresh;
+    tp__hook *hook;
     if (x->tape) {
         if (x->acc == NULL && touch(s, x) != TP_OK)
             return s->T->status;
         return gather(s, &x->acc, g);
     }
+    if ((hook = hook_of_owned(s, x)) != NULL)
+        return gather(s, &hook->gathered, g);
     if (s->to_leaves)
         return tp__grad_accumulate(s->T, x, g);
     if (s->sink) {
@@ -162,7 +172,7 @@ static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
         else if (v->gin[i])
             v->gin[i] = tp__fit_gradient(T, v->gin[i], node->in[i]);
     }
-    if (T->status != TP_OK)
+    if (T->status != TP_OK || (T->watch && tp__watch_gradients(T, node, v->n_in, v->gin) != TP_OK))
         return T->status;
     note_made(s, since, v->n_in, v->gin);
     for (int i = 0; i < v->n_in; i++)
@@ -176,7 +186,8 @@ static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
 static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
 {
     *apart = false;
-    if (x->tape == NULL && s->to_leaves && !((x->flags & TP__HAS_GRAD) && x->grad->node)) {
+    bool direct = !hook_of_owned(s, x);
+    if (x->tape == NULL && direct && s->to_leaves && !((x->flags & TP__HAS_GRAD) && x->grad->node)) {
         *fresh = !(x->flags & TP__HAS_GRAD);
         tp_tensor *g = tp__grad_buffer(x);
         if (g == NULL) {
@@ -187,7 +198,7 @@ static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
         g->storage->version++;
         return g;
     }
-    if (x->tape == NULL && s->sink)
+    if (x->tape == NULL && direct && s->sink)
         return tp__grads_slot(s->sink, x, fresh);
     if (x->tape && x->acc && writable(s, x->acc)) {
         *fresh = false;
@@ -237,6 +248,8 @@ static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
         }
     }
     tp_status status = node->op->vjp_fused(v);
+    if (status == TP_OK && T->watch)
+        status = tp__watch_gradients(T, node, v->n_in, v->gin);
     if (status != TP_OK || T->status != TP_OK) {
         for (int i = 0; i < v->n_in; i++)
             if ((leaf_mask >> i) & 1u) /* what is there is no gradient */
@@ -335,6 +348,17 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
                    "%s: has no vjp of differentiable operators, so its derivative has no derivative", node->op->name);
 }
 
+/* The gradient of y as its hooks leave it. */
+static tp_tensor *hooked(sweep *s, const tp_tensor *y, tp_tensor *g)
+{
+    tp_tensor *seen = tp__hooks_run(s->T, y, g);
+    if (seen == NULL || seen == g)
+        return g;
+    seen->uses++;
+    drop(s, g);
+    return seen;
+}
+
 static tp_status visit(sweep *s, tp__node *node)
 {
     tp_tensor *few[TP_MAX_OUT] = {NULL}, **gout = few;
@@ -348,6 +372,8 @@ static tp_status visit(sweep *s, tp__node *node)
         tp_tensor *y = node->out[i];
         if (y->acc == NULL || y->node != node)
             continue;
+        if (y->flags & TP__HOOKED)
+            y->acc = hooked(s, y, y->acc);
         gout[i] = y->acc;
         any = true;
         s->pending--;
@@ -358,9 +384,12 @@ static tp_status visit(sweep *s, tp__node *node)
     }
     if (!any || (s->n_targets && node->stamp != s->stamp))
         return TP_OK;
-    tp_status status = check_saved(s, node);
+    tp_status status = s->T->status == TP_OK ? check_saved(s, node) : s->T->status;
+    int64_t start = s->T->watch ? tp__watch_enter(s->T) : 0;
     if (status == TP_OK)
         status = run_node(s, node, gout);
+    if (s->T->watch)
+        tp__watch_leave(s->T, start, node);
     for (uint32_t i = 0; i < node->n_out; i++)
         if (gout[i] && !(node->out[i]->flags & TP__TARGET))
             drop(s, gout[i]);
@@ -544,13 +573,44 @@ static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
     return wanted(s, root) ? deliver(s, root, g) : TP_OK;
 }
 
+/* Owned tensors with hooks get what gathered. */
+static void finish_hooked(sweep *s)
+{
+    tp_tape *T = s->T;
+    for (tp__hook *h = T->hooks, *next; h; h = next) {
+        tp_tensor *x = h->x, *g = h->gathered;
+        next = h->next;
+        if (g == NULL)
+            continue;
+        h->gathered = NULL;
+        if (T->status == TP_OK)
+            g = hooked(s, x, g);
+        bool fresh;
+        tp_tensor *slot = s->sink ? tp__grads_slot(s->sink, x, &fresh) : NULL;
+        int k = s->results ? target_of(s, x) : -1;
+        if (T->status == TP_OK && s->to_leaves)
+            tp__grad_accumulate(T, x, g);
+        else if (T->status == TP_OK && slot)
+            tp__add_into(T, slot, g, fresh);
+        else if (T->status == TP_OK && k >= 0 && s->results[k] == NULL) {
+            s->results[k] = g;
+            continue;
+        }
+        drop(s, g);
+    }
+}
+
 /* Leaves of the tape get what gathered; every trace of the sweep goes. */
 static void finish(sweep *s)
 {
+    if (s->T->hooks)
+        finish_hooked(s);
     for (touched *t = s->list; t; t = t->next) {
         tp_tensor *x = t->x, *g = x->acc;
         if (g == NULL)
             continue;
+        if ((x->flags & TP__HOOKED) && x->node == NULL && s->T->status == TP_OK)
+            g = hooked(s, x, g);
         x->acc = NULL;
         if (s->T->status == TP_OK && s->to_leaves && x->node == NULL) {
             if (s->create && !(x->flags & TP__HAS_GRAD)) {

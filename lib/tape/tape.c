@@ -1,5 +1,6 @@
 /* tape.c - the life of a tape: errors, headers, scopes, reset and rewind. */
-#include "tape/internal.h"
+#include "tape/hooks.h"
+#include "tape/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -216,11 +217,14 @@ void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *
     }
 }
 
-static void release_until(tp_tensor *x, const tp_tensor *end)
+static void release_until(tp_tape *T, tp_tensor *x, const tp_tensor *end)
 {
-    for (; x != end; x = x->prev)
+    for (; x != end; x = x->prev) {
+        if (x->flags & TP__HOOKED)
+            tp__hooks_forget(T, x);
         if (!(x->flags & TP__RELEASED))
             tp__storage_unref(x->storage);
+    }
 }
 
 typedef struct {
@@ -251,7 +255,8 @@ tp_status tp_tape_rewind(tp_tape *T, tp_mark opaque)
         return TP_EINVAL;
     if (m.tape != T || m.n_nodes > T->n_nodes)
         return tp_fail(T, TP_EINVAL, "tape_rewind: the mark is not of this tape, or was rewound before");
-    release_until(T->last, m.last);
+    tp__cleanup(T, (uint32_t)m.n_nodes);
+    release_until(T, T->last, m.last);
     T->last = m.last;
     T->n_nodes = (uint32_t)m.n_nodes;
     if (m.chunk) {
@@ -268,8 +273,9 @@ tp_status tp_tape_reset(tp_tape *T)
 {
     if (T == NULL)
         return TP_EINVAL;
-    release_until(T->last, NULL);
-    release_until(T->last_grad, NULL);
+    tp__cleanup(T, 0);
+    release_until(T, T->last, NULL);
+    release_until(T, T->last_grad, NULL);
     T->last = T->last_grad = NULL;
     T->n_nodes = 0;
     tp__arena_reset(&T->arena);
@@ -282,6 +288,8 @@ void tp_tape_free(tp_tape *T)
     if (T == NULL)
         return;
     tp_tape_reset(T);
+    tp__hooks_free(T);
+    tp__watch_free(T->watch);
     tp__arena_free(&T->arena);
     tp__arena_free(&T->grad_arena);
     free(T->nodes);

@@ -1,0 +1,44 @@
+/* watch.h - what a tape that is watched keeps beside itself. An unwatched one pays a branch a call. */
+#ifndef TAPIR_TAPE_WATCH_H
+#define TAPIR_TAPE_WATCH_H
+
+#include "tape/internal.h"
+#include "tapir/insight.h"
+
+typedef struct {
+    const char *file;
+    int line;
+} tp__site;
+
+typedef struct {
+    const char *name;
+    bool backward;
+    int64_t start, length; /* nanoseconds since profiling began */
+    int64_t bytes;         /* of the results, or of the gradients */
+} tp__event;
+
+typedef struct tp__watch {
+    bool anomaly, profile;
+    int depth; /* calls inside a call that is measured */
+    int64_t began;
+    tp__site here;
+    tp__site *sites; /* by node */
+    size_t n_sites;
+    tp__event *events;
+    size_t n_events, cap_events;
+} tp__watch;
+
+/* The watch of T, made where there is none; NULL: no memory, and T has failed. */
+tp__watch *tp__watch_of(tp_tape *T);
+void tp__watch_free(tp__watch *w);
+tp__site tp__site_of(const tp_tape *T, const tp__node *node);
+
+/* Round a call's forward, a node's gradients: hooks of apply.c and sweep.c, called where T->watch is set. */
+tp_status tp__watch_run(tp_tape *T, tp_call *call);
+void tp__watch_recorded(tp_tape *T);
+int64_t tp__watch_enter(tp_tape *T);
+void tp__watch_leave(tp_tape *T, int64_t start, const tp__node *node);
+/* Fails where a gradient is not finite. */
+tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor *const *gin);
+
+#endif
