@@ -149,6 +149,11 @@ $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libta
 	$(Q)$(link) $^ $(link_libs) -o $@
 
 # All of it, beside PyTorch where that is installed: eight minutes.
+$(BUILD)/test/accuracy: $(BUILD)/obj/test/accuracy.o $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(link_libs) -o $@
+
 bench: bench-build
 	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.25 --quiet 30
 	@bench/scaling --bench $(BUILD)/bench/tapir-bench --budget 0.15 --picture $(BUILD)/bench/scaling.png
@@ -191,7 +196,7 @@ check: all tests bench-build
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
 # ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted.
 check-full:
-	$(again) all bench-build
+	$(again) all bench-build $(BUILD)/test/accuracy
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
 	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(BUILD)/tsan/examples/threads

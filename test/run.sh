@@ -156,11 +156,17 @@ instruction_counts()
     fi
 }
 
+accuracy()
+{
+    run 'accuracy' count_one "$build/test/accuracy"
+}
+
 if [ $full = yes ]; then
     address_sanitizer
     thread_sanitizer
     memory_checker
     instruction_counts
+    accuracy
 else
     rules
     programs "$build" ''

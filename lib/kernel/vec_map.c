@@ -19,7 +19,7 @@
 #define F32_VEC(name) v_##name##f
 #define F64_VEC(name) name
 #define F32_SIGMOID(x) V_SIGMOIDF(x)
-#define F64_SIGMOID(x) (1 / (1 + exp(-(x))))
+#define F64_SIGMOID(x) ((x) < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-(x))))
 
 /* clang-format off */
 #define BINARY(id, type, result, formula)                                                          \

@@ -14,7 +14,13 @@
 #include <string.h>
 
 /* x P(x) and its derivative P(x) + x p(x), with the normal distribution P and its density p */
-static inline double gelu(double x) { return 0.5 * x * erfc(-0.70710678118654752440 * x); }
+static inline double gelu(double x)
+{
+    /* -x / sqrt(2) and what is lost of it, which counts where erfc falls steeply */
+    double t = -0.70710678118654752440 * x, lost = fma(-0.70710678118654752440, x, -t) + 4.833646656726457e-17 * x;
+    double tail = erfc(t) - 1.12837916709551257390 * exp(-t * t) * lost;
+    return 0.5 * x * (lost == lost ? tail : erfc(t));
+}
 static inline double gelu_slope(double x)
 {
     return 0.5 * erfc(-0.70710678118654752440 * x) + 0.39894228040143267794 * x * exp(-0.5 * x * x);
