@@ -153,10 +153,14 @@ void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, doubl
 
 /* ---- threads and cpu (parallel.c, cpu.c) ------------------------------------------------------ */
 
-/* Runs body over [0, n) in ranges whose bounds are multiples of `grain`: on one thread where n is small
- * or a parallel region is open, else on OpenMP's. A body must give the same bits for any split. */
+/* Runs body over [0, n) in ranges whose bounds are multiples of `grain`: on one thread where n is small, a parallel
+ * region is open or another loop runs, else with as many helpers as OpenMP may have threads here. A body must give the
+ * same bits for any split. */
 typedef void (*tp__range_fn)(int64_t begin, int64_t end, void *user);
 void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user);
+/* Between these the calling thread's OpenMP, and a BLAS that uses it, stay on one thread. */
+int tp__alone_begin(void);
+void tp__alone_end(int threads);
 
 typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
 tp__isa tp__cpu_isa(void); /* what the processor can do; found once */

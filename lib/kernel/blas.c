@@ -80,6 +80,14 @@ static void call(const product *p)
                     p->beta, c, (int)p->ldc);
 }
 
+/* The call on this thread alone: loops that are divided here have no barrier, BLAS's have. */
+static void call_alone(const product *p)
+{
+    int threads = tp__alone_begin();
+    call(p);
+    tp__alone_end(threads);
+}
+
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* to [k, n] = from^T, from [n, k] with rows ld apart; by tiles that stay in registers */
@@ -177,6 +185,45 @@ static bool cut(product *p)
     return true;
 }
 
+/* ---- all others: rows, or columns, of C in parts, each by a call of its own -------------------------------- */
+
+enum { PARTS = 8 };
+
+static void run_parts(int64_t begin, int64_t end, void *user)
+{
+    const product *p = user;
+    int64_t size = (int64_t)tp_dtype_size(p->dtype);
+    bool by_rows = p->rows < p->m;
+    for (int64_t i = begin; i < end; i++) {
+        product q = *p;
+        int64_t r = by_rows ? i * p->rows : 0, c = by_rows ? 0 : i * p->columns;
+        q.m = least(p->rows, p->m - r);
+        q.n = least(p->columns, p->n - c);
+        q.a = p->a + (p->ta ? r : r * p->lda) * size;
+        q.b = p->b + (p->tb ? c * p->ldb : c) * size;
+        q.c = p->c + (r * p->ldc + c) * size;
+        call_alone(&q);
+    }
+}
+
+static void run_divided(product *p)
+{
+    int64_t longer = p->m > p->n ? p->m : p->n;
+    int64_t each = part(part(longer, PARTS), 16) * 16;
+    int64_t work = p->m * p->n * p->k;
+    if (work <= 32768) { /* no BLAS divides this */
+        call(p);
+        return;
+    }
+    if (work <= SMALL || each >= longer) {
+        call_alone(p);
+        return;
+    }
+    p->rows = p->m >= p->n ? each : p->m;
+    p->columns = p->m >= p->n ? p->n : each;
+    tp__parallel_for(part(longer, each), 1, run_parts, p);
+}
+
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
@@ -207,13 +254,43 @@ bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
                  .b = b,
                  .c = c};
     if (!cut(&p))
-        call(&p);
+        run_divided(&p);
     return true;
+}
+
+/* ---- matrix times vector: elements of y in parts ----------------------------------------------------------- */
+
+typedef struct {
+    tp_dtype dtype;
+    bool ta;
+    int64_t m, n, lda, incx, incy;
+    double alpha, beta;
+    const char *a;
+    const void *x;
+    char *y;
+} vector_product;
+
+static void run_vector(int64_t begin, int64_t end, void *user)
+{
+    const vector_product *p = user;
+    int64_t size = (int64_t)tp_dtype_size(p->dtype);
+    const void *a = p->a + (p->ta ? begin : begin * p->lda) * size;
+    void *y = p->y + begin * p->incy * size;
+    int m = (int)(p->ta ? p->m : end - begin), n = (int)(p->ta ? end - begin : p->n);
+    int threads = tp__alone_begin();
+    if (p->dtype == TP_F32)
+        cblas_sgemv(CblasRowMajor, flag(p->ta), m, n, (float)p->alpha, a, (int)p->lda, p->x, (int)p->incx,
+                    (float)p->beta, y, (int)p->incy);
+    else
+        cblas_dgemv(CblasRowMajor, flag(p->ta), m, n, p->alpha, a, (int)p->lda, p->x, (int)p->incx, p->beta, y,
+                    (int)p->incy);
+    tp__alone_end(threads);
 }
 
 bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda, const void *x,
               int64_t incx, double beta, void *y, int64_t incy)
 {
+    enum { LEAST = 32768, LINE = 64 }; /* elements of A, and of y, in a part */
     if (!fits(m, n, lda) || !fits(incx, incy, 0))
         return false;
     if (m == 0 || n == 0) {
@@ -222,13 +299,9 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
     }
     if (beta == 0) /* some kernels multiply what they find */
         scale(dtype, ta ? n : m, 1, 0, y, incy);
-    if (lda < n)
-        lda = n;
-    if (dtype == TP_F32)
-        cblas_sgemv(CblasRowMajor, flag(ta), (int)m, (int)n, (float)alpha, a, (int)lda, x, (int)incx, (float)beta, y,
-                    (int)incy);
-    else
-        cblas_dgemv(CblasRowMajor, flag(ta), (int)m, (int)n, alpha, a, (int)lda, x, (int)incx, beta, y, (int)incy);
+    vector_product p = {dtype, ta, m, n, lda < n ? n : lda, incx, incy, alpha, beta, a, x, y};
+    int64_t length = ta ? n : m, along = ta ? m : n;
+    tp__parallel_for(length, part(LEAST / along + 1, LINE) * LINE, run_vector, &p);
     return true;
 }
 
@@ -250,17 +323,20 @@ double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const voi
 bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
               int64_t ldb)
 {
+    enum { ALONE = 384 }; /* as in lapack.c */
     if (!fits(m, n, lda) || !fits(ldb, 0, 0))
         return false;
     if (m == 0 || n == 0)
         return true;
     CBLAS_UPLO half = upper ? CblasUpper : CblasLower;
+    int threads = m <= ALONE ? tp__alone_begin() : 0;
     if (dtype == TP_F32)
         cblas_strsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
                     (int)ldb);
     else
         cblas_dtrsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
                     (int)ldb);
+    tp__alone_end(threads);
     return true;
 }
 

@@ -10,6 +10,10 @@
 #include <limits.h>
 #include <string.h>
 
+/* Factorizations up to this order are faster on one thread, and wait for no other. */
+enum { ALONE = 384 };
+static int begin(int64_t n) { return n <= ALONE ? tp__alone_begin() : 0; }
+
 /* A^T = P L U, so the memory holds, row by row, U^T below and on the diagonal, L^T above it. */
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 {
@@ -18,14 +22,17 @@ int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
         return -1;
     if (n == 0)
         return 0;
-    int m = (int)n;
-    return dtype == TP_F32 ? LAPACKE_sgetrf_work(LAPACK_COL_MAJOR, m, m, a, m, pivots)
-                           : LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, m, m, a, m, pivots);
+    int m = (int)n, threads = begin(n);
+    int info = dtype == TP_F32 ? LAPACKE_sgetrf_work(LAPACK_COL_MAJOR, m, m, a, m, pivots)
+                               : LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, m, m, a, m, pivots);
+    tp__alone_end(threads);
+    return info;
 }
 
 static void triangle(tp_dtype dtype, CBLAS_UPLO half, CBLAS_TRANSPOSE t, CBLAS_DIAG diag, int n, int k, const void *lu,
                      void *b)
 {
+    int threads = begin(n);
     if (k == 1 && dtype == TP_F32)
         cblas_strsv(CblasRowMajor, half, t, diag, n, lu, n, b, 1);
     else if (k == 1)
@@ -34,6 +41,7 @@ static void triangle(tp_dtype dtype, CBLAS_UPLO half, CBLAS_TRANSPOSE t, CBLAS_D
         cblas_strsm(CblasRowMajor, CblasLeft, half, t, diag, n, k, 1, lu, n, b, k);
     else
         cblas_dtrsm(CblasRowMajor, CblasLeft, half, t, diag, n, k, 1, lu, n, b, k);
+    tp__alone_end(threads);
 }
 
 static void swap_rows(char *b, size_t bytes, int64_t i, int64_t j)
@@ -76,6 +84,9 @@ int tp__potrf(tp_dtype dtype, int64_t n, void *a)
         return -1;
     if (n == 0)
         return 0;
-    return dtype == TP_F32 ? LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', (int)n, a, (int)n)
-                           : LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (int)n, a, (int)n);
+    int threads = begin(n);
+    int info = dtype == TP_F32 ? LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', (int)n, a, (int)n)
+                               : LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (int)n, a, (int)n);
+    tp__alone_end(threads);
+    return info;
 }
