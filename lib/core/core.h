@@ -23,6 +23,17 @@ bool tp__dims_broadcast(tp_dims a, tp_dims b, tp_dims *out);
 /* A dim in [-ndim, ndim) as one in [0, ndim), or -1; a 0-d shape counts as one dimension. */
 int tp__dim_wrap(int ndim, int dim);
 
+/* Where the element at a flat row-major position lies, in elements from the first. */
+static inline int64_t tp__offset_at(int ndim, const int64_t *dim, const int64_t *stride, int64_t position)
+{
+    int64_t offset = 0;
+    for (int d = ndim - 1; d >= 0; d--) {
+        offset += position % dim[d] * stride[d];
+        position /= dim[d];
+    }
+    return offset;
+}
+
 /* ---- storage and pool (pool.c) ---------------------------------------------------------------- */
 
 typedef struct tp__pool tp__pool;
@@ -32,7 +43,7 @@ typedef struct tp__storage tp__storage;
  * memory and segments of a slab have a header of their own. */
 struct tp__storage {
     void *data;
-    size_t bytes;
+    size_t bytes; /* asked for: what a view may reach */
     atomic_int refs;
     uint32_t version; /* moves when the values are changed in place */
     uint8_t size_class;
@@ -69,7 +80,7 @@ enum {
     TP__RELEASED = 1u << 5, /* the storage is given back */
     TP__TARGET = 1u << 6,   /* a sweep wants this tensor's gradient */
     TP__CONTIGUOUS = 1u << 7,
-    TP__SWEPT = 1u << 8, /* a temporary of a sweep, to be given back or written to freely */
+    TP__SWEPT = 1u << 8,  /* a temporary of a sweep, to be given back or written to freely */
     TP__HOOKED = 1u << 9, /* some tape has hooks on it */
     TP__YOUNG = 1u << 14, /* made by a function whose tape is being rewound... */
     TP__MOVED = 1u << 15  /* ...but held beyond that (sweep.c, checkpoint.c) */

@@ -134,10 +134,6 @@ double tp_item_at(const tp_tensor *x, int64_t position)
 {
     if (x == NULL || x->data == NULL || position < 0 || position >= x->numel)
         return NAN;
-    int64_t offset = 0;
-    for (int d = x->ndim - 1; d >= 0; d--) {
-        offset += position % x->shape[d] * x->stride[d];
-        position /= x->shape[d];
-    }
+    int64_t offset = tp__offset_at(x->ndim, x->shape, x->stride, position);
     return tp__load((const char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype), (tp_dtype)x->dtype);
 }

@@ -121,11 +121,8 @@ static void copy_run(const walk *w, int64_t begin, int64_t n, char *dense)
     int inner = w->ndim - 1;
     int64_t row = w->dim[inner], step = w->stride[inner];
     for (int64_t done = 0; done < n;) {
-        int64_t rest = (begin + done) / row, column = (begin + done) % row, offset = column * step;
-        for (int d = inner - 1; d >= 0; d--) {
-            offset += rest % w->dim[d] * w->stride[d];
-            rest /= w->dim[d];
-        }
+        int64_t column = (begin + done) % row;
+        int64_t offset = column * step + tp__offset_at(inner, w->dim, w->stride, (begin + done) / row);
         int64_t m = row - column < n - done ? row - column : n - done;
         char *here = w->strided + offset * (int64_t)w->size, *there = dense + (size_t)done * w->size;
         if (w->out)
@@ -159,14 +156,10 @@ static void transpose_range(int64_t begin, int64_t end, void *user)
     int last = w->ndim - 1;
     int64_t rows = w->dim[last - 1], columns = w->dim[last];
     for (int64_t r = begin; r < end;) {
-        int64_t in_matrix = r % rows, rest = r / rows, offset = in_matrix * w->stride[last - 1];
+        int64_t in_matrix = r % rows, offset = tp__offset_at(last, w->dim, w->stride, r);
         int64_t m = rows - in_matrix < end - r ? rows - in_matrix : end - r;
         if (m > TILE)
             m = TILE;
-        for (int d = last - 2; d >= 0; d--) {
-            offset += rest % w->dim[d] * w->stride[d];
-            rest /= w->dim[d];
-        }
         char *dense = w->dense + (size_t)(r * columns) * w->size;
         const char *from = w->strided + offset * (int64_t)w->size;
         for (int64_t c = 0; c < columns; c++)

@@ -3,33 +3,124 @@
 
 #include <string.h>
 
+enum { GRAIN = 32768, STRIP = 64 };
+
+/* The first position that is out of range, or -1. All are looked at in one pass that the compiler can vectorize. */
 static int64_t out_of_range(int64_t n, int64_t size, const int64_t *index)
 {
+    uint64_t bad = 0;
     for (int64_t i = 0; i < n; i++)
+        bad |= (uint64_t)((uint64_t)index[i] >= (uint64_t)size);
+    for (int64_t i = 0; bad && i < n; i++)
         if (index[i] < 0 || index[i] >= size)
             return i;
     return -1;
 }
 
-static int64_t count(tp_dims shape)
+static int64_t product(const int64_t *dim, int begin, int end)
 {
     int64_t n = 1;
-    for (int d = 0; d < shape.ndim; d++)
-        n *= shape.dim[d];
+    for (int d = begin; d < end; d++)
+        n *= dim[d];
     return n;
 }
 
-/* Where row `row` (all dimensions but the last) starts, `dim` left out. */
-static int64_t row_offset(tp_dims shape, int dim, const int64_t *stride, int64_t row)
+/* ---- picking ------------------------------------------------------------------------------------------------- */
+
+/* out[k] = x at index[k] by_index + k by_column, n of them */
+/* clang-format off */
+#define PICK(id, type)                                                                             \
+    static void id(int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index, int64_t by_column) \
+    { type *o = out; const type *a = x; for (int64_t k = 0; k < n; k++) o[k] = a[index[k] * by_index + k * by_column]; }
+PICK(pick1, uint8_t)
+PICK(pick4, uint32_t)
+PICK(pick8, uint64_t)
+/* clang-format on */
+
+static void pick(size_t size, int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index,
+                 int64_t by_column)
 {
-    int64_t offset = 0;
-    for (int d = shape.ndim - 2; d >= 0; d--) {
-        if (d != dim)
-            offset += row % shape.dim[d] * stride[d];
-        row /= shape.dim[d];
-    }
-    return offset;
+    (size == 8 ? pick8 : size == 4 ? pick4 : pick1)(n, out, x, index, by_index, by_column);
 }
+
+/* A walk over the index in row-major order. */
+typedef struct {
+    size_t size;
+    int ndim; /* of the dimensions before the last */
+    int64_t row, dim[TP_MAX_DIMS], stride[TP_MAX_DIMS], by_index, by_column;
+    const char *x;
+    const int64_t *index;
+    char *out;
+} picking;
+
+static void gather_range(int64_t begin, int64_t end, void *user)
+{
+    const picking *p = user;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t column = at % p->row;
+        int64_t offset = tp__offset_at(p->ndim, p->dim, p->stride, at / p->row) + column * p->by_column;
+        m = p->row - column < end - at ? p->row - column : end - at;
+        pick(p->size, m, p->out + (size_t)at * p->size, p->x + offset * (int64_t)p->size, p->index + at, p->by_index,
+             p->by_column);
+    }
+}
+
+int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
+                   const int64_t *index, void *out)
+{
+    int last = shape.ndim - 1;
+    int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
+    if (bad >= 0 || n == 0)
+        return bad;
+    picking p = {.size = tp_dtype_size(dtype), .row = 1, .by_index = 1, .x = x, .index = index, .out = out};
+    if (last >= 0) {
+        p.ndim = last;
+        p.row = shape.dim[last];
+        p.by_index = x_stride[dim];
+        p.by_column = dim == last ? 0 : x_stride[last];
+        memcpy(p.dim, shape.dim, sizeof p.dim);
+        for (int d = 0; d < last; d++)
+            p.stride[d] = d == dim ? 0 : x_stride[d];
+    }
+    tp__parallel_for(n, GRAIN, gather_range, &p);
+    return -1;
+}
+
+typedef struct {
+    size_t size, bytes; /* of an element, of a slice */
+    int64_t whole, n;   /* slices in x, in out, for each of the outer dimensions */
+    const char *x;
+    const int64_t *index;
+    char *out;
+} slices;
+
+static void select_range(int64_t begin, int64_t end, void *user)
+{
+    const slices *s = user;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t k = at % s->n;
+        const char *from = s->x + (size_t)(at / s->n * s->whole) * s->bytes;
+        char *to = s->out + (size_t)at * s->bytes;
+        m = s->n - k < end - at ? s->n - k : end - at;
+        if (s->bytes == s->size)
+            pick(s->size, m, to, from, s->index + k, 1, 0);
+        else
+            for (int64_t i = 0; i < m; i++)
+                memcpy(to + (size_t)i * s->bytes, from + (size_t)s->index[k + i] * s->bytes, s->bytes);
+    }
+}
+
+int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, const void *x,
+                         const int64_t *index, void *out)
+{
+    int64_t bad = out_of_range(n, size, index);
+    slices s = {tp_dtype_size(dtype), (size_t)inner * tp_dtype_size(dtype), size, n, x, index, out};
+    if (bad < 0 && inner > 0)
+        tp__parallel_for(outer * n, 1 + GRAIN / inner, select_range, &s);
+    return bad;
+}
+
+/* ---- placing --------------------------------------------------------------------------------------------------- */
 
 /* A row of values put at (or added to, or multiplied into) places of a row of y: n of them, at index i_k by_index +
  * k by_column. Integers wrap; booleans are or-ed, and-ed. */
@@ -63,66 +154,116 @@ static const row_fn rows_of[][TP_DTYPES] = {
     [TP__TIMES] = {times_f32, times_f64, times_i32, times_i64, times_u8, times_bool},
 };
 
-int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
-                   const int64_t *index, void *out)
+/* Work is cut where places are never shared: before `dim`, and into strips of the last dimension where that is not
+ * `dim`. Within a piece values are placed in row-major order, so the bits do not depend on the cut. */
+typedef struct {
+    row_fn place;
+    int64_t size, rows, row, strips; /* rows: in a piece */
+    int ndim;                        /* of the dimensions before the last */
+    int64_t dim[TP_MAX_DIMS], to[TP_MAX_DIMS], from[TP_MAX_DIMS];
+    int64_t by_index, by_column, step;
+    char *out;
+    const char *src;
+    const int64_t *index;
+} placing;
+
+/* Columns [c, c + n) of the rows from `first` on. */
+static void place_piece(const placing *p, int64_t first, int64_t c, int64_t n)
 {
-    int64_t n = count(shape), last = shape.ndim - 1, bad = out_of_range(n, size, index);
-    if (bad >= 0 || n == 0)
-        return bad;
-    if (shape.ndim == 0) {
-        memcpy(out, (const char *)x + (size_t)index[0] * tp_dtype_size(dtype), tp_dtype_size(dtype));
-        return -1;
+    for (int64_t r = first; r < first + p->rows; r++)
+        p->place(n, p->out + (tp__offset_at(p->ndim, p->dim, p->to, r) + c * p->by_column) * p->size,
+                 p->index + r * p->row + c, p->by_index, p->by_column,
+                 p->src + (tp__offset_at(p->ndim, p->dim, p->from, r) + c * p->step) * p->size, p->step);
+}
+
+static void place_range(int64_t begin, int64_t end, void *user)
+{
+    const placing *p = user;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t strip = at % p->strips, stop;
+        m = p->strips - strip < end - at ? p->strips - strip : end - at;
+        stop = strip + m == p->strips ? p->row : (strip + m) * STRIP;
+        place_piece(p, at / p->strips * p->rows, strip * STRIP, stop - strip * STRIP);
     }
-    int64_t row = shape.dim[last], by_index = x_stride[dim], by_column = dim == last ? 0 : x_stride[last];
-    size_t bytes = tp_dtype_size(dtype);
-    for (int64_t r = 0; r < n / row; r++) {
-        const char *from = (const char *)x + row_offset(shape, dim, x_stride, r) * (int64_t)bytes;
-        for (int64_t c = 0; c < row; c++)
-            memcpy((char *)out + (size_t)(r * row + c) * bytes,
-                   from + (index[r * row + c] * by_index + c * by_column) * (int64_t)bytes, bytes);
-    }
-    return -1;
 }
 
 int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *out_stride,
                     void *out, const int64_t *index, const int64_t *src_stride, const void *src)
 {
-    int64_t n = count(shape), last = shape.ndim - 1, bad = out_of_range(n, size, index);
-    row_fn place = rows_of[how][dtype];
+    int last = shape.ndim - 1;
+    int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
+    placing p = {.place = rows_of[how][dtype],
+                 .size = (int64_t)tp_dtype_size(dtype),
+                 .rows = 1,
+                 .row = 1,
+                 .strips = 1,
+                 .by_index = 1,
+                 .step = 1,
+                 .out = out,
+                 .src = src,
+                 .index = index};
     if (bad >= 0 || n == 0)
         return bad;
-    if (shape.ndim == 0) {
-        place(1, out, index, 1, 0, src, 1);
-        return -1;
+    if (last >= 0) {
+        p.ndim = last;
+        p.row = shape.dim[last];
+        p.by_index = out_stride[dim];
+        p.by_column = dim == last ? 0 : out_stride[last];
+        p.step = src_stride[last];
+        memcpy(p.dim, shape.dim, sizeof p.dim);
+        memcpy(p.from, src_stride, (size_t)last * sizeof *src_stride);
+        for (int d = 0; d < last; d++)
+            p.to[d] = d == dim ? 0 : out_stride[d];
     }
-    int64_t row = shape.dim[last], by_index = out_stride[dim], by_column = dim == last ? 0 : out_stride[last];
-    int64_t bytes = (int64_t)tp_dtype_size(dtype);
-    for (int64_t r = 0; r < n / row; r++)
-        place(row, (char *)out + row_offset(shape, dim, out_stride, r) * bytes, index + r * row, by_index, by_column,
-              (const char *)src + row_offset(shape, -1, src_stride, r) * bytes, src_stride[last]);
+    if (dim < last) {
+        p.rows = product(shape.dim, dim, last);
+        p.strips = (p.row + STRIP - 1) / STRIP;
+    }
+    int64_t pieces = n / (p.rows * p.row) * p.strips;
+    tp__parallel_for(pieces, 1 + GRAIN * pieces / n, place_range, &p);
     return -1;
 }
 
-int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, const void *x,
-                         const int64_t *index, void *out)
+/* Slices added: the same, where the index is 1-d. */
+typedef struct {
+    row_fn add;
+    int64_t size, whole, inner, n, strips;
+    char *out;
+    const char *src;
+    const int64_t *index;
+} adding;
+
+static void add_range(int64_t begin, int64_t end, void *user)
 {
-    size_t bytes = (size_t)inner * tp_dtype_size(dtype);
-    int64_t bad = out_of_range(n, size, index);
-    for (int64_t o = 0; bad < 0 && bytes && o < outer; o++)
-        for (int64_t i = 0; i < n; i++)
-            memcpy((char *)out + (size_t)(o * n + i) * bytes, (const char *)x + (size_t)(o * size + index[i]) * bytes,
-                   bytes);
-    return bad;
+    const adding *p = user;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t strip = at % p->strips, o = at / p->strips, c = strip * STRIP;
+        m = p->strips - strip < end - at ? p->strips - strip : end - at;
+        int64_t stop = strip + m == p->strips ? p->inner : (strip + m) * STRIP;
+        char *to = p->out + (o * p->whole * p->inner + c) * p->size;
+        const char *from = p->src + (o * p->n * p->inner + c) * p->size;
+        if (p->inner == 1)
+            p->add(p->n, to, p->index, 1, 0, from, 1);
+        else
+            for (int64_t i = 0; i < p->n; i++)
+                p->add(stop - c, to + p->index[i] * p->inner * p->size, NULL, 0, 1, from + i * p->inner * p->size, 1);
+    }
 }
 
 int64_t tp__index_add(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, void *out,
                       const int64_t *index, const void *src)
 {
-    size_t bytes = (size_t)inner * tp_dtype_size(dtype);
     int64_t bad = out_of_range(n, size, index);
-    for (int64_t o = 0; bad < 0 && o < outer; o++)
-        for (int64_t i = 0; i < n; i++)
-            rows_of[TP__ADD_TO][dtype](inner, (char *)out + (size_t)(o * size + index[i]) * bytes, NULL, 0, 1,
-                                       (const char *)src + (size_t)(o * n + i) * bytes, 1);
+    adding p = {.add = rows_of[TP__ADD_TO][dtype],
+                .size = (int64_t)tp_dtype_size(dtype),
+                .whole = size,
+                .inner = inner,
+                .n = n,
+                .strips = (inner + STRIP - 1) / STRIP,
+                .out = out,
+                .src = src,
+                .index = index};
+    if (bad < 0 && n > 0 && inner > 0)
+        tp__parallel_for(outer * p.strips, 1 + GRAIN / (n * (inner < STRIP ? inner : STRIP)), add_range, &p);
     return bad;
 }

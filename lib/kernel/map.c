@@ -81,11 +81,8 @@ static void gather(const plan *p, int i, int64_t begin, int64_t n, void *to)
     uint64_t raw[BLOCK];
     char *dest = in->dtype == p->as[i] ? to : (void *)raw;
     for (int64_t done = 0; done < n;) {
-        int64_t at = begin + done, rest = at / row, column = at % row, offset = 0;
-        for (int d = inner - 1; d >= 0; d--) {
-            offset += rest % p->shape.dim[d] * in->stride[d];
-            rest /= p->shape.dim[d];
-        }
+        int64_t at = begin + done, column = at % row;
+        int64_t offset = tp__offset_at(inner, p->shape.dim, in->stride, at / row);
         int64_t step = inner >= 0 ? in->stride[inner] : 0, run = row - column < n - done ? row - column : n - done;
         tp__copy_run(p->size[i], run, dest + (size_t)done * p->size[i], 1,
                      (const char *)in->data + (offset + column * step) * (int64_t)p->size[i], step);
@@ -104,11 +101,7 @@ static const void *in_place(const plan *p, int i, int64_t begin)
         return (const char *)in->data + (size_t)begin * p->size[i];
     if (in->dtype != p->as[i] || inner < 0 || in->stride[inner] != 1)
         return NULL;
-    int64_t rest = begin / p->shape.dim[inner], offset = begin % p->shape.dim[inner];
-    for (int d = inner - 1; d >= 0; d--) {
-        offset += rest % p->shape.dim[d] * in->stride[d];
-        rest /= p->shape.dim[d];
-    }
+    int64_t offset = tp__offset_at(inner + 1, p->shape.dim, in->stride, begin);
     return (const char *)in->data + (size_t)offset * p->size[i];
 }
 

@@ -17,11 +17,7 @@ void tp__add_strided(tp_dtype dtype, tp_dims shape, void *out, const int64_t *st
     for (int d = 0; d < last; d++)
         rows *= shape.dim[d];
     for (int64_t r = 0; r < rows && row > 0; r++) {
-        int64_t rest = r, offset = 0;
-        for (int d = last - 1; d >= 0; d--) {
-            offset += rest % shape.dim[d] * stride[d];
-            rest /= shape.dim[d];
-        }
+        int64_t offset = tp__offset_at(last, shape.dim, stride, r);
         (dtype == TP_F32 ? add_row_f32 : add_row_f64)(row, (char *)out + offset * size, step,
                                                       (const char *)in + r * row * size);
     }

@@ -113,25 +113,27 @@ tp_tensor *tp_movedim(tp_tape *T, tp_tensor *x, int n, const int *source, const 
 
 tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes)
 {
-    if (!tp__usable(T, "unflatten", x))
+    if (!has_dims(T, "unflatten", x, 1))
         return NULL;
     int at = tp__dim_of(T, "unflatten", x->ndim, dim);
     if (at < 0)
         return NULL;
     tp_dims shape = {.ndim = x->ndim - 1 + sizes.ndim};
-    int64_t known = 1, open = -1;
+    int64_t known;
+    int open = -1;
     if (sizes.ndim < 1 || shape.ndim > TP_MAX_DIMS) {
         tp_fail(T, TP_ESHAPE, "unflatten: to %d dimensions", shape.ndim);
         return NULL;
     }
     for (int d = 0; d < sizes.ndim; d++)
         if (sizes.dim[d] == -1 && open < 0)
-            open = d;
-        else
-            known *= sizes.dim[d];
-    if (open >= 0)
-        sizes.dim[open] = known > 0 ? x->shape[at] / known : 0;
-    if ((open >= 0 ? known * sizes.dim[open] : known) != x->shape[at]) {
+            sizes.dim[open = d] = 1;
+    bool fits = tp__dims_numel(sizes, &known);
+    if (fits && open >= 0 && known > 0) {
+        sizes.dim[open] = x->shape[at] / known;
+        known *= sizes.dim[open];
+    }
+    if (!fits || known != x->shape[at] || (open >= 0 && known == 0 && sizes.dim[open] != 0)) {
         tp_fail(T, TP_ESHAPE, "unflatten: sizes do not multiply to %lld", (long long)x->shape[at]);
         return NULL;
     }
@@ -194,16 +196,18 @@ static int part(tp_tape *T, const char *name, tp_tensor *x, int dim, int64_t at,
 
 int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max, tp_tensor **out)
 {
-    int64_t at = 0, sum = 0;
     if (!has_dims(T, "split", x, 1))
         return -1;
     int d = tp__dim_of(T, "split", x->ndim, dim), done = 0;
-    for (int i = 0; i < n; i++)
-        sum = sizes[i] < 0 || sum > x->numel + 1 ? -1 - x->numel : sum + sizes[i];
-    if (d >= 0 && sum != x->shape[d])
-        tp_fail(T, TP_ESHAPE, "split: the sizes do not add up to %lld", (long long)x->shape[d]);
-    if (d < 0 || sum != x->shape[d])
+    if (d < 0)
         return -1;
+    int64_t at = 0, left = x->shape[d];
+    for (int i = 0; i < n && left >= 0; i++)
+        left = sizes[i] < 0 || sizes[i] > left ? -1 : left - sizes[i];
+    if (left != 0) {
+        tp_fail(T, TP_ESHAPE, "split: the sizes do not add up to %lld", (long long)x->shape[d]);
+        return -1;
+    }
     for (int i = 0; i < n && done >= 0; at += sizes[i++])
         done = part(T, "split", x, d, at, sizes[i], i, max, out);
     return done;
@@ -380,7 +384,10 @@ tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor
 tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
 {
     tp_tensor *grid[TP_MAX_DIMS];
-    if (n == 1)
+    for (int i = 0; i < n; i++)
+        if (!has_dims(T, "cartesian_prod", x[i], 1))
+            return NULL;
+    if (n == 1 && x[0]->ndim == 1)
         return x[0];
     if (tp_meshgrid(T, n, x, false, grid) != TP_OK)
         return NULL;
@@ -393,7 +400,7 @@ tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
 
 tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const int *dims)
 {
-    if (!tp__usable(T, "roll", x))
+    if (!has_dims(T, "roll", x, dims && n > 0))
         return NULL;
     if (dims == NULL) { /* all of x as a vector */
         if (n != 1) {

@@ -60,6 +60,7 @@ tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
         return NULL;
     }
     x->storage->data = x->data = data;
+    x->storage->bytes = bytes;
     return x;
 }
 

@@ -1,4 +1,4 @@
-/* index.h - what index.c and scatter.c share. */
+/* index.h - what the files that index share. */
 #ifndef TAPIR_OPS_INDEX_H
 #define TAPIR_OPS_INDEX_H
 
@@ -8,9 +8,12 @@
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim);
 /* In forward: `bad` is where the kernel found a position out of range, or -1. */
 tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size);
-/* x by Python's notation. At an @ a dimension (of a mask: its dimensions) is left whole for the next of the n tensors;
- * at[i] is where that is in the result, *used how many there were. */
-tp_tensor *tp__index_basic(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors, int *at,
-                           int *used);
+/* Positions as TP_I64 in [0, size): those from the end are counted from the front. NULL, and T fails, where one is out of
+ * range or the index is of floats or booleans. */
+tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int64_t size);
+/* x as a vector. */
+tp_tensor *tp__flat(tp_tape *T, tp_tensor *x);
+/* The flat positions (TP_I64) of what is not zero. */
+tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x);
 
 #endif

@@ -353,24 +353,58 @@ static tp_status as_strided_infer(tp_call *c)
     return tp__infer_view(c, a->shape, a->stride, a->offset);
 }
 
-/* The storage as a vector of zeros, g added where the view looks, and x's own view of that. */
+/* May two of x's elements lie at one place? Taken by growing strides, each must step over all before it. */
+static bool overlaps(const tp_tensor *x)
+{
+    int64_t far = 0;
+    uint32_t seen = 0;
+    for (int i = 0; i < x->ndim; i++) {
+        int next = -1;
+        for (int d = 0; d < x->ndim; d++)
+            if (!((seen >> d) & 1u) && (next < 0 || x->stride[d] < x->stride[next]))
+                next = d;
+        seen |= 1u << next;
+        if (x->shape[next] > 1 && x->stride[next] <= far)
+            return true;
+        far += (x->shape[next] - 1) * x->stride[next];
+    }
+    return false;
+}
+
+/* Zeros for the storage from x's first element on, g added where a view of this geometry looks. */
+static tp_tensor *added_up(tp_tape *T, int64_t extent, tp_dims shape, const int64_t *stride, int64_t offset,
+                           tp_tensor *g)
+{
+    look flat = {.whole = {1, {extent}}, .shape = shape};
+    for (int k = 0; k < shape.ndim; k++) {
+        flat.from[k][1] = -1;
+        flat.coef[k] = stride[k];
+    }
+    flat.start[0] = offset;
+    return put_back(T, &flat, g);
+}
+
+/* x's own view of the storage's gradient, which elements at one place share evenly. */
 static tp_status as_strided_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     const strides *a = v->attr;
-    const tp_tensor *x = v->in[0];
+    tp_tensor *x = v->in[0];
     int64_t stride[TP_MAX_DIMS];
-    look flat = {.whole = {1, {a->extent}}, .shape = a->shape};
-    for (int k = 0; k < a->shape.ndim; k++) {
-        flat.from[k][1] = -1;
-        flat.coef[k] = a->stride[k];
-    }
-    flat.start[0] = a->offset;
     if (a->offset < 0)
         return tp_fail(T, TP_EUNSUPPORTED, "as_strided: no gradient of what lies before x");
-    tp_tensor *buffer = put_back(T, &flat, v->gout[0]);
+    if (x->numel == 0) {
+        v->gin[0] = tp_zeros_like(T, x);
+        return TP_OK;
+    }
     memcpy(stride, x->stride, sizeof stride);
-    v->gin[0] = tp_as_strided(T, buffer, tp__dims_of(x), stride, 0);
+    tp_tensor *sum = added_up(T, a->extent, a->shape, a->stride, a->offset, v->gout[0]);
+    tp_tensor *mine = tp_as_strided(T, sum, tp__dims_of(x), stride, 0);
+    if (overlaps(x)) {
+        tp_tensor *shares = added_up(T, a->extent, tp__dims_of(x), stride, 0, tp_ones_like(T, x));
+        mine = tp_div(T, mine, tp_as_strided(T, shares, tp__dims_of(x), stride, 0));
+    }
+    v->gin[0] = mine;
     return TP_OK;
 }
 
@@ -384,7 +418,7 @@ static const tp_op as_strided_op = {.name = "as_strided",
                                     .n_in = 1,
                                     .n_out = 1,
                                     .attr_size = sizeof(strides),
-                                    .flags = TP_OP_VIEW | TP__READS_NOTHING,
+                                    .flags = TP__VIEW_FLAGS,
                                     .infer = as_strided_infer,
                                     .vjp = as_strided_vjp,
                                     .samples = as_strided_samples,

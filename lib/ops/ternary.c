@@ -123,6 +123,8 @@ TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBac
 
 tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
 {
+    if (condition && condition->dtype == TP_U8) /* counts as bool, as in torch */
+        condition = tp_to(T, condition, TP_BOOL);
     return tp__apply3(T, &where_op.op, NULL, condition, a, b);
 }
 
