@@ -29,6 +29,24 @@ TP_API tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p);
 /* Zero with probability p, the rest scaled by 1 / (1 - p); x itself where not training. */
 TP_API tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training);
 
+/* [samples] positions (TP_I64) of weights [n], with probabilities in proportion; or a row for each of [rows, n]. */
+TP_API tp_tensor *tp_multinomial(tp_tape *T, tp_tensor *weights, int64_t samples, bool replacement);
+/* Dropout that keeps mean and variance of what selu makes. */
+TP_API tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training);
+/* x, times a slope drawn from [lower, upper) where x <= 0 (torch: 1/8, 1/3); their mean where not training. */
+TP_API tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool training);
+
+/* The generator's state: TP_U8 [5056], the bytes of torch.get_rng_state. */
+TP_API tp_tensor *tp_get_rng_state(tp_tape *T);
+TP_API tp_status  tp_set_rng_state(tp_tape *T, tp_tensor *state);
+
+/* Draws into a tensor that was not computed, element by element (Tensor.bernoulli_ and so on). */
+TP_API tp_status tp_bernoulli_(tp_tape *T, tp_tensor *x, double p);
+TP_API tp_status tp_exponential_(tp_tape *T, tp_tensor *x, double rate);
+TP_API tp_status tp_log_normal_(tp_tape *T, tp_tensor *x, double mean, double std); /* exp of a normal */
+TP_API tp_status tp_cauchy_(tp_tape *T, tp_tensor *x, double median, double scale);
+TP_API tp_status tp_geometric_(tp_tape *T, tp_tensor *x, double p); /* trials until the first success */
+TP_API tp_status tp_random_(tp_tape *T, tp_tensor *x); /* whole numbers from 0 to the largest that is exact */
 /* Fill an owned tensor in place, as torch.nn.init does. */
 TP_API tp_status tp_uniform_(tp_tape *T, tp_tensor *x, double low, double high);
 TP_API tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std);

@@ -158,6 +158,11 @@ float tp__rng_uniform_f32(tp__rng *g);                       /* U24 * 2^-24 */
 double tp__rng_uniform_f64(tp__rng *g);                      /* U53 * 2^-53 */
 uint64_t tp__rng_below(tp__rng *g, uint64_t range);          /* a word modulo the range */
 void tp__rng_shuffle(tp__rng *g, int64_t *order, int64_t n); /* Fisher and Yates, from the front */
+double tp__rng_normal(tp__rng *g);                           /* one standard normal */
+/* The state in PyTorch's layout; false where the bytes are none. */
+enum { TP__RNG_STATE = 5056 };
+void tp__rng_get(const tp__rng *g, void *to);
+bool tp__rng_set(tp__rng *g, const void *from);
 /* Fill contiguous memory as torch's uniform_ and normal_ do. */
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);

@@ -261,3 +261,50 @@ void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, doubl
         }
     }
 }
+
+double tp__rng_normal(tp__rng *g) { return one_normal(g); }
+
+/* ---- the state as PyTorch lays it out: seed, words left and next, 624 words, the normal that waits -------------- */
+
+typedef struct {
+    uint64_t seed;
+    int32_t left, seeded;
+    uint64_t next, state[N];
+    double normal_x, normal, normal_rho;
+    int32_t has_normal, gap;
+    float next_float;
+    int32_t has_next_float;
+} saved_state;
+
+_Static_assert(sizeof(saved_state) == TP__RNG_STATE, "the layout of PyTorch's generator");
+
+void tp__rng_get(const tp__rng *g, void *to)
+{
+    saved_state s = {.seed = g->seed,
+                     .left = g->left + 1, /* it counts before it draws */
+                     .seeded = 1,
+                     .next = (uint64_t)g->next,
+                     .normal = g->has_normal ? g->normal : 0,
+                     .has_normal = g->has_normal};
+    for (int i = 0; i < N; i++)
+        s.state[i] = g->state[i];
+    memcpy(to, &s, sizeof s);
+}
+
+bool tp__rng_set(tp__rng *g, const void *from)
+{
+    saved_state s;
+    memcpy(&s, from, sizeof s);
+    bool whole = s.seeded == 1 && s.left >= 1 && s.left <= N + 1 && s.next <= N &&
+                 (s.left == 1 ? true : s.next + (uint64_t)s.left == N + 1);
+    if (!whole)
+        return false;
+    for (int i = 0; i < N; i++)
+        g->state[i] = (uint32_t)s.state[i];
+    g->seed = s.seed;
+    g->left = s.left - 1;
+    g->next = (int)s.next;
+    g->has_normal = s.has_normal != 0;
+    g->normal = s.normal;
+    return true;
+}

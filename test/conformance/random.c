@@ -2,6 +2,7 @@
  * state. */
 #include "groups.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const tolerance exact = {0, 0};
@@ -53,14 +54,99 @@ static tp_tensor *draw_normal(test_case *c, tp_dtype dtype, int64_t n)
     return x;
 }
 
+static tp_tensor *owned(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return case_keep(c, tp_empty(c->T, dtype, tp_shape(n)));
+}
+
+static tp_tensor *draw_bernoulli_in_place(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    tp_bernoulli_(c->T, x, arg_double(c, -1, "p", .3));
+    return x;
+}
+
+static tp_tensor *draw_exponential(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    tp_exponential_(c->T, x, arg_double(c, -1, "lambd", 1.5));
+    return x;
+}
+
+static tp_tensor *draw_log_normal(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    double mean = arg_double(c, -1, "mean", .5), std = arg_double(c, -1, "std", .25);
+    tp_log_normal_(c->T, x, mean, std);
+    return x;
+}
+
+static tp_tensor *draw_cauchy(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    double median = arg_double(c, -1, "median", .5), scale = arg_double(c, -1, "sigma", 2);
+    tp_cauchy_(c->T, x, median, scale);
+    return x;
+}
+
+static tp_tensor *draw_geometric(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    tp_geometric_(c->T, x, arg_double(c, -1, "p", .2));
+    return x;
+}
+
+static tp_tensor *draw_random(test_case *c, tp_dtype dtype, int64_t n)
+{
+    tp_tensor *x = owned(c, dtype, n);
+    tp_random_(c->T, x);
+    return x;
+}
+
+static tp_tensor *draw_multinomial(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_multinomial(c->T, tp_arange(c->T, dtype, 1, (double)n + 1, 1), n < 5 ? n : 5, false);
+}
+
+static tp_tensor *draw_multinomial_replacement(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_multinomial(c->T, tp_arange(c->T, dtype, 1, (double)n + 1, 1), 9, true);
+}
+
+static tp_tensor *draw_alpha_dropout(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_alpha_dropout(c->T, tp_ones(c->T, dtype, tp_shape(n)), arg_double(c, -1, "p", .4), true);
+}
+
+static tp_tensor *draw_rrelu(test_case *c, tp_dtype dtype, int64_t n)
+{
+    return tp_rrelu(c->T, tp_neg(c->T, tp_ones(c->T, dtype, tp_shape(n))), 1. / 8, 1. / 3, true);
+}
+
 static const struct {
     const char *name;
     draw_fn draw;
     bool whole; /* 64-bit integers, in a sequence of any dtype */
 } draws[] = {
-    {"rand", draw_rand, false},           {"randn", draw_randn, false},      {"randint", draw_randint, true},
-    {"randint_wide", draw_randint, true}, {"randperm", draw_randperm, true}, {"bernoulli", draw_bernoulli, false},
-    {"dropout", draw_dropout, false},     {"uniform_", draw_uniform, false}, {"normal_", draw_normal, false},
+    {"rand", draw_rand, false},
+    {"randn", draw_randn, false},
+    {"randint", draw_randint, true},
+    {"randint_wide", draw_randint, true},
+    {"randperm", draw_randperm, true},
+    {"bernoulli", draw_bernoulli, false},
+    {"dropout", draw_dropout, false},
+    {"uniform_", draw_uniform, false},
+    {"normal_", draw_normal, false},
+    {"bernoulli_", draw_bernoulli_in_place, false},
+    {"exponential_", draw_exponential, false},
+    {"log_normal_", draw_log_normal, false},
+    {"cauchy_", draw_cauchy, false},
+    {"geometric_", draw_geometric, false},
+    {"random_", draw_random, false},
+    {"multinomial", draw_multinomial, false},
+    {"multinomial_replacement", draw_multinomial_replacement, false},
+    {"alpha_dropout", draw_alpha_dropout, false},
+    {"rrelu", draw_rrelu, false},
 };
 enum { DRAWS = sizeof draws / sizeof draws[0] };
 
@@ -85,6 +171,25 @@ static void run_draw(test_case *c, const char *name)
     tp_tensor *next = tp_rand(c->T, TP_F64, tp_shape(1));
     check_stored_at(c, x, "out", 0, exact);
     check_stored_at(c, next, "out", 1, exact);
+}
+
+/* The bytes of the state after a draw; and they restore it. */
+static void run_state(test_case *c)
+{
+    const char *drawn = case_text(c, "after");
+    int n = 0;
+    if (sscanf(drawn, "randn(%d)", &n) == 1)
+        tp_randn(c->T, TP_F32, tp_shape(n));
+    else if (sscanf(drawn, "rand(%d)", &n) == 1)
+        tp_rand(c->T, TP_F32, tp_shape(n));
+    else if (strcmp(drawn, "seed") != 0)
+        case_skip(c, "after %s", drawn);
+    tp_tensor *state = tp_get_rng_state(c->T);
+    check_stored_at(c, state, "out", 0, exact);
+    double next = tp_item(tp_randn(c->T, TP_F64, tp_shape(1)));
+    tp_set_rng_state(c->T, state);
+    if (tp_item(tp_randn(c->T, TP_F64, tp_shape(1))) != next)
+        case_fail(c, "the state does not restore the generator");
 }
 
 /* ---- several draws from one generator -------------------------------------------------------- */
@@ -159,7 +264,8 @@ bool random_known(const char *op)
         return module_known(layer);
     if (init != NULL)
         return strcmp(init, "uniform_") == 0 || strcmp(init, "normal_") == 0;
-    return draw != NULL && (strcmp(draw, "sequence") == 0 || find_draw(draw) >= 0);
+    return draw != NULL &&
+           (strcmp(draw, "sequence") == 0 || strcmp(draw, "get_rng_state") == 0 || find_draw(draw) >= 0);
 }
 
 void run_random(test_case *c)
@@ -172,6 +278,8 @@ void run_random(test_case *c)
         run_init(c, init);
     else if (draw != NULL && strcmp(draw, "sequence") == 0)
         run_sequence(c);
+    else if (draw != NULL && strcmp(draw, "get_rng_state") == 0)
+        run_state(c);
     else
         run_draw(c, draw != NULL ? draw : c->op);
 }
