@@ -98,12 +98,15 @@ TP_API void tp_print(const tp_tensor *x);
 TP_API int64_t tp_format(const tp_tensor *x, char *buffer, size_t n);
 
 typedef struct {
-    int  precision;  /* digits after the point; 0: 4                       */
-    int  threshold;  /* elements beyond which a tensor is summarized; 0: 1000 */
-    int  edge_items; /* elements shown at each end of a summary; 0: 3      */
-    int  line_width; /* 0: 80                                              */
-    bool sci_mode;   /* always scientific; otherwise as torch decides      */
+    int precision;  /* digits after the point; 0: 4                                  */
+    int threshold;  /* elements beyond which a tensor is summarized; 0: 1000         */
+    int edge_items; /* elements shown at each end of a summary; 0: 3                 */
+    int line_width; /* 0: 80                                                         */
+    int sci_mode;   /* 1: scientific, -1: never, 0: where the range asks for it      */
 } tp_print_options;
+/* With options, instead of torch.set_printoptions, which would be a global. torch's profile "short" is {.precision = 2,
+ * .edge_items = 2}, its profile "full" {.threshold = INT_MAX}. */
+TP_API void    tp_print_with(const tp_tensor *x, const tp_print_options *options);
 TP_API int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char *buffer, size_t n);
 
 #ifdef __cplusplus

@@ -80,10 +80,11 @@ enum {
     TP__RELEASED = 1u << 5, /* the storage is given back */
     TP__TARGET = 1u << 6,   /* a sweep wants this tensor's gradient */
     TP__CONTIGUOUS = 1u << 7,
-    TP__SWEPT = 1u << 8,  /* a temporary of a sweep, to be given back or written to freely */
-    TP__HOOKED = 1u << 9, /* some tape has hooks on it */
-    TP__YOUNG = 1u << 14, /* made by a function whose tape is being rewound... */
-    TP__MOVED = 1u << 15  /* ...but held beyond that (sweep.c, checkpoint.c) */
+    TP__SWEPT = 1u << 8,      /* a temporary of a sweep, to be given back or written to freely */
+    TP__HOOKED = 1u << 9,     /* some tape has hooks on it */
+    TP__PARAMETER = 1u << 10, /* a module's: it is printed as such */
+    TP__YOUNG = 1u << 14,     /* made by a function whose tape is being rewound... */
+    TP__MOVED = 1u << 15      /* ...but held beyond that (sweep.c, checkpoint.c) */
 };
 
 struct tp_tensor {

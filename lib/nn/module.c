@@ -140,7 +140,9 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
         tp_free(x);
         return NULL;
     }
-    return tp_requires_grad(add_tensor(T, m, name, x, PARAM), true);
+    if ((x = add_tensor(T, m, name, x, PARAM)) != NULL)
+        x->flags |= TP__PARAMETER;
+    return tp_requires_grad(x, true);
 }
 
 tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)

@@ -269,7 +269,8 @@ static format format_for(const tp_tensor *x, const tp_print_options *options)
         f.scientific = f.any && (f.largest / f.smallest > 1000 || f.largest > 1e8 || (!f.whole && f.smallest < 1e-4));
     }
     for_each_shown(&f, x, 0, 0, measure_width);
-    f.scientific |= f.any && f.o.sci_mode; /* zeros, nan and inf alone stay as they are, as in torch */
+    if (f.any && f.o.sci_mode) /* zeros, nan and inf alone stay as they are; widths are measured before, as in torch */
+        f.scientific = f.o.sci_mode > 0;
     return f;
 }
 
@@ -279,6 +280,8 @@ static void write_tensor(writer *w, const tp_tensor *x, const tp_print_options *
         put(w, "None");
         return;
     }
+    if (x->flags & TP__PARAMETER)
+        put(w, "Parameter containing:\n");
     put(w, "tensor(");
     if (x->data == NULL && x->numel > 0) {
         put(w, "<its scope has ended>)");
@@ -304,9 +307,11 @@ int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char
 
 int64_t tp_format(const tp_tensor *x, char *buffer, size_t n) { return tp_format_with(x, NULL, buffer, n); }
 
-void tp_print(const tp_tensor *x)
+void tp_print_with(const tp_tensor *x, const tp_print_options *options)
 {
     writer w = {.file = stdout, .newline = -1};
-    write_tensor(&w, x, NULL);
+    write_tensor(&w, x, options);
     put(&w, "\n");
 }
+
+void tp_print(const tp_tensor *x) { tp_print_with(x, NULL); }

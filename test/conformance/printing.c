@@ -80,7 +80,9 @@ static tp_print_options options_of(const json_t *a)
                           .threshold = (int)json_integer_value(json_object_get(a, "threshold")),
                           .edge_items = (int)json_integer_value(json_object_get(a, "edgeitems")),
                           .line_width = (int)json_integer_value(json_object_get(a, "linewidth")),
-                          .sci_mode = json_is_true(json_object_get(a, "sci_mode"))};
+                          .sci_mode = json_is_true(json_object_get(a, "sci_mode"))    ? 1
+                                      : json_is_false(json_object_get(a, "sci_mode")) ? -1
+                                                                                      : 0};
     if (profile != NULL && strcmp(profile, "short") == 0) {
         o.precision = 2;
         o.edge_items = 2;
@@ -90,15 +92,23 @@ static tp_print_options options_of(const json_t *a)
     return o;
 }
 
+/* Made a parameter by a module that has nothing else. */
+static tp_tensor *parameter_of(test_case *c, tp_tensor *x)
+{
+    static const tp_module_class holder = {.name = "Holder", .size = sizeof(tp_module)};
+    c->module = tp_module_new(c->T, &holder);
+    return tp_module_add_param(c->T, c->module, "x", tp_keep(x));
+}
+
 static void run_tensor(test_case *c, char *text)
 {
     const char *expression = case_text(c, "made");
     const json_t *options = json_object_get(c->json, "printoptions");
-    if (json_is_true(json_object_get(c->json, "parameter")))
-        case_skip(c, "a tensor does not know that it is a parameter");
     tp_tensor *x = expression[0] != '\0' ? made(c, expression) : arg_tensor(c, 0, "x");
     if (json_is_true(json_object_get(c->json, "requires_grad")))
         tp_requires_grad(x, true);
+    if (json_is_true(json_object_get(c->json, "parameter")))
+        x = parameter_of(c, x);
     if (!case_ok(c))
         return;
     tp_print_options o = options_of(options);
