@@ -13,11 +13,14 @@ extern "C" {
 /* ---- hooks ----------------------------------------------------------------------------------- */
 
 /* Sees the whole gradient of a tensor in backward, before it is stored or goes on, and may replace it: returns a tensor
- * of the same shape and dtype, or NULL to leave it. A hook may fail the tape; it may not keep `grad`. */
+ * of the same shape and dtype, or NULL to leave it. A hook may fail the tape, may differentiate something else, and may
+ * register and remove hooks; it may not keep `grad`, nor reset the tape. Its operators are recorded under create_graph. */
 typedef tp_tensor *(*tp_hook)(tp_tape *T, tp_tensor *grad, void *user);
-/* Hooks of one tensor run in the order of registration; they belong to this tape's sweeps. On a tensor of the tape
- * a hook lasts as long as the tensor, on an owned one until it is removed or the tape is freed: remove it before the
- * tensor is freed. Returns a handle above 0, or 0 after a failure. */
+/* Hooks of one tensor run in the order of registration, once a sweep; what tp_retain_grad keeps, and what tp_gradients
+ * returns, is what they made of the gradient (as in torch since 2.0). They belong to this tape's sweeps. On a tensor of
+ * the tape a hook lasts as long as the tensor, on an owned one until it is removed or the tape is freed: remove it
+ * before the tensor is freed. A removed hook runs no more. Returns a handle above 0, or 0 after a failure (TP_EGRAPH:
+ * x does not require a gradient). An unknown handle is passed over. */
 TP_API int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user);
 TP_API void    tp_remove_hook(tp_tape *T, int64_t handle);
 

@@ -75,8 +75,8 @@ struct tp_op {
     tp_status (*vjp_fused)(tp_vjp *); /* gin[i] += ..., a kernel, first order only; optional     */
     void (*samples)(tp_sampler *);    /* inputs on which the generic tests run this operator     */
     const char *grad_name;            /* what tp_print shows: "SigmoidBackward0"; NULL: made from the name */
-    /* Frees what the attributes own: called once for each call that reached infer, when the tape gives the call back,
-     * or at once where the call is not recorded or failed. */
+    /* Frees what the attributes own. They belong to the call, whatever comes of it: this is called once for each call,
+     * when the tape gives it back (reset, rewind, free), or at once where it is not recorded, failed, or was refused. */
     void (*free_attr)(void *attr);
     uint32_t constant_out; /* bit i: output i has no derivative (an index, a mask, a value saved for vjp) */
 };

@@ -73,8 +73,13 @@ TP_API tp_tensor *tp_detach(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_requires_grad(tp_tensor *x, bool on);
 TP_API bool       tp_needs_grad(const tp_tensor *x); /* torch's x.requires_grad */
 TP_API bool       tp_is_leaf(const tp_tensor *x);
-/* Makes a computed tensor keep its gradient in backward. Returns x. */
+/* Makes a computed tensor keep its gradient in backward. Returns x. TP_EGRAPH where x requires none. */
 TP_API tp_tensor *tp_retain_grad(tp_tensor *x);
+TP_API bool       tp_retains_grad(const tp_tensor *x); /* not a leaf, which keeps its gradient anyway */
+/* What computed x, as torch names it ("MulBackward0"), into a buffer of n bytes; returns the length of the name, 0 for
+ * a leaf. */
+TP_API int64_t tp_grad_fn(const tp_tensor *x, char *buffer, size_t n);
+TP_API int     tp_output_nr(const tp_tensor *x); /* which of the outputs of that operator x is; 0 for a leaf */
 
 /* The gradient that backward left, or NULL. It belongs to x. */
 TP_API tp_tensor *tp_grad(const tp_tensor *x);
@@ -89,14 +94,18 @@ TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
 /* Adds d loss / d leaf to the gradient of every leaf that asked for one. The loss has one element.
- * The graph is given back: a second call fails with TP_EGRAPH. */
+ * The graph is given back: a second call fails with TP_EGRAPH. A sweep that fails half-way leaves the gradients that it
+ * has stored already: zero them before the next. */
 TP_API tp_status tp_backward(tp_tape *T, tp_tensor *loss);
 
 typedef struct {
     tp_tensor *const *grad_outputs; /* one a root, its shape; NULL: ones, for roots of one element */
     bool              retain_graph; /* keep the graph for another sweep                            */
-    bool              create_graph; /* record the sweep itself; implies retain_graph               */
-    int               n_inputs;     /* 0: all leaves; otherwise only these get gradients           */
+    bool              create_graph; /* record the sweep itself; implies retain_graph. Gradients of leaves of
+                                       the tape then have a graph; owned tensors, which outlive it, get
+                                       numbers: use tp_gradients to differentiate further                */
+    int               n_inputs;     /* 0: all leaves; otherwise only these get gradients: computed
+                                       tensors, too; one named twice gets it once, one not used none      */
     tp_tensor *const *inputs;
 } tp_backward_options;
 /* The same from several roots, with options (torch.autograd.backward). */

@@ -74,7 +74,13 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     return TP_OK;
 }
 
-tp_status tp__record(tp_tape *T, const tp_call *call) { return record(T, call); }
+tp_status tp__record(tp_tape *T, const tp_call *call)
+{
+    tp_status status = record(T, call);
+    if (T->watch && status == TP_OK)
+        tp__watch_recorded(T);
+    return status;
+}
 
 /* ---- attributes that own something -------------------------------------------------------------------------- */
 
@@ -92,17 +98,17 @@ void tp__cleanup(tp_tape *T, uint32_t begin)
     }
 }
 
-/* Records a call whose attributes pass to the tape, or frees them. */
-static tp_status record_owner(tp_tape *T, const tp_call *c, tp_status status, bool wants)
+/* Records a call whose attributes pass to the tape. */
+static tp_status record_owner(tp_tape *T, const tp_call *c)
 {
-    cleanup *own = status == TP_OK && wants ? tp__arena_alloc(&T->arena, sizeof *own) : NULL;
-    if (own && (status = record(T, c)) == TP_OK) {
-        *own = (cleanup){T->cleanups, T->nodes[T->n_nodes - 1]};
-        T->cleanups = own;
-        return TP_OK;
-    }
-    c->op->free_attr((void *)(uintptr_t)c->attr);
-    return status == TP_OK && wants && !own ? tp_call_fail(c, TP_ENOMEM, "no memory to record it") : status;
+    cleanup *own = tp__arena_alloc(&T->arena, sizeof *own);
+    if (own == NULL)
+        return tp_call_fail(c, TP_ENOMEM, "no memory to record it");
+    if (record(T, c) != TP_OK)
+        return T->status;
+    *own = (cleanup){T->cleanups, T->nodes[T->n_nodes - 1]};
+    T->cleanups = own;
+    return TP_OK;
 }
 
 /* ---- the call ---------------------------------------------------------------------------------------------- */
@@ -142,17 +148,17 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     if (status == TP_OK)
         status = T->status;
     if (status != TP_OK)
-        tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
-    if (c->op->free_attr)
-        status = record_owner(T, c, status, wants);
-    else if (status == TP_OK && wants)
-        status = record(T, c);
-    if (T->watch && wants && status == TP_OK)
+        return tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
+    if (!wants)
+        return TP_OK;
+    status = c->op->free_attr ? record_owner(T, c) : record(T, c);
+    if (T->watch && status == TP_OK)
         tp__watch_recorded(T);
     return status;
 }
 
-tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+static inline tp_status apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
+                              tp_tensor **out)
 {
     bool wants = false, strided = false;
     for (int i = 0; op && i < op->n_out; i++)
@@ -185,10 +191,27 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     return status;
 }
 
+/* The attributes are the call's, whatever comes of it: what no node took over is freed. */
+static tp_status apply_owner(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
+                             tp_tensor **out)
+{
+    const cleanup *before = T ? T->cleanups : NULL;
+    tp_status status = apply(T, op, attr, n, in, out);
+    bool taken = status == TP_OK && T->cleanups != before && T->cleanups->node->out[0] == out[0];
+    if (attr && !taken)
+        op->free_attr((void *)(uintptr_t)attr);
+    return status;
+}
+
+tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+{
+    return op && op->free_attr ? apply_owner(T, op, attr, n, in, out) : apply(T, op, attr, n, in, out);
+}
+
 tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)
 {
     tp_tensor *out[TP_MAX_OUT] = {NULL};
-    if (n < 1 || in == NULL ? n != 0 : in[0] == NULL)
+    if ((n < 1 || in == NULL ? n != 0 : in[0] == NULL) && !(op && op->free_attr))
         return NULL;
     return tp_apply_all(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;
 }

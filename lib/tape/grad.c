@@ -69,9 +69,23 @@ bool tp_is_leaf(const tp_tensor *x) { return x && x->node == NULL; }
 
 tp_tensor *tp_retain_grad(tp_tensor *x)
 {
+    if (x && !(x->flags & TP__REQUIRES_GRAD)) {
+        tp_fail(x->tape, TP_EGRAPH, "retain_grad: the tensor does not require a gradient");
+        return NULL;
+    }
     if (x && x->node)
         x->flags |= TP__RETAIN_GRAD;
     return x;
+}
+
+bool tp_retains_grad(const tp_tensor *x) { return x && (x->flags & TP__RETAIN_GRAD); }
+
+int tp_output_nr(const tp_tensor *x)
+{
+    for (uint32_t i = 0; x && x->node && i < x->node->n_out; i++)
+        if (x->node->out[i] == x)
+            return (int)i;
+    return 0;
 }
 
 /* ---- gradients ----------------------------------------------------------------------------------------------- */
@@ -101,7 +115,8 @@ static tp_tensor *grad_on_tape(tp_tensor *x)
 
 tp_tensor *tp__grad_buffer(tp_tensor *x)
 {
-    if (x->grad && (x->grad->node || !tp__contiguous(x->grad))) /* left by a recorded sweep: not ours to write */
+    if (x->grad && ((x->grad->flags & TP__REQUIRES_GRAD) ||
+                    !tp__contiguous(x->grad))) /* left by a recorded sweep: not ours to write */
         x->grad = NULL;
     if (x->grad == NULL)
         x->grad = x->tape ? grad_on_tape(x) : tp__tensor_owned((tp_dtype)x->dtype, tp__dims_of(x));
@@ -133,17 +148,31 @@ tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fr
     return TP_OK;
 }
 
+/* A recorded gradient of a tensor of the tape stays what it is, and so does its sum with what was there. An owned
+ * tensor outlives the graph: it has numbers alone. */
+static tp_status keep_graph(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
+{
+    if (leaf->flags & TP__HAS_GRAD)
+        g = tp_add(T, leaf->grad, g);
+    if (g == NULL)
+        return T->status;
+    g->flags &= (uint16_t)~TP__SWEPT; /* no later sweep's to give back */
+    leaf->grad = g;
+    leaf->flags |= TP__HAS_GRAD;
+    return TP_OK;
+}
+
 tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
 {
     bool fresh = !(leaf->flags & TP__HAS_GRAD);
-    if (!fresh && leaf->grad->node) { /* the sum with a recorded gradient is recorded */
-        tp_tensor *sum = tp_add(T, leaf->grad, g);
-        if (sum)
-            leaf->grad = sum;
-        return T->status;
-    }
+    bool recorded = (g->flags & TP__REQUIRES_GRAD) || (!fresh && (leaf->grad->flags & TP__REQUIRES_GRAD));
+    if (leaf->tape && T->recording && recorded)
+        return keep_graph(T, leaf, g);
+    const tp_tensor *before = fresh ? NULL : leaf->grad;
     if (tp__grad_buffer(leaf) == NULL)
         return tp_fail(T, TP_ENOMEM, "no memory for a gradient");
+    if (before && before != leaf->grad)
+        tp__add_into(T, leaf->grad, before, true);
     tp_status status = tp__add_into(T, leaf->grad, g, fresh);
     if (status == TP_OK) {
         leaf->grad->storage->version++;
@@ -167,8 +196,11 @@ tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
         return tp_fail(T, TP_ESHAPE, "set_grad: the gradient is %s of %s, the tensor %s of %s",
                        tp__dims_text(tp__dims_of(g), a, sizeof a), tp_dtype_name((tp_dtype)g->dtype),
                        tp__dims_text(tp__dims_of(x), b, sizeof b), tp_dtype_name((tp_dtype)x->dtype));
+    bool was = tp_tape_record(T, false);
     tp_zero_grad(x);
-    return tp__grad_accumulate(T, x, g);
+    tp__grad_accumulate(T, x, g);
+    tp_tape_record(T, was);
+    return T->status;
 }
 
 /* ---- writing to owned tensors ----------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
         tp_fail(T, TP_EGRAPH, "register_hook: the tensor does not require a gradient");
         return 0;
     }
+    if (!(x->flags & TP__HOOKED))
+        tp__hooks_forget(T, x); /* of a tensor that was freed, and lay where x lies */
     tp__hook *h = malloc(sizeof *h), **end = &T->hooks;
     if (h == NULL) {
         tp_fail(T, TP_ENOMEM, "register_hook: no memory");
@@ -18,60 +20,79 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
     }
     while (*end)
         end = &(*end)->next;
-    *h = (tp__hook){.id = ++T->last_hook, .x = x, .fn = hook, .user = user};
+    *h = (tp__hook){.id = ++T->last_hook, .x = x, .fn = hook, .user = user, .owned = x->tape == NULL};
     *end = h;
     x->flags |= TP__HOOKED;
     return h->id;
 }
 
-static void unlink_hook(tp__hook **at)
+/* A sweep may be going through the list: there a hook is only put out of use. */
+static void take_out(tp_tape *T, tp__hook *h)
 {
-    tp__hook *h = *at;
-    *at = h->next;
-    free(h);
+    h->x = NULL;
+    h->fn = NULL;
+    if (T->sweep == NULL)
+        tp__hooks_purge(T);
 }
 
 void tp_remove_hook(tp_tape *T, int64_t handle)
 {
-    for (tp__hook **at = T ? &T->hooks : NULL; at && *at; at = &(*at)->next)
-        if ((*at)->id == handle) {
-            tp_tensor *x = (*at)->x;
-            unlink_hook(at);
-            if (tp__hook_of(T, x) == NULL)
-                x->flags &= (uint16_t)~TP__HOOKED;
-            return;
-        }
+    tp__hook *h = T ? T->hooks : NULL;
+    while (h && h->id != handle)
+        h = h->next;
+    if (h == NULL || h->fn == NULL)
+        return;
+    tp_tensor *x = h->owned ? NULL : h->x; /* an owned one may be gone, or have hooks of other tapes */
+    take_out(T, h);
+    if (x && !tp__has_hook(T, x))
+        x->flags &= (uint16_t)~TP__HOOKED;
 }
 
 void tp__hooks_forget(tp_tape *T, const tp_tensor *x)
 {
-    for (tp__hook **at = &T->hooks; *at;)
-        if ((*at)->x == x)
-            unlink_hook(at);
-        else
-            at = &(*at)->next;
+    for (tp__hook *h = T->hooks; h; h = h->next)
+        if (h->x == x) {
+            h->x = NULL;
+            h->fn = NULL;
+        }
+    if (T->sweep == NULL)
+        tp__hooks_purge(T);
+}
+
+void tp__hooks_purge(tp_tape *T)
+{
+    for (tp__hook **at = &T->hooks; *at;) {
+        tp__hook *h = *at;
+        if (h->fn) {
+            at = &h->next;
+        } else {
+            *at = h->next;
+            free(h);
+        }
+    }
 }
 
 void tp__hooks_free(tp_tape *T)
 {
-    while (T->hooks)
-        unlink_hook(&T->hooks);
+    for (tp__hook *h = T->hooks; h; h = h->next)
+        h->fn = NULL;
+    tp__hooks_purge(T);
 }
 
-tp__hook *tp__hook_of(const tp_tape *T, const tp_tensor *x)
+bool tp__has_hook(const tp_tape *T, const tp_tensor *x)
 {
-    for (tp__hook *h = T->hooks; h; h = h->next)
+    for (const tp__hook *h = T->hooks; h; h = h->next)
         if (h->x == x)
-            return h;
-    return NULL;
+            return true;
+    return false;
 }
 
 tp_tensor *tp__hooks_run(tp_tape *T, const tp_tensor *x, tp_tensor *g)
 {
     char a[200], b[200];
-    for (tp__hook *h = T->hooks, *next; h && g; h = next) {
-        next = h->next; /* a hook may remove itself */
-        if (h->x != x)
+    int64_t newest = T->last_hook; /* what a hook registers runs from the next gradient on */
+    for (const tp__hook *h = T->hooks; h; h = h->next) {
+        if (h->x != x || h->id > newest)
             continue;
         tp_tensor *r = h->fn(T, g, h->user);
         if (T->status != TP_OK)

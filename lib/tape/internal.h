@@ -57,6 +57,7 @@ struct tp_tape {
     tp__arena grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
     tp_tensor *last_grad;
     struct tp__sweep *sweep; /* the one that runs */
+    const tp_tensor *ground; /* the newest tensor when it began: nothing older may be given back meanwhile */
     struct tp__watch *watch; /* anomaly mode, profiling (watch.c); NULL: nobody looks */
     struct tp__hook *hooks;  /* in order of registration (hooks.c) */
     int64_t last_hook;

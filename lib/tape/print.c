@@ -224,6 +224,28 @@ static void made_name(const char *op, char *text, size_t n)
     text[at] = '\0';
 }
 
+/* torch's name of what made x, which is not a leaf. */
+static void grad_fn_text(const tp_tensor *x, char *text, size_t n)
+{
+    const tp_op *op = x->node->op;
+    if (op->grad_name) {
+        snprintf(text, n, "%s", op->grad_name);
+        return;
+    }
+    made_name(op->name, text, n - 12);
+    strcat(text, "Backward0");
+}
+
+int64_t tp_grad_fn(const tp_tensor *x, char *buffer, size_t n)
+{
+    char name[200] = "";
+    if (x && x->node)
+        grad_fn_text(x, name, sizeof name);
+    if (buffer && n > 0)
+        snprintf(buffer, n, "%s", name);
+    return (int64_t)strlen(name);
+}
+
 static void put_suffixes(writer *w, const format *f, const tp_tensor *x)
 {
     char text[300], name[200];
@@ -240,10 +262,8 @@ static void put_suffixes(writer *w, const format *f, const tp_tensor *x)
         put_suffix(w, f, &line, text);
     }
     if (x->node) {
-        const tp_op *op = x->node->op;
-        made_name(op->name, name, sizeof name - 12);
-        strcat(name, "Backward0");
-        snprintf(text, sizeof text, "grad_fn=<%s>", op->grad_name ? op->grad_name : name);
+        grad_fn_text(x, name, sizeof name);
+        snprintf(text, sizeof text, "grad_fn=<%s>", name);
         put_suffix(w, f, &line, text);
     } else if (x->flags & TP__REQUIRES_GRAD) {
         put_suffix(w, f, &line, "requires_grad=True");

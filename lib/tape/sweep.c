@@ -18,6 +18,12 @@ typedef struct touched {
     struct touched *next;
 } touched;
 
+/* An owned tensor with hooks: its gradient is stored when it is whole. */
+typedef struct whole {
+    tp_tensor *x, *g;
+    struct whole *next;
+} whole;
+
 typedef struct tp__sweep {
     tp_tape *T;
     bool create, retain, to_leaves;
@@ -28,6 +34,7 @@ typedef struct tp__sweep {
     uint32_t stamp, begin, end; /* of the nodes that lead to targets, and where they lie */
     int64_t pending;            /* computed tensors that hold a gradient and wait for their node */
     touched *list;              /* all tensors of the tape that hold one */
+    whole *wholes;
 } sweep;
 
 /* ---- gradients on the way --------------------------------------------------------------------------------- */
@@ -95,24 +102,39 @@ static tp_status touch(sweep *s, tp_tensor *x)
     return TP_OK;
 }
 
-/* The hook of an owned tensor, whose gradient must be whole before it is seen. */
-static tp__hook *hook_of_owned(const sweep *s, const tp_tensor *x)
+static whole *find_whole(const sweep *s, const tp_tensor *x)
 {
-    return (x->flags & TP__HOOKED) && x->tape == NULL ? tp__hook_of(s->T, x) : NULL;
+    whole *w = s->wholes;
+    while (w && w->x != x)
+        w = w->next;
+    return w;
 }
 
-/* Hands x the gradient g, of x's shape and dtype. */
-static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
+/* Does x's gradient gather apart? It does to the end, even where the hook is removed meanwhile. */
+static bool gathers_apart(const sweep *s, const tp_tensor *x)
+{
+    return (x->flags & TP__HOOKED) && x->tape == NULL && (find_whole(s, x) || tp__has_hook(s->T, x));
+}
+
+/* Where the gradient of such an x gathers; NULL: no memory. */
+static tp_tensor **slot_of_whole(sweep *s, tp_tensor *x)
+{
+    whole *w = find_whole(s, x);
+    if (w == NULL) {
+        if ((w = tp__arena_alloc(&s->T->arena, sizeof *w)) == NULL) {
+            tp_fail(s->T, TP_ENOMEM, "backward: no memory");
+            return NULL;
+        }
+        *w = (whole){x, NULL, s->wholes};
+        s->wholes = w;
+    }
+    return &w->g;
+}
+
+/* Adds to where the sweep leaves the gradient of an owned tensor. */
+static tp_status store(sweep *s, tp_tensor *x, tp_tensor *g)
 {
     bool fresh;
-    tp__hook *hook;
-    if (x->tape) {
-        if (x->acc == NULL && touch(s, x) != TP_OK)
-            return s->T->status;
-        return gather(s, &x->acc, g);
-    }
-    if ((hook = hook_of_owned(s, x)) != NULL)
-        return gather(s, &hook->gathered, g);
     if (s->to_leaves)
         return tp__grad_accumulate(s->T, x, g);
     if (s->sink) {
@@ -121,6 +143,21 @@ static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
     }
     int k = target_of(s, x);
     return k >= 0 ? gather(s, &s->results[k], g) : TP_OK;
+}
+
+/* Hands x the gradient g, of x's shape and dtype. */
+static tp_status deliver(sweep *s, tp_tensor *x, tp_tensor *g)
+{
+    if (x->tape) {
+        if (x->acc == NULL && touch(s, x) != TP_OK)
+            return s->T->status;
+        return gather(s, &x->acc, g);
+    }
+    if (gathers_apart(s, x)) {
+        tp_tensor **slot = slot_of_whole(s, x);
+        return slot ? gather(s, slot, g) : s->T->status;
+    }
+    return store(s, x, g);
 }
 
 tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x)
@@ -186,8 +223,8 @@ static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
 static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
 {
     *apart = false;
-    bool direct = !hook_of_owned(s, x);
-    if (x->tape == NULL && direct && s->to_leaves && !((x->flags & TP__HAS_GRAD) && x->grad->node)) {
+    bool direct = !gathers_apart(s, x);
+    if (x->tape == NULL && direct && s->to_leaves) {
         *fresh = !(x->flags & TP__HAS_GRAD);
         tp_tensor *g = tp__grad_buffer(x);
         if (g == NULL) {
@@ -385,10 +422,11 @@ static tp_status visit(sweep *s, tp__node *node)
     if (!any || (s->n_targets && node->stamp != s->stamp))
         return TP_OK;
     tp_status status = s->T->status == TP_OK ? check_saved(s, node) : s->T->status;
-    int64_t start = s->T->watch ? tp__watch_enter(s->T) : 0;
+    bool watched = s->T->watch != NULL; /* a vjp may turn it on */
+    int64_t start = watched ? tp__watch_enter(s->T) : 0;
     if (status == TP_OK)
         status = run_node(s, node, gout);
-    if (s->T->watch)
+    if (watched)
         tp__watch_leave(s->T, start, node);
     for (uint32_t i = 0; i < node->n_out; i++)
         if (gout[i] && !(node->out[i]->flags & TP__TARGET))
@@ -425,7 +463,12 @@ tp_status tp__replay_open(tp_tape *T, tp__replay *r, int n, tp_tensor *const *in
         return tp_fail(T, TP_ENOMEM, "backward: no memory");
     for (int i = 0; i < n; i++) {
         int k = in[i]->tape || !s->results ? -1 : target_of(s, in[i]);
-        if (in[i]->tape && wanted(s, in[i])) {
+        if (wanted(s, in[i]) && gathers_apart(s, in[i])) {
+            tp_tensor **slot = slot_of_whole(T->sweep, in[i]);
+            if (slot == NULL)
+                return T->status;
+            tp__replay_slot(r, slot);
+        } else if (in[i]->tape && wanted(s, in[i])) {
             tp__replay_slot(r, &in[i]->acc);
             r->slot[r->n - 1].untouched = in[i]->acc == NULL ? in[i] : NULL;
         } else if (k >= 0) {
@@ -574,28 +617,13 @@ static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
 }
 
 /* Owned tensors with hooks get what gathered. */
-static void finish_hooked(sweep *s)
+static void finish_wholes(sweep *s)
 {
     tp_tape *T = s->T;
-    for (tp__hook *h = T->hooks, *next; h; h = next) {
-        tp_tensor *x = h->x, *g = h->gathered;
-        next = h->next;
-        if (g == NULL)
-            continue;
-        h->gathered = NULL;
-        if (T->status == TP_OK)
-            g = hooked(s, x, g);
-        bool fresh;
-        tp_tensor *slot = s->sink ? tp__grads_slot(s->sink, x, &fresh) : NULL;
-        int k = s->results ? target_of(s, x) : -1;
-        if (T->status == TP_OK && s->to_leaves)
-            tp__grad_accumulate(T, x, g);
-        else if (T->status == TP_OK && slot)
-            tp__add_into(T, slot, g, fresh);
-        else if (T->status == TP_OK && k >= 0 && s->results[k] == NULL) {
-            s->results[k] = g;
-            continue;
-        }
+    for (whole *w = s->wholes; w; w = w->next) {
+        tp_tensor *g = w->g && T->status == TP_OK ? hooked(s, w->x, w->g) : w->g;
+        if (g && T->status == TP_OK)
+            store(s, w->x, g);
         drop(s, g);
     }
 }
@@ -603,8 +631,7 @@ static void finish_hooked(sweep *s)
 /* Leaves of the tape get what gathered; every trace of the sweep goes. */
 static void finish(sweep *s)
 {
-    if (s->T->hooks)
-        finish_hooked(s);
+    finish_wholes(s);
     for (touched *t = s->list; t; t = t->next) {
         tp_tensor *x = t->x, *g = x->acc;
         if (g == NULL)
@@ -612,14 +639,8 @@ static void finish(sweep *s)
         if ((x->flags & TP__HOOKED) && x->node == NULL && s->T->status == TP_OK)
             g = hooked(s, x, g);
         x->acc = NULL;
-        if (s->T->status == TP_OK && s->to_leaves && x->node == NULL) {
-            if (s->create && !(x->flags & TP__HAS_GRAD)) {
-                x->grad = g;
-                x->flags |= TP__HAS_GRAD;
-            } else {
-                tp__grad_accumulate(s->T, x, g);
-            }
-        }
+        if (s->T->status == TP_OK && s->to_leaves && x->node == NULL)
+            tp__grad_accumulate(s->T, x, g);
         int k = s->results && (x->flags & TP__TARGET) ? target_of(s, x) : -1;
         if (k >= 0)
             s->results[k] = g;
@@ -662,7 +683,9 @@ static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const 
     sweep *outer = T->sweep;
     if (outer)
         suspend(outer);
+    const tp_tensor *ground = T->ground;
     T->sweep = s;
+    T->ground = T->last;
     for (int i = 0; i < n; i++)
         if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= s->end)
             s->end = roots[i]->node->index + 1;
@@ -676,8 +699,11 @@ static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const 
         visit(s, T->nodes[k - 1]);
     finish(s);
     T->sweep = outer;
+    T->ground = ground;
     if (outer)
         resume(outer);
+    else if (T->hooks)
+        tp__hooks_purge(T);
     tp_tape_record(T, was);
     return T->status;
 }
@@ -710,6 +736,7 @@ tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink)
 
 static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *o)
 {
+    tp_mark mark = tp_tape_mark(T);
     tp_tensor **grads = tp__arena_alloc(&T->arena, (size_t)o->n_inputs * sizeof *grads);
     if (grads == NULL)
         return tp_fail(T, TP_ENOMEM, "backward: no memory");
@@ -718,9 +745,17 @@ static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, 
                               .create_graph = o->create_graph,
                               .allow_unused = true};
     tp_status status = tp_gradients(T, n, roots, o->n_inputs, o->inputs, grads, &g);
-    for (int i = 0; i < o->n_inputs && status == TP_OK; i++)
-        if (grads[i])
+    bool was = tp_tape_record(T, o->create_graph);
+    for (int i = 0; i < o->n_inputs && status == TP_OK; i++) {
+        bool again = false; /* an input that was named before */
+        for (int j = 0; j < i; j++)
+            again |= o->inputs[j] == o->inputs[i];
+        if (grads[i] && !again)
             status = tp__grad_accumulate(T, o->inputs[i], grads[i]);
+    }
+    tp_tape_record(T, was);
+    if (!o->create_graph)
+        tp_tape_rewind(T, mark);
     return status;
 }
 

@@ -247,6 +247,15 @@ tp_mark tp_tape_mark(tp_tape *T)
     return opaque;
 }
 
+/* Would a rewind to `last` give back what the sweep that runs stands on? */
+static bool reaches_below(const tp_tape *T, const tp_tensor *last)
+{
+    for (const tp_tensor *x = T->last; T->sweep && x != last; x = x->prev)
+        if (x == T->ground)
+            return true;
+    return false;
+}
+
 tp_status tp_tape_rewind(tp_tape *T, tp_mark opaque)
 {
     mark m;
@@ -255,6 +264,8 @@ tp_status tp_tape_rewind(tp_tape *T, tp_mark opaque)
         return TP_EINVAL;
     if (m.tape != T || m.n_nodes > T->n_nodes)
         return tp_fail(T, TP_EINVAL, "tape_rewind: the mark is not of this tape, or was rewound before");
+    if (reaches_below(T, m.last))
+        return tp_fail(T, TP_EINVAL, "tape_rewind: in the middle of backward, to a mark from before it");
     tp__cleanup(T, (uint32_t)m.n_nodes);
     release_until(T, T->last, m.last);
     T->last = m.last;
@@ -273,6 +284,8 @@ tp_status tp_tape_reset(tp_tape *T)
 {
     if (T == NULL)
         return TP_EINVAL;
+    if (T->sweep)
+        return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward");
     tp__cleanup(T, 0);
     release_until(T, T->last, NULL);
     release_until(T, T->last_grad, NULL);

@@ -83,9 +83,11 @@ static bool all_finite(tp_tape *T, tp_tensor *x)
         return true;
     tp__watch *w = T->watch;
     bool recording = T->recording;
+    tp_mark mark = tp_tape_mark(T);
     T->watch = NULL;
     T->recording = false;
     double truth = tp_item(tp_all(T, tp_isfinite(T, x)));
+    tp_tape_rewind(T, mark);
     T->watch = w;
     T->recording = recording;
     return truth != 0;
@@ -104,17 +106,15 @@ static void shapes_text(int n, tp_tensor *const *x, char *text, size_t size)
     }
 }
 
-static tp_status report(tp_tape *T, const char *what, const tp_op *op, int n, tp_tensor *const *in, int64_t index,
+static tp_status report(tp_tape *T, const char *what, const tp_op *op, int n, tp_tensor *const *in, uint32_t index,
                         tp__site site)
 {
-    char shapes[400], node[40] = "", place[300] = "";
+    char shapes[400], place[300] = "";
     shapes_text(n, in, shapes, sizeof shapes);
-    if (index >= 0)
-        snprintf(node, sizeof node, ", node %lld", (long long)index);
     if (site.file)
         snprintf(place, sizeof place, ", at %s:%d", site.file, site.line);
-    return tp_fail(T, TP_ENUMERIC, "anomaly: %s %s NaN or an infinity; inputs %s%s%s", op->name, what, shapes, node,
-                   place);
+    return tp_fail(T, TP_ENUMERIC, "anomaly: %s %s NaN or an infinity; inputs %s, node %lu%s", op->name, what, shapes,
+                   (unsigned long)index, place);
 }
 
 tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor *const *gin)
@@ -150,6 +150,8 @@ static void note(tp_tape *T, const char *name, bool backward, int64_t start, int
 {
     tp__watch *w = T->watch;
     int64_t end = now(), bytes = 0;
+    if (start < w->began) /* measuring began inside the call */
+        return;
     if (w->n_events == w->cap_events) {
         size_t cap = w->cap_events ? 2 * w->cap_events : 1024;
         tp__event *grown = realloc(w->events, cap * sizeof *grown);
@@ -177,7 +179,7 @@ tp_status tp__watch_run(tp_tape *T, tp_call *call)
         note(T, call->op->name, false, start, call->op->flags & TP_OP_VIEW ? 0 : call->n_out, call->out);
     for (int i = 0; i < call->n_out && w->anomaly; i++)
         if (!all_finite(T, call->out[i]))
-            return report(T, "made", call->op, call->n_in, call->in, -1, w->here);
+            return report(T, "made", call->op, call->n_in, call->in, T->n_nodes, w->here);
     return T->status;
 }
 
@@ -211,6 +213,8 @@ tp_status tp_profile_print(const tp_tape *T, FILE *to)
 {
     const tp__watch *w = T ? T->watch : NULL;
     size_t n = 0;
+    if (to == NULL)
+        return TP_EINVAL;
     if (w == NULL || w->n_events == 0) {
         fprintf(to, "nothing was measured\n");
         return TP_OK;
@@ -248,6 +252,8 @@ tp_status tp_profile_print(const tp_tape *T, FILE *to)
 tp_status tp_profile_json(const tp_tape *T, FILE *to)
 {
     const tp__watch *w = T ? T->watch : NULL;
+    if (to == NULL)
+        return TP_EINVAL;
     fprintf(to, "{\"traceEvents\": [");
     for (size_t i = 0; w && i < w->n_events; i++) {
         const tp__event *e = &w->events[i];
