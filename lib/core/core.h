@@ -43,7 +43,8 @@ typedef struct tp__storage tp__storage;
  * memory and segments of a slab have a header of their own. */
 struct tp__storage {
     void *data;
-    size_t bytes; /* asked for: what a view may reach */
+    size_t bytes;    /* asked for: what a view may reach */
+    size_t capacity; /* of a pool's block */
     atomic_int refs;
     uint32_t version; /* moves when the values are changed in place */
     uint8_t size_class;

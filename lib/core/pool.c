@@ -123,7 +123,7 @@ tp_memory tp__pool_memory(const tp__pool *pool) { return pool->memory; }
 
 static void put_back(tp__pool *pool, tp__storage *s)
 {
-    pool->memory.bytes_in_use -= (int64_t)class_bytes(s->size_class);
+    pool->memory.bytes_in_use -= (int64_t)s->capacity;
     s->next = pool->free_list[s->size_class];
     pool->free_list[s->size_class] = s;
 }
@@ -160,6 +160,7 @@ static tp__storage *block_new(tp__pool *pool, int c)
         return NULL;
     memset(s, 0, sizeof *s);
     s->data = (char *)s + HEADER;
+    s->capacity = class_bytes(c);
     s->size_class = (uint8_t)c;
     s->pool = pool;
     return s;
@@ -182,7 +183,7 @@ tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes)
     s->escaped = false;
     s->bytes = bytes;
     s->version = 0;
-    pool->memory.bytes_in_use += (int64_t)class_bytes(c);
+    pool->memory.bytes_in_use += (int64_t)s->capacity;
     if (pool->memory.bytes_in_use > pool->memory.bytes_peak)
         pool->memory.bytes_peak = pool->memory.bytes_in_use;
     return s;

@@ -99,7 +99,7 @@ void tp__cleanup(tp_tape *T, uint32_t begin)
 }
 
 /* The attributes are the call's, whatever comes of it: of one that no node takes over they are freed. */
-static tp_status give_back(const tp_op *op, const void *attr, tp_status status)
+static __attribute__((noinline, cold)) tp_status give_back(const tp_op *op, const void *attr, tp_status status)
 {
     if (op && op->free_attr && attr)
         op->free_attr((void *)(uintptr_t)attr);
