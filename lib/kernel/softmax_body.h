@@ -1,6 +1,6 @@
 /* softmax_body.h - see vec_softmax.c: REAL, NAME and EXP are the type at hand, its suffix and its exponential. */
 
-/* The largest element; NaN where there is one. */
+/* The largest element but NaN, which makes the row's sum NaN anyway. */
 static REAL NAME(row_max)(int64_t n, const REAL *x)
 {
     REAL lane[LANES], top = (REAL)-INFINITY;
@@ -9,11 +9,11 @@ static REAL NAME(row_max)(int64_t n, const REAL *x)
         lane[l] = top;
     for (; i + LANES <= n; i += LANES)
         for (int l = 0; l < LANES; l++)
-            lane[l] = ((x[i + l] > lane[l]) | (x[i + l] != x[i + l])) ? x[i + l] : lane[l];
+            lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
     for (; i < n; i++)
-        top = ((x[i] > top) | (x[i] != x[i])) ? x[i] : top;
+        top = x[i] > top ? x[i] : top;
     for (int l = 0; l < (n < LANES ? 0 : LANES); l++)
-        top = ((lane[l] > top) | (lane[l] != lane[l])) ? lane[l] : top;
+        top = lane[l] > top ? lane[l] : top;
     return top;
 }
 
@@ -53,9 +53,9 @@ static void NAME(softmax)(int64_t begin, int64_t end, void *user)
     for (int64_t r = begin; r < end; r++) {
         const REAL *x = (const REAL *)w->x + r * w->n;
         REAL *restrict y = (REAL *)w->y + r * w->n;
-        REAL sum = (REAL)NAME(row_exp)(w->n, x, NAME(row_max)(w->n, x), y);
+        REAL share = (REAL)(1 / NAME(row_exp)(w->n, x, NAME(row_max)(w->n, x), y));
         for (int64_t i = 0; i < w->n; i++)
-            y[i] /= sum;
+            y[i] *= share;
     }
 }
 
