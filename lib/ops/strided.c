@@ -76,6 +76,8 @@ static tp_status put_back_infer(tp_call *c)
     const look *v = c->attr;
     if (!tp__dims_equal(v->shape, tp__dims_of(c->in[0])))
         return tp_call_fail(c, TP_ESHAPE, "values are not of the view's shape");
+    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
     return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, v->whole);
 }
 
