@@ -23,27 +23,25 @@
       (void)T; (void)x; (void)s; v->gin[0] = (formula); return TP_OK; }
 /* clang-format on */
 
-static tp_tensor *zero_of(tp_tape *T, tp_tensor *x) { return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL; }
-
 /* g where a is chosen, half of it where both are equal; NaN passes it on. */
 static tp_tensor *chosen(tp_tape *T, tp_tensor *g, tp_tensor *loses, tp_tensor *ties)
 {
-    return tp_where(T, loses, zero_of(T, g), tp_where(T, ties, tp_mul_scalar(T, g, 0.5), g));
+    return tp_where(T, loses, tp__number(T, g, 0), tp_where(T, ties, tp_mul_scalar(T, g, 0.5), g));
 }
 
 /* b a^(b-1), which is 0 for b = 0 whatever a is */
 static tp_tensor *pow_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g)
 {
     tp_tensor *slope = tp_mul(T, g, tp_mul(T, b, tp_pow(T, a, tp_sub_scalar(T, b, 1))));
-    return tp_where(T, tp_eq(T, b, zero_of(T, b)), zero_of(T, slope), slope);
+    return tp_where(T, tp_eq(T, b, tp__number(T, b, 0)), tp__number(T, slope, 0), slope);
 }
 
 /* a^b log a, which is 0 for a = 0 and b >= 0 */
 static tp_tensor *pow_slope_by_exponent(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *y, tp_tensor *g)
 {
     tp_tensor *slope = tp_mul(T, g, tp_mul(T, y, tp_log(T, a)));
-    tp_tensor *flat = tp_logical_and(T, tp_eq(T, a, zero_of(T, a)), tp_ge(T, b, zero_of(T, b)));
-    return tp_where(T, flat, zero_of(T, slope), slope);
+    tp_tensor *flat = tp_logical_and(T, tp_eq(T, a, tp__number(T, a, 0)), tp_ge(T, b, tp__number(T, b, 0)));
+    return tp_where(T, flat, tp__number(T, slope, 0), slope);
 }
 
 /* Where fmax or fmin chose a: it also does where b is NaN. */
@@ -55,8 +53,8 @@ static tp_tensor *wins(tp_tape *T, tp_tensor *a, tp_tensor *b, bool largest)
 /* x log y has the slope log y, but 0 where x is 0 and y not positive. */
 static tp_tensor *without_zero(tp_tape *T, tp_tensor *x, tp_tensor *y, tp_tensor *slope)
 {
-    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, zero_of(T, x)), tp_le(T, y, zero_of(T, y)));
-    return tp_where(T, flat, zero_of(T, slope), slope);
+    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, tp__number(T, x, 0)), tp_le(T, y, tp__number(T, y, 0)));
+    return tp_where(T, flat, tp__number(T, slope, 0), slope);
 }
 
 /* g numerator / (a^2 + b^2), NaN where both are 0, as in torch */
@@ -78,18 +76,18 @@ VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T
 VJP2(fmod, g, tp_neg(T, tp_mul(T, g, tp_trunc_divide(T, a, b))))
 VJP2(remainder, g, tp_neg(T, tp_mul(T, g, tp_floor_divide(T, a, b))))
 VJP2(divided_whole, tp_zeros_like(T, a), tp_zeros_like(T, b))
-VJP2(fmax, tp_where(T, wins(T, a, b, true), g, zero_of(T, g)), tp_where(T, wins(T, a, b, true), zero_of(T, g), g))
-VJP2(fmin, tp_where(T, wins(T, a, b, false), g, zero_of(T, g)), tp_where(T, wins(T, a, b, false), zero_of(T, g), g))
+VJP2(fmax, tp_where(T, wins(T, a, b, true), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, true), tp__number(T, g, 0), g))
+VJP2(fmin, tp_where(T, wins(T, a, b, false), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, false), tp__number(T, g, 0), g))
 VJP2(hypot, tp_mul(T, g, tp_div(T, a, y)), tp_mul(T, g, tp_div(T, b, y)))
-VJP2(copysign, tp_mul(T, g, tp_where(T, tp_eq(T, a, zero_of(T, a)), zero_of(T, y), tp_div(T, y, a))), tp_zeros_like(T, b))
+VJP2(copysign, tp_mul(T, g, tp_where(T, tp_eq(T, a, tp__number(T, a, 0)), tp__number(T, y, 0), tp_div(T, y, a))), tp_zeros_like(T, b))
 VJP2(logaddexp, tp_mul(T, g, tp_sigmoid(T, tp_sub(T, a, b))), tp_mul(T, g, tp_sigmoid(T, tp_sub(T, b, a))))
 VJP2(logaddexp2, tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, b, a)), 1)),
                  tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, a, b)), 1)))
 VJP2(xlogy, tp_mul(T, g, without_zero(T, a, b, tp_log(T, b))), tp_mul(T, g, tp_div(T, a, b)))
 VJP2(xlog1py, tp_mul(T, g, without_zero(T, a, tp_add_scalar(T, b, 1), tp_log1p(T, b))),
               tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, b, 1))))
-VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, zero_of(T, g)), tp_where(T, tp_lt(T, a, b), g, zero_of(T, g)))
-VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, zero_of(T, g)), tp_where(T, tp_gt(T, a, b), g, zero_of(T, g)))
+VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_lt(T, a, b), g, tp__number(T, g, 0)))
+VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_gt(T, a, b), g, tp__number(T, g, 0)))
 VJP_S(add_scalar, g)
 VJP_S(rsub_scalar, tp_neg(T, g))
 VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
@@ -125,7 +123,7 @@ static tp_status clamp_vjp(tp_vjp *v)
     const double *bound = v->attr;
     tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, tp_scalar(T, TP_F64, bound[0])),
                                        tp_le(T, x, tp_scalar(T, TP_F64, bound[1])));
-    v->gin[0] = tp_where(T, inside, g, zero_of(T, g));
+    v->gin[0] = tp_where(T, inside, g, tp__number(T, g, 0));
     return TP_OK;
 }
 

@@ -1,6 +1,11 @@
 /* common.c - what operator families share: operands, dimension lists, common shape rules. */
 #include "ops/ops.h"
 
+tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value)
+{
+    return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;
+}
+
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
 {
     tp__operand o;

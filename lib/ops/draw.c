@@ -141,7 +141,7 @@ static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replace
                 tp__dims_text(tp__dims_of(w), a, sizeof a));
         return false;
     }
-    tp_tensor *zero = tp_scalar(T, (tp_dtype)w->dtype, 0);
+    tp_tensor *zero = tp__number(T, w, 0);
     bool finite = tp_item(tp_all(T, tp_isfinite(T, w))) == 1, none_below = tp_item(tp_all(T, tp_ge(T, w, zero))) == 1;
     if (!finite || !none_below || tp_item(tp_all(T, tp_gt(T, tp_sum_dim(T, w, -1, false), zero))) != 1) {
         tp_fail(T, TP_EINVAL, "multinomial: weights are finite, none below 0, and not all 0");

@@ -406,7 +406,7 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
     tp_tensor *all = o.weight ? tp_mul(T, r.logp, o.weight) : r.logp;
     tp_tensor *spread = tp_neg(T, tp_sum_dim(T, all, 1, false));
     if (r.weight) { /* what is ignored counts for nothing */
-        tp_tensor *used = tp_ne(T, r.weight, tp_scalar(T, (tp_dtype)x->dtype, 0));
+        tp_tensor *used = tp_ne(T, r.weight, tp__number(T, x, 0));
         if (!o.weight)
             spread = tp_where(T, used, spread, tp_zeros_like(T, spread));
         else

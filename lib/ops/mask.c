@@ -27,7 +27,7 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
 
 tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
-    return x ? tp_masked_fill_tensor(T, x, mask, tp_scalar(T, (tp_dtype)x->dtype, value)) : NULL;
+    return x ? tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value)) : NULL;
 }
 
 tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)

@@ -18,14 +18,12 @@ static int listed(const tp_tensor *x, uint32_t mask, int *dims)
     return n;
 }
 
-static tp_tensor *zero_of(tp_tape *T, const tp_tensor *x) { return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL; }
-
 /* sum(|x|^p)^(1/p), the largest or smallest |x|, or how many are not zero; of no dimensions, |x| itself */
 static tp_tensor *value(tp_tape *T, tp_tensor *x, double p, int n, const int *dims)
 {
     tp_tensor *size = tp_abs(T, x);
     if (p == 0)
-        size = tp_to(T, tp_ne(T, x, zero_of(T, x)), (tp_dtype)x->dtype);
+        size = tp_to(T, tp_ne(T, x, tp__number(T, x, 0)), (tp_dtype)x->dtype);
     if (n == 0)
         return size;
     if (p == 0 || p == 1)
@@ -72,7 +70,7 @@ static tp_status norm_forward(tp_call *c)
 /* x sign |x|^(p-2) / y^(p-1): 0 where y is 0, as torch chooses the subgradient; the largest share theirs */
 static tp_tensor *slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims)
 {
-    tp_tensor *zero = zero_of(T, x), *flat = tp_eq(T, y, zero), *sign = tp_sign(T, x);
+    tp_tensor *zero = tp__number(T, x, 0), *flat = tp_eq(T, y, zero), *sign = tp_sign(T, x);
     if (p == 0)
         return tp_zeros_like(T, x);
     if (p == 1 || n == 0)
@@ -159,7 +157,7 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
             others[n++] = d;
     tp_tensor *norm = tp_linalg_vector_norm(T, x, p, n, others, true);
     tp_tensor *scale = tp_mul_scalar(T, tp_reciprocal(T, tp_add_scalar(T, norm, 1e-7)), max_norm);
-    tp_tensor *above = norm ? tp_gt(T, norm, tp_scalar(T, (tp_dtype)x->dtype, max_norm)) : NULL;
+    tp_tensor *above = norm ? tp_gt(T, norm, tp__number(T, x, max_norm)) : NULL;
     return tp_mul(T, x, tp_where(T, above, scale, tp_ones_like(T, norm)));
 }
 

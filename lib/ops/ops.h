@@ -54,6 +54,9 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
     return tp_apply(T, op, attr, 3, in);
 }
 
+/* A number as a 0-d tensor of x's dtype; NULL for NULL. */
+tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
+
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);
 

@@ -278,8 +278,8 @@ static tp_tensor *euclid_by_product(tp_tape *T, tp_tensor *a, tp_tensor *b)
     tp_tensor *aa = tp_sum_dim(T, tp_square(T, a), -1, true), *bb = tp_sum_dim(T, tp_square(T, b), -1, true);
     tp_tensor *ab = tp_mul_scalar(T, tp_matmul(T, a, tp_transpose(T, b, -2, -1)), -2);
     tp_tensor *square = tp_add(T, tp_add(T, ab, aa), tp_transpose(T, bb, -2, -1));
-    tp_tensor *zero = tp_scalar(T, (tp_dtype)a->dtype, 0), *flat = square ? tp_le(T, square, zero) : NULL;
-    return tp_where(T, flat, zero, tp_sqrt(T, tp_where(T, flat, tp_scalar(T, (tp_dtype)a->dtype, 1), square)));
+    tp_tensor *zero = tp__number(T, a, 0), *flat = square ? tp_le(T, square, zero) : NULL;
+    return tp_where(T, flat, zero, tp_sqrt(T, tp_where(T, flat, tp__number(T, a, 1), square)));
 }
 
 tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p)
@@ -324,7 +324,7 @@ tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p
 static tp_tensor *unit(tp_tape *T, tp_tensor *x, int dim, double eps)
 {
     tp_tensor *norm = tp_linalg_vector_norm(T, x, 2, 1, &dim, true);
-    return norm ? tp_div(T, x, tp_clamp_min(T, norm, tp_scalar(T, (tp_dtype)norm->dtype, eps))) : NULL;
+    return norm ? tp_div(T, x, tp_clamp_min(T, norm, tp__number(T, norm, eps))) : NULL;
 }
 
 tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps)

@@ -40,7 +40,7 @@ static tp_tensor *at_rank(tp_tape *T, tp_tensor *sorted, tp_tensor *rank)
 /* a + w (b - a) from the nearer end */
 static tp_tensor *between(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *w)
 {
-    tp_tensor *step = tp_sub(T, b, a), *half = w ? tp_scalar(T, (tp_dtype)w->dtype, 0.5) : NULL;
+    tp_tensor *step = tp_sub(T, b, a), *half = tp__number(T, w, 0.5);
     tp_tensor *from_a = tp_add(T, a, tp_mul(T, w, step));
     tp_tensor *from_b = tp_sub(T, b, tp_mul(T, step, tp_rsub_scalar(T, w, 1)));
     return tp_where(T, tp_lt(T, w, half), from_a, from_b);
@@ -134,10 +134,10 @@ tp_tensor *tp_nanquantile(tp_tape *T, tp_tensor *x, tp_tensor *q, const tp_quant
 
 tp_tensor *tp_quantile_scalar(tp_tape *T, tp_tensor *x, double q, const tp_quantile_options *options)
 {
-    return x ? tp_quantile(T, x, tp_scalar(T, (tp_dtype)x->dtype, q), options) : NULL;
+    return x ? tp_quantile(T, x, tp__number(T, x, q), options) : NULL;
 }
 
 tp_tensor *tp_nanquantile_scalar(tp_tape *T, tp_tensor *x, double q, const tp_quantile_options *options)
 {
-    return x ? tp_nanquantile(T, x, tp_scalar(T, (tp_dtype)x->dtype, q), options) : NULL;
+    return x ? tp_nanquantile(T, x, tp__number(T, x, q), options) : NULL;
 }

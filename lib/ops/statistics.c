@@ -32,7 +32,7 @@ tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double corre
 tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
 {
     tp_tensor *v = tp_var(T, x, n, dims, correction, keepdim);
-    tp_tensor *flat = v ? tp_eq(T, v, tp_scalar(T, (tp_dtype)v->dtype, 0)) : NULL; /* there the slope counts as 0 */
+    tp_tensor *flat = tp_eq(T, v, tp__number(T, v, 0)); /* there the slope counts as 0 */
     return tp_where(T, flat, tp_zeros_like(T, v), tp_sqrt(T, tp_where(T, flat, tp_ones_like(T, v), v)));
 }
 
@@ -79,13 +79,13 @@ tp_tensor *tp_aminmax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
 
 tp_tensor *tp_count_nonzero(tp_tape *T, tp_tensor *x, int n, const int *dims)
 {
-    return tp_sum_dims(T, x ? tp_ne(T, x, tp_scalar(T, (tp_dtype)x->dtype, 0)) : NULL, n, dims, false);
+    return tp_sum_dims(T, tp_ne(T, x, tp__number(T, x, 0)), n, dims, false);
 }
 
 tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
     if (x && is_float(x))
-        x = tp_where(T, tp_isnan(T, x), tp_scalar(T, (tp_dtype)x->dtype, 0), x);
+        x = tp_where(T, tp_isnan(T, x), tp__number(T, x, 0), x);
     return tp_sum_dims(T, x, n, dims, keepdim);
 }
 
@@ -193,7 +193,7 @@ static tp_tensor *weights_for(tp_tape *T, const char *what, tp_tensor *w, const 
                 tp_dtype_name((tp_dtype)w->dtype), (long long)w->numel, (long long)x->shape[1]);
         return NULL;
     }
-    if (w && tp_item(tp_any(T, tp_lt(T, w, tp_scalar(T, (tp_dtype)w->dtype, 0)))) == 1)
+    if (w && tp_item(tp_any(T, tp_lt(T, w, tp__number(T, w, 0)))) == 1)
         tp_fail(T, TP_EINVAL, "cov: negative %s", what);
     return w;
 }
@@ -225,8 +225,7 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
     if (w && correction != 0) /* the share that the correction has of weights that are not counts */
         norm = tp_sub(T, total, tp_div(T, tp_mul_scalar(T, tp_sum(T, tp_mul(T, both, w)), correction), total));
     tp_tensor *product = tp_mm(T, centred, tp_t(T, both ? tp_mul(T, centred, both) : centred));
-    return tp_squeeze(
-        T, tp_div(T, product, tp_clamp_tensor(T, norm, norm ? tp_scalar(T, (tp_dtype)norm->dtype, 0) : NULL, NULL)));
+    return tp_squeeze(T, tp_div(T, product, tp_clamp_tensor(T, norm, tp__number(T, norm, 0), NULL)));
 }
 
 tp_tensor *tp_corrcoef(tp_tape *T, tp_tensor *x)

@@ -1,8 +1,6 @@
 /* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors. */
 #include "ops/elementwise.h"
 
-static tp_tensor *zero_of(tp_tape *T, tp_tensor *x) { return x ? tp_scalar(T, (tp_dtype)x->dtype, 0) : NULL; }
-
 /* ---- derivatives ------------------------------------------------------------------------------------------- */
 
 static tp_status where_vjp(tp_vjp *v)
@@ -10,9 +8,9 @@ static tp_status where_vjp(tp_vjp *v)
     tp_tape *T = v->tape;
     tp_tensor *g = v->gout[0];
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_where(T, v->in[0], g, zero_of(T, g));
+        v->gin[1] = tp_where(T, v->in[0], g, tp__number(T, g, 0));
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_where(T, v->in[0], zero_of(T, g), g);
+        v->gin[2] = tp_where(T, v->in[0], tp__number(T, g, 0), g);
     return TP_OK;
 }
 
@@ -61,7 +59,7 @@ static tp_status addcdiv_vjp(tp_vjp *v)
 static tp_status clamp_between_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *x = v->in[0], *low = v->in[1], *high = v->in[2], *g = v->gout[0], *zero = zero_of(T, g);
+    tp_tensor *x = v->in[0], *low = v->in[1], *high = v->in[2], *g = v->gout[0], *zero = tp__number(T, g, 0);
     if (tp_vjp_needs(v, 0))
         v->gin[0] = tp_where(T, tp_logical_and(T, tp_ge(T, x, low), tp_le(T, x, high)), g, zero);
     if (tp_vjp_needs(v, 1))
@@ -76,7 +74,7 @@ static tp_status clamp_between_vjp(tp_vjp *v)
 static void where_samples(tp_sampler *s)
 {
     tp_tensor *at = tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1, 1);
-    tp_tensor *in[3] = {tp_gt(s->tape, at, zero_of(s->tape, at)), tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+    tp_tensor *in[3] = {tp_gt(s->tape, at, tp__number(s->tape, at, 0)), tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
     tp_sample(s, NULL, 3, in);
 }
@@ -135,7 +133,7 @@ tp_tensor *tp_lerp(tp_tape *T, tp_tensor *start, tp_tensor *end, tp_tensor *weig
 
 tp_tensor *tp_lerp_scalar(tp_tape *T, tp_tensor *start, tp_tensor *end, double weight)
 {
-    return tp_lerp(T, start, end, start ? tp_scalar(T, (tp_dtype)start->dtype, weight) : NULL);
+    return tp_lerp(T, start, end, tp__number(T, start, weight));
 }
 
 tp_tensor *tp_addcmul(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value)

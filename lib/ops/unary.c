@@ -9,17 +9,12 @@
 #include <float.h>
 #include <math.h>
 
-static tp_tensor *number_like(tp_tape *T, const tp_tensor *x, double value)
-{
-    return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;
-}
-
 /* (pi x cos(pi x) - sin(pi x)) / (pi x^2), 0 at 0 */
 static tp_tensor *sinc_slope(tp_tape *T, tp_tensor *x)
 {
     tp_tensor *angle = tp_mul_scalar(T, x, 3.14159265358979323846);
     tp_tensor *top = tp_sub(T, tp_mul(T, angle, tp_cos(T, angle)), tp_sin(T, angle));
-    tp_tensor *zero = number_like(T, x, 0);
+    tp_tensor *zero = tp__number(T, x, 0);
     return tp_where(T, tp_eq(T, x, zero), zero, tp_div(T, top, tp_mul(T, angle, x)));
 }
 
@@ -27,9 +22,9 @@ static tp_tensor *sinc_slope(tp_tape *T, tp_tensor *x)
 static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *g, double eps)
 {
     double low = eps < 0 ? 0 : eps;
-    tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, number_like(T, x, low)), tp_le(T, x, number_like(T, x, 1 - low)));
+    tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, tp__number(T, x, low)), tp_le(T, x, tp__number(T, x, 1 - low)));
     tp_tensor *slope = tp_div(T, g, tp_mul(T, x, tp_rsub_scalar(T, x, 1)));
-    return tp_where(T, inside, slope, number_like(T, x, eps < 0 ? (double)NAN : 0));
+    return tp_where(T, inside, slope, tp__number(T, x, eps < 0 ? (double)NAN : 0));
 }
 
 /* The pieces that derivatives are written with. */
@@ -74,7 +69,7 @@ VJP(sinc, tp_mul(T, g, sinc_slope(T, x)))
 VJP(nan_to_num, tp_mul(T, g, tp_isfinite(T, x)))
 VJP(polygamma, tp_mul(T, g, tp_polygamma(T, (int)*(const double *)v->attr + 1, x)))
 VJP(logit, logit_slope(T, x, g, *(const double *)v->attr))
-VJP(softplus, tp_mul(T, g, tp_where(T, tp_gt(T, x, tp_scalar(T, (tp_dtype)x->dtype, 20)),
+VJP(softplus, tp_mul(T, g, tp_where(T, tp_gt(T, x, tp__number(T, x, 20)),
                                     tp_ones_like(T, x), tp_sigmoid(T, x))))
 VJP(log_sigmoid, tp_mul(T, g, tp_sigmoid(T, tp_neg(T, x))))
 /* clang-format on */
