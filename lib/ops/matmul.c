@@ -100,42 +100,29 @@ static tp_status product_infer(tp_call *c)
     return tp_call_out(c, 0, (tp_dtype)a->dtype, shape);
 }
 
-/* Whole numbers: BLAS has no product for them. */
+/* y [n, m] += a [n, k] b [k, m], wrapping */
+static void whole_product(int64_t n, int64_t k, int64_t m, const uint64_t *a, const uint64_t *b, uint64_t *restrict y)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < k; j++)
+            for (int64_t c = 0; c < m; c++)
+                y[i * m + c] += a[i * k + j] * b[j * m + c];
+}
+
+/* Whole numbers: BLAS has no product for them. They are multiplied as int64, of which narrower ones are the low bits. */
 static tp_status integer_product(tp_call *c)
 {
-    tp_tensor *a = tp_contiguous(c->tape, c->in[0]), *b = tp_contiguous(c->tape, c->in[1]), *y = c->out[0];
-    if (a == NULL || b == NULL)
-        return c->tape->status;
+    tp_tape *T = c->tape;
+    tp_tensor *y = c->out[0];
+    tp_tensor *a = tp_contiguous(T, tp_to(T, c->in[0], TP_I64)), *b = tp_contiguous(T, tp_to(T, c->in[1], TP_I64));
+    tp_tensor *sum = tp_zeros(T, TP_I64, tp__dims_of(y));
+    if (a == NULL || b == NULL || sum == NULL)
+        return T->status;
     int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
-    size_t size = tp_dtype_size((tp_dtype)a->dtype);
-    for (int64_t i = 0; i < y->numel; i++) {
-        int64_t batch = m && n ? i / (n * m) : 0, row = i % (n * m) / m, column = i % m;
-        uint64_t sum = 0;
-        for (int64_t j = 0; j < k; j++) {
-            const char *p = (const char *)a->data + (size_t)((batch * n + row) * k + j) * size;
-            const char *q = (const char *)b->data + (size_t)((batch * k + j) * m + column) * size;
-            int64_t u = a->dtype == TP_I64 ? *(const int64_t *)(const void *)p
-                                           : (int64_t)tp__load(p, (tp_dtype)a->dtype);
-            int64_t v = a->dtype == TP_I64 ? *(const int64_t *)(const void *)q
-                                           : (int64_t)tp__load(q, (tp_dtype)a->dtype);
-            sum += (uint64_t)u * (uint64_t)v;
-        }
-        char *out = (char *)y->data + (size_t)i * size;
-        switch (y->dtype) {
-        case TP_I64:
-            *(uint64_t *)(void *)out = sum;
-            break;
-        case TP_I32:
-            *(uint32_t *)(void *)out = (uint32_t)sum;
-            break;
-        case TP_U8:
-            *(uint8_t *)out = (uint8_t)sum;
-            break;
-        default:
-            *(uint8_t *)out = sum != 0;
-            break;
-        }
-    }
+    for (int64_t batch = 0; n * m > 0 && batch < y->numel / (n * m); batch++)
+        whole_product(n, k, m, (const uint64_t *)a->data + batch * n * k, (const uint64_t *)b->data + batch * k * m,
+                      (uint64_t *)sum->data + batch * n * m);
+    tp__convert(y->numel, y->data, (tp_dtype)y->dtype, sum->data, TP_I64);
     return TP_OK;
 }
 
