@@ -39,6 +39,13 @@ TP_API tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double e
 /* [2, n]: rows and columns of the elements of a triangle, TP_I64 or TP_I32. */
 TP_API tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
 TP_API tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
+/* [n] numbers between 0 and 1; a periodic one (torch's default) is one of n + 1 without its last. torch's defaults:
+ * hamming alpha 0.54, beta 0.46; kaiser beta 12. */
+TP_API tp_tensor *tp_bartlett_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic);
+TP_API tp_tensor *tp_blackman_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic);
+TP_API tp_tensor *tp_hamming_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic, double alpha, double beta);
+TP_API tp_tensor *tp_hann_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic);
+TP_API tp_tensor *tp_kaiser_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic, double beta);
 
 /* ---- elementwise, two operands --------------------------------------------------------------- */
 
@@ -305,7 +312,9 @@ TP_API tp_tensor *tp_reshape(tp_tape *T, tp_tensor *x, tp_dims shape);
 TP_API tp_tensor *tp_view(tp_tape *T, tp_tensor *x, tp_dims shape); /* an error where it needs a copy */
 TP_API tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim);
 TP_API tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1);
-TP_API tp_tensor *tp_t(tp_tape *T, tp_tensor *x); /* at most 2-d */
+TP_API tp_tensor *tp_t(tp_tape *T, tp_tensor *x);  /* at most 2-d */
+TP_API tp_tensor *tp_T(tp_tape *T, tp_tensor *x);  /* all dimensions turned around (alias H of a matrix) */
+TP_API tp_tensor *tp_mT(tp_tape *T, tp_tensor *x); /* the last two swapped (aliases mH, adjoint) */
 TP_API tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order);
 TP_API tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x); /* drops all dimensions of size 1 */
 TP_API tp_tensor *tp_squeeze_dim(tp_tape *T, tp_tensor *x, int dim);
@@ -318,8 +327,9 @@ TP_API tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, in
 /* Python's notation: tp_index(T, x, ":, 0:1"), "..., -1", "::2, None". A view. */
 TP_API tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index);
 /* The same with an @ where a tensor stands: tp_index_with(T, x, "@, 1:3", 1, &rows). Integer tensors pick positions
- * (negative: from the end) and are broadcast against each other; a boolean one of m dimensions is a mask over m
- * dimensions. NumPy's rules; a copy, differentiable. */
+ * (negative: from the end) and are broadcast against each other, a 0-d one selects as a number does; a boolean one
+ * of m dimensions is a mask over m dimensions (uint8 counts as boolean, as in torch). NumPy's rules; a copy,
+ * differentiable. */
 TP_API tp_tensor *tp_index_with(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors);
 /* A copy of x with `values` (broadcast) there: x[index] = values, or += with `accumulate`. Of places that are named
  * twice the last one counts. */
@@ -341,10 +351,18 @@ TP_API int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp
 TP_API int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max,
                                tp_tensor **out);
 TP_API int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out);
-/* Parts of sizes that differ by one at most; parts between n positions. (hsplit, vsplit, dsplit: along dim 1, 0, 2.) */
+/* Parts of sizes that differ by one at most; parts between n positions. */
 TP_API int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max, tp_tensor **out);
 TP_API int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out);
 TP_API int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out);
+
+/* Equal parts, or parts between n positions, along dimension 1 (of vectors: 0), 0 and 2. */
+TP_API int tp_hsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
+TP_API int tp_vsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
+TP_API int tp_dsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
+TP_API int tp_hsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
+TP_API int tp_vsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
+TP_API int tp_dsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
 
 /* The diagonal of dimensions dim1 and dim2, as the last dimension; offset > 0 is above the main one. */
 TP_API tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
@@ -352,6 +370,8 @@ TP_API tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1
 TP_API tp_tensor *tp_unfold(tp_tape *T, tp_tensor *x, int dim, int64_t size, int64_t step);
 /* Any strides from x's first element + offset on, within x's storage; stride [shape.ndim], none negative. */
 TP_API tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
+/* The first elements of x's storage from x's first on, row-major; not more than there are. */
+TP_API tp_tensor *tp_resize(tp_tape *T, tp_tensor *x, tp_dims shape);
 
 /* ---- copies with a part replaced by src, which has the part's shape -------------------------- */
 
@@ -359,6 +379,9 @@ TP_API tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, 
 TP_API tp_tensor *tp_select_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t index);
 TP_API tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t start, int64_t stop,
                                    int64_t step);
+/* x counts as row-major here. */
+TP_API tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_dims shape, const int64_t *stride,
+                                        int64_t offset);
 /* Zeros with x's last dimension as the diagonal of dim1 and dim2 (of the result). */
 TP_API tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
 TP_API tp_tensor *tp_diag(tp_tape *T, tp_tensor *x,
@@ -373,15 +396,21 @@ TP_API tp_tensor *tp_clone(tp_tape *T, tp_tensor *x);
 
 TP_API tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim);
 TP_API tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim);
-/* cat along dimension 1 (of vectors: 0), of rows, along dimension 2, of columns. At most 64. */
+/* cat along dimension 1 (of vectors: 0), of rows, along dimension 2, of columns. */
 TP_API tp_tensor *tp_hstack(tp_tape *T, int n, tp_tensor *const *x);
 TP_API tp_tensor *tp_vstack(tp_tape *T, int n, tp_tensor *const *x); /* alias row_stack */
 TP_API tp_tensor *tp_dstack(tp_tape *T, int n, tp_tensor *const *x);
 TP_API tp_tensor *tp_column_stack(tp_tape *T, int n, tp_tensor *const *x);
-TP_API tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x);
+TP_API tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x); /* of at most 2 dimensions each */
 /* n vectors as n tensors of n dimensions, views; xy swaps the first two (torch's indexing = "xy"). */
 TP_API tp_status  tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor **out);
 TP_API tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x); /* [product of sizes, n] */
+/* All choices of r elements of a vector, in order: [choices, r] (torch's r is 2). */
+TP_API tp_tensor *tp_combinations(tp_tape *T, tp_tensor *x, int64_t r, bool with_replacement);
+/* Powers: x [m] to [m, n], from n - 1 down to 0, or increasing from 0; n < 1: m. Of linalg: x [..., m] to [..., m, n],
+ * increasing, n = 0: m. Integers become TP_I64. */
+TP_API tp_tensor *tp_vander(tp_tape *T, tp_tensor *x, int64_t n, bool increasing);
+TP_API tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n);
 
 /* Copies in another order, or several times over. */
 TP_API tp_tensor *tp_flip(tp_tape *T, tp_tensor *x, int n, const int *dims);
@@ -399,22 +428,36 @@ TP_API tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape); /* th
 
 /* Positions [n, dimensions] of what is not zero, TP_I64, in order (alias argwhere). */
 TP_API tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x);
+/* The same as a vector for each dimension (torch.where(x), as_tuple): how many, or -1. */
+TP_API int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out);
 /* With a mask (TP_BOOL) that is broadcast: x with a value there, the elements there, x with those of source in turn. */
 TP_API tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value);
 TP_API tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *value); /* value: 0-d */
 TP_API tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask);
 TP_API tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *source);
 TP_API tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value); /* x's shape and dtype, a 0-d value */
+TP_API tp_tensor *tp_zero(tp_tape *T, tp_tensor *x);
+/* Where all indices are equal; a tall matrix's diagonal may start again below its last column (torch's wrap). */
+TP_API tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap);
 /* Elements of x as a vector, in index's shape; negative positions count from the end. */
 TP_API tp_tensor *tp_take(tp_tape *T, tp_tensor *x, tp_tensor *index);
+/* A copy of x with as many elements of src there, or added there. */
+TP_API tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bool accumulate);
 /* gather, x and index broadcast in all dimensions but dim */
 TP_API tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim);
-/* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one counts. The
- * product has no gradient. */
+/* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one counts. */
 typedef enum { TP_SCATTER_PUT = 0, TP_SCATTER_ADD, TP_SCATTER_MULTIPLY } tp_scatter_rule;
 TP_API tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule);
 TP_API tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value,
                                     tp_scatter_rule rule);
+/* A copy of x with the reduction of all that src has for a place, and of what x has there unless include_self is false
+ * (places that nothing is for keep x). Means of integers are rounded down; gradients of equal extremes are shared. */
+typedef enum { TP_REDUCE_SUM = 0, TP_REDUCE_PROD, TP_REDUCE_MEAN, TP_REDUCE_AMAX, TP_REDUCE_AMIN } tp_scatter_reduction;
+TP_API tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
+                                    tp_scatter_reduction how, bool include_self);
+/* The same by slices, at the positions of a 1-d index. */
+TP_API tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
+                                  tp_scatter_reduction how, bool include_self);
 /* A copy of x with its slices at the positions of a 1-d index replaced by those of src, or by a 0-d value. */
 TP_API tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
 TP_API tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value);

@@ -58,6 +58,10 @@ TP_API bool        tp_dtype_is_float(tp_dtype dtype);
 /* The dtype that an operation on two tensors of these dtypes computes in (torch.promote_types). */
 TP_API tp_dtype tp_promote_types(tp_dtype a, tp_dtype b);
 
+TP_API bool tp_dtype_is_signed(tp_dtype dtype);
+/* False where a conversion would lose the kind: float to integer, number to boolean. */
+TP_API bool tp_can_cast(tp_dtype from, tp_dtype to);
+
 /* A shape, passed by value: tp_shape(3, 7) is 3 rows of 7; TP_SCALAR has no dimension. */
 enum { TP_MAX_DIMS = 8 };
 typedef struct {
@@ -82,13 +86,21 @@ TP_API int64_t  tp_numel(const tp_tensor *x);
 TP_API tp_dims  tp_shape_of(const tp_tensor *x);
 TP_API int64_t  tp_size(const tp_tensor *x, int dim);   /* negative dims count from the end; -1 if none */
 TP_API int64_t  tp_stride(const tp_tensor *x, int dim); /* in elements                                  */
+TP_API int64_t  tp_storage_offset(const tp_tensor *x);  /* of its first element, in elements            */
 TP_API bool     tp_is_contiguous(const tp_tensor *x);
+TP_API bool     tp_is_same_size(const tp_tensor *a, const tp_tensor *b);
+/* What arithmetic of both gives: 0-d tensors count only where they are of a higher kind (float, integer, boolean). */
+TP_API tp_dtype tp_result_type(const tp_tensor *a, const tp_tensor *b);
 /* The first element. Elements lie as the strides say; see tp_contiguous. */
 TP_API void *tp_data(const tp_tensor *x);
 /* The value of a tensor of one element, as a double; NaN for NULL or any other number of elements. */
 TP_API double tp_item(const tp_tensor *x);
 /* The element at a flat row-major position, as a double; NaN out of range. */
 TP_API double tp_item_at(const tp_tensor *x, int64_t position);
+
+/* Writes the elements in row-major order, converted, as out[0] to out[n - 1]; false, and nothing is written, where x has
+ * not n elements. */
+TP_API bool tp_tolist(const tp_tensor *x, tp_dtype dtype, int64_t n, void *out);
 
 /* Prints as PyTorch does, to stdout: tensor([1., 2.], requires_grad=True). The one function of the
  * library that prints. */

@@ -24,6 +24,13 @@ size_t tp_dtype_size(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES ? dtyp
 
 bool tp_dtype_is_float(tp_dtype dtype) { return dtype == TP_F32 || dtype == TP_F64; }
 
+bool tp_dtype_is_signed(tp_dtype dtype) { return dtype != TP_U8 && dtype != TP_BOOL; }
+
+/* Booleans, integers, floats. */
+static int kind_of(tp_dtype dtype) { return tp_dtype_is_float(dtype) ? 2 : dtype != TP_BOOL; }
+
+bool tp_can_cast(tp_dtype from, tp_dtype to) { return kind_of(from) <= kind_of(to); }
+
 tp_dtype tp_promote_types(tp_dtype a, tp_dtype b)
 {
     static const uint8_t rank[TP_DTYPES] = {

@@ -82,6 +82,15 @@ int64_t tp_stride(const tp_tensor *x, int dim)
     return d < 0 ? -1 : x->stride[d];
 }
 
+int64_t tp_storage_offset(const tp_tensor *x)
+{
+    return x && x->storage && x->data
+               ? ((const char *)x->data - (const char *)x->storage->data) / (int64_t)tp_dtype_size((tp_dtype)x->dtype)
+               : 0;
+}
+
+bool tp_is_same_size(const tp_tensor *a, const tp_tensor *b) { return a && b && tp__same_shape(a, b); }
+
 double tp__load(const void *p, tp_dtype dtype)
 {
     switch (dtype) {

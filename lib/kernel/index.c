@@ -144,6 +144,14 @@ ROW(times_i32, uint32_t, *y * x)
 ROW(times_i64, uint64_t, *y * x)
 ROW(times_u8, uint8_t, *y * x)
 ROW(times_bool, uint8_t, *y & x)
+#define EXTREMES(S, type)                                                                          \
+    ROW(larger_##S, type, x > *y || x != x ? x : *y)                                               \
+    ROW(smaller_##S, type, x < *y || x != x ? x : *y)
+EXTREMES(f32, float)
+EXTREMES(f64, double)
+EXTREMES(i32, int32_t)
+EXTREMES(i64, int64_t)
+EXTREMES(u8, uint8_t)
 /* clang-format on */
 
 typedef void (*row_fn)(int64_t n, void *out, const int64_t *index, int64_t by_index, int64_t by_column, const void *in,
@@ -152,6 +160,8 @@ static const row_fn rows_of[][TP_DTYPES] = {
     [TP__PUT] = {put4, put8, put4, put8, put1, put1},
     [TP__ADD_TO] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool},
     [TP__TIMES] = {times_f32, times_f64, times_i32, times_i64, times_u8, times_bool},
+    [TP__LARGER] = {larger_f32, larger_f64, larger_i32, larger_i64, larger_u8, larger_u8},
+    [TP__SMALLER] = {smaller_f32, smaller_f64, smaller_i32, smaller_i64, smaller_u8, smaller_u8},
 };
 
 /* Work is cut where places are never shared: before `dim`, and into strips of the last dimension where that is not

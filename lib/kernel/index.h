@@ -8,8 +8,8 @@
 /* out[i][j] = x[index[i][j]][j] for dim 0, and so on; index and out row-major of `shape`. */
 int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
                    const int64_t *index, void *out);
-/* out[index[i][j]][j] = (or +=, or *=) src[i][j], in row-major order */
-typedef enum { TP__PUT, TP__ADD_TO, TP__TIMES } tp__combine;
+/* out[index[i][j]][j] = (or +=, *=, the larger of both, NaN before all, the smaller) src[i][j], in row-major order */
+typedef enum { TP__PUT, TP__ADD_TO, TP__TIMES, TP__LARGER, TP__SMALLER } tp__combine;
 int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *out_stride,
                     void *out, const int64_t *index, const int64_t *src_stride, const void *src);
 /* out [outer, n, inner] = x [outer, size, inner] at the n positions */

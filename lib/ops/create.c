@@ -43,6 +43,16 @@ tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data)
     return x;
 }
 
+bool tp_tolist(const tp_tensor *x, tp_dtype dtype, int64_t n, void *out)
+{
+    if (x == NULL || x->numel != n || (n > 0 && (x->data == NULL || out == NULL)) || tp_dtype_size(dtype) == 0)
+        return false;
+    tp__operand in = tp__operand_of(x, tp__dims_of(x));
+    if (n > 0)
+        tp__copy(tp__dims_of(x), out, dtype, &in);
+    return true;
+}
+
 /* A small block of the pool lends its header to the caller's memory. */
 tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
 {
@@ -80,7 +90,9 @@ tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, doubl
     if (!tp__ok(T))
         return NULL;
     double count = all ? ceil((trunc(end) - trunc(start)) / trunc(step)) : ceil((end - start) / step);
-    if (step == 0 || !isfinite(start) || !isfinite(end) || !isfinite(step) || !(count >= 0)) {
+    double way = whole ? trunc(end) - trunc(start) : end - start, pace = whole ? trunc(step) : step;
+    bool away = (way < 0 && pace > 0) || (way > 0 && pace < 0);
+    if (pace == 0 || away || !isfinite(start) || !isfinite(end) || !isfinite(step) || !(count >= 0)) {
         tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g", start, end, step);
         return NULL;
     }

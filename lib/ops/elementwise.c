@@ -18,6 +18,12 @@ tp_dtype tp__result_type(int n, tp_tensor *const *x)
     return kind_of(of[1]) > kind_of(of[0]) ? tp_promote_types(of[0], of[1]) : of[0];
 }
 
+tp_dtype tp_result_type(const tp_tensor *a, const tp_tensor *b)
+{
+    tp_tensor *both[2] = {(tp_tensor *)(uintptr_t)a, (tp_tensor *)(uintptr_t)b};
+    return a && b ? tp__result_type(2, both) : tp_dtype_of(a ? a : b);
+}
+
 static const tp__map_op *self(const tp_call *c) { return (const tp__map_op *)(const void *)c->op; }
 
 static bool has_condition(const tp_call *c) { return self(c)->kind == TP__WHERE; }

@@ -36,6 +36,30 @@ tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)
              : NULL;
 }
 
+tp_tensor *tp_zero(tp_tape *T, tp_tensor *x) { return x ? tp_fill(T, x, tp_scalar(T, (tp_dtype)x->dtype, 0)) : NULL; }
+
+/* The diagonal in flat positions: a step in every dimension at once. Wrapped, it starts again below the last column. */
+tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
+{
+    if (!tp__has_dims(T, "fill_diagonal", x, 2))
+        return NULL;
+    int64_t step = 0, stride = 1, least = INT64_MAX;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        if (x->ndim > 2 && x->shape[d] != x->shape[0]) {
+            tp_fail(T, TP_ESHAPE, "fill_diagonal: dimensions of %lld and %lld", (long long)x->shape[0],
+                    (long long)x->shape[d]);
+            return NULL;
+        }
+        step += stride;
+        stride *= x->shape[d];
+        least = x->shape[d] < least ? x->shape[d] : least;
+    }
+    int64_t end = wrap && x->ndim == 2 ? x->numel : least * step;
+    tp_tensor *at = tp_arange(T, TP_I64, 0, (double)(end < x->numel ? end : x->numel), (double)step);
+    tp_tensor *y = tp_index_fill(T, tp__flat(T, x), 0, at, tp_scalar(T, (tp_dtype)x->dtype, value));
+    return tp_reshape(T, y, tp__dims_of(x));
+}
+
 tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x)
 {
     tp_tensor *truth = tp_contiguous(T, tp_to(T, x, TP_BOOL));
@@ -69,6 +93,11 @@ tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x)
 }
 
 tp_tensor *tp__flat(tp_tape *T, tp_tensor *x) { return x ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL; }
+
+int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out)
+{
+    return tp_unbind(T, tp_nonzero(T, tp_atleast(T, x, 1)), 1, max, out);
+}
 
 tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask)
 {
@@ -131,6 +160,21 @@ tp_tensor *tp_take(tp_tape *T, tp_tensor *x, tp_tensor *index)
     if (!tp__usable(T, "take", x) || (index = tp__positions_in(T, "take", index, x->numel)) == NULL)
         return NULL;
     return tp_reshape(T, tp_index_select(T, tp__flat(T, x), 0, tp__flat(T, index)), tp__dims_of(index));
+}
+
+tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bool accumulate)
+{
+    if (!tp__usable(T, "put", x) || !tp__usable(T, "put", src) ||
+        (index = tp__positions_in(T, "put", index, x->numel)) == NULL)
+        return NULL;
+    if (index->numel != src->numel || src->dtype != x->dtype) {
+        tp_fail(T, TP_ESHAPE, "put: %lld values of %s for %lld places in %s", (long long)src->numel,
+                tp_dtype_name((tp_dtype)src->dtype), (long long)index->numel, tp_dtype_name((tp_dtype)x->dtype));
+        return NULL;
+    }
+    tp_tensor *at = tp__flat(T, index), *values = tp__flat(T, src), *flat = tp__flat(T, x);
+    tp_tensor *y = accumulate ? tp_index_add(T, flat, 0, at, values) : tp_index_copy(T, flat, 0, at, values);
+    return tp_reshape(T, y, tp__dims_of(x));
 }
 
 tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim)

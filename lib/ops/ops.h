@@ -22,7 +22,7 @@ extern const tp_op *const tp__ops_slice[];
 extern const tp_op *const tp__ops_strided[];
 extern const tp_op *const tp__ops_index[];
 extern const tp_op *const tp__ops_join[];
-extern const tp_op *const tp__ops_arrange[];
+extern const tp_op *const tp__ops_order[];
 extern const tp_op *const tp__ops_scatter[];
 extern const tp_op *const tp__ops_activation[];
 extern const tp_op *const tp__ops_softmax[];
@@ -62,6 +62,8 @@ tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);
 
 /* A dimension of a public call in [0, ndim); otherwise T fails and it is -1. */
 int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim);
+/* Is x usable, with at least so many dimensions? Otherwise T fails. */
+bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least);
 /* Dimensions as a list, wrapped and checked: bit d of *mask is set for each; n = 0 means all. Fails
  * the call with TP_EINDEX (out of range) or TP_EINVAL (twice). */
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask);

@@ -17,7 +17,7 @@ static const tp_op *const *const families[] = {
     tp__ops_strided,
     tp__ops_index,
     tp__ops_join,
-    tp__ops_arrange,
+    tp__ops_order,
     tp__ops_scatter,
     tp__ops_sort,
     tp__ops_unique,

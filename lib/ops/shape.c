@@ -274,6 +274,16 @@ static const tp_op permute_op = {.name = "permute",
 
 tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order) { return tp__apply1(T, &permute_op, &order, x); }
 
+tp_tensor *tp_T(tp_tape *T, tp_tensor *x)
+{
+    tp_dims order = {.ndim = x ? x->ndim : 0};
+    for (int d = 0; d < order.ndim; d++)
+        order.dim[d] = order.ndim - 1 - d;
+    return tp_permute(T, x, order);
+}
+
+tp_tensor *tp_mT(tp_tape *T, tp_tensor *x) { return x && x->ndim == 0 ? x : tp_transpose(T, x, -2, -1); }
+
 /* ---- squeeze, unsqueeze ----------------------------------------------------------------------------------------- */
 
 /* attr: a bit for each dimension that goes */

@@ -443,6 +443,41 @@ tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t 
     return tp__apply1(T, &as_strided_op, &a, x);
 }
 
+tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_dims shape, const int64_t *stride,
+                                 int64_t offset)
+{
+    int64_t n;
+    bool inside = tp__usable(T, "as_strided_scatter", x) && tp__dims_numel(shape, &n);
+    look v = {.whole = {1, {inside ? x->numel : 0}}, .shape = shape, .start = {offset}};
+    for (int k = 0; k < shape.ndim && inside; k++) {
+        v.from[k][1] = -1;
+        v.coef[k] = stride[k];
+        inside = stride[k] >= 0 && shape.dim[k] <= x->numel + 1 && stride[k] <= x->numel;
+    }
+    if (!inside || offset < 0 || (n > 0 && offset + reach(shape, v.coef) > x->numel)) {
+        if (x && tp__ok(T))
+            tp_fail(T, TP_EINDEX, "as_strided_scatter: reaches outside of %lld elements", (long long)x->numel);
+        return NULL;
+    }
+    return tp_reshape(T, replace(T, &v, tp_reshape(T, x, v.whole), src), tp__dims_of(x));
+}
+
+tp_tensor *tp_resize(tp_tape *T, tp_tensor *x, tp_dims shape)
+{
+    int64_t stride[TP_MAX_DIMS], step = 1, n;
+    if (!tp__usable(T, "resize", x))
+        return NULL;
+    if (!tp__dims_numel(shape, &n)) {
+        tp_fail(T, TP_ESHAPE, "resize: no shape");
+        return NULL;
+    }
+    for (int d = shape.ndim - 1; d >= 0; d--) {
+        stride[d] = step;
+        step *= n > 0 ? shape.dim[d] : 1;
+    }
+    return tp_as_strided(T, x, shape, stride, 0);
+}
+
 /* ---- samples -------------------------------------------------------------------------------------------------------- */
 
 static const tp_dims block = {3, {3, 4, 2}}, column = {2, {5, 2}};

@@ -142,24 +142,23 @@ static tp_tensor *divide(test_case *c, int dim)
 }
 static tp_tensor *call_tensor_split(test_case *c) { return divide(c, dim_at(c, 2, "dim", 0)); }
 
-/* numpy's names: equal parts only */
-static tp_tensor *divide_evenly(test_case *c, int least, int dim)
+/* NumPy's names, each with its two functions. */
+typedef int (*even_fn)(tp_tape *, tp_tensor *, int64_t, int, tp_tensor **);
+typedef int (*at_fn)(tp_tape *, tp_tensor *, int, const int64_t *, int, tp_tensor **);
+static tp_tensor *divide_as_numpy(test_case *c, even_fn even, at_fn between)
 {
-    const json_t *n = arg(c, 1, "indices_or_sections");
-    tp_tensor *x = input(c);
-    if (tp_ndim(x) < least) {
-        tp_fail(c->T, TP_ESHAPE, "%s: needs %d dimensions", c->op, least);
-        return NULL;
-    }
-    if (json_is_integer(n) && (json_integer_value(n) <= 0 || tp_size(x, dim) % json_integer_value(n) != 0)) {
-        tp_fail(c->T, TP_ESHAPE, "%s: no even split", c->op);
-        return NULL;
-    }
-    return divide(c, dim);
+    int64_t at[CASE_MAX_OUT];
+    const json_t *where = arg(c, 1, "indices_or_sections");
+    if (json_is_integer(where))
+        return parts(c, even(c->T, input(c), json_integer_value(where), CASE_MAX_OUT, c->out));
+    if (!json_is_array(where))
+        case_skip(c, "neither a number nor a list");
+    int n = whole_numbers(c, where, CASE_MAX_OUT, at);
+    return parts(c, between(c->T, input(c), n, at, CASE_MAX_OUT, c->out));
 }
-static tp_tensor *call_hsplit(test_case *c) { return divide_evenly(c, 1, tp_ndim(input(c)) > 1); }
-static tp_tensor *call_vsplit(test_case *c) { return divide_evenly(c, 2, 0); }
-static tp_tensor *call_dsplit(test_case *c) { return divide_evenly(c, 3, 2); }
+static tp_tensor *call_hsplit(test_case *c) { return divide_as_numpy(c, tp_hsplit, tp_hsplit_at); }
+static tp_tensor *call_vsplit(test_case *c) { return divide_as_numpy(c, tp_vsplit, tp_vsplit_at); }
+static tp_tensor *call_dsplit(test_case *c) { return divide_as_numpy(c, tp_dsplit, tp_dsplit_at); }
 
 /* ---- dimensions, order ------------------------------------------------------------------------------ */
 
@@ -241,13 +240,34 @@ static tp_tensor *call_sum_to_size(test_case *c) { return tp_sum_to_size(c->T, i
 
 static tp_tensor *call_nonzero(test_case *c)
 {
-    tp_tensor *at = tp_nonzero(c->T, input(c));
-    if (!arg_bool(c, -1, "as_tuple", false))
-        return at;
-    tp_tensor *x = input(c);
-    if (tp_ndim(x) == 0)
-        at = tp_nonzero(c->T, tp_atleast(c->T, x, 1));
-    return parts(c, tp_unbind(c->T, at, 1, CASE_MAX_OUT, c->out));
+    if (arg_bool(c, -1, "as_tuple", false))
+        return parts(c, tp_nonzero_tuple(c->T, input(c), CASE_MAX_OUT, c->out));
+    return tp_nonzero(c->T, input(c));
+}
+static tp_tensor *call_zero(test_case *c) { return tp_zero(c->T, input(c)); }
+static tp_tensor *call_resize(test_case *c) { return tp_resize(c->T, input(c), arg_shape(c, 1, "size")); }
+static tp_tensor *call_resize_as(test_case *c)
+{
+    return tp_resize(c->T, input(c), tp_shape_of(arg_tensor(c, 1, "the_template")));
+}
+static tp_tensor *call_fill_diagonal(test_case *c)
+{
+    double value = arg_double(c, 1, "fill_value", 0);
+    return tp_fill_diagonal(c->T, input(c), value, arg_bool(c, 2, "wrap", false));
+}
+static tp_tensor *call_combinations(test_case *c)
+{
+    int64_t r = arg_int(c, 1, "r", 2);
+    return tp_combinations(c->T, input(c), r, arg_bool(c, 2, "with_replacement", false));
+}
+static tp_tensor *call_vander(test_case *c)
+{
+    int64_t n = arg_int(c, 1, "N", -1);
+    return tp_vander(c->T, arg_tensor(c, 0, "x"), n, arg_bool(c, 2, "increasing", false));
+}
+static tp_tensor *call_linalg_vander(test_case *c)
+{
+    return tp_linalg_vander(c->T, arg_tensor(c, 0, "x"), arg_int(c, -1, "N", 0));
 }
 
 static tp_tensor *call_masked_fill(test_case *c)
@@ -297,6 +317,33 @@ static tp_tensor *call_scatter(test_case *c)
         return tp_scatter(c->T, input(c), dim, index, arg_tensor(c, 3, "src"), rule);
     double value = arg(c, -1, "value") ? arg_double(c, -1, "value", 0) : arg_double(c, 3, "src", 0);
     return tp_scatter_scalar(c->T, input(c), dim, index, value, rule);
+}
+
+typedef tp_tensor *(*reduce_fn)(tp_tape *, tp_tensor *, int, tp_tensor *, tp_tensor *, tp_scatter_reduction, bool);
+static tp_tensor *reduce_at_places(test_case *c, const char *src, reduce_fn f)
+{
+    static const char *const names[] = {"sum", "prod", "mean", "amax", "amin"};
+    int dim = dim_at(c, 1, "dim", 0), how = 0;
+    tp_tensor *x = input(c), *index = arg_tensor(c, 2, "index"), *values = arg_tensor(c, 3, src);
+    const char *name = arg_string(c, 4, "reduce", "");
+    while (how < 5 && strcmp(names[how], name) != 0)
+        how++;
+    return f(c->T, x, dim, index, values, (tp_scatter_reduction)how, arg_bool(c, -1, "include_self", true));
+}
+static tp_tensor *call_scatter_reduce(test_case *c) { return reduce_at_places(c, "src", tp_scatter_reduce); }
+static tp_tensor *call_index_reduce(test_case *c) { return reduce_at_places(c, "source", tp_index_reduce); }
+
+static tp_tensor *call_put(test_case *c)
+{
+    tp_tensor *index = arg_tensor(c, 1, "index"), *src = arg_tensor(c, 2, "source");
+    return tp_put(c->T, input(c), index, src, arg_bool(c, 3, "accumulate", false));
+}
+
+static tp_tensor *call_as_strided_scatter(test_case *c)
+{
+    tp_dims shape = arg_shape(c, 2, "size"), stride = arg_shape(c, 3, "stride");
+    tp_tensor *src = arg_tensor(c, 1, "src");
+    return tp_as_strided_scatter(c->T, input(c), src, shape, stride.dim, arg_int(c, 4, "storage_offset", 0));
 }
 
 static tp_tensor *call_index_copy(test_case *c)
@@ -373,6 +420,17 @@ const call_entry arrange_calls[] = {
     {"take", call_take},
     {"take_along_dim", call_take_along_dim},
     {"scatter", call_scatter},
+    {"scatter_reduce", call_scatter_reduce},
+    {"index_reduce", call_index_reduce},
+    {"put", call_put},
+    {"as_strided_scatter", call_as_strided_scatter},
+    {"zero_", call_zero},
+    {"resize_", call_resize},
+    {"resize_as_", call_resize_as},
+    {"fill_diagonal_", call_fill_diagonal},
+    {"combinations", call_combinations},
+    {"vander", call_vander},
+    {"linalg.vander", call_linalg_vander},
     {"index_copy", call_index_copy},
     {"index_fill", call_index_fill},
     {"index_put", call_index_put},

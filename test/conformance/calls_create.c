@@ -62,17 +62,19 @@ static tp_tensor *call_eye(test_case *c)
     return tp_eye(c->T, dtype_asked(c, TP_F32), n, arg_int(c, 1, "m", n));
 }
 
-/* arange(end), arange(start, end), arange(start, end, step) */
+/* arange(end), arange(start, end), arange(start, end, step); any of them by name */
 static tp_tensor *call_arange(test_case *c)
 {
-    bool whole = true;
     int n = (int)json_array_size(c->args);
-    for (int i = 0; i < n; i++)
-        whole = whole && dtype_of_number(arg(c, i, NULL)) != TP_F32;
-    double start = n > 1 ? arg_double(c, 0, "start", 0) : 0;
-    double end = arg_double(c, n > 1 ? 1 : 0, "end", 0);
-    tp_dtype dtype = dtype_asked(c, whole ? TP_I64 : TP_F32);
-    return tp_arange(c->T, dtype, start, end, arg_double(c, 2, "step", 1));
+    bool two = n > 1 || (n == 1 && arg(c, -1, "end") != NULL) || arg(c, -1, "start") != NULL;
+    const json_t *given[3] = {two ? arg(c, 0, "start") : NULL, arg(c, two && n > 1, "end"), arg(c, 2, "step")};
+    if (two && n == 1)
+        given[1] = arg(c, -1, "end");
+    bool whole = true;
+    for (int i = 0; i < 3; i++)
+        whole = whole && (given[i] == NULL || dtype_of_number(given[i]) != TP_F32);
+    double start = given[0] ? number_of(given[0]) : 0, end = given[1] ? number_of(given[1]) : 0;
+    return tp_arange(c->T, dtype_asked(c, whole ? TP_I64 : TP_F32), start, end, given[2] ? number_of(given[2]) : 1);
 }
 
 static tp_tensor *call_linspace(test_case *c)
