@@ -99,9 +99,10 @@ void tp__cleanup(tp_tape *T, uint32_t begin)
 }
 
 /* The attributes are the call's, whatever comes of it: of one that no node takes over they are freed. */
-static __attribute__((noinline, cold)) tp_status give_back(const tp_op *op, const void *attr, tp_status status)
+static __attribute__((noinline, cold)) tp_status give_back(const tp_tape *T, const tp_op *op, const void *attr,
+                                                           tp_status status)
 {
-    if (op && op->free_attr && attr)
+    if (op && op->free_attr && attr && !(T && T->lent == attr))
         op->free_attr((void *)(uintptr_t)attr);
     return status;
 }
@@ -109,11 +110,13 @@ static __attribute__((noinline, cold)) tp_status give_back(const tp_op *op, cons
 /* Records a call whose attributes pass to the tape. */
 static tp_status record_owner(tp_tape *T, const tp_call *c)
 {
+    if (T->lent == c->attr)
+        return record(T, c);
     cleanup *own = tp__arena_alloc(&T->arena, sizeof *own);
     if (own == NULL)
         tp_call_fail(c, TP_ENOMEM, "no memory to record it");
     if (own == NULL || record(T, c) != TP_OK)
-        return give_back(c->op, c->attr, T->status);
+        return give_back(T, c->op, c->attr, T->status);
     *own = (cleanup){T->cleanups, T->nodes[T->n_nodes - 1]};
     T->cleanups = own;
     return TP_OK;
@@ -158,7 +161,7 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     if (status != TP_OK)
         tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
     if (status != TP_OK || !wants)
-        return c->op->free_attr ? give_back(c->op, c->attr, status) : status;
+        return c->op->free_attr ? give_back(T, c->op, c->attr, status) : status;
     status = c->op->free_attr ? record_owner(T, c) : record(T, c);
     if (T->watch && status == TP_OK)
         tp__watch_recorded(T);
@@ -171,25 +174,25 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     for (int i = 0; op && i < op->n_out; i++)
         out[i] = NULL;
     if (!tp__ok(T))
-        return give_back(op, attr, T ? T->status : TP_EINVAL);
+        return give_back(T, op, attr, T ? T->status : TP_EINVAL);
     if (op == NULL || op->infer == NULL || op->n_out < 1 || op->n_out > TP_MAX_OUT)
         return give_back(
-            op, attr,
+            T, op, attr,
             tp_fail(T, TP_EINVAL, "%s: an operator needs infer and 1 to %d outputs", op ? op->name : "?", TP_MAX_OUT));
     if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
-        return give_back(op, attr,
+        return give_back(T, op, attr,
                          tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));
     if (!inputs_fit(T, op, n, in, &wants, &strided))
-        return give_back(op, attr, T->status != TP_OK ? T->status : TP_EINVAL);
+        return give_back(T, op, attr, T->status != TP_OK ? T->status : TP_EINVAL);
     if (op->attr_size && attr == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs its attributes", op->name);
 
     tp_tensor *few[MANY], **dense = few;
     if (strided && !(op->flags & TP_OP_STRIDED)) {
         if (n > MANY && (dense = tp__arena_alloc(&T->arena, (size_t)n * sizeof *dense)) == NULL)
-            return give_back(op, attr, tp_fail(T, TP_ENOMEM, "%s: no memory", op->name));
+            return give_back(T, op, attr, tp_fail(T, TP_ENOMEM, "%s: no memory", op->name));
         if (make_contiguous(T, n, in, dense) != TP_OK)
-            return give_back(op, attr, T->status);
+            return give_back(T, op, attr, T->status);
         in = dense;
     }
     tp_call c = {T, op, attr, n, op->n_out, in, out};
@@ -204,7 +207,7 @@ tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_ten
 {
     tp_tensor *out[TP_MAX_OUT] = {NULL};
     if (n < 1 || in == NULL ? n != 0 : in[0] == NULL) {
-        give_back(op, attr, TP_EINVAL);
+        give_back(T, op, attr, TP_EINVAL);
         return NULL;
     }
     return tp_apply_all(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;

@@ -6,6 +6,7 @@
 #include "tape/internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST = 16 };
@@ -20,7 +21,8 @@ typedef struct {
     int n_out;
     tp_tensor *u[TP_MAX_OUT]; /* NULL for outputs without a gradient */
     tp_gradcheck_options o;
-    tp__rng rng; /* random operators draw the same each time */
+    tp__rng rng;  /* random operators draw the same each time */
+    tp__rng dice; /* for directions */
 } check;
 
 /* A fixed vector of weights between 0.5 and 1.5. */
@@ -116,33 +118,126 @@ static int64_t mirror(const tp_tensor *x, int64_t i)
     return matrix * n * n + column * n + row;
 }
 
-/* Compares a gradient (NULL: zeros) with differences of f along each element of x. */
+/* What is compared: a gradient (NULL: zeros) with differences of s, or of t where there is a v. */
+typedef struct {
+    check *c;
+    tp_tensor *x;
+    const tp_tensor *analytic;
+    bool symmetric;
+    tp_tensor *const *v;
+    const char *what;
+    int number;
+} comparison;
+
+/* The largest of the differences that are too large. */
+typedef struct {
+    int64_t wrong, at;
+    double got, want;
+} verdict;
+
+static double function_of(const comparison *m) { return m->v ? slope_value(m->c, m->v) : value(m->c); }
+
+static void judge(const comparison *m, int64_t at, double got, double want, verdict *r)
+{
+    const tp_gradcheck_options *o = &m->c->o;
+    double off = fabs(got - want);
+    if (off <= o->atol + o->rtol * fabs(want)) /* false for NaN */
+        return;
+    if (r->wrong++ == 0 || off > fabs(r->got - r->want) || isnan(off)) {
+        r->at = at;
+        r->got = got;
+        r->want = want;
+    }
+}
+
+static void compare_element(const comparison *m, int64_t i, verdict *r)
+{
+    double *at = m->x->data, eps = m->c->o.eps, f[2], got = m->analytic ? tp_item_at(m->analytic, i) : 0;
+    int64_t j = m->symmetric ? mirror(m->x, i) : i;
+    double keep[2] = {at[i], at[j]};
+    if (j != i && m->analytic)
+        got += tp_item_at(m->analytic, j);
+    for (int side = 0; side < 2; side++) {
+        at[i] = keep[0] + (side ? -eps : eps);
+        if (j != i)
+            at[j] = keep[1] + (side ? -eps : eps);
+        f[side] = function_of(m);
+        at[i] = keep[0];
+        at[j] = keep[1];
+    }
+    judge(m, i, got, (f[0] - f[1]) / (2 * eps), r);
+}
+
+/* A random direction of length one; symmetric where x is. */
+static void draw_direction(const comparison *m, double *d)
+{
+    double norm = 0;
+    for (int64_t i = 0; i < m->x->numel; i++)
+        d[i] = 2 * tp__rng_uniform_f64(&m->c->dice) - 1;
+    for (int64_t i = 0; i < m->x->numel && m->symmetric; i++)
+        d[i] = d[mirror(m->x, i)];
+    for (int64_t i = 0; i < m->x->numel; i++)
+        norm += d[i] * d[i];
+    for (int64_t i = 0; i < m->x->numel; i++)
+        d[i] /= sqrt(norm);
+}
+
+static void compare_direction(const comparison *m, int64_t number, double *d, double *keep, verdict *r)
+{
+    double *at = m->x->data, eps = m->c->o.eps, f[2], got = 0;
+    draw_direction(m, d);
+    for (int64_t i = 0; i < m->x->numel && m->analytic; i++)
+        got += d[i] * tp_item_at(m->analytic, i);
+    memcpy(keep, at, (size_t)m->x->numel * sizeof *at);
+    for (int side = 0; side < 2; side++) {
+        for (int64_t i = 0; i < m->x->numel; i++)
+            at[i] = keep[i] + (side ? -eps : eps) * d[i];
+        f[side] = function_of(m);
+    }
+    memcpy(at, keep, (size_t)m->x->numel * sizeof *at);
+    judge(m, number, got, (f[0] - f[1]) / (2 * eps), r);
+}
+
+/* "[1, 2]": where element i is. */
+static const char *place_text(const tp_tensor *x, int64_t i, char *text, size_t n)
+{
+    tp_dims at = tp__dims_of(x);
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        at.dim[d] = i % x->shape[d];
+        i /= x->shape[d];
+    }
+    return tp__dims_text(at, text, n);
+}
+
+static tp_status report(const comparison *m, int64_t n, bool elements, const verdict *r)
+{
+    char shape[200], place[200], number[40];
+    snprintf(number, sizeof number, "%lld", (long long)r->at);
+    return tp_fail(m->c->T, TP_ENUMERIC,
+                   "gradcheck: %s: %s %d of shape %s, %s %s: the derivative is %.9g, differences say %.9g; %lld of "
+                   "%lld %ss differ, this one most",
+                   m->c->op->name, m->what, m->number, tp__dims_text(tp__dims_of(m->x), shape, sizeof shape),
+                   elements ? "element" : "direction", elements ? place_text(m->x, r->at, place, sizeof place) : number,
+                   r->got, r->want, (long long)r->wrong, (long long)n, elements ? "element" : "direction");
+}
+
 static tp_status compare(check *c, tp_tensor *x, const tp_tensor *analytic, bool symmetric, tp_tensor *const *v,
                          const char *what, int number)
 {
-    double *at = x->data;
-    for (int64_t i = 0; i < x->numel; i++) {
-        int64_t j = symmetric ? mirror(x, i) : i;
-        double keep[2] = {at[i], at[j]}, got = analytic ? tp_item_at(analytic, i) : 0, f[2];
-        if (j != i && analytic)
-            got += tp_item_at(analytic, j);
-        for (int side = 0; side < 2; side++) {
-            at[i] = keep[0] + (side ? -c->o.eps : c->o.eps);
-            if (j != i)
-                at[j] = keep[1] + (side ? -c->o.eps : c->o.eps);
-            f[side] = v ? slope_value(c, v) : value(c);
-            at[i] = keep[0];
-            at[j] = keep[1];
-        }
-        double want = (f[0] - f[1]) / (2 * c->o.eps);
-        if (c->T->status != TP_OK)
-            return c->T->status;
-        if (!(fabs(got - want) <= c->o.atol + c->o.rtol * fabs(want)))
-            return tp_fail(c->T, TP_ENUMERIC,
-                           "gradcheck: %s: %s %d, element %lld: the derivative is %.9g, differences say %.9g",
-                           c->op->name, what, number, (long long)i, got, want);
-    }
-    return TP_OK;
+    comparison m = {c, x, analytic, symmetric, v, what, number};
+    verdict r = {0};
+    bool elements = c->o.directions <= 0 || x->numel <= c->o.directions;
+    int64_t n = elements ? x->numel : c->o.directions;
+    tp__storage *room = elements ? NULL : tp__pool_alloc(c->T->pool, 2 * (size_t)x->numel * sizeof(double));
+    if (!elements && room == NULL)
+        return tp_fail(c->T, TP_ENOMEM, "gradcheck: no memory");
+    for (int64_t i = 0; i < n && c->T->status == TP_OK; i++)
+        if (elements)
+            compare_element(&m, i, &r);
+        else
+            compare_direction(&m, i, room->data, (double *)room->data + x->numel, &r);
+    tp__storage_unref(room);
+    return c->T->status == TP_OK && r.wrong > 0 ? report(&m, n, elements, &r) : c->T->status;
 }
 
 static tp_status first_order(check *c, bool composite)
@@ -235,8 +330,11 @@ tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     c.o.eps = c.o.eps > 0 ? c.o.eps : 1e-6;
     c.o.atol = c.o.atol > 0 ? c.o.atol : 1e-5;
     c.o.rtol = c.o.rtol > 0 ? c.o.rtol : 1e-3;
+    tp__rng_seed(&c.dice, 1);
     tp_mark mark = tp_tape_mark(T);
     bool was = tp_tape_record(T, true);
+    const void *lent = T->lent;
+    T->lent = attr;
     if (prepare(&c, in) == TP_OK)
         first_order(&c, false);
     if (T->status == TP_OK && op->vjp && op->vjp_fused)
@@ -245,5 +343,7 @@ tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
         second_order(&c);
     tp_tape_record(T, was);
     tp_tape_rewind(T, mark);
+    T->lent = lent;
+    T->rng = c.rng;
     return T->status;
 }

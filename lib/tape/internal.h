@@ -62,6 +62,7 @@ struct tp_tape {
     struct tp__hook *hooks;  /* in order of registration (hooks.c) */
     int64_t last_hook;
     struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
+    const void *lent;             /* attributes that calls are given and do not own (gradcheck.c) */
     tp__rng rng;
     char message[1024];
 };

@@ -134,6 +134,93 @@ START_TEST(broken)
 }
 END_TEST
 
+/* What is said of a difference: where it is largest, out of how many, and both values. */
+START_TEST(reported)
+{
+    tp_tape *T = tp_tape_new();
+    const double values[] = {0.5, -1.25, 2, 0.75, 1.5, -3};
+    tp_tensor *x = tp_requires_grad(tp_from(T, TP_F64, tp_shape(2, 3), values), true);
+    tp_op wrong = cases[0].op;
+    wrong.vjp = factor_vjp; /* 2 x^2 for 3 x^2: most at -3 */
+    tp_gradcheck(T, &wrong, NULL, 1, &x, NULL);
+    const char *parts[] = {"user.cube: input 0 of shape [2, 3], element [1, 2]", "the derivative is ",
+                           "6 of 6 elements"};
+    for (size_t i = 0; i < LENGTH(parts); i++)
+        ck_assert_msg(strstr(tp_error(T), parts[i]) != NULL, "%s", tp_error(T));
+    tp_clear_error(T);
+    wrong.vjp = one_element_vjp;
+    tp_gradcheck(T, &wrong, NULL, 1, &x, NULL);
+    ck_error(T, TP_ENUMERIC, "1 of 6 elements");
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Large inputs along random directions: each operator is judged as before; calls are few, and the generator is not
+ * moved. */
+static int64_t calls;
+static tp_status counted_forward(tp_call *c)
+{
+    calls++;
+    return cube_forward(c);
+}
+
+START_TEST(directions)
+{
+    tp_tape *T = tp_tape_new();
+    tp_op op = cases[_i].op;
+    op.forward = counted_forward;
+    tp_tensor *x = tp_requires_grad(tp_add_scalar(T, tp_rand(T, TP_F64, tp_shape(40, 50)), 0.5), true);
+    x = tp_requires_grad(tp_detach(T, x), true);
+    double before[2000], drawn = tp_item(tp_rand(T, TP_F64, tp_shape(1)));
+    memcpy(before, tp_data(x), sizeof before);
+    for (int second = 0; second < 2; second++) {
+        tp_manual_seed(T, 3);
+        calls = 0;
+        bool passes = tp_gradcheck(T, &op, NULL, 1, &x,
+                                   &(tp_gradcheck_options){.second = second, .rtol = 1e-5, .directions = 4}) == TP_OK;
+        ck_assert_msg(passes == (second ? cases[_i].second : cases[_i].first), "%s: order %d: %s", cases[_i].what,
+                      second + 1, passes ? "passed" : tp_error(T));
+        ck_assert_int_lt(calls, 60);
+        if (!passes && strcmp(cases[_i].what, "failing") != 0 && tp_error_status(T) == TP_ENUMERIC)
+            ck_assert_msg(strstr(tp_error(T), "of 4 directions differ") != NULL, "%s", tp_error(T));
+        tp_clear_error(T);
+        ck_assert_mem_eq(tp_data(x), before, sizeof before);
+        double next = tp_item(tp_rand(T, TP_F64, tp_shape(1)));
+        tp_manual_seed(T, 3);
+        ck_assert(next == tp_item(tp_rand(T, TP_F64, tp_shape(1))) && next != drawn);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Attributes that own something are lent to the calls, and stay the caller's. */
+static int freed;
+static void count_freed(void *attr)
+{
+    (void)attr;
+    freed++;
+}
+
+START_TEST(lent_attributes)
+{
+    tp_tape *T = tp_tape_new();
+    tp_op op = cases[1].op;
+    int attr = 1;
+    op.attr_size = sizeof attr;
+    op.free_attr = count_freed;
+    const double values[] = {0.5, -1.25};
+    tp_tensor *x = tp_requires_grad(tp_from(T, TP_F64, tp_shape(2), values), true);
+    ck_assert_int_eq(tp_gradcheck(T, &op, &attr, 1, &x, &(tp_gradcheck_options){.second = true}), TP_OK);
+    op.vjp_fused = wrong_fused;
+    ck_assert_int_eq(tp_gradcheck(T, &op, &attr, 1, &x, &(tp_gradcheck_options){.rtol = 1e-5}), TP_ENUMERIC);
+    tp_clear_error(T);
+    ck_assert_int_eq(freed, 0);
+    tp_apply(T, &op, &attr, 1, &x);
+    tp_tape_free(T);
+    ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
 START_TEST(arguments)
 {
     tp_tape *T = tp_tape_new();
@@ -151,6 +238,9 @@ int main(void)
     Suite *suite = suite_create("gradcheck");
     TCase *t = tcase_create("gradcheck");
     tcase_add_loop_test(t, broken, 0, (int)LENGTH(cases));
+    tcase_add_test(t, reported);
+    tcase_add_loop_test(t, directions, 0, (int)LENGTH(cases));
+    tcase_add_test(t, lent_attributes);
     tcase_add_test(t, arguments);
     suite_add_tcase(suite, t);
     return run_suite(suite);
