@@ -6,7 +6,6 @@
 #include "support/alloc.h"
 #include "support/support.h"
 
-
 enum { SEEDS = 1000, PARAMS = 4, LIVE = 24, LOSSES = 3, MOST = 200 };
 
 typedef struct {
@@ -43,13 +42,25 @@ static tp_tensor *fitting(tp_tape *T, dice *d, const tp_tensor *x, tp_tensor *y)
     return tp_reshape(T, tp_narrow(T, tp_tile(T, flat, tp_shape(times)), 0, 0, want), shape);
 }
 
-static tp_tensor *step(tp_tape *T, dice *d, tp_tensor *x, tp_tensor *other)
+/* One of x's shape, another where there is one. */
+static tp_tensor *twin(dice *d, tp_tensor *x, int n, tp_tensor *const *live)
+{
+    int start = (int)roll(d, (uint64_t)n);
+    for (int i = 0; i < n; i++) {
+        tp_tensor *y = live[(start + i) % n];
+        if (y != x && y && tp_size(y, 0) == tp_size(x, 0) && tp_size(y, 1) == tp_size(x, 1))
+            return y;
+    }
+    return x;
+}
+
+static tp_tensor *step(tp_tape *T, dice *d, tp_tensor *x, tp_tensor *other, int n, tp_tensor *const *live)
 {
     tp_tensor *pair[2] = {x, x};
     if (x == NULL)
         return NULL;
     int64_t rows = tp_size(x, 0), columns = tp_size(x, 1);
-    switch (roll(d, 20)) {
+    switch (roll(d, 24)) {
     case 0:
         return tp_add(T, x, fitting(T, d, x, other));
     case 1:
@@ -88,6 +99,13 @@ static tp_tensor *step(tp_tape *T, dice *d, tp_tensor *x, tp_tensor *other)
         return tp_layer_norm(T, x, tp_shape(columns), NULL, NULL, 0.5);
     case 18:
         return tp_linear(T, x, tp_clone(T, x), NULL);
+    case 19:
+    case 20: /* one gradient goes to both, and may not be written to while it does */
+        return tp_add(T, x, twin(d, x, n, live));
+    case 21:
+        return tp_sub(T, x, twin(d, x, n, live));
+    case 22:
+        return tp_mul(T, x, twin(d, x, n, live));
     default:
         return tp_reshape(T, x, tp_shape(columns, rows));
     }
@@ -102,7 +120,7 @@ static void build(tp_tape *T, uint64_t seed, tp_tensor *const *params, tp_tensor
     for (int i = 0; i < PARAMS; i++)
         live[n++] = params[i];
     for (int i = 0; i < operators; i++) {
-        tp_tensor *y = tame(T, step(T, &d, any(&d, n, live), any(&d, n, live)));
+        tp_tensor *y = tame(T, step(T, &d, any(&d, n, live), any(&d, n, live), n, live));
         if (y && tp_size(y, 0) > 6)
             y = tp_narrow(T, y, 0, 1, 4);
         if (y && tp_size(y, 1) > 6)
@@ -187,6 +205,58 @@ START_TEST(gradients)
         ck_no_error(T);
         ck_assert_msg(fabs(slope - difference) <= 1e-6 * size, "seed %llu: slope %.12g, difference %.12g",
                       (unsigned long long)seed, slope, difference);
+        for (int i = 0; i < PARAMS; i++)
+            tp_free(params[i]);
+        tp_tape_free(T);
+    }
+}
+END_TEST
+
+/* The gradient at params + h v. */
+static void gradient_at(tp_tape *T, uint64_t seed, tp_tensor *const *params, tp_tensor *const *v, double h,
+                        tp_tensor **g)
+{
+    tp_tensor *moved[PARAMS];
+    for (int i = 0; i < PARAMS; i++)
+        moved[i] = tp_requires_grad(tp_detach(T, tp_add(T, params[i], tp_mul_scalar(T, v[i], h))), true);
+    tp_tensor *loss = total(T, seed, moved);
+    tp_gradients(T, 1, &loss, PARAMS, moved, g, &(tp_gradients_options){.allow_unused = true});
+}
+
+/* w . H v, by differentiating gradient . v, and by differences of w . gradient. */
+START_TEST(second_order)
+{
+    for (uint64_t seed = (uint64_t)_i; seed < SEEDS / 4; seed += 4) {
+        tp_tape *T = tp_tape_new();
+        tp_tensor *params[PARAMS], *v[PARAMS], *w[PARAMS], *g[PARAMS], *hv[PARAMS], *up[PARAMS], *down[PARAMS];
+        make_params(T, seed, params);
+        tp_tensor *loss = total(T, seed, params), *slope = tp_zeros(T, TP_F64, TP_SCALAR);
+        tp_gradients(T, 1, &loss, PARAMS, params, g,
+                     &(tp_gradients_options){.create_graph = true, .allow_unused = true});
+        for (int i = 0; i < PARAMS; i++) {
+            v[i] = random_like(T, tp_shape_of(params[i]), 1);
+            w[i] = random_like(T, tp_shape_of(params[i]), 1);
+            slope = g[i] ? tp_add(T, slope, tp_sum(T, tp_mul(T, g[i], v[i]))) : slope;
+        }
+        ck_no_error(T);
+        double h = 1e-4, product = 0, difference = 0, size = 1;
+        bool curved = tp_needs_grad(slope);
+        memset(hv, 0, sizeof hv);
+        if (curved)
+            tp_gradients(T, 1, &slope, PARAMS, params, hv, &(tp_gradients_options){.allow_unused = true});
+        gradient_at(T, seed, params, v, h, up);
+        gradient_at(T, seed, params, v, -h, down);
+        ck_no_error(T);
+        for (int i = 0; i < PARAMS; i++) {
+            if (hv[i]) {
+                product += tp_item(tp_sum(T, tp_mul(T, hv[i], w[i])));
+                size += tp_item(tp_sum(T, tp_abs(T, hv[i])));
+            }
+            if (up[i])
+                difference += tp_item(tp_sum(T, tp_mul(T, tp_sub(T, up[i], down[i]), w[i]))) / (2 * h);
+        }
+        ck_assert_msg(fabs(product - difference) <= 1e-5 * size, "seed %llu: w.Hv %.12g, difference %.12g, size %g",
+                      (unsigned long long)seed, product, difference, size);
         for (int i = 0; i < PARAMS; i++)
             tp_free(params[i]);
         tp_tape_free(T);
@@ -292,6 +362,7 @@ int main(void)
     TCase *tc = tcase_create("stress");
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, gradients, 0, 4);
+    tcase_add_loop_test(tc, second_order, 0, 4);
     tcase_add_loop_test(tc, after_failures, 0, 3);
     tcase_add_test(tc, errors_in_hooks);
     suite_add_tcase(suite, tc);
