@@ -234,18 +234,18 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
     return -1;
 }
 
-/* Slices added: the same, where the index is 1-d. */
+/* Slices placed: the same, where the index is 1-d. */
 typedef struct {
-    row_fn add;
+    row_fn place;
     int64_t size, whole, inner, n, strips;
     char *out;
     const char *src;
     const int64_t *index;
-} adding;
+} stacking;
 
-static void add_range(int64_t begin, int64_t end, void *user)
+static void stack_range(int64_t begin, int64_t end, void *user)
 {
-    const adding *p = user;
+    const stacking *p = user;
     for (int64_t at = begin, m; at < end; at += m) {
         int64_t strip = at % p->strips, o = at / p->strips, c = strip * STRIP;
         m = p->strips - strip < end - at ? p->strips - strip : end - at;
@@ -253,27 +253,27 @@ static void add_range(int64_t begin, int64_t end, void *user)
         char *to = p->out + (o * p->whole * p->inner + c) * p->size;
         const char *from = p->src + (o * p->n * p->inner + c) * p->size;
         if (p->inner == 1)
-            p->add(p->n, to, p->index, 1, 0, from, 1);
+            p->place(p->n, to, p->index, 1, 0, from, 1);
         else
             for (int64_t i = 0; i < p->n; i++)
-                p->add(stop - c, to + p->index[i] * p->inner * p->size, NULL, 0, 1, from + i * p->inner * p->size, 1);
+                p->place(stop - c, to + p->index[i] * p->inner * p->size, NULL, 0, 1, from + i * p->inner * p->size, 1);
     }
 }
 
-int64_t tp__index_add(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, void *out,
-                      const int64_t *index, const void *src)
+int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
+                        void *out, const int64_t *index, const void *src)
 {
     int64_t bad = out_of_range(n, size, index);
-    adding p = {.add = rows_of[TP__ADD_TO][dtype],
-                .size = (int64_t)tp_dtype_size(dtype),
-                .whole = size,
-                .inner = inner,
-                .n = n,
-                .strips = (inner + STRIP - 1) / STRIP,
-                .out = out,
-                .src = src,
-                .index = index};
+    stacking p = {.place = rows_of[how][dtype],
+                  .size = (int64_t)tp_dtype_size(dtype),
+                  .whole = size,
+                  .inner = inner,
+                  .n = n,
+                  .strips = (inner + STRIP - 1) / STRIP,
+                  .out = out,
+                  .src = src,
+                  .index = index};
     if (bad < 0 && n > 0 && inner > 0)
-        tp__parallel_for(outer * p.strips, 1 + GRAIN / (n * (inner < STRIP ? inner : STRIP)), add_range, &p);
+        tp__parallel_for(outer * p.strips, 1 + GRAIN / (n * (inner < STRIP ? inner : STRIP)), stack_range, &p);
     return bad;
 }

@@ -15,8 +15,8 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
 /* out [outer, n, inner] = x [outer, size, inner] at the n positions */
 int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, const void *x,
                          const int64_t *index, void *out);
-/* out [outer, size, inner] += src [outer, n, inner] at the n positions */
-int64_t tp__index_add(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, void *out,
-                      const int64_t *index, const void *src);
+/* out [outer, size, inner] = (or +=) src [outer, n, inner] at the n positions, in order */
+int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
+                        void *out, const int64_t *index, const void *src);
 
 #endif

@@ -82,6 +82,20 @@ tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
     return x;
 }
 
+/* clang-format off */
+#define RAMP(name, type, of)                                                                       \
+    static void name(int64_t n, void *out, double start, double step)                              \
+    { type *o = out; for (int64_t i = 0; i < n; i++) { double v = start + (double)i * step; o[i] = (type)(of); } }
+RAMP(ramp_f32, float, v)
+RAMP(ramp_f64, double, v)
+RAMP(ramp_i32, int32_t, tp__to_i32(v))
+RAMP(ramp_i64, int64_t, tp__to_i64(v))
+RAMP(ramp_u8, uint8_t, (uint64_t)tp__to_i64(v))
+RAMP(ramp_bool, uint8_t, v != 0)
+/* clang-format on */
+static void (*const ramps[TP_DTYPES])(int64_t, void *, double, double) = {ramp_f32, ramp_f64, ramp_i32,
+                                                                          ramp_i64, ramp_u8,  ramp_bool};
+
 /* Integers count in integers: the arguments are truncated first (for the number of elements, in int64 alone: that is
  * torch's rule). */
 tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step)
@@ -101,13 +115,12 @@ tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, doubl
         return NULL;
     }
     tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {(int64_t)count}});
-    size_t size = tp_dtype_size(dtype);
     if (whole) {
         start = trunc(start);
         step = trunc(step);
     }
-    for (int64_t i = 0; x && i < x->numel; i++)
-        tp__store((char *)x->data + (size_t)i * size, dtype, start + (double)i * step);
+    if (x)
+        ramps[dtype](x->numel, x->data, start, step);
     return x;
 }
 

@@ -230,8 +230,8 @@ static tp_status index_select_vjp_fused(tp_vjp *v)
     int dim = *(const int *)v->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data, v->in[1]->data,
-                  v->gout[0]->data);
+    tp__index_place(TP__ADD_TO, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data,
+                    v->in[1]->data, v->gout[0]->data);
     return TP_OK;
 }
 
@@ -250,12 +250,12 @@ static tp_status index_add_infer(tp_call *c)
                             tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
                             (long long)index->numel, dim);
     if (x->dtype != src->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)src->dtype),
+        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name((tp_dtype)src->dtype),
                             tp_dtype_name((tp_dtype)x->dtype));
     return tp__infer_like_first(c);
 }
 
-static tp_status index_add_forward(tp_call *c)
+static tp_status index_place_forward(tp_call *c, tp__combine how)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1];
     int dim = *(const int *)c->attr;
@@ -264,9 +264,23 @@ static tp_status index_add_forward(tp_call *c)
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
     return tp__in_range(c, index,
-                        tp__index_add((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, c->out[0]->data,
-                                      index->data, c->in[2]->data),
+                        tp__index_place(how, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel,
+                                        c->out[0]->data, index->data, c->in[2]->data),
                         size_at(x, dim));
+}
+
+static tp_status index_add_forward(tp_call *c) { return index_place_forward(c, TP__ADD_TO); }
+static tp_status index_copy_forward(tp_call *c) { return index_place_forward(c, TP__PUT); }
+
+static tp_status index_copy_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    int dim = *(const int *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_index_copy(T, v->gout[0], dim, v->in[1], tp_zeros_like(T, v->in[2]));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_index_select(T, v->gout[0], dim, v->in[1]);
+    return TP_OK;
 }
 
 static tp_status index_add_vjp(tp_vjp *v)
@@ -314,6 +328,26 @@ static const tp_op index_add_op = {.name = "index_add",
                                    .samples = index_add_samples,
                                    .grad_name = "IndexAddBackward0"};
 
+static void index_copy_samples(tp_sampler *s)
+{
+    static const int64_t places[] = {3, 0, 2};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_from(s->tape, TP_I64, (tp_dims){1, {3}}, places),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+}
+
+static const tp_op index_copy_op = {.name = "index_copy",
+                                    .n_in = 3,
+                                    .n_out = 1,
+                                    .attr_size = sizeof(int),
+                                    .flags = TP_OP_FORGETS_OUT,
+                                    .infer = index_add_infer,
+                                    .forward = index_copy_forward,
+                                    .vjp = index_copy_vjp,
+                                    .samples = index_copy_samples,
+                                    .grad_name = "IndexCopyBackward0"};
+
 static tp_tensor *as_i64(tp_tape *T, tp_tensor *index)
 {
     return index && index->dtype == TP_I32 ? tp_to(T, index, TP_I64) : index;
@@ -331,4 +365,31 @@ tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_
     return dim_for(T, "index_add", x, dim, &at) ? tp__apply3(T, &index_add_op, &at, x, as_i64(T, index), src) : NULL;
 }
 
-const tp_op *const tp__ops_index[] = {&gather_op, &scatter_add_op, &index_select_op, &index_add_op, NULL};
+tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    return dim_for(T, "index_copy", x, dim, &at) ? tp__apply3(T, &index_copy_op, &at, x, as_i64(T, index), src) : NULL;
+}
+
+/* Positions may count from the end here. */
+tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value)
+{
+    int at;
+    if (!dim_for(T, "index_fill", x, dim, &at) || !tp__usable(T, "index_fill", value))
+        return NULL;
+    if (value->ndim > 0) {
+        tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
+        return NULL;
+    }
+    if ((index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
+        return NULL;
+    tp_dims shape = tp__dims_of(x);
+    if (x->ndim > 0)
+        shape.dim[at] = index->numel;
+    else if (index->numel == 0)
+        return tp_clone(T, x);
+    return tp_index_copy(T, x, at, index, tp_expand(T, tp_to(T, value, (tp_dtype)x->dtype), shape));
+}
+
+const tp_op *const tp__ops_index[] = {&gather_op,    &scatter_add_op, &index_select_op,
+                                      &index_add_op, &index_copy_op,  NULL};

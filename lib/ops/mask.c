@@ -70,10 +70,36 @@ tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x)
     for (int64_t i = 0; i < truth->numel; i++)
         n += at[i] != 0;
     tp_tensor *places = tp_empty(T, TP_I64, (tp_dims){1, {n}});
-    for (int64_t i = 0, k = 0; places && i < truth->numel; i++)
-        if (at[i])
-            ((int64_t *)places->data)[k++] = i;
+    int64_t *p = places ? places->data : NULL;
+    for (int64_t i = 0, k = 0; p && k < n; i++) { /* written ahead, kept where it is true: no branch to guess */
+        p[k] = i;
+        k += at[i] != 0;
+    }
     return places;
+}
+
+tp_tensor *tp__flat(tp_tape *T, tp_tensor *x) { return x ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL; }
+
+/* Flat positions ascend, so that all but the last coordinate stay as they are within a row. */
+static void coordinates(const tp_tensor *x, const tp_tensor *flat, int64_t *out)
+{
+    const int64_t *at = flat->data;
+    int last = x->ndim - 1;
+    int64_t begin = 0, end = 0; /* of the row */
+    for (int64_t i = 0; i < flat->numel && last >= 0; i++, out += x->ndim) {
+        if (at[i] >= end) {
+            int64_t row = at[i] / x->shape[last];
+            begin = row * x->shape[last];
+            end = begin + x->shape[last];
+            for (int d = last - 1; d >= 0; d--) {
+                out[d] = row % x->shape[d];
+                row /= x->shape[d];
+            }
+        } else {
+            memcpy(out, out - x->ndim, (size_t)last * sizeof *out);
+        }
+        out[last] = at[i] - begin;
+    }
 }
 
 tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x)
@@ -82,17 +108,10 @@ tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x)
         return NULL;
     tp_tensor *flat = tp__flat_nonzero(T, tp_detach(T, x));
     tp_tensor *y = flat ? tp_empty(T, TP_I64, (tp_dims){2, {flat->numel, x->ndim}}) : NULL;
-    for (int64_t i = 0; y && i < flat->numel; i++) {
-        int64_t rest = ((const int64_t *)flat->data)[i];
-        for (int d = x->ndim - 1; d >= 0; d--) {
-            ((int64_t *)y->data)[i * x->ndim + d] = rest % x->shape[d];
-            rest /= x->shape[d];
-        }
-    }
+    if (y)
+        coordinates(x, flat, y->data);
     return y;
 }
-
-tp_tensor *tp__flat(tp_tape *T, tp_tensor *x) { return x ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL; }
 
 int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out)
 {

@@ -261,28 +261,40 @@ static bool shape_of_result(tp_tape *T, const tp_tensor *x, const tensor_index *
     return true;
 }
 
+/* The tensors as one index into their dimensions taken as one; NULL where they do not fit each other. */
+static tp_tensor *linear_of(tp_tape *T, const tp_tensor *x, const tensor_index *list)
+{
+    tp_tensor *at[TP_MAX_DIMS], *linear = NULL;
+    if (tp_broadcast_tensors(T, list->n, list->at, at) != TP_OK)
+        return NULL;
+    for (int k = 0; k < list->n; k++)
+        linear = linear ? tp_add(T, tp_mul_scalar(T, linear, (double)x->shape[list->dim[k]]), at[k]) : at[k];
+    return linear;
+}
+
+/* The indexed dimensions first, then the others. */
+static tp_dims order_for(const tp_tensor *x, const tensor_index *list)
+{
+    tp_dims order = {.ndim = x->ndim};
+    int k = 0, rest = list->n;
+    for (int d = 0; d < x->ndim; d++)
+        if (k < list->n && d == list->dim[k])
+            order.dim[k++] = d;
+        else
+            order.dim[rest++] = d;
+    return order;
+}
+
 /* x with the indexed dimensions as one, picked from by one index. */
 static tp_tensor *pick(tp_tape *T, tp_tensor *x, const tensor_index *list)
 {
-    tp_tensor *at[TP_MAX_DIMS], *linear = NULL;
-    tp_dims shape, order = {.ndim = x->ndim};
-    int first, rest = list->n;
-    bool indexed[TP_MAX_DIMS] = {false};
-    if (tp_broadcast_tensors(T, list->n, list->at, at) != TP_OK)
-        return NULL;
-    for (int k = 0; k < list->n; k++) {
-        int64_t size = x->shape[list->dim[k]];
-        linear = linear ? tp_add(T, tp_mul_scalar(T, linear, (double)size), at[k]) : at[k];
-        indexed[list->dim[k]] = true;
-        order.dim[k] = list->dim[k];
-    }
+    tp_tensor *linear = linear_of(T, x, list);
+    tp_dims shape;
+    int first;
     if (linear == NULL || !shape_of_result(T, x, list, tp__dims_of(linear), &first, &shape))
         return NULL;
-    for (int d = 0; d < x->ndim; d++)
-        if (!indexed[d])
-            order.dim[rest++] = d;
     if (!neighbours(list))
-        x = tp_permute(T, x, order);
+        x = tp_permute(T, x, order_for(x, list));
     x = tp_index_select(T, tp_flatten(T, x, first, first + list->n - 1), first, tp__flat(T, linear));
     return tp_reshape(T, x, shape);
 }
@@ -359,10 +371,43 @@ static tp_tensor *values_for(tp_tape *T, tp_tensor *values, tp_dims shape)
     return tp_expand(T, values, shape);
 }
 
+/* Is the view all of x as it lies? */
+static bool is_whole(const tp_tensor *v, const tp_tensor *x)
+{
+    bool same = v->data == x->data && tp__same_shape(v, x);
+    for (int d = 0; d < x->ndim && same; d++)
+        same = v->stride[d] == x->stride[d];
+    return same;
+}
+
+static tp_tensor *place(tp_tape *T, tp_tensor *x, int dim, tp_tensor *at, tp_tensor *values, bool accumulate)
+{
+    return accumulate ? tp_index_add(T, x, dim, at, values) : tp_index_copy(T, x, dim, at, values);
+}
+
+/* Neighbouring dimensions of x, the others whole: slice by slice. */
+static tp_tensor *put_slices(tp_tape *T, tp_tensor *x, const tensor_index *list, tp_tensor *values, bool accumulate)
+{
+    tp_tensor *linear = linear_of(T, x, list);
+    tp_dims shape;
+    int first;
+    if (linear == NULL || !shape_of_result(T, x, list, tp__dims_of(linear), &first, &shape) ||
+        (values = values_for(T, values, shape)) == NULL)
+        return NULL;
+    tp_tensor *joined = tp_flatten(T, x, first, first + list->n - 1);
+    if (joined == NULL)
+        return NULL;
+    tp_dims slices = tp__dims_of(joined);
+    slices.dim[first] = linear->numel;
+    values = tp_reshape(T, tp_to(T, values, (tp_dtype)x->dtype), slices);
+    return tp_reshape(T, place(T, joined, first, tp__flat(T, linear), values, accumulate), tp__dims_of(x));
+}
+
 tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                         tp_tensor *values, bool accumulate)
 {
     tp_tensor *fit[TP_MAX_DIMS];
+    tensor_index list;
     if (!tp__usable(T, "index_put", x) || !tp__usable(T, "index_put", values) || !ready(T, index, n, tensors, fit))
         return NULL;
     if (values->dtype != x->dtype && (accumulate || (n > 0 && values->ndim > 0))) {
@@ -370,11 +415,12 @@ tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_t
                 tp_dtype_name((tp_dtype)x->dtype));
         return NULL;
     }
-    tp_tensor *at = positions(T, x, index, n, fit);
+    tp_tensor *whole = tp_detach(T, x), *v = whole ? view_of(T, whole, index, n, fit, &list) : NULL;
+    if (v && list.n > 0 && neighbours(&list) && is_whole(v, x))
+        return put_slices(T, x, &list, values, accumulate);
+    tp_tensor *at = v ? positions(T, x, index, n, fit) : NULL;
     if (at == NULL || (values = values_for(T, values, tp__dims_of(at))) == NULL)
         return NULL;
     values = tp__flat(T, tp_to(T, values, (tp_dtype)x->dtype));
-    tp_tensor *y = accumulate ? tp_index_add(T, tp__flat(T, x), 0, tp__flat(T, at), values)
-                              : tp_index_copy(T, tp__flat(T, x), 0, tp__flat(T, at), values);
-    return tp_reshape(T, y, tp__dims_of(x));
+    return tp_reshape(T, place(T, tp__flat(T, x), 0, tp__flat(T, at), values, accumulate), tp__dims_of(x));
 }

@@ -245,26 +245,6 @@ static tp_tensor *widened(tp_tape *T, const char *name, tp_tensor *index, const 
     return tp_contiguous(T, tp_expand(T, tp_reshape(T, index, along), whole));
 }
 
-tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
-{
-    char a[200], b[200];
-    if (!tp__usable(T, "index_copy", x) || !tp__usable(T, "index_copy", src))
-        return NULL;
-    placing put = {tp__dim_of(T, "index_copy", x->ndim ? x->ndim : 1, dim), TP__PUT};
-    if (put.dim < 0)
-        return NULL;
-    if (src->ndim == 0 && x->ndim > 0)
-        src = tp_reshape(T, src, (tp_dims){1, {1}});
-    if (src == NULL || (index = widened(T, "index_copy", index, x, put.dim)) == NULL)
-        return NULL;
-    if (x->ndim > 0 && !tp__same_shape(index, src)) {
-        tp_fail(T, TP_ESHAPE, "index_copy: src is %s where %s is needed", tp__dims_text(tp__dims_of(src), a, sizeof a),
-                tp__dims_text(tp__dims_of(index), b, sizeof b));
-        return NULL;
-    }
-    return scatter(T, &put, x, index, x->ndim ? src : tp_reshape(T, src, TP_SCALAR));
-}
-
 tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                            tp_scatter_reduction how, bool include_self)
 {
@@ -282,24 +262,6 @@ tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, 
         return NULL;
     }
     return tp_scatter_reduce(T, x, at, index, src, how, include_self);
-}
-
-tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value)
-{
-    if (!tp__usable(T, "index_fill", x) || !tp__usable(T, "index_fill", value))
-        return NULL;
-    placing put = {tp__dim_of(T, "index_fill", x->ndim ? x->ndim : 1, dim), TP__PUT};
-    if (value->ndim > 0)
-        tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
-    if (index && index->numel == 0 && x->ndim == 0)
-        return put.dim < 0 || value->ndim > 0 ? NULL : tp_clone(T, x);
-    if (put.dim < 0 || value->ndim > 0 || (index = widened(T, "index_fill", index, x, put.dim)) == NULL)
-        return NULL;
-    tp_tensor *negative = tp_lt(T, index, tp_scalar(T, TP_I64, 0));
-    index = tp_where(T, negative, tp_add_scalar(T, index, (double)size_at(x, put.dim)), index);
-    if (index == NULL)
-        return NULL;
-    return scatter(T, &put, x, index, tp_expand(T, tp_to(T, value, (tp_dtype)x->dtype), tp__dims_of(index)));
 }
 
 const tp_op *const tp__ops_scatter[] = {&scatter_op, &scatter_reduce_op, NULL};
