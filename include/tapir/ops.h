@@ -198,6 +198,28 @@ TP_API tp_tensor *tp_isnan(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isinf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isfinite(tp_tape *T, tp_tensor *x);
 
+/* ---- special functions ----------------------------------------------------------------------- */
+
+/* Of the standard normal distribution: P(X <= x), its logarithm, its inverse. */
+TP_API tp_tensor *tp_ndtr(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_log_ndtr(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_ndtri(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_erfcx(tp_tape *T, tp_tensor *x); /* e^(x^2) erfc(x) */
+TP_API tp_tensor *tp_entr(tp_tape *T, tp_tensor *x);  /* -x log x, 0 at 0, -infinity below */
+/* Modified Bessel functions of the first kind; i0e and i1e times e^-|x|. */
+TP_API tp_tensor *tp_i0(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_i0e(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_i1(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_i1e(tp_tape *T, tp_tensor *x);
+/* Hurwitz's zeta function, the sum of (x + k)^-a over k >= 0; the regularized incomplete gamma functions, lower
+ * (gammainc) and upper (gammaincc), floats only. Their gradients are by x alone: one asked for by a is an error in
+ * backward. */
+TP_API tp_tensor *tp_zeta(tp_tape *T, tp_tensor *a, tp_tensor *x);
+TP_API tp_tensor *tp_igamma(tp_tape *T, tp_tensor *a, tp_tensor *x);
+TP_API tp_tensor *tp_igammac(tp_tape *T, tp_tensor *a, tp_tensor *x);
+/* x = mantissa 2^exponent, 0.5 <= |mantissa| < 1. Returns the mantissa; the exponent (may be NULL) is TP_I32. */
+TP_API tp_tensor *tp_frexp(tp_tape *T, tp_tensor *x, tp_tensor **exponent);
+
 /* Conversion; differentiable between float dtypes. Returns x itself where it has the dtype. */
 TP_API tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype);
 
@@ -266,6 +288,19 @@ TP_API tp_tensor *tp_diff(tp_tape *T, tp_tensor *x, int n, int dim, tp_tensor *p
 /* The integral of y by the trapezoidal rule, at places x (of y's shape, or a vector) or dx apart where x is NULL. */
 TP_API tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim);
 TP_API tp_tensor *tp_cumulative_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim);
+
+/* How samples are spaced; zeros are torch's defaults. */
+typedef struct {
+    int               n; /* number of dimensions to differentiate along; 0: all */
+    const int        *dims;
+    double            spacing;     /* of all; 0: 1 */
+    const double     *spacings;    /* or one a dimension */
+    tp_tensor *const *coordinates; /* or vectors of places, one a dimension */
+    int               edge_order;  /* 1 (also 0) or 2: differences of two or of three samples at the ends */
+} tp_gradient_options;
+/* Slopes of samples x of a function along dimensions, by central differences of second order: torch.gradient. out: one
+ * tensor like x a dimension. (Derivatives of what was computed are tp_gradients.) */
+TP_API tp_status tp_gradient(tp_tape *T, tp_tensor *x, const tp_gradient_options *options, tp_tensor **out);
 
 /* ---- reductions, numerically careful --------------------------------------------------------- */
 

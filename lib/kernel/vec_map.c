@@ -129,6 +129,17 @@
     BINARY(xlog1py_##S, R, R, y != y ? y : x == 0 ? 0 : x *V(log1p)(y))                            \
     BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
     BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
+    BINARY(igamma_##S, R, R, tp__igamma((double)x, (double)y))                                     \
+    BINARY(igammac_##S, R, R, tp__igammac((double)x, (double)y))                                   \
+    UNARY(erfcx_##S, R, R, tp__erfcx((double)x))                                                   \
+    UNARY(ndtr_##S, R, R, tp__ndtr((double)x))                                                     \
+    UNARY(log_ndtr_##S, R, R, tp__log_ndtr((double)x))                                             \
+    UNARY(ndtri_##S, R, R, tp__ndtri((double)x))                                                   \
+    UNARY(entr_##S, R, R, tp__entr((double)x))                                                     \
+    UNARY(i0_##S, R, R, tp__i0((double)x))                                                         \
+    UNARY(i0e_##S, R, R, tp__i0e((double)x))                                                       \
+    UNARY(i1_##S, R, R, tp__i1((double)x))                                                         \
+    UNARY(i1e_##S, R, R, tp__i1e((double)x))                                                       \
     UNARY(exp2_##S, R, R, M(exp2)(x))                                                              \
     UNARY(asinh_##S, R, R, M(asinh)(x))                                                            \
     UNARY(acosh_##S, R, R, M(acosh)(x))                                                            \
@@ -326,7 +337,11 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__CLAMP_MAX] = ANY(clamp_max), [TP__BIT_AND] = WHOLE(bit_and), [TP__BIT_OR] = WHOLE(bit_or),
     [TP__BIT_XOR] = WHOLE(bit_xor), [TP__SHIFT_LEFT] = INTEGER_ONLY(shift_left),
     [TP__SHIFT_RIGHT] = INTEGER_ONLY(shift_right), [TP__GCD] = INTEGER_ONLY(gcd), [TP__LCM] = INTEGER_ONLY(lcm),
-    [TP__ZETA] = FLOAT_ONLY(zeta), [TP__ROUND_TO] = FLOAT_ONLY(round_to), [TP__LOGIT] = FLOAT_ONLY(logit),
+    [TP__ZETA] = FLOAT_ONLY(zeta), [TP__IGAMMA] = FLOAT_ONLY(igamma), [TP__IGAMMAC] = FLOAT_ONLY(igammac),
+    [TP__ERFCX] = FLOAT_ONLY(erfcx), [TP__NDTR] = FLOAT_ONLY(ndtr), [TP__LOG_NDTR] = FLOAT_ONLY(log_ndtr),
+    [TP__NDTRI] = FLOAT_ONLY(ndtri), [TP__ENTR] = FLOAT_ONLY(entr), [TP__I0] = FLOAT_ONLY(i0),
+    [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),
+    [TP__ROUND_TO] = FLOAT_ONLY(round_to), [TP__LOGIT] = FLOAT_ONLY(logit),
     [TP__POLYGAMMA] = FLOAT_ONLY(polygamma),
     [TP__NAN_TO_NUM] = {nan_to_num_f32, nan_to_num_f64, same_i32, same_i64, same_u8, same_u8},
     [TP__EXP2] = FLOAT_ONLY(exp2), [TP__ASINH] = FLOAT_ONLY(asinh), [TP__ACOSH] = FLOAT_ONLY(acosh),

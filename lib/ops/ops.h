@@ -12,6 +12,7 @@
 
 extern const tp_op *const tp__ops_binary[];
 extern const tp_op *const tp__ops_unary[];
+extern const tp_op *const tp__ops_special[];
 extern const tp_op *const tp__ops_ternary[];
 extern const tp_op *const tp__ops_reduce[];
 extern const tp_op *const tp__ops_scan[];

@@ -7,6 +7,7 @@
 static const tp_op *const *const families[] = {
     tp__ops_binary,
     tp__ops_unary,
+    tp__ops_special,
     tp__ops_ternary,
     tp__ops_reduce,
     tp__ops_scan,

@@ -74,6 +74,18 @@ static const struct {
     {"special.digamma", tp_digamma},
     {"special.psi", tp_digamma},
     {"special.sinc", tp_sinc},
+    {"special.ndtr", tp_ndtr},
+    {"special.log_ndtr", tp_log_ndtr},
+    {"special.ndtri", tp_ndtri},
+    {"special.erfcx", tp_erfcx},
+    {"special.entr", tp_entr},
+    {"i0", tp_i0},
+    {"special.i0", tp_i0},
+    {"special.modified_bessel_i0", tp_i0},
+    {"special.i0e", tp_i0e},
+    {"special.i1", tp_i1},
+    {"special.modified_bessel_i1", tp_i1},
+    {"special.i1e", tp_i1e},
     {"sigmoid", tp_sigmoid},
     {"relu", tp_relu},
     {"nn.functional.relu", tp_relu},
@@ -161,6 +173,11 @@ static const binary_call binary_calls[] = {
     {"special.xlogy", tp_xlogy, NULL, false, true},
     {"special.xlog1py", tp_xlog1py, NULL, false, true},
     {"heaviside", tp_heaviside, NULL, false, false},
+    {"special.zeta", tp_zeta, NULL, false, true},
+    {"igamma", tp_igamma, NULL, false, false},
+    {"igammac", tp_igammac, NULL, false, false},
+    {"special.gammainc", tp_igamma, NULL, false, false},
+    {"special.gammaincc", tp_igammac, NULL, false, false},
     {"nextafter", tp_nextafter, NULL, false, false},
     {"float_power", tp_float_power, NULL, false, true},
     {"ldexp", tp_ldexp, NULL, false, false},
@@ -320,6 +337,12 @@ static tp_tensor *call_allclose(test_case *c)
     return truth(c, tp_allclose(c->T, n.a, n.b, n.rtol, n.atol, n.equal_nan));
 }
 
+static tp_tensor *call_frexp(test_case *c)
+{
+    c->n_out = 2;
+    return tp_frexp(c->T, arg_tensor(c, 0, "input"), &c->out[1]);
+}
+
 static tp_tensor *call_positive(test_case *c) { return arg_tensor(c, 0, "input"); }
 
 static tp_tensor *call_to(test_case *c)
@@ -359,6 +382,7 @@ static const call_entry pointwise_calls[] = {
     {"equal", call_equal},
     {"isclose", call_isclose},
     {"allclose", call_allclose},
+    {"frexp", call_frexp},
     {"positive", call_positive},
     {"special.round", call_round},
     {"round", call_round},

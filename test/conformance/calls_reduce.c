@@ -124,6 +124,31 @@ static tp_tensor *call_diff(test_case *c)
     return tp_diff(c->T, x, n, dim, before, arg_tensor_or_null(c, 4, "append"));
 }
 
+static tp_tensor *call_gradient(test_case *c)
+{
+    tp_gradient_options o = {.edge_order = (int)arg_int(c, -1, "edge_order", 1)};
+    tp_tensor *x = arg_tensor(c, 0, "input"), *places[TP_MAX_DIMS];
+    double spacings[TP_MAX_DIMS];
+    const json_t *spacing = arg(c, -1, "spacing");
+    dim_list dims = arg_dims(c, -1, "dim");
+    o.n = dims.n;
+    o.dims = dims.dim;
+    c->n_out = dims.n ? dims.n : tp_ndim(x);
+    if (json_is_array(spacing) && (int)json_array_size(spacing) != c->n_out)
+        case_skip(c, "lists of different lengths: C has no such call");
+    if (arg_is_number(spacing))
+        o.spacing = number_of(spacing);
+    else if (json_is_array(spacing) && arg_is_tensor(json_array_get(spacing, 0)))
+        o.coordinates = arg_tensors(c, -1, "spacing", TP_MAX_DIMS, places) ? places : NULL;
+    else if (json_is_array(spacing)) {
+        for (int i = 0; i < c->n_out; i++)
+            spacings[i] = number_of(json_array_get(spacing, (size_t)i));
+        o.spacings = spacings;
+    }
+    tp_gradient(c->T, x, &o, c->out);
+    return c->out[0];
+}
+
 static tp_tensor *integral(test_case *c, tp_tensor *(*f)(tp_tape *, tp_tensor *, tp_tensor *, double, int))
 {
     tp_tensor *y = arg_tensor(c, 0, "y"), *x = arg_tensor_or_null(c, 1, "x");
@@ -242,6 +267,7 @@ const call_entry reduce_calls[] = {
     {"cummax", call_cummax},
     {"cummin", call_cummin},
     {"diff", call_diff},
+    {"gradient", call_gradient},
     {"trapezoid", call_trapezoid},
     {"trapz", call_trapezoid},
     {"cumulative_trapezoid", call_cumulative_trapezoid},

@@ -1,0 +1,173 @@
+/* special.c - the special functions of torch.special that networks seldom need: of the normal distribution, Bessel's, the
+ * incomplete gamma functions, zeta. Derivatives are written in operators.
+ */
+#include "ops/elementwise.h"
+
+#include <math.h>
+
+/* ---- derivatives ----------------------------------------------------------------------------------------------- */
+
+static const double root_2pi = 2.50662827463100050242;
+
+/* e^(-x^2 / 2) */
+static tp_tensor *bell(tp_tape *T, tp_tensor *x) { return tp_exp(T, tp_mul_scalar(T, tp_square(T, x), -0.5)); }
+
+/* 0.5 at 0, where y / x is it, and `slope` elsewhere */
+static tp_tensor *half_at_zero(tp_tape *T, tp_tensor *x, tp_tensor *slope)
+{
+    return tp_where(T, tp_eq(T, x, tp__number(T, x, 0)), tp__number(T, slope, 0.5), slope);
+}
+
+/* x, and 1 in place of 0 */
+static tp_tensor *off_zero(tp_tape *T, tp_tensor *x)
+{
+    return tp_where(T, tp_eq(T, x, tp__number(T, x, 0)), tp__number(T, x, 1), x);
+}
+
+/* The derivative by x of the lower incomplete gamma function: x^(a - 1) e^-x / gamma(a) */
+static tp_tensor *gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x)
+{
+    tp_tensor *log_power = tp_mul(T, tp_sub_scalar(T, a, 1), tp_log(T, x));
+    return tp_exp(T, tp_sub(T, tp_sub(T, log_power, x), tp_lgamma(T, a)));
+}
+
+static tp_status by_second_alone(const tp_vjp *v)
+{
+    return tp_vjp_needs(v, 0) ? tp_fail(v->tape, TP_EINVAL, "%s: has no derivative by its first argument", v->op->name)
+                              : TP_OK;
+}
+
+/* clang-format off */
+#define VJP(name, formula)                                                                         \
+    static tp_status name##_vjp(tp_vjp *v)                                                         \
+    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *y = v->out[0], *g = v->gout[0];              \
+      (void)x; (void)y; v->gin[0] = tp_mul(T, g, (formula)); return TP_OK; }
+#define VJP_BY_SECOND(name, formula)                                                               \
+    static tp_status name##_vjp(tp_vjp *v)                                                         \
+    { tp_tape *T = v->tape; tp_tensor *a = v->in[0], *x = v->in[1], *g = v->gout[0];               \
+      if (tp_vjp_needs(v, 1)) v->gin[1] = tp_mul(T, g, (formula));                                 \
+      return by_second_alone(v); }
+
+VJP(entr, tp_rsub_scalar(T, tp_log(T, x), -1))
+VJP(erfcx, tp_sub_scalar(T, tp_mul_scalar(T, tp_mul(T, x, y), 2), 1.12837916709551257390))
+VJP(ndtr, tp_div_scalar(T, bell(T, x), root_2pi))
+VJP(log_ndtr, tp_mul_scalar(T, tp_reciprocal(T, tp_erfcx(T, tp_mul_scalar(T, x, -0.70710678118654752440))), 2 / root_2pi))
+VJP(ndtri, tp_mul_scalar(T, tp_reciprocal(T, bell(T, y)), root_2pi))
+VJP(i0, tp_i1(T, x))
+VJP(i0e, tp_sub(T, tp_i1e(T, x), tp_mul(T, tp_sign(T, x), y)))
+VJP(i1, half_at_zero(T, x, tp_sub(T, tp_i0(T, x), tp_div(T, y, off_zero(T, x)))))
+VJP(i1e, half_at_zero(T, x, tp_sub(T, tp_i0e(T, x), tp_mul(T, y, tp_add(T, tp_sign(T, x), tp_reciprocal(T, off_zero(T, x)))))))
+VJP_BY_SECOND(zeta, tp_neg(T, tp_mul(T, a, tp_zeta(T, tp_add_scalar(T, a, 1), x))))
+VJP_BY_SECOND(igamma, gamma_density(T, a, x))
+VJP_BY_SECOND(igammac, tp_neg(T, gamma_density(T, a, x)))
+/* clang-format on */
+
+/* ---- samples ---------------------------------------------------------------------------------------------------- */
+
+static void samples(tp_sampler *s, double low, double high)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, low, high);
+    tp_sample(s, NULL, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){2, {0, 5}}, low, high);
+    tp_sample(s, NULL, 1, &x);
+}
+static void all_samples(tp_sampler *s) { samples(s, -2.3, 2.1); }
+static void positive_samples(tp_sampler *s) { samples(s, 0.3, 3.1); }
+static void unit_samples(tp_sampler *s) { samples(s, 0.04, 0.97); }
+
+/* The first argument asks for no gradient. */
+static void pair_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_requires_grad(tp_sample_tensor(s, (tp_dims){2, {3, 1}}, 1.3, 4.1), false),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.3, 5.3)};
+    tp_sample(s, NULL, 2, in);
+}
+
+/* ---- the table: name, block function, dtype rule, what it reads, samples, printed name --------------------------- */
+
+/* clang-format off */
+#define UNARY(fn, KIND, READS, WHERE_SAMPLED, PRINTED)                                             \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
+        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__TO_FLOAT}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
+#define BINARY(fn, KIND, RULE, PRINTED)                                                            \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
+        .samples = pair_samples, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &fn##_op.op, NULL, a, x); }
+
+UNARY(entr, ENTR, TP_OP_FORGETS_OUT, positive_samples, "SpecialEntrBackward0")
+UNARY(erfcx, ERFCX, 0, all_samples, "SpecialErfcxBackward0")
+UNARY(ndtr, NDTR, TP_OP_FORGETS_OUT, all_samples, "SpecialNdtrBackward0")
+UNARY(log_ndtr, LOG_NDTR, TP_OP_FORGETS_OUT, all_samples, "SpecialLogNdtrBackward0")
+UNARY(ndtri, NDTRI, TP_OP_FORGETS_IN, unit_samples, "SpecialNdtriBackward0")
+UNARY(i0, I0, TP_OP_FORGETS_OUT, all_samples, "I0Backward0")
+UNARY(i0e, I0E, 0, positive_samples, "SpecialI0EBackward0")
+UNARY(i1, I1, 0, all_samples, "SpecialI1Backward0")
+UNARY(i1e, I1E, 0, positive_samples, "SpecialI1EBackward0")
+BINARY(zeta, ZETA, TO_FLOAT, "SpecialZetaBackward0")
+BINARY(igamma, IGAMMA, SAME, "IgammaBackward0")
+BINARY(igammac, IGAMMAC, SAME, "IgammacBackward0")
+/* clang-format on */
+
+/* ---- mantissa and exponent ---------------------------------------------------------------------------------------- */
+
+static tp_status frexp_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    if (!tp_dtype_is_float((tp_dtype)x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "of %s, not a float dtype", tp_dtype_name((tp_dtype)x->dtype));
+    tp_status s = tp_call_out(c, 0, (tp_dtype)x->dtype, tp__dims_of(x));
+    return s == TP_OK ? tp_call_out(c, 1, TP_I32, tp__dims_of(x)) : s;
+}
+
+static tp_status frexp_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    int32_t *exponent = c->out[1]->data;
+    for (int64_t i = 0; i < x->numel; i++) {
+        int e = 0;
+        if (x->dtype == TP_F32)
+            ((float *)c->out[0]->data)[i] = frexpf(((const float *)x->data)[i], &e);
+        else
+            ((double *)c->out[0]->data)[i] = frexp(((const double *)x->data)[i], &e);
+        exponent[i] = e;
+    }
+    return TP_OK;
+}
+
+static tp_status frexp_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *power = tp_exp2(T, tp_to(T, v->out[1], (tp_dtype)v->in[0]->dtype));
+    v->gin[0] = v->gout[0] ? tp_div(T, v->gout[0], power) : NULL;
+    return TP_OK;
+}
+
+static const tp_op frexp_op = {.name = "frexp",
+                               .n_in = 1,
+                               .n_out = 2,
+                               .flags = TP_OP_FORGETS_IN,
+                               .constant_out = 1u << 1,
+                               .infer = frexp_infer,
+                               .forward = frexp_forward,
+                               .vjp = frexp_vjp,
+                               .samples = positive_samples,
+                               .grad_name = "FrexpBackward0"};
+
+tp_tensor *tp_frexp(tp_tape *T, tp_tensor *x, tp_tensor **exponent)
+{
+    tp_tensor *out[2] = {NULL, NULL};
+    tp_apply_all(T, &frexp_op, NULL, 1, &x, out);
+    if (exponent)
+        *exponent = out[1];
+    return out[0];
+}
+
+const tp_op *const tp__ops_special[] = {
+    &entr_op.op, &erfcx_op.op, &ndtr_op.op, &log_ndtr_op.op, &ndtri_op.op,   &i0_op.op, &i0e_op.op,
+    &i1_op.op,   &i1e_op.op,   &zeta_op.op, &igamma_op.op,   &igammac_op.op, &frexp_op, NULL,
+};
