@@ -182,6 +182,7 @@ void tp__alone_end(int threads);
 
 typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
 tp__isa tp__cpu_isa(void); /* what the processor can do; found once */
+int tp__cpu_count(void);   /* processors of the machine */
 
 /* A table of kernels that vec_*.c makes for each instruction set: its declaration, and the one for this machine. */
 #if defined(__x86_64__)

@@ -1,5 +1,8 @@
-/* cpu.c - what the processor can do. */
+/* cpu.c - what the machine can do. */
+#define _DEFAULT_SOURCE /* _SC_NPROCESSORS_ONLN */
 #include "core/core.h"
+
+#include <unistd.h>
 
 static tp__isa find(void)
 {
@@ -24,4 +27,16 @@ tp__isa tp__cpu_isa(void)
         atomic_store_explicit(&known, isa, memory_order_relaxed);
     }
     return (tp__isa)(isa - 1);
+}
+
+int tp__cpu_count(void)
+{
+    static atomic_int known;
+    int n = atomic_load_explicit(&known, memory_order_relaxed);
+    if (n == 0) {
+        long online = sysconf(_SC_NPROCESSORS_ONLN);
+        n = online < 1 ? 1 : online > 1024 ? 1024 : (int)online;
+        atomic_store_explicit(&known, n, memory_order_relaxed);
+    }
+    return n;
 }

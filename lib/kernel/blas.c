@@ -35,12 +35,13 @@ static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, in
  * are the same bits on any number of threads. */
 
 enum {
-    SMALL = 1000000,    /* multiply-adds of a call that the small kernels take */
-    PANEL = 256,        /* bytes in a row of a panel: 64 floats                */
-    DEPTH = 256,        /* rows of a panel, at most                            */
-    ROWS = 512,         /* of A beside one panel, at most                      */
-    FEW_ROWS = 64,      /* fewer do not pay for turning B                      */
-    CACHED = 256 * 1024 /* bytes of B that can be used where they lie          */
+    SMALL = 1000000,     /* multiply-adds of a call that the small kernels take */
+    PANEL = 256,         /* bytes in a row of a panel: 64 floats                */
+    DEPTH = 256,         /* rows of a panel, at most                            */
+    ROWS = 512,          /* of A beside one panel, at most                      */
+    FEW_ROWS = 64,       /* fewer do not pay for turning B                      */
+    CACHED = 256 * 1024, /* bytes of B that can be used where they lie          */
+    LARGE = 8 << 20      /* bytes of A that are too many to go by panel after panel */
 };
 
 static bool core_has_small_kernels(void)
@@ -56,6 +57,9 @@ static bool core_has_small_kernels(void)
     }
     return answer == 2;
 }
+
+/* The pthread flavour: its threads are not OpenMP's, and our loops cannot keep it on one. */
+static bool blas_has_threads(void) { return openblas_get_parallel && openblas_get_parallel() == 1; }
 
 typedef struct {
     tp_dtype dtype;
@@ -167,6 +171,8 @@ static bool cut(product *p)
 {
     int64_t size = (int64_t)tp_dtype_size(p->dtype), work = p->m * p->n * p->k;
     bool one_call = work <= SMALL && p->n * p->k * size <= PANEL * DEPTH;
+    if (p->n * size > 4 * PANEL && p->m * p->k * size >= LARGE)
+        return false;
     if (p->m < 32 || p->n < 16 || p->k < 16 || (p->tb && p->m < FEW_ROWS) || (work <= SMALL && !(p->tb && one_call)) ||
         !core_has_small_kernels())
         return false;
@@ -185,18 +191,19 @@ static bool cut(product *p)
     return true;
 }
 
-/* ---- all others: rows, or columns, of C in parts, each by a call of its own -------------------------------- */
-
-enum { PARTS = 8 };
+/* ---- all others: C in parts, each by a call of its own -------------------------------------------------------
+ *
+ * Large matrices keep OpenBLAS's large kernels busy: there the fewest parts are best, since each packs its rows of A
+ * and its columns of B for itself. The grid follows from the sizes and the machine, not from the number of threads at
+ * work: the bits are the same on any. */
 
 static void run_parts(int64_t begin, int64_t end, void *user)
 {
     const product *p = user;
-    int64_t size = (int64_t)tp_dtype_size(p->dtype);
-    bool by_rows = p->rows < p->m;
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), down = part(p->m, p->rows);
     for (int64_t i = begin; i < end; i++) {
         product q = *p;
-        int64_t r = by_rows ? i * p->rows : 0, c = by_rows ? 0 : i * p->columns;
+        int64_t r = i % down * p->rows, c = i / down * p->columns;
         q.m = least(p->rows, p->m - r);
         q.n = least(p->columns, p->n - c);
         q.a = p->a + (p->ta ? r : r * p->lda) * size;
@@ -208,20 +215,26 @@ static void run_parts(int64_t begin, int64_t end, void *user)
 
 static void run_divided(product *p)
 {
-    int64_t longer = p->m > p->n ? p->m : p->n;
-    int64_t each = part(part(longer, PARTS), 16) * 16;
-    int64_t work = p->m * p->n * p->k;
-    if (work <= 32768) { /* no BLAS divides this */
+    enum { LINE = 16, NARROW = 64 }; /* parts begin at multiples of LINE; what is narrower than NARROW is not halved */
+    int64_t work = p->m * p->n * p->k, down = 1, across = 1, parts = tp__cpu_count() < 4 ? 4 : tp__cpu_count();
+    if (work <= 32768 ||
+        blas_has_threads()) { /* no BLAS divides so few; one with threads of its own divides the rest */
         call(p);
         return;
     }
-    if (work <= SMALL || each >= longer) {
+    if (work <= SMALL) {
         call_alone(p);
         return;
     }
-    p->rows = p->m >= p->n ? each : p->m;
-    p->columns = p->m >= p->n ? p->n : each;
-    tp__parallel_for(part(longer, each), 1, run_parts, p);
+    while (down * across < parts && (p->m / down >= NARROW || p->n / across >= NARROW)) {
+        if (p->m / down >= p->n / across)
+            down *= 2;
+        else
+            across *= 2;
+    }
+    p->rows = part(part(p->m, down), LINE) * LINE;
+    p->columns = part(part(p->n, across), LINE) * LINE;
+    tp__parallel_for(part(p->m, p->rows) * part(p->n, p->columns), 1, run_parts, p);
 }
 
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
@@ -301,7 +314,10 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
         scale(dtype, ta ? n : m, 1, 0, y, incy);
     vector_product p = {dtype, ta, m, n, lda < n ? n : lda, incx, incy, alpha, beta, a, x, y};
     int64_t length = ta ? n : m, along = ta ? m : n;
-    tp__parallel_for(length, part(LEAST / along + 1, LINE) * LINE, run_vector, &p);
+    if (blas_has_threads())
+        run_vector(0, length, &p);
+    else
+        tp__parallel_for(length, part(LEAST / along + 1, LINE) * LINE, run_vector, &p);
     return true;
 }
 

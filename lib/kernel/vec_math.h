@@ -189,29 +189,27 @@ V_INLINE v_cosf_near(float x)
     return (quadrant + 1) & 2 ? -v : v;
 }
 
-/* A polynomial in x^2 below 1, then 1 - e^p(x) with p = log erfc. */
+/* A polynomial in x^2 below 0.55, then 1 - e^p(|x|) with p = log erfc. The exponential counts for less than half of the
+ * result, so it may be short. */
 V_INLINE v_erff(float x)
 {
-    float a = __builtin_fabsf(x), u = x * x, p = -9.667044571e-06f;
-    p = V_FMA(p, u, 1.126595903e-04f);
-    p = V_FMA(p, u, -8.484080406e-04f);
-    p = V_FMA(p, u, 5.221031808e-03f);
-    p = V_FMA(p, u, -2.686543073e-02f);
-    p = V_FMA(p, u, 1.128378250e-01f);
-    p = V_FMA(p, u, -3.761263847e-01f);
-    p = V_FMA(p, u, 1.128379167e+00f);
-    float c = a > 4.1f ? 4.1f : a, l = -7.583600642e-08f;
-    l = V_FMA(l, c, 3.302250807e-06f);
-    l = V_FMA(l, c, -6.190030892e-05f);
-    l = V_FMA(l, c, 6.823636893e-04f);
-    l = V_FMA(l, c, -5.048070415e-03f);
-    l = V_FMA(l, c, 2.704963294e-02f);
-    l = V_FMA(l, c, -1.109632957e-01f);
-    l = V_FMA(l, c, -6.310552645e-01f);
-    l = V_FMA(l, c, -1.130612079e+00f);
-    l = V_FMA(l, c, 3.998663962e-04f);
-    float far = __builtin_copysignf(1 - v_expf(l), x);
-    return a < 1 ? x * p : x != x ? x : far;
+    float a = __builtin_fabsf(x), u = x * x, p = 4.618607927e-03f;
+    p = V_FMA(p, u, -2.670891769e-02f);
+    p = V_FMA(p, u, 1.128210202e-01f);
+    p = V_FMA(p, u, -3.761257529e-01f);
+    p = V_FMA(p, u, 1.128379107e+00f);
+    float c = a > 4.1f ? 4.1f : a, l = 2.224005875e-04f; /* keeps NaN; beyond, it is 1 */
+    l = V_FMA(l, c, -3.286875086e-03f);
+    l = V_FMA(l, c, 2.313492820e-02f);
+    l = V_FMA(l, c, -1.056859419e-01f);
+    l = V_FMA(l, c, -6.353268027e-01f);
+    l = V_FMA(l, c, -1.128695607e+00f);
+    l = V_FMA(l, c, 3.235687473e-05f);
+    float shifted = V_FMA(l, 1.44269504088896341f, V_ROUNDER), r = V_FMA(shifted - V_ROUNDER, -0.693147182f, l);
+    float q = V_FMA(V_FMA(V_FMA(8.290304802e-03f, r, 4.189796746e-02f), r, 1.666763723e-01f), r, 4.999915063e-01f);
+    float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
+    float far = 1 - power * V_FMA(V_FMA(q, r, 9.999997020e-01f), r, 1);
+    return a < 0.55f ? x * p : __builtin_copysignf(far, x);
 }
 
 /* e^(-a^2 / 2), for 0 <= a <= V_FAR, with what the square loses. */
