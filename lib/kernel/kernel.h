@@ -4,6 +4,15 @@
 
 #include "core/core.h"
 
+/* Asks for n elements from base[at] on, which may lie beyond the end: rows come from memory while those before them are
+ * worked on. */
+static inline void tp__prefetch(const void *base, int64_t at, int64_t n, size_t size)
+{
+    uintptr_t begin = (uintptr_t)base + (uintptr_t)at * size;
+    for (uintptr_t b = 0; b < (uintptr_t)n * size; b += 64)
+        __builtin_prefetch((const void *)(begin + b));
+}
+
 /* ---- elementwise (map.c) ---------------------------------------------------------------------- */
 
 /* A block function: n contiguous elements. `attr` is what the operator carries. */

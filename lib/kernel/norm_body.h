@@ -27,9 +27,11 @@ static double NAME(row_squares)(int64_t n, const REAL *x, REAL mean)
     REAL lane[LANES] = {0};
     double rest = 0;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        tp__prefetch(x, n + i, LANES, sizeof(REAL)); /* of the next row */
         for (int l = 0; l < LANES; l++)
             lane[l] += (x[i + l] - mean) * (x[i + l] - mean);
+    }
     for (; i < n; i++)
         rest += (double)((x[i] - mean) * (x[i] - mean));
     return NAME(fold)(lane) + rest;
@@ -64,12 +66,14 @@ static void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const R
     REAL lane[LANES] = {0}, lane2[LANES] = {0};
     double rest = 0, rest2 = 0;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        tp__prefetch(g, n + i, LANES, sizeof(REAL));
         for (int l = 0; l < LANES; l++) {
             REAL gw = weight ? g[i + l] * weight[i + l] : g[i + l];
             lane[l] += gw;
             lane2[l] += gw * (x[i + l] - mean);
         }
+    }
     for (; i < n; i++) {
         REAL gw = weight ? g[i] * weight[i] : g[i];
         rest += (double)gw;
@@ -95,9 +99,13 @@ static void NAME(weight_row)(const tp__norm_rows *w, int64_t r, REAL mean, REAL 
                              REAL *restrict gb)
 {
     const REAL *x = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n;
-    for (int64_t i = 0; i < (gw ? w->n : 0); i++)
+    for (int64_t i = 0; i < (gw && gb ? w->n : 0); i++) {
         gw[i] += g[i] * ((x[i] - mean) * rstd);
-    for (int64_t i = 0; i < (gb ? w->n : 0); i++)
+        gb[i] += g[i];
+    }
+    for (int64_t i = 0; i < (gw && !gb ? w->n : 0); i++)
+        gw[i] += g[i] * ((x[i] - mean) * rstd);
+    for (int64_t i = 0; i < (gb && !gw ? w->n : 0); i++)
         gb[i] += g[i];
 }
 

@@ -31,13 +31,15 @@ static double NAME(row_exp)(int64_t n, const REAL *x, REAL top, REAL *restrict y
     REAL lane[LANES] = {0};
     double rest = 0;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        tp__prefetch(x, n + i, LANES, sizeof(REAL)); /* of the next row */
         for (int l = 0; l < LANES; l++) {
             REAL e = EXP(x[i + l] - top);
             lane[l] += e;
             if (y)
                 y[i + l] = e;
         }
+    }
     for (; i < n; i++) {
         REAL e = EXP(x[i] - top);
         rest += (double)e;
