@@ -91,7 +91,43 @@ TP_API void tp_zero_grad(tp_tensor *x);
  * longer be differentiated. Outside recording of dst only: dst must not be computed. */
 TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 
-/* ---- derivatives ----------------------------------------------------------------------------- */
+/* ---- derivatives -----------------------------------------------------------------------------
+ *
+ * What is recorded. While the tape records, an operator with an input that needs a gradient is written down, and its
+ * float results need one, too. Leaves are where that begins: tensors that tp_requires_grad was said of, whether the
+ * tape owns them or you. Constants cost nothing; tp_tape_record(T, false) records nothing at all, and tp_detach cuts
+ * one tensor off.
+ *
+ * What a sweep does. It goes from the roots back through what was recorded, the last call first, and never recurses:
+ * a chain may be millions of calls long. A tensor that was used several times gets the sum of what comes back, in the
+ * order of the sweep, so that results are the same bits each time, on any number of threads. A view's gradient goes
+ * to the tensor that it looks at. Then
+ *   - a leaf's gradient is added to what tp_grad has already: tp_zero_grad before the next step, or accumulate over
+ *     several. So does a computed tensor with tp_retain_grad. tp_gradients returns them instead, and adds to none.
+ *   - hooks (insight.h) see the whole of a tensor's gradient, before it is stored or goes on.
+ *
+ * What is kept. Backward gives the graph back as it goes; a second sweep through the same part fails with TP_EGRAPH,
+ * unless the first one had retain_graph. Values that a derivative needs must still be what they were: a tensor that
+ * was written after it was recorded (tp_copy_into, an optimizer's step) fails the sweep that needs the old value, with
+ * the operator's name in the message. Owned tensors outlive tp_tape_reset with their gradients; everything else of the
+ * tape goes with it.
+ *
+ * Higher orders. With create_graph the sweep is recorded as well, in the same operators, and what it returns can be
+ * differentiated as anything else, to any order:
+ *
+ *     tp_tensor *x = tp_requires_grad(tp_scalar(T, TP_F64, 2), true), *y = tp_exp(T, x), *d, *d2;
+ *     tp_gradients(T, 1, &y, 1, &x, &d, &(tp_gradients_options){.create_graph = true});
+ *     tp_gradients(T, 1, &d, 1, &x, &d2, NULL);
+ *
+ * Without it a sweep uses fused kernels, which are faster and agree with the others to rounding. Whole Jacobians and
+ * Hessians, products with them, and checkpoints are in functional.h; operators of your own and tp_gradcheck in op.h;
+ * the first NaN, the graph as text or picture, and profiles in insight.h.
+ *
+ * Where a derivative does not exist it is torch's choice: 0 at the kink of relu and abs, a half each where maximum
+ * ties, the first one where max over a dimension does, 0 of rounding and comparison. Integers and booleans have none.
+ *
+ * After a failure. Every sweep that fails (an operator, a hook, memory) leaves the tape in order: the message stays
+ * until tp_clear_error, and the next step on the same tape is right. */
 
 /* Adds d loss / d leaf to the gradient of every leaf that asked for one. The loss has one element.
  * The graph is given back: a second call fails with TP_EGRAPH. A sweep that fails half-way leaves the gradients that it
