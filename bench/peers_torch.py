@@ -145,6 +145,7 @@ def elementwise_rows():
         return torch.nn.functional.layer_norm(x, (columns,), w, b)
     cases = [  # name, arrays moved forward and backward, number and shape of inputs, function
         ("muladd", 4, 5, 3, (count,), lambda a, b, c: a * b + c),
+        ("addcmul", 4, 5, 3, (count,), lambda a, b, c: torch.addcmul(c, a, b)),
         ("exp", 2, 3, 1, (count,), torch.exp),
         ("tanh", 2, 3, 1, (count,), torch.tanh),
         ("sigmoid", 2, 3, 1, (count,), torch.sigmoid),

@@ -18,6 +18,9 @@ typedef struct {
 
 static tp_tensor *muladd(tp_tape *T, tp_tensor *const *in) { return tp_add(T, tp_mul(T, in[0], in[1]), in[2]); }
 
+/* The same in one pass. */
+static tp_tensor *addcmul(tp_tape *T, tp_tensor *const *in) { return tp_addcmul(T, in[2], in[0], in[1], 1); }
+
 static tp_tensor *softmax_rows(tp_tape *T, tp_tensor *const *in) { return tp_softmax(T, in[0], -1); }
 
 static tp_tensor *norm_rows(tp_tape *T, tp_tensor *const *in)
@@ -78,11 +81,12 @@ static void setup_few(bench_state *s)
     s->in[0] = tp_keep(tp_rand(s->T, TP_F32, tp_shape(FEW)));
 }
 
-static const ew_case case_muladd = {3, 0, ELEMENTS, muladd}, case_exp = {1, 0, ELEMENTS, ew_exp},
-                     case_tanh = {1, 0, ELEMENTS, ew_tanh}, case_sigmoid = {1, 0, ELEMENTS, ew_sigmoid},
-                     case_gelu = {1, 0, ELEMENTS, ew_gelu}, case_softmax = {1, 4096, 4096, softmax_rows},
-                     case_norm = {3, 8192, 1024, norm_rows}, case_sum = {1, 0, ELEMENTS, ew_sum},
-                     case_log = {1, 0, FEW, ew_log}, case_sin = {1, 0, FEW, ew_sin}, case_erf = {1, 0, FEW, ew_erf};
+static const ew_case case_muladd = {3, 0, ELEMENTS, muladd}, case_addcmul = {3, 0, ELEMENTS, addcmul},
+                     case_exp = {1, 0, ELEMENTS, ew_exp}, case_tanh = {1, 0, ELEMENTS, ew_tanh},
+                     case_sigmoid = {1, 0, ELEMENTS, ew_sigmoid}, case_gelu = {1, 0, ELEMENTS, ew_gelu},
+                     case_softmax = {1, 4096, 4096, softmax_rows}, case_norm = {3, 8192, 1024, norm_rows},
+                     case_sum = {1, 0, ELEMENTS, ew_sum}, case_log = {1, 0, FEW, ew_log},
+                     case_sin = {1, 0, FEW, ew_sin}, case_erf = {1, 0, FEW, ew_erf};
 
 #define ARRAYS(n) ((n)*4e-9 * ELEMENTS) /* n arrays, in GB */
 #define ROW(name, work, setup, run, arg, fl) \
@@ -99,6 +103,7 @@ static const ew_case case_muladd = {3, 0, ELEMENTS, muladd}, case_exp = {1, 0, E
 
 const workload bench_elementwise[] = {
     BOTH("ew_muladd", 4, 9, &case_muladd, floor_copy),
+    BOTH("ew_addcmul", 4, 9, &case_addcmul, floor_copy),
     BOTH("ew_exp", 2, 5, &case_exp, floor_copy),
     BOTH("ew_tanh", 2, 5, &case_tanh, floor_copy),
     BOTH("ew_sigmoid", 2, 5, &case_sigmoid, floor_copy),

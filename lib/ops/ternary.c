@@ -34,10 +34,12 @@ static tp_status addcmul_vjp(tp_vjp *v)
     double value = *(const double *)v->attr;
     if (tp_vjp_needs(v, 0))
         v->gin[0] = g;
+    if (value != 1)
+        g = tp_mul_scalar(T, g, value);
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_mul(T, g, tp_mul_scalar(T, v->in[2], value));
+        v->gin[1] = tp_mul(T, g, v->in[2]);
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_mul(T, g, tp_mul_scalar(T, v->in[1], value));
+        v->gin[2] = tp_mul(T, g, v->in[1]);
     return TP_OK;
 }
 
