@@ -336,23 +336,42 @@ double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const voi
     return sum;
 }
 
+/* ---- triangular systems: columns of B in parts ------------------------------------------------------------- */
+
+typedef struct {
+    tp_dtype dtype;
+    CBLAS_UPLO half;
+    CBLAS_TRANSPOSE ta;
+    int m, lda, ldb;
+    const void *a;
+    char *b;
+} triangle;
+
+static void run_triangle(int64_t begin, int64_t end, void *user)
+{
+    const triangle *p = user;
+    int n = (int)(end - begin), threads = tp__alone_begin();
+    void *b = p->b + begin * (int64_t)tp_dtype_size(p->dtype);
+    if (p->dtype == TP_F32)
+        cblas_strsm(CblasRowMajor, CblasLeft, p->half, p->ta, CblasNonUnit, p->m, n, 1, p->a, p->lda, b, p->ldb);
+    else
+        cblas_dtrsm(CblasRowMajor, CblasLeft, p->half, p->ta, CblasNonUnit, p->m, n, 1, p->a, p->lda, b, p->ldb);
+    tp__alone_end(threads);
+}
+
 bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
               int64_t ldb)
 {
-    enum { ALONE = 384 }; /* as in lapack.c */
+    enum { LINE = 64, LEAST = 1 << 21 }; /* columns, and multiply-adds, of a part */
     if (!fits(m, n, lda) || !fits(ldb, 0, 0))
         return false;
     if (m == 0 || n == 0)
         return true;
-    CBLAS_UPLO half = upper ? CblasUpper : CblasLower;
-    int threads = m <= ALONE ? tp__alone_begin() : 0;
-    if (dtype == TP_F32)
-        cblas_strsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
-                    (int)ldb);
+    triangle p = {dtype, upper ? CblasUpper : CblasLower, flag(ta), (int)m, (int)lda, (int)ldb, a, b};
+    if (blas_has_threads())
+        run_triangle(0, n, &p);
     else
-        cblas_dtrsm(CblasRowMajor, CblasLeft, half, flag(ta), CblasNonUnit, (int)m, (int)n, 1, a, (int)lda, b,
-                    (int)ldb);
-    tp__alone_end(threads);
+        tp__parallel_for(n, part(LEAST / m / m + 1, LINE) * LINE, run_triangle, &p);
     return true;
 }
 

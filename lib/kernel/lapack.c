@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Factorizations up to this order are faster on one thread, and wait for no other. */
-enum { ALONE = 384 };
+enum { ALONE = 512 };
 static int begin(int64_t n) { return n <= ALONE ? tp__alone_begin() : 0; }
 
 /* A^T = P L U, so the memory holds, row by row, U^T below and on the diagonal, L^T above it. */

@@ -255,7 +255,9 @@ START_TEST(higher_derivatives)
         double a = deep(&c, 0, x, order, &plain[0], &plain[1]);
         for (int64_t snapshots = 1; snapshots < 4; snapshots++) {
             double b = deep(&c, snapshots, x, order, &saved[0], &saved[1]);
-            ck_assert(a == b);
+            /* First derivatives are the same bits; what was recorded again lies elsewhere on the tape, so a sweep
+             * through their graph adds in another order. */
+            ck_assert(order == 1 ? a == b : fabs(a - b) <= 1e-13 * fabs(a));
             for (int i = 0; i < 2; i++) {
                 ck_assert(tensors_close(plain[i], saved[i], 1e-13, 1e-13));
                 tp_free(saved[i]);
