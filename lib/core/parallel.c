@@ -1,10 +1,12 @@
 /* parallel.c - loops over ranges, on helper threads that take what the caller has not begun.
  *
- * A range is cut into chunks; the caller takes one after another, and so do the helpers that are awake and on a
- * processor. The caller never waits for a helper to come, only for chunks that one has taken: where another process
- * holds a core, a loop is as fast as on the cores that are left. (OpenMP's regions wait for every thread at every
- * barrier; with one busy neighbour that costs a time slice each, and small steps become a hundred times slower.)
- * Helpers look for work for some tens of microseconds after the last, then sleep.
+ * A range is cut into shares, one a thread, and these into chunks. The caller takes the chunks of its share one after
+ * another, and so do the helpers that are awake and on a processor; who is done goes on with the others' shares. So
+ * the caller never waits for a helper to come, only for chunks that one has taken: where another process holds a
+ * core, a loop is as fast as on the cores that are left. (OpenMP's regions wait for every thread at every barrier;
+ * with one busy neighbour that costs a time slice each, and small steps become a hundred times slower.) And the same
+ * part of an array is the same core's from loop to loop, whose caches have it: cores may share none.
+ * Helpers look for work for some hundred microseconds after the last, then sleep.
  *
  * The chunks depend on the sizes alone, and a body gives the same bits for any cut.
  */
@@ -21,11 +23,16 @@
 enum { MOST = 63, CHUNKS = 16, SPINS = 20000 };
 
 typedef struct {
+    _Alignas(64) _Atomic int64_t next; /* a line of its own: it is written by its thread alone, mostly */
+    int64_t end;
+} share;
+
+typedef struct {
     tp__range_fn body;
     void *user;
-    int64_t n, size; /* of the range, of a chunk */
-    int helpers;     /* that may join */
-    _Atomic int64_t next;
+    int64_t size; /* of a chunk */
+    int shares;   /* the caller's is the first, helper i's the one after the i-th */
+    share share[MOST + 1];
 } loop;
 
 static struct {
@@ -51,11 +58,29 @@ static void pause_a_little(void)
 #endif
 }
 
-static void run_chunks(loop *l)
+static void run_chunks(loop *l, int me)
 {
-    int64_t begin;
-    while ((begin = atomic_fetch_add_explicit(&l->next, l->size, memory_order_relaxed)) < l->n)
-        l->body(begin, begin + l->size < l->n ? begin + l->size : l->n, l->user);
+    for (int k = 0; k < l->shares; k++) {
+        share *s = &l->share[(me + k) % l->shares];
+        int64_t begin;
+        while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end &&
+               (begin = atomic_fetch_add_explicit(&s->next, l->size, memory_order_relaxed)) < s->end)
+            l->body(begin, begin + l->size < s->end ? begin + l->size : s->end, l->user);
+    }
+}
+
+/* Shares and chunks are multiples of the grain. */
+static void divide(loop *l, int64_t n, int64_t grain, int shares)
+{
+    int64_t blocks = (n + grain - 1) / grain, each = (blocks + shares - 1) / shares;
+    int64_t chunks = (CHUNKS + shares - 1) / shares;
+    l->size = (each + chunks - 1) / chunks * grain;
+    l->shares = shares;
+    for (int64_t i = 0; i < shares; i++) {
+        int64_t begin = i * each * grain, end = begin + each * grain;
+        atomic_store_explicit(&l->share[i].next, begin, memory_order_relaxed);
+        l->share[i].end = end < n ? end : n;
+    }
 }
 
 /* True where there has been a loop since the `seen`-th. */
@@ -83,8 +108,8 @@ static void *helper(void *arg)
     while (await_loop(seen)) {
         seen = atomic_load(&pool.count);
         atomic_fetch_add(&pool.inside, 1); /* before `open` is read: a caller that closes then waits */
-        if (atomic_load(&pool.open) && me < pool.loop.helpers)
-            run_chunks(&pool.loop);
+        if (atomic_load(&pool.open) && me + 1 < pool.loop.shares)
+            run_chunks(&pool.loop, me + 1);
         atomic_fetch_sub(&pool.inside, 1);
     }
     return NULL;
@@ -129,7 +154,7 @@ __attribute__((destructor)) static void stop_helpers(void)
     atomic_store(&pool.threads, 0);
 }
 
-static bool run_together(int64_t n, int64_t size, int want, tp__range_fn body, void *user)
+static bool run_together(int64_t n, int64_t grain, int want, tp__range_fn body, void *user)
 {
     if (atomic_flag_test_and_set(&pool.taken))
         return false;
@@ -137,14 +162,11 @@ static bool run_together(int64_t n, int64_t size, int want, tp__range_fn body, v
     if (helpers > 0) {
         pool.loop.body = body;
         pool.loop.user = user;
-        pool.loop.n = n;
-        pool.loop.size = size;
-        pool.loop.helpers = helpers;
-        atomic_store_explicit(&pool.loop.next, 0, memory_order_relaxed);
+        divide(&pool.loop, n, grain, helpers + 1);
         atomic_store(&pool.open, true);
         wake_helpers();
         threads = tp__alone_begin(); /* as the helpers are */
-        run_chunks(&pool.loop);
+        run_chunks(&pool.loop, 0);
         tp__alone_end(threads);
         atomic_store(&pool.open, false);
         for (int i = 0; atomic_load(&pool.inside) > 0; i++) {
@@ -182,9 +204,10 @@ void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user)
 {
 #ifdef _OPENMP
     int threads;
-    if (n > grain && !omp_in_parallel() && (threads = omp_get_max_threads()) > 1) {
-        int64_t blocks = (n + grain - 1) / grain, each = (blocks + CHUNKS - 1) / CHUNKS;
-        if (run_together(n, each * grain, threads > MOST ? MOST : threads - 1, body, user))
+    int64_t most = n / grain; /* threads that find enough to do */
+    if (most > 1 && !omp_in_parallel() && (threads = omp_get_max_threads()) > 1) {
+        int want = (most < threads ? (int)most : threads) - 1;
+        if (run_together(n, grain, want > MOST ? MOST : want, body, user))
             return;
     }
 #else

@@ -36,12 +36,14 @@ static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, in
 
 enum {
     SMALL = 1000000,     /* multiply-adds of a call that the small kernels take */
+    SHARE = 1 << 20,     /* multiply-adds that are worth a thread of their own: what is less is done before the other
+                            core has the operands, where cores share no cache   */
     PANEL = 256,         /* bytes in a row of a panel: 64 floats                */
     DEPTH = 256,         /* rows of a panel, at most                            */
     ROWS = 512,          /* of A beside one panel, at most                      */
     FEW_ROWS = 64,       /* fewer do not pay for turning B                      */
     CACHED = 256 * 1024, /* bytes of B that can be used where they lie          */
-    LARGE = 8 << 20      /* bytes of A that are too many to go by panel after panel */
+    LARGE = 16 << 20     /* bytes of A that are too many to go by panel after panel */
 };
 
 static bool core_has_small_kernels(void)
@@ -166,6 +168,9 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
 /* The size of each of `parts` equal parts of n. */
 static int64_t part(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
+/* How many of so many jobs, which are `work` multiply-adds together, make a share. */
+static int64_t jobs_a_share(int64_t jobs, int64_t work) { return part(jobs, work < SHARE ? 1 : work / SHARE); }
+
 /* Does the product, where cutting it pays. */
 static bool cut(product *p)
 {
@@ -184,10 +189,7 @@ static bool cut(product *p)
         down++;
     p->rows = part(part(p->m, down), 16) * 16;
     int64_t jobs = across * part(p->m, p->rows);
-    if (jobs == 1)
-        run_jobs(0, 1, p);
-    else
-        tp__parallel_for(jobs, 1, run_jobs, p);
+    tp__parallel_for(jobs, jobs_a_share(jobs, work), run_jobs, p);
     return true;
 }
 
@@ -216,7 +218,7 @@ static void run_parts(int64_t begin, int64_t end, void *user)
 static void run_divided(product *p)
 {
     enum { LINE = 16, NARROW = 64 }; /* parts begin at multiples of LINE; what is narrower than NARROW is not halved */
-    int64_t work = p->m * p->n * p->k, down = 1, across = 1, parts = tp__cpu_count() < 4 ? 4 : tp__cpu_count();
+    int64_t work = p->m * p->n * p->k, down = 1, across = 1, parts = least(tp__cpu_count(), work / SHARE);
     if (work <= 32768 ||
         blas_has_threads()) { /* no BLAS divides so few; one with threads of its own divides the rest */
         call(p);
@@ -234,7 +236,8 @@ static void run_divided(product *p)
     }
     p->rows = part(part(p->m, down), LINE) * LINE;
     p->columns = part(part(p->n, across), LINE) * LINE;
-    tp__parallel_for(part(p->m, p->rows) * part(p->n, p->columns), 1, run_parts, p);
+    int64_t jobs = part(p->m, p->rows) * part(p->n, p->columns);
+    tp__parallel_for(jobs, jobs_a_share(jobs, work), run_parts, p);
 }
 
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
