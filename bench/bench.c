@@ -285,7 +285,8 @@ static int run_limits(const options *o)
     floor_limits(limit, o->budget);
     for (int i = 0; i < FLOOR_LIMITS; i++) {
         double figure = limit[i].figure;
-        print_figure(o, "", limit[i].name, limit[i].unit, figure, figure, (double)NAN, false);
+        bool less = strcmp(limit[i].unit, "ns") == 0;
+        print_figure(o, "", limit[i].name, limit[i].unit, figure, figure, (double)NAN, less);
     }
     return 0;
 }

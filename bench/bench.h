@@ -102,8 +102,9 @@ typedef struct {
     const char *name, *unit;
     double figure;
 } floor_limit;
-enum { FLOOR_LIMITS = 4 };
-/* Limits of the machine as it is now: GEMM rate, copy, triad and read bandwidth. */
+enum { FLOOR_LIMITS = 6 };
+/* Limits of the machine as it is now: GEMM rate; copy, triad and read bandwidth; multiply-adds in float32; a line's way to
+ * another core and back. */
 void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget);
 
 typedef struct {

@@ -5,9 +5,20 @@
 
 #include <cblas.h>
 #include <lapacke.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_max_threads(void) { return 1; }
+static int omp_get_thread_num(void) { return 0; }
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 /* ---- buffers ---- */
 
@@ -369,6 +380,83 @@ double floor_solve(const workload *w, double budget) { return lapack_seconds(w, 
 
 /* ---- the machine ---- */
 
+enum { LANES = 16, CHAINS = 12, ROUNDS = 1 << 16 }; /* chains enough to hide the latency of two units */
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static float fma_avx512(float x)
+{
+    __m512 a[CHAINS], f = _mm512_set1_ps(x);
+    for (int c = 0; c < CHAINS; c++)
+        a[c] = _mm512_set1_ps((float)c);
+    for (int i = 0; i < ROUNDS; i++)
+        for (int c = 0; c < CHAINS; c++)
+            a[c] = _mm512_fmadd_ps(a[c], f, f);
+    for (int c = 1; c < CHAINS; c++)
+        a[0] = _mm512_add_ps(a[0], a[c]);
+    return _mm512_cvtss_f32(a[0]);
+}
+
+__attribute__((target("avx2,fma"))) static float fma_avx2(float x)
+{
+    __m256 a[CHAINS], f = _mm256_set1_ps(x);
+    for (int c = 0; c < CHAINS; c++)
+        a[c] = _mm256_set1_ps((float)c);
+    for (int i = 0; i < 2 * ROUNDS; i++) /* as much work */
+        for (int c = 0; c < CHAINS; c++)
+            a[c] = _mm256_fmadd_ps(a[c], f, f);
+    for (int c = 1; c < CHAINS; c++)
+        a[0] = _mm256_add_ps(a[0], a[c]);
+    return _mm256_cvtss_f32(a[0]);
+}
+#endif
+
+static void run_fma(void *arg)
+{
+    volatile float *sink = arg;
+#pragma omp parallel
+    {
+        float r = 0;
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx512f"))
+            r = fma_avx512(*sink);
+        else if (__builtin_cpu_supports("fma"))
+            r = fma_avx2(*sink);
+#endif
+        if (r < 0) /* never; but the compiler does not know */
+            *sink = r;
+    }
+}
+
+/* The rate of multiply-adds in float32 on all threads; 0 where it is not known how to ask the processor. */
+static double fma_rate(double budget)
+{
+    float one = 0.5f;
+    double seconds = bench_time(run_fma, &one, budget).best;
+    double flops = 2e-9 * LANES * CHAINS * ROUNDS * omp_get_max_threads();
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("fma") && seconds > 0 ? flops / seconds : 0;
+#else
+    return 0 * flops * seconds;
+#endif
+}
+
+enum { HOPS = 2000 };
+
+static void run_hops(void *arg)
+{
+    atomic_int *turn = arg;
+    atomic_store(turn, 0);
+#pragma omp parallel num_threads(2)
+    {
+        int me = omp_get_thread_num();
+        for (int i = 0; i < HOPS; i++) {
+            while (atomic_load_explicit(turn, memory_order_acquire) != me)
+                ;
+            atomic_store_explicit(turn, 1 - me, memory_order_release);
+        }
+    }
+}
+
 void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget)
 {
     bench_product square = {.dtype = TP_F32, .n = 2048};
@@ -378,4 +466,8 @@ void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget)
     limit[1] = (floor_limit){"copy", "GB/s", bandwidth(run_copy, 2, 2, budget)};
     limit[2] = (floor_limit){"triad", "GB/s", bandwidth(run_triad, 3, 3, budget)};
     limit[3] = (floor_limit){"read", "GB/s", bandwidth(run_read, 1, 1, budget)};
+    limit[4] = (floor_limit){"fma", "GFLOP/s", fma_rate(budget)};
+    atomic_int turn;
+    seconds = omp_get_max_threads() > 1 ? bench_time(run_hops, &turn, budget).best : 0;
+    limit[5] = (floor_limit){"hop", "ns", seconds / HOPS * 1e9};
 }
