@@ -87,8 +87,13 @@ TP_API tp_tensor *tp_grad(const tp_tensor *x);
 TP_API tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g);
 /* x has no gradient any more (torch's grad = None). */
 TP_API void tp_zero_grad(tp_tensor *x);
-/* Copies src into the owned tensor dst (broadcast, converted). What was recorded from dst can no
- * longer be differentiated. Outside recording of dst only: dst must not be computed. */
+/* Copies src into dst (broadcast, converted; they may overlap). dst is a leaf: owned, or of the tape and not computed by
+ * recorded operators; or a view of one that was not recorded (of a tensor that needs no gradient, or made with recording
+ * off), and what is written is the tensor below. The copy is not recorded: src's derivatives end here, and what was
+ * recorded from dst and needs its old values can no longer be differentiated (TP_EMUTATED).
+ *
+ * This is how anything is computed in place: torch's x.exp_(), and its out=x, are tp_copy_into(T, x, tp_exp(T, x)), for
+ * each operator there is, and x[1:3] = v is tp_copy_into(T, tp_index(T, x, "1:3"), v). (ops.h has a few in place.) */
 TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 
 /* ---- derivatives -----------------------------------------------------------------------------

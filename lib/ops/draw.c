@@ -31,12 +31,11 @@ static double draw_geometric(tp__rng *g, double p, double unused)
 /* x, which must be a leaf that lies contiguously, filled. */
 static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, bool sensible, draw_fn draw, double a, double b)
 {
-    if (!tp__ok(T) || x == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
-    if (!tp__usable(T, name, x))
-        return T->status;
-    if (x->node || !tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "%s: the tensor was computed, or does not lie contiguously", name);
+    tp_status status = tp__writable(T, name, x);
+    if (status != TP_OK)
+        return status;
+    if (!tp__contiguous(x))
+        return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
     if (!tp_dtype_is_float((tp_dtype)x->dtype) && draw != draw_bernoulli && draw != draw_geometric)
         return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)x->dtype));
     if (!sensible)
@@ -78,12 +77,11 @@ tp_status tp_random_(tp_tape *T, tp_tensor *x)
                                               [TP_I64] = 1ull << 63,
                                               [TP_U8] = 256,
                                               [TP_BOOL] = 2};
-    if (!tp__ok(T) || x == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
-    if (!tp__usable(T, "random_", x))
-        return T->status;
-    if (x->node || !tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "random_: the tensor was computed, or does not lie contiguously");
+    tp_status status = tp__writable(T, "random_", x);
+    if (status != TP_OK)
+        return status;
+    if (!tp__contiguous(x))
+        return tp_fail(T, TP_EINVAL, "random_: the tensor does not lie contiguously");
     size_t size = tp_dtype_size((tp_dtype)x->dtype);
     bool wide = x->dtype == TP_F64 || x->dtype == TP_I64;
     for (int64_t i = 0; i < x->numel; i++) {

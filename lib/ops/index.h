@@ -11,6 +11,10 @@ tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, in
 /* Positions as TP_I64 in [0, size): those from the end are counted from the front. NULL, and T fails, where one is out of
  * range or the index is of floats or booleans. */
 tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int64_t size);
+/* For assignment by an index: the flat places in x (row-major) that it means, and in *values what goes there, flat and
+ * of x's dtype. */
+tp_tensor *tp__index_places(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                            bool accumulate, tp_tensor **values);
 /* x as a vector. */
 tp_tensor *tp__flat(tp_tape *T, tp_tensor *x);
 /* The flat positions (TP_I64) of what is not zero. */

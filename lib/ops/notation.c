@@ -403,24 +403,47 @@ static tp_tensor *put_slices(tp_tape *T, tp_tensor *x, const tensor_index *list,
     return tp_reshape(T, place(T, joined, first, tp__flat(T, linear), values, accumulate), tp__dims_of(x));
 }
 
+/* May the values be put there? `fit` is then the tensors as an index takes them. */
+static bool may_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors, tp_tensor *values,
+                    bool accumulate, tp_tensor **fit)
+{
+    if (!tp__usable(T, "index_put", x) || !tp__usable(T, "index_put", values) || !ready(T, index, n, tensors, fit))
+        return false;
+    if (values->dtype != x->dtype && (accumulate || (n > 0 && values->ndim > 0))) {
+        tp_fail(T, TP_EDTYPE, "index_put: %s into %s", tp_dtype_name((tp_dtype)values->dtype),
+                tp_dtype_name((tp_dtype)x->dtype));
+        return false;
+    }
+    return true;
+}
+
+/* The flat places, and in *values what goes there, flat and of x's dtype. */
+static tp_tensor *places_for(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *fit,
+                             tp_tensor **values)
+{
+    tp_tensor *at = positions(T, x, index, n, fit);
+    *values = at ? values_for(T, *values, tp__dims_of(at)) : NULL;
+    *values = *values ? tp__flat(T, tp_to(T, *values, (tp_dtype)x->dtype)) : NULL;
+    return *values ? tp__flat(T, at) : NULL;
+}
+
+tp_tensor *tp__index_places(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                            bool accumulate, tp_tensor **values)
+{
+    tp_tensor *fit[TP_MAX_DIMS];
+    return may_put(T, x, index, n, tensors, *values, accumulate, fit) ? places_for(T, x, index, n, fit, values) : NULL;
+}
+
 tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                         tp_tensor *values, bool accumulate)
 {
     tp_tensor *fit[TP_MAX_DIMS];
     tensor_index list;
-    if (!tp__usable(T, "index_put", x) || !tp__usable(T, "index_put", values) || !ready(T, index, n, tensors, fit))
+    if (!may_put(T, x, index, n, tensors, values, accumulate, fit))
         return NULL;
-    if (values->dtype != x->dtype && (accumulate || (n > 0 && values->ndim > 0))) {
-        tp_fail(T, TP_EDTYPE, "index_put: %s into %s", tp_dtype_name((tp_dtype)values->dtype),
-                tp_dtype_name((tp_dtype)x->dtype));
-        return NULL;
-    }
     tp_tensor *whole = tp_detach(T, x), *v = whole ? view_of(T, whole, index, n, fit, &list) : NULL;
     if (v && list.n > 0 && neighbours(&list) && is_whole(v, x))
         return put_slices(T, x, &list, values, accumulate);
-    tp_tensor *at = v ? positions(T, x, index, n, fit) : NULL;
-    if (at == NULL || (values = values_for(T, values, tp__dims_of(at))) == NULL)
-        return NULL;
-    values = tp__flat(T, tp_to(T, values, (tp_dtype)x->dtype));
-    return tp_reshape(T, place(T, tp__flat(T, x), 0, tp__flat(T, at), values, accumulate), tp__dims_of(x));
+    tp_tensor *at = v ? places_for(T, x, index, n, fit, &values) : NULL;
+    return at ? tp_reshape(T, place(T, tp__flat(T, x), 0, at, values, accumulate), tp__dims_of(x)) : NULL;
 }

@@ -69,6 +69,9 @@ bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least);
  * the call with TP_EINDEX (out of range) or TP_EINVAL (twice). */
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask);
 
+/* May x be written in place? Otherwise T fails (but for NULL, which is quiet), and it is not TP_OK. */
+tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x);
+
 /* A view's infer: out[0] on in[0]'s storage. */
 tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset);
 /* Samples an operator of one input. */

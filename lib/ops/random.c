@@ -178,12 +178,11 @@ tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
 static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double a, double b,
                       void (*draw)(tp__rng *, tp_dtype, void *, int64_t, double, double))
 {
-    if (!tp__ok(T) || x == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
-    if (!tp__usable(T, name, x))
-        return T->status;
-    if (x->node || !tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "%s: the tensor was computed, or does not lie contiguously", name);
+    tp_status status = tp__writable(T, name, x);
+    if (status != TP_OK)
+        return status;
+    if (!tp__contiguous(x))
+        return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
     if (!tp_dtype_is_float((tp_dtype)x->dtype))
         return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)x->dtype));
     draw(&T->rng, (tp_dtype)x->dtype, x->data, x->numel, a, b);

@@ -202,35 +202,3 @@ tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
     tp_tape_record(T, was);
     return T->status;
 }
-
-/* ---- writing to owned tensors ----------------------------------------------------------------------------------- */
-
-tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
-{
-    if (!tp__ok(T) || dst == NULL || src == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
-    if (!tp__usable(T, "copy_into", dst) || !tp__usable(T, "copy_into", src))
-        return T->status;
-    if (dst->node)
-        return tp_fail(T, TP_EINVAL, "copy_into: the target was computed; only leaves can be written");
-    tp_dims shape = tp__dims_of(dst), both;
-    char a[200], b[200];
-    if (!tp__dims_broadcast(shape, tp__dims_of(src), &both) || !tp__dims_equal(both, shape))
-        return tp_fail(T, TP_ESHAPE, "copy_into: %s does not fit into %s", tp__dims_text(tp__dims_of(src), a, sizeof a),
-                       tp__dims_text(shape, b, sizeof b));
-    tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
-    for (int d = 1; d <= src->ndim; d++)
-        from.stride[dst->ndim - d] = src->shape[src->ndim - d] == 1 ? 0 : src->stride[src->ndim - d];
-    if (tp__contiguous(dst) && src->storage != dst->storage) {
-        tp__copy(shape, dst->data, (tp_dtype)dst->dtype, &from);
-    } else {
-        tp__storage *dense = tp__pool_alloc(T->pool, (size_t)dst->numel * tp_dtype_size((tp_dtype)dst->dtype));
-        if (dense == NULL)
-            return tp_fail(T, TP_ENOMEM, "copy_into: no memory");
-        tp__copy(shape, dense->data, (tp_dtype)dst->dtype, &from);
-        tp__copy_out(shape, dst->data, dst->stride, dense->data, (tp_dtype)dst->dtype);
-        tp__storage_unref(dense);
-    }
-    dst->storage->version++;
-    return TP_OK;
-}

@@ -1,0 +1,261 @@
+/* inplace.c - writing to tensors that are there already.
+ *
+ * What recorded operators computed is never written, and nothing here is recorded. The version of the storage moves,
+ * so that a sweep which needs the old values says so. A form without a loop of its own computes the new values beside
+ * the tensor and copies them.
+ */
+#include "ops/index.h"
+
+#include "kernel/index.h"
+
+/* ---- what may be written ------------------------------------------------------------------------------------------ */
+
+tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x)
+{
+    if (!tp__ok(T) || x == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__usable(T, name, x))
+        return T->status;
+    if (x->node)
+        return tp_fail(T, TP_EINVAL,
+                       "%s: the target was computed; only leaves can be written, and views made with recording off",
+                       name);
+    for (int d = 0; d < x->ndim; d++)
+        if (x->stride[d] == 0 && x->shape[d] > 1 && x->numel > 0)
+            return tp_fail(T, TP_EINVAL, "%s: several elements of the target lie in one place; write a tp_clone", name);
+    return TP_OK;
+}
+
+/* The same, with another tensor that is read. */
+static tp_status writable_from(tp_tape *T, const char *name, const tp_tensor *x, const tp_tensor *src)
+{
+    tp_status status = tp__writable(T, name, x);
+    if (status == TP_OK && !tp__usable(T, name, src))
+        status = src ? T->status : TP_EINVAL;
+    return status;
+}
+
+/* Does src broadcast to x? */
+static tp_status fits_into(tp_tape *T, const char *name, const tp_tensor *x, const tp_tensor *src)
+{
+    tp_dims shape = tp__dims_of(x), both;
+    char a[200], b[200];
+    if (tp__dims_broadcast(shape, tp__dims_of(src), &both) && tp__dims_equal(both, shape))
+        return TP_OK;
+    return tp_fail(T, TP_ESHAPE, "%s: %s does not fit into %s", name, tp__dims_text(tp__dims_of(src), a, sizeof a),
+                   tp__dims_text(shape, b, sizeof b));
+}
+
+/* Where the memory of x's elements ends. */
+static uintptr_t end_of(const tp_tensor *x)
+{
+    int64_t last = 0;
+    for (int d = 0; d < x->ndim; d++)
+        last += (x->shape[d] - 1) * x->stride[d];
+    return (uintptr_t)x->data + (uintptr_t)(last + 1) * tp_dtype_size((tp_dtype)x->dtype);
+}
+
+/* May writing one of them change the other? */
+static bool overlap(const tp_tensor *a, const tp_tensor *b)
+{
+    return a->numel > 0 && b->numel > 0 && (uintptr_t)a->data < end_of(b) && (uintptr_t)b->data < end_of(a);
+}
+
+static tp_status written(tp_tensor *x)
+{
+    x->storage->version++;
+    return TP_OK;
+}
+
+/* ---- copying ------------------------------------------------------------------------------------------------------ */
+
+tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
+{
+    tp_status status = writable_from(T, "copy_into", dst, src);
+    if (status == TP_OK)
+        status = fits_into(T, "copy_into", dst, src);
+    if (status != TP_OK)
+        return status;
+    tp_dims shape = tp__dims_of(dst);
+    tp_dtype dtype = (tp_dtype)dst->dtype;
+    tp__operand from = tp__operand_of(src, shape);
+    if (tp__contiguous(dst) && !overlap(dst, src)) {
+        tp__copy(shape, dst->data, dtype, &from);
+    } else if (src->dtype == dst->dtype && tp__contiguous(src) && tp__same_shape(dst, src) && !overlap(dst, src)) {
+        tp__copy_out(shape, dst->data, dst->stride, src->data, dtype);
+    } else {
+        tp__storage *dense = tp__pool_alloc(T->pool, (size_t)dst->numel * tp_dtype_size(dtype));
+        if (dense == NULL)
+            return tp_fail(T, TP_ENOMEM, "copy_into: no memory");
+        tp__copy(shape, dense->data, dtype, &from);
+        tp__copy_out(shape, dst->data, dst->stride, dense->data, dtype);
+        tp__storage_unref(dense);
+    }
+    return written(dst);
+}
+
+/* ---- values that are computed beside the tensor --------------------------------------------------------------------- */
+
+typedef struct {
+    tp_mark mark;
+    bool recorded;
+} aside;
+
+static aside aside_begin(tp_tape *T) { return (aside){tp_tape_mark(T), tp_tape_record(T, false)}; }
+
+/* x = value, whose kind of number x must hold; all that was made on the way is given back. */
+static tp_status aside_end(tp_tape *T, aside a, const char *name, tp_tensor *x, tp_tensor *value)
+{
+    if (value && !tp_can_cast((tp_dtype)value->dtype, (tp_dtype)x->dtype))
+        tp_fail(T, TP_EDTYPE, "%s: the result is %s, which %s does not hold", name,
+                tp_dtype_name((tp_dtype)value->dtype), tp_dtype_name((tp_dtype)x->dtype));
+    if (value && tp__ok(T) && fits_into(T, name, x, value) == TP_OK)
+        tp_copy_into(T, x, value);
+    tp_status status = T->status;
+    tp_tape_record(T, a.recorded);
+    tp_tape_rewind(T, a.mark);
+    return status;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------------------------------- */
+
+static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double value)
+{
+    tp_status status = tp__writable(T, name, x);
+    if (status != TP_OK)
+        return status;
+    if (tp__contiguous(x)) {
+        tp__fill(x->numel, x->data, (tp_dtype)x->dtype, value);
+        return written(x);
+    }
+    aside a = aside_begin(T);
+    return aside_end(T, a, name, x, tp__number(T, x, value));
+}
+
+tp_status tp_zero_(tp_tape *T, tp_tensor *x) { return fill(T, "zero_", x, 0); }
+tp_status tp_fill_(tp_tape *T, tp_tensor *x, double value) { return fill(T, "fill_", x, value); }
+
+tp_status tp_mul_scalar_(tp_tape *T, tp_tensor *x, double s)
+{
+    tp_status status = tp__writable(T, "mul_scalar_", x);
+    if (status != TP_OK)
+        return status;
+    aside a = aside_begin(T);
+    return aside_end(T, a, "mul_scalar_", x, tp_mul_scalar(T, x, s));
+}
+
+tp_status tp_clamp_(tp_tape *T, tp_tensor *x, double low, double high)
+{
+    tp_status status = tp__writable(T, "clamp_", x);
+    if (status != TP_OK)
+        return status;
+    aside a = aside_begin(T);
+    return aside_end(T, a, "clamp_", x, tp_clamp(T, x, low, high));
+}
+
+/* ---- tensors -------------------------------------------------------------------------------------------------------- */
+
+tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha)
+{
+    tp_status status = writable_from(T, "add_", x, y);
+    if (status != TP_OK)
+        return status;
+    if (tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == y->dtype && tp__same_shape(x, y) && tp__contiguous(x) &&
+        tp__contiguous(y) && !overlap(x, y)) {
+        tp__axpy(x->numel, (tp_dtype)x->dtype, alpha, y->data, x->data);
+        return written(x);
+    }
+    aside a = aside_begin(T);
+    return aside_end(T, a, "add_", x, tp_add(T, x, alpha == 1 ? y : tp_mul_scalar(T, y, alpha)));
+}
+
+tp_status tp_masked_fill_(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
+{
+    tp_status status = writable_from(T, "masked_fill_", x, mask);
+    if (status != TP_OK)
+        return status;
+    aside a = aside_begin(T);
+    return aside_end(T, a, "masked_fill_", x, tp_masked_fill(T, x, mask, value));
+}
+
+/* An index of numbers and slices is a view, which is written. */
+static tp_status put_view(tp_tape *T, tp_tensor *x, const char *index, tp_tensor *values, bool accumulate)
+{
+    aside a = aside_begin(T);
+    tp_tensor *part = tp_index(T, x, index);
+    while (part && values && values->ndim > part->ndim && values->shape[0] == 1) /* as assignment in Python */
+        values = tp_squeeze_dim(T, values, 0);
+    tp_tensor *value = accumulate ? tp_add(T, part, values) : tp_to(T, values, (tp_dtype)x->dtype);
+    return aside_end(T, a, "index_put_", part, part ? value : NULL);
+}
+
+/* One with tensors is a list of places. */
+static tp_status put_places(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                            tp_tensor *values, bool accumulate)
+{
+    aside a = aside_begin(T);
+    if (!tp__contiguous(x) || (accumulate && x->dtype == TP_BOOL))
+        return aside_end(T, a, "index_put_", x, tp_index_put(T, x, index, n, tensors, values, accumulate));
+    if (overlap(x, values))
+        values = tp_clone(T, values);
+    tp_tensor *at = tp__index_places(T, x, index, n, tensors, accumulate, &values);
+    values = at ? tp_contiguous(T, values) : NULL;
+    at = values ? tp_contiguous(T, at) : NULL;
+    if (at) {
+        tp__index_place(accumulate ? TP__ADD_TO : TP__PUT, (tp_dtype)x->dtype, 1, x->numel, 1, at->numel, x->data,
+                        at->data, values->data);
+        written(x);
+    }
+    return aside_end(T, a, "index_put_", x, NULL);
+}
+
+tp_status tp_index_put_(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                        tp_tensor *values, bool accumulate)
+{
+    tp_status status = writable_from(T, "index_put_", x, values);
+    if (status != TP_OK)
+        return status;
+    return n == 0 ? put_view(T, x, index, values, accumulate) : put_places(T, x, index, n, tensors, values, accumulate);
+}
+
+/* ---- functions of the caller's ---------------------------------------------------------------------------------------- */
+
+static char *element(const tp_tensor *x, int64_t position)
+{
+    int64_t offset = tp__offset_at(x->ndim, x->shape, x->stride, position);
+    return (char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+}
+
+tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void *user)
+{
+    tp_status status = tp__writable(T, "apply_", x);
+    if (status != TP_OK)
+        return status;
+    if (f == NULL)
+        return tp_fail(T, TP_EINVAL, "apply_: no function");
+    tp_dtype dtype = (tp_dtype)x->dtype;
+    for (int64_t i = 0; i < x->numel; i++) {
+        char *p = element(x, i);
+        tp__store(p, dtype, f(tp__load(p, dtype), user));
+    }
+    return written(x);
+}
+
+tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, double, void *), void *user)
+{
+    tp_status status = writable_from(T, "map_", x, y);
+    if (status == TP_OK)
+        status = fits_into(T, "map_", x, y);
+    if (status != TP_OK)
+        return status;
+    if (f == NULL)
+        return tp_fail(T, TP_EINVAL, "map_: no function");
+    aside a = aside_begin(T);
+    tp_tensor *value = tp_clone(T, x), *other = tp_expand(T, y, tp__dims_of(x));
+    for (int64_t i = 0; value && other && i < x->numel; i++) {
+        char *p = element(value, i);
+        double v = f(tp__load(p, (tp_dtype)x->dtype), tp__load(element(other, i), (tp_dtype)y->dtype), user);
+        tp__store(p, (tp_dtype)x->dtype, v);
+    }
+    return aside_end(T, a, "map_", x, other ? value : NULL);
+}
