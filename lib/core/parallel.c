@@ -6,6 +6,8 @@
  * core, a loop is as fast as on the cores that are left. (OpenMP's regions wait for every thread at every barrier;
  * with one busy neighbour that costs a time slice each, and small steps become a hundred times slower.) And the same
  * part of an array is the same core's from loop to loop, whose caches have it: cores may share none.
+ * A helper that loses its core in the middle of a chunk keeps the caller waiting for a time slice; where that happens,
+ * loops run alone for a while, many times as long.
  * Helpers look for work for some hundred microseconds after the last, then sleep.
  *
  * The chunks depend on the sizes alone, and a body gives the same bits for any cut.
@@ -18,35 +20,43 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
+#include <time.h>
 
-enum { MOST = 63, CHUNKS = 16, SPINS = 20000 };
+enum { MOST = 63, CHUNKS = 16, SPINS = 20000, LINE = 64 };
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A core that reads what another has written waits for the line, so what is written together lies together, and what
+ * different threads write lies apart. */
+
+/* One thread's part of the range. Who takes one off `left` has a chunk. A loop ends when all its chunks are done, so a
+ * chunk that can be had is always one of the loop at work, and all it needs stays there until it is done; a thread that
+ * comes late finds none, and reads nothing else. */
 typedef struct {
-    _Alignas(64) _Atomic int64_t next; /* a line of its own: it is written by its thread alone, mostly */
-    int64_t end;
+    _Alignas(LINE) atomic_int left; /* chunks */
+    int chunks;
+    int64_t begin, end, size; /* of the part; of a chunk */
 } share;
 
-typedef struct {
+static struct {
+    _Alignas(LINE) atomic_uint bell; /* loops so far: helpers look at it */
+    atomic_int shares;               /* the caller's is the first, helper i's the one after the i-th */
     tp__range_fn body;
     void *user;
-    int64_t size; /* of a chunk */
-    int shares;   /* the caller's is the first, helper i's the one after the i-th */
     share share[MOST + 1];
-} loop;
-
-static struct {
-    atomic_flag taken; /* one loop at a time; others run alone */
-    atomic_bool open;  /* the loop below may be joined */
-    atomic_int inside; /* helpers that look at it */
-    atomic_uint count; /* loops so far */
-    atomic_int sleepers, threads;
+    struct {
+        _Alignas(LINE) _Atomic uint64_t chunks; /* ever done by this thread */
+    } done[MOST + 1];
+    _Alignas(LINE) atomic_int sleepers;
     atomic_bool stop;
-    pid_t process; /* a fork has no helpers */
-    pthread_t thread[MOST];
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    loop loop;
+    _Alignas(LINE) atomic_flag taken; /* one loop at a time; others run alone. The rest is the taker's. */
+    bool minds_forks;
+    int threads;
+    uint64_t posted; /* chunks ever */
+    int64_t rest;    /* until when loops run alone */
+    pthread_t thread[MOST];
 } pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static void pause_a_little(void)
@@ -58,42 +68,108 @@ static void pause_a_little(void)
 #endif
 }
 
-static void run_chunks(loop *l, int me)
+/* ---- a loop, from both sides ----------------------------------------------------------------------------------- */
+
+/* Takes a chunk of s; false where there is none left. */
+static bool take(share *s, int64_t *begin, int64_t *end)
 {
-    for (int k = 0; k < l->shares; k++) {
-        share *s = &l->share[(me + k) % l->shares];
-        int64_t begin;
-        while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end &&
-               (begin = atomic_fetch_add_explicit(&s->next, l->size, memory_order_relaxed)) < s->end)
-            l->body(begin, begin + l->size < s->end ? begin + l->size : s->end, l->user);
+    int left = atomic_load_explicit(&s->left, memory_order_relaxed);
+    do {
+        if (left == 0)
+            return false;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&s->left, &left, left - 1, memory_order_acquire, memory_order_relaxed));
+    *begin = s->begin + (s->chunks - left) * s->size;
+    *end = least(*begin + s->size, s->end);
+    return true;
+}
+
+/* Its own share first, then what is left of the others'. */
+static void run_chunks(int me)
+{
+    int shares = atomic_load_explicit(&pool.shares, memory_order_relaxed);
+    for (int k = 0; k < shares && me < shares; k++) {
+        share *s = &pool.share[(me + k) % shares];
+        int64_t begin, end;
+        while (take(s, &begin, &end)) {
+            pool.body(begin, end, pool.user);
+            atomic_fetch_add_explicit(&pool.done[me].chunks, 1, memory_order_release);
+        }
     }
 }
 
 /* Shares and chunks are multiples of the grain. */
-static void divide(loop *l, int64_t n, int64_t grain, int shares)
+static void post(int64_t n, int64_t grain, int shares, tp__range_fn body, void *user)
 {
     int64_t blocks = (n + grain - 1) / grain, each = (blocks + shares - 1) / shares;
-    int64_t chunks = (CHUNKS + shares - 1) / shares;
-    l->size = (each + chunks - 1) / chunks * grain;
-    l->shares = shares;
-    for (int64_t i = 0; i < shares; i++) {
-        int64_t begin = i * each * grain, end = begin + each * grain;
-        atomic_store_explicit(&l->share[i].next, begin, memory_order_relaxed);
-        l->share[i].end = end < n ? end : n;
+    int64_t chunks = (CHUNKS + shares - 1) / shares, size = (each + chunks - 1) / chunks * grain;
+    pool.body = body;
+    pool.user = user;
+    atomic_store_explicit(&pool.shares, shares, memory_order_relaxed);
+    for (int i = 0; i < shares; i++) {
+        share *s = &pool.share[i];
+        s->begin = least(i * each * grain, n);
+        s->end = least(s->begin + each * grain, n);
+        s->size = size;
+        s->chunks = (int)((s->end - s->begin + size - 1) / size);
+        pool.posted += (uint64_t)s->chunks;
+        atomic_store_explicit(&s->left, s->chunks, memory_order_release);
+    }
+    atomic_store_explicit(&pool.bell, atomic_load_explicit(&pool.bell, memory_order_relaxed) + 1, memory_order_release);
+    if (atomic_load_explicit(&pool.sleepers, memory_order_relaxed) > 0) { /* one that falls asleep just now sleeps on */
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.lock);
     }
 }
 
+static uint64_t chunks_done(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i <= pool.threads; i++)
+        sum += atomic_load_explicit(&pool.done[i].chunks, memory_order_acquire);
+    return sum;
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Waits for chunks that others have. Much longer than the loop took so far: one of them has lost its core. */
+static void await_chunks(int64_t start)
+{
+    enum { PATIENCE = 2000, LONG = 300000, REST = 16 }; /* turns; nanoseconds; times the wait */
+    int64_t since = 0;
+    for (int i = 0; chunks_done() != pool.posted; i++) {
+        pause_a_little();
+        if (i == PATIENCE)
+            since = nanoseconds();
+        if (i > SPINS)
+            sched_yield();
+    }
+    if (since == 0)
+        return;
+    int64_t now = nanoseconds(), waited = now - since;
+    if (waited > LONG && waited > (since - start) / 2)
+        pool.rest = now + REST * waited;
+}
+
+/* ---- helpers ----------------------------------------------------------------------------------------------------- */
+
 /* True where there has been a loop since the `seen`-th. */
-static bool await_loop(unsigned seen)
+static bool await_bell(unsigned seen)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool.count, memory_order_relaxed) != seen)
+        if (atomic_load_explicit(&pool.bell, memory_order_acquire) != seen)
             return true;
         pause_a_little();
     }
     pthread_mutex_lock(&pool.lock);
     atomic_fetch_add(&pool.sleepers, 1);
-    while (atomic_load(&pool.count) == seen && !atomic_load(&pool.stop))
+    while (atomic_load(&pool.bell) == seen && !atomic_load(&pool.stop))
         pthread_cond_wait(&pool.wake, &pool.lock);
     atomic_fetch_sub(&pool.sleepers, 1);
     pthread_mutex_unlock(&pool.lock);
@@ -105,77 +181,72 @@ static void *helper(void *arg)
     int me = (int)(intptr_t)arg;
     unsigned seen = 0;
     omp_set_num_threads(1); /* of this thread alone: BLAS does not divide what is divided already */
-    while (await_loop(seen)) {
-        seen = atomic_load(&pool.count);
-        atomic_fetch_add(&pool.inside, 1); /* before `open` is read: a caller that closes then waits */
-        if (atomic_load(&pool.open) && me + 1 < pool.loop.shares)
-            run_chunks(&pool.loop, me + 1);
-        atomic_fetch_sub(&pool.inside, 1);
+    while (await_bell(seen)) {
+        seen = atomic_load_explicit(&pool.bell, memory_order_acquire);
+        run_chunks(me);
     }
     return NULL;
 }
 
-static void wake_helpers(void)
+/* A fork's child has no helpers. */
+static void forget_helpers(void)
 {
-    atomic_fetch_add(&pool.count, 1);
-    if (atomic_load(&pool.sleepers) == 0)
-        return;
-    pthread_mutex_lock(&pool.lock);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
+    pool.threads = 0;
+    pool.posted = 0;
+    for (int i = 0; i <= MOST; i++) {
+        atomic_store(&pool.share[i].left, 0);
+        atomic_store(&pool.done[i].chunks, 0);
+    }
+    atomic_store(&pool.sleepers, 0);
+    pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    pool.wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    atomic_flag_clear(&pool.taken);
 }
 
 /* At least `want` helpers, where the system gives them. Called by the one that has the pool. */
 static int have_helpers(int want)
 {
-    if (pool.process != getpid()) {
-        pool.process = getpid();
-        atomic_store(&pool.threads, 0);
-        atomic_store(&pool.inside, 0);
-        atomic_store(&pool.sleepers, 0);
-    }
-    int n = atomic_load(&pool.threads);
-    for (; n < want && n < MOST; n++)
-        if (pthread_create(&pool.thread[n], NULL, helper, (void *)(intptr_t)n) != 0)
+    if (!pool.minds_forks && pthread_atfork(NULL, NULL, forget_helpers) != 0)
+        return 0;
+    pool.minds_forks = true;
+    for (; pool.threads < want && pool.threads < MOST; pool.threads++)
+        if (pthread_create(&pool.thread[pool.threads], NULL, helper, (void *)(intptr_t)(pool.threads + 1)) != 0)
             break;
-    atomic_store(&pool.threads, n);
-    return n < want ? n : want;
+    return (int)least(pool.threads, want);
 }
 
-/* Before the library's code goes. */
+/* Before the library's code goes. The pool stays taken, so that loops of threads that go on run alone; one that is at
+ * work is waited for, but not where it is this thread's own that calls exit. */
 __attribute__((destructor)) static void stop_helpers(void)
 {
-    if (pool.process != getpid())
-        return;
+    for (int i = 0; atomic_flag_test_and_set_explicit(&pool.taken, memory_order_acquire); i++) {
+        if (i > SPINS)
+            return;
+        sched_yield();
+    }
     atomic_store(&pool.stop, true);
-    wake_helpers();
-    for (int i = 0; i < atomic_load(&pool.threads); i++)
+    pthread_mutex_lock(&pool.lock);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+    for (int i = 0; i < pool.threads; i++)
         pthread_join(pool.thread[i], NULL);
-    atomic_store(&pool.threads, 0);
+    pool.threads = 0;
 }
 
 static bool run_together(int64_t n, int64_t grain, int want, tp__range_fn body, void *user)
 {
-    if (atomic_flag_test_and_set(&pool.taken))
+    if (atomic_flag_test_and_set_explicit(&pool.taken, memory_order_acquire))
         return false;
-    int helpers = have_helpers(want), threads;
+    int64_t start = nanoseconds();
+    int helpers = start < pool.rest ? 0 : have_helpers(want);
     if (helpers > 0) {
-        pool.loop.body = body;
-        pool.loop.user = user;
-        divide(&pool.loop, n, grain, helpers + 1);
-        atomic_store(&pool.open, true);
-        wake_helpers();
-        threads = tp__alone_begin(); /* as the helpers are */
-        run_chunks(&pool.loop, 0);
+        post(n, grain, helpers + 1, body, user);
+        int threads = tp__alone_begin(); /* as the helpers are */
+        run_chunks(0);
         tp__alone_end(threads);
-        atomic_store(&pool.open, false);
-        for (int i = 0; atomic_load(&pool.inside) > 0; i++) {
-            pause_a_little();
-            if (i > SPINS)
-                sched_yield();
-        }
+        await_chunks(start);
     }
-    atomic_flag_clear(&pool.taken);
+    atomic_flag_clear_explicit(&pool.taken, memory_order_release);
     return helpers > 0;
 }
 

@@ -1,0 +1,135 @@
+/* test_parallel.c - loops over ranges: each element once, whoever helps; from several threads, within each other,
+ * after a fork. */
+#define _DEFAULT_SOURCE
+#include "core/core.h"
+#include "support/support.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static void omp_set_num_threads(int n) { (void)n; }
+#endif
+
+enum { MOST = 70000 };
+
+typedef struct {
+    int64_t n, grain;
+    atomic_int *times; /* that each element was met */
+    atomic_int astray; /* ranges that begin or end where none should */
+} census;
+
+static void count(int64_t begin, int64_t end, void *user)
+{
+    census *c = user;
+    if (begin % c->grain != 0 || (end % c->grain != 0 && end != c->n) || begin >= end)
+        atomic_fetch_add(&c->astray, 1);
+    for (int64_t i = begin; i < end; i++)
+        atomic_fetch_add_explicit(&c->times[i], 1, memory_order_relaxed);
+}
+
+static bool each_once(atomic_int *times, int64_t n, int64_t grain)
+{
+    census c = {.n = n, .grain = grain, .times = times};
+    bool once = true;
+    memset(times, 0, (size_t)(n + 1) * sizeof *times);
+    tp__parallel_for(n, grain, count, &c);
+    for (int64_t i = 0; i < n; i++)
+        once &= atomic_load(&times[i]) == 1;
+    return once && atomic_load(&times[n]) == 0 && atomic_load(&c.astray) == 0;
+}
+
+static bool all_sizes(void)
+{
+    static const int64_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 1000, 1024, 65537},
+                         grains[] = {1, 2, 7, 64, 5000};
+    atomic_int *times = malloc((MOST + 1) * sizeof *times);
+    bool good = times != NULL;
+    for (size_t s = 0; good && s < LENGTH(sizes); s++)
+        for (size_t g = 0; g < LENGTH(grains); g++)
+            good = good && each_once(times, sizes[s], grains[g]);
+    free(times);
+    return good;
+}
+
+START_TEST(every_element_once)
+{
+    omp_set_num_threads(_i);
+    ck_assert(all_sizes());
+}
+END_TEST
+
+static void *loops(void *bad)
+{
+    for (int i = 0; i < 20; i++)
+        if (!all_sizes())
+            atomic_fetch_add((atomic_int *)bad, 1);
+    return NULL;
+}
+
+START_TEST(from_several_threads_at_once)
+{
+    pthread_t thread[4];
+    atomic_int bad = 0;
+    omp_set_num_threads(3);
+    for (size_t i = 0; i < LENGTH(thread); i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, loops, &bad), 0);
+    for (size_t i = 0; i < LENGTH(thread); i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_int_eq(atomic_load(&bad), 0);
+}
+END_TEST
+
+static void inner(int64_t begin, int64_t end, void *user)
+{
+    for (int64_t i = begin; i < end; i++)
+        if (!each_once((atomic_int *)user + i * 101, 100, 1))
+            ((atomic_int *)user)[16 * 101] = 1;
+}
+
+START_TEST(within_each_other)
+{
+    static atomic_int times[16 * 101 + 1];
+    omp_set_num_threads(4);
+    for (int round = 0; round < 200; round++)
+        tp__parallel_for(16, 1, inner, times);
+    ck_assert_int_eq(times[16 * 101], 0);
+}
+END_TEST
+
+/* The child of a fork has helpers of its own, even where the parent's were at work. */
+START_TEST(after_a_fork)
+{
+    pthread_t other;
+    atomic_int bad = 0;
+    omp_set_num_threads(3);
+    ck_assert(all_sizes());
+    ck_assert_int_eq(pthread_create(&other, NULL, loops, &bad), 0);
+    for (int i = 0; i < 10; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(all_sizes() ? 0 : 1);
+        int status = -1;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+    pthread_join(other, NULL);
+    ck_assert_int_eq(atomic_load(&bad), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("parallel");
+    TCase *c = tcase_create("all");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, every_element_once, 1, 6);
+    tcase_add_test(c, from_several_threads_at_once);
+    tcase_add_test(c, within_each_other);
+    tcase_add_test(c, after_a_fork);
+    suite_add_tcase(s, c);
+    return run_suite(s);
+}
