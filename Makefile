@@ -199,7 +199,7 @@ check-full:
 	$(again) all bench-build $(BUILD)/test/accuracy
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
-	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(BUILD)/tsan/examples/threads
+	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)
 	@sh test/run.sh --full $(BUILD)
 
 # ---- installing ----------------------------------------------------------------------------------

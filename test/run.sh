@@ -126,8 +126,10 @@ thread_sanitizer()
         run 'tsan example threads' count_one env OMP_TOOL_LIBRARIES="$archer" OMP_NUM_THREADS=4 \
             TSAN_OPTIONS="ignore_noninstrumented_modules=1" \
             "$build/tsan/examples/threads"
+        run 'tsan test_parallel' count_checks env OMP_TOOL_LIBRARIES="$archer" CK_VERBOSITY=normal CK_FORK=no \
+            CK_RUN_CASE=loops TSAN_OPTIONS="ignore_noninstrumented_modules=1" "$build/tsan/test/test_parallel"
     else
-        skip 'tsan example threads' 'needs clang with libomp and archer'
+        skip 'tsan' 'needs clang with libomp and archer'
     fi
 }
 
