@@ -8,7 +8,8 @@
  * part of an array is the same core's from loop to loop, whose caches have it: cores may share none.
  * A helper that loses its core in the middle of a chunk keeps the caller waiting for a time slice; where that happens,
  * loops run alone for a while, many times as long.
- * Helpers look for work for some hundred microseconds after the last, then sleep.
+ * Helpers look for work for some hundred microseconds after the last, for some milliseconds whenever nobody else wants
+ * the core, then they sleep: to wake one takes tens of microseconds.
  *
  * The chunks depend on the sizes alone, and a body gives the same bits for any cut.
  */
@@ -22,7 +23,7 @@
 #include <sched.h>
 #include <time.h>
 
-enum { MOST = 63, CHUNKS = 16, SPINS = 20000, LINE = 64 };
+enum { MOST = 63, CHUNKS = 16, SPINS = 20000, YIELDS = 5000, LINE = 64 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -162,10 +163,13 @@ static void await_chunks(int64_t start)
 /* True where there has been a loop since the `seen`-th. */
 static bool await_bell(unsigned seen)
 {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < SPINS + YIELDS; i++) {
         if (atomic_load_explicit(&pool.bell, memory_order_acquire) != seen)
             return true;
-        pause_a_little();
+        if (i < SPINS)
+            pause_a_little();
+        else
+            sched_yield();
     }
     pthread_mutex_lock(&pool.lock);
     atomic_fetch_add(&pool.sleepers, 1);
