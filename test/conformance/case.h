@@ -39,8 +39,9 @@ typedef struct {
 
 /* ---- life (case.c) --------------------------------------------------------------------------- */
 
-/* Reads case `number` of a file; false, with a reason, where it cannot be read. */
-bool case_open(test_case *c, tp_tape *T, const tp_safetensors *file, int number);
+/* Reads case `number` of a file; false, with a reason, where it cannot be read. Strided: the inputs are views that are not
+ * contiguous. */
+bool case_open(test_case *c, tp_tape *T, const tp_safetensors *file, int number, bool strided);
 /* Gives back what the case made, and the tape's contents and error. */
 void case_close(test_case *c);
 void case_skip(test_case *c, const char *format, ...) TP_PRINTF(2, 3);

@@ -1,9 +1,10 @@
 /* conformance.c - runs case files against the library.
  *
- *     conformance [--op NAME] [--list] FILE-OR-DIRECTORY...
+ *     conformance [--op NAME] [--list] [--strided] FILE-OR-DIRECTORY...
  *
  * A line for each operator, and the sum of all. With --op only that operator, and why each case of it
- * failed or was skipped. With --list nothing is run: which operators there are, and how many cases. */
+ * failed or was skipped. With --list nothing is run: which operators there are, and how many cases.
+ * With --strided the inputs are views that are not contiguous, with the same values. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "calls.h"
@@ -47,7 +48,7 @@ typedef struct {
 
 typedef struct {
     const char *only; /* --op */
-    bool list;
+    bool list, strided;
     int n, room;
     tally *tallies;
     int broken; /* files that could not be read */
@@ -132,7 +133,8 @@ static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safet
 {
     char name[160];
     test_case c;
-    bool opened = case_open(&c, T, file, number);
+    bool strided = s->strided && g->run != run_optimizer; /* parameters are contiguous */
+    bool opened = case_open(&c, T, file, number, strided);
     listed_name(g, file, c.op, name, sizeof name);
     if (s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, c.op) == 0) {
         tally *t = tally_of(s, name);
@@ -210,10 +212,12 @@ int main(int argc, char **argv)
             s.only = argv[++i];
         else if (strcmp(argv[i], "--list") == 0)
             s.list = true;
+        else if (strcmp(argv[i], "--strided") == 0)
+            s.strided = true;
         else
             argv[++paths] = argv[i];
     if (paths == 0) {
-        fputs("usage: conformance [--op NAME] [--list] FILE-OR-DIRECTORY...\n", stderr);
+        fputs("usage: conformance [--op NAME] [--list] [--strided] FILE-OR-DIRECTORY...\n", stderr);
         return 2;
     }
     for (int i = 1; i <= paths; i++)
