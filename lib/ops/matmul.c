@@ -2,6 +2,7 @@
  * matrices. Transposed operands are passed to BLAS as they lie; nothing is copied to transpose it. */
 #include "ops/ops.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- matrices as BLAS sees them ----------------------------------------------------------------------------- */
@@ -9,16 +10,45 @@
 typedef struct {
     const char *data;
     bool transposed;
-    int64_t ld, batch_stride; /* in elements */
-    tp__storage *copy;        /* where the layout is none of BLAS's */
+    int64_t ld;     /* in elements, as all strides */
+    int batch_dims; /* those before the last two */
+    const int64_t *batch_shape;
+    int64_t batch_stride[TP_MAX_DIMS]; /* 0 where one matrix serves several entries */
+    tp__storage *copy;                 /* where the layout is none of BLAS's */
 } matrix;
 
-/* The last two dimensions of x (2-d, or 3-d with a batch). */
+/* Copies each matrix of x that is not another's repetition. */
+static tp_status copy_matrices(tp_tape *T, const tp_tensor *x, matrix *m)
+{
+    tp_dims shape = tp__dims_of(x);
+    int64_t numel = shape.dim[x->ndim - 2] * shape.dim[x->ndim - 1];
+    for (int d = m->batch_dims - 1; d >= 0; d--) {
+        shape.dim[d] = x->stride[d] == 0 && shape.dim[d] > 1 ? 1 : shape.dim[d];
+        m->batch_stride[d] = shape.dim[d] == 1 ? 0 : numel;
+        numel *= shape.dim[d];
+    }
+    m->copy = tp__pool_alloc(T->pool, (size_t)numel * tp_dtype_size((tp_dtype)x->dtype));
+    if (m->copy == NULL)
+        return tp_fail(T, TP_ENOMEM, "matmul: no memory");
+    tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    memcpy(in.stride, x->stride, sizeof in.stride);
+    tp__copy(shape, m->copy->data, (tp_dtype)x->dtype, &in);
+    m->data = m->copy->data;
+    return TP_OK;
+}
+
+/* The last two dimensions of x, as a batch where there are more. */
 static tp_status as_matrix(tp_tape *T, const tp_tensor *x, matrix *m)
 {
     int r = x->ndim - 2, c = x->ndim - 1;
     int64_t rows = x->shape[r], columns = x->shape[c];
-    *m = (matrix){.data = x->data, .batch_stride = x->ndim == 3 ? x->stride[0] : 0};
+    m->data = x->data;
+    m->transposed = false;
+    m->batch_dims = r;
+    m->batch_shape = x->shape;
+    m->copy = NULL;
+    for (int d = 0; d < r; d++)
+        m->batch_stride[d] = x->stride[d];
     if ((columns == 1 || x->stride[c] == 1) && (rows == 1 || x->stride[r] >= (columns > 1 ? columns : 1))) {
         m->ld = rows == 1 || x->stride[r] < columns ? (columns > 1 ? columns : 1) : x->stride[r];
         return TP_OK;
@@ -28,41 +58,77 @@ static tp_status as_matrix(tp_tape *T, const tp_tensor *x, matrix *m)
         m->ld = columns == 1 ? rows : x->stride[c];
         return TP_OK;
     }
-    tp_dims shape = tp__dims_of(x);
-    tp__operand in = tp__operand_of(x, shape);
-    m->copy = tp__pool_alloc(T->pool, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
-    if (m->copy == NULL)
-        return tp_fail(T, TP_ENOMEM, "matmul: no memory");
-    tp__copy(shape, m->copy->data, (tp_dtype)x->dtype, &in);
-    m->data = m->copy->data;
     m->ld = columns > 1 ? columns : 1;
-    m->batch_stride = rows * columns;
-    return TP_OK;
+    return copy_matrices(T, x, m);
 }
+
+static const void *entry(const matrix *m, int64_t i, size_t size)
+{
+    int64_t at = m->batch_dims == 0 ? 0 : tp__offset_at(m->batch_dims, m->batch_shape, m->batch_stride, i);
+    return m->data + at * (int64_t)size;
+}
+
+/* ---- products of batches ------------------------------------------------------------------------------------ */
+
+enum {
+    SHARE = 1 << 20,  /* multiply-adds that are worth a thread of their own */
+    WHOLE = 4 * SHARE /* so many in one product are divided in it; smaller ones are divided among the threads */
+};
 
 static tp_status too_large(tp_tape *T, const char *name)
 {
     return tp_fail(T, TP_EUNSUPPORTED, "%s: a size beyond what this BLAS can count", name);
 }
 
-/* out [b, n, m] (contiguous) = beta out + a [b, n, k] b [b, k, m], or without the b. */
+/* out [batch, n, m] (contiguous) = beta out + A [batch, n, k] B [batch, k, m], or without the batch */
+typedef struct {
+    matrix A, B;
+    tp_dtype dtype;
+    int64_t n, k, m;
+    double beta;
+    char *out;
+    atomic_bool counted; /* BLAS could */
+} products;
+
+static void multiply_range(int64_t begin, int64_t end, void *user)
+{
+    products *p = user;
+    size_t size = tp_dtype_size(p->dtype);
+    bool counted = true;
+    for (int64_t i = begin; i < end && counted; i++)
+        counted = tp__gemm(p->dtype, p->A.transposed, p->B.transposed, p->n, p->m, p->k, 1, entry(&p->A, i, size),
+                           p->A.ld, entry(&p->B, i, size), p->B.ld, p->beta, p->out + (size_t)(i * p->n * p->m) * size,
+                           p->m > 1 ? p->m : 1);
+    if (!counted)
+        atomic_store(&p->counted, false);
+}
+
 static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta,
                           tp_tensor *out)
 {
-    matrix A, B = {.copy = NULL};
-    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
-    int64_t batch = out->ndim == 3 ? out->shape[0] : 1;
-    size_t size = tp_dtype_size((tp_dtype)a->dtype);
-    tp_status status = as_matrix(T, a, &A);
+    products p = {.dtype = (tp_dtype)a->dtype,
+                  .n = a->shape[a->ndim - 2],
+                  .k = a->shape[a->ndim - 1],
+                  .m = b->shape[b->ndim - 1],
+                  .beta = beta,
+                  .out = out->data};
+    atomic_init(&p.counted, true);
+    tp_status status = as_matrix(T, a, &p.A);
+    p.B.copy = NULL;
     if (status == TP_OK)
-        status = as_matrix(T, b, &B);
-    for (int64_t i = 0; i < batch && status == TP_OK; i++)
-        if (!tp__gemm((tp_dtype)a->dtype, A.transposed, B.transposed, n, m, k, 1,
-                      A.data + i * A.batch_stride * (int64_t)size, A.ld, B.data + i * B.batch_stride * (int64_t)size,
-                      B.ld, beta, (char *)out->data + (size_t)(i * n * m) * size, m > 1 ? m : 1))
+        status = as_matrix(T, b, &p.B);
+    if (status == TP_OK && out->numel > 0) {
+        double work = (double)p.n * (double)p.m * (double)p.k;
+        int64_t batch = out->numel / (p.n * p.m);
+        if (batch > 1 && work < WHOLE)
+            tp__parallel_for(batch, work > 0 ? 1 + (int64_t)(SHARE / work) : batch, multiply_range, &p);
+        else
+            multiply_range(0, batch, &p);
+        if (!atomic_load(&p.counted))
             status = too_large(T, name);
-    tp__storage_unref(A.copy);
-    tp__storage_unref(B.copy);
+    }
+    tp__storage_unref(p.A.copy);
+    tp__storage_unref(p.B.copy);
     return status;
 }
 
@@ -85,10 +151,12 @@ static tp_tensor *flipped(tp_tape *T, const tp_tensor *x)
 static tp_status product_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    int rank = c->op->name[0] == 'b' ? 3 : 2;
+    int rank = a->ndim;
     char ta[200], tb[200];
-    bool fits = a->ndim == rank && b->ndim == rank && a->shape[rank - 1] == b->shape[rank - 2] &&
-                (rank == 2 || a->shape[0] == b->shape[0]);
+    bool fits = (c->op->name[0] == 'b' ? rank >= 3 : rank == 2) && b->ndim == rank &&
+                a->shape[rank - 1] == b->shape[rank - 2];
+    for (int d = 0; d < rank - 2 && fits; d++)
+        fits = a->shape[d] == b->shape[d];
     if (!fits)
         return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
@@ -100,13 +168,23 @@ static tp_status product_infer(tp_call *c)
     return tp_call_out(c, 0, (tp_dtype)a->dtype, shape);
 }
 
-/* y [n, m] += a [n, k] b [k, m], wrapping */
-static void whole_product(int64_t n, int64_t k, int64_t m, const uint64_t *a, const uint64_t *b, uint64_t *restrict y)
+/* Rows of y [batch n, m], which hold zeros, = rows of a [batch n, k] times their b [k, m], wrapping. */
+typedef struct {
+    int64_t n, k, m;
+    const uint64_t *a, *b;
+    uint64_t *y;
+} whole_product;
+
+static void multiply_rows(int64_t begin, int64_t end, void *user)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < k; j++)
-            for (int64_t c = 0; c < m; c++)
-                y[i * m + c] += a[i * k + j] * b[j * m + c];
+    const whole_product *p = user;
+    for (int64_t i = begin; i < end; i++) {
+        const uint64_t *a = p->a + i * p->k, *b = p->b + i / p->n * p->k * p->m;
+        uint64_t *restrict y = p->y + i * p->m;
+        for (int64_t j = 0; j < p->k; j++)
+            for (int64_t c = 0; c < p->m; c++)
+                y[c] += a[j] * b[j * p->m + c];
+    }
 }
 
 /* Whole numbers: BLAS has no product for them. They are multiplied as int64, of which narrower ones are the low bits. */
@@ -118,10 +196,11 @@ static tp_status integer_product(tp_call *c)
     tp_tensor *sum = tp_zeros(T, TP_I64, tp__dims_of(y));
     if (a == NULL || b == NULL || sum == NULL)
         return T->status;
-    int64_t n = a->shape[a->ndim - 2], k = a->shape[a->ndim - 1], m = b->shape[b->ndim - 1];
-    for (int64_t batch = 0; n * m > 0 && batch < y->numel / (n * m); batch++)
-        whole_product(n, k, m, (const uint64_t *)a->data + batch * n * k, (const uint64_t *)b->data + batch * k * m,
-                      (uint64_t *)sum->data + batch * n * m);
+    whole_product p = {
+        a->shape[a->ndim - 2], a->shape[a->ndim - 1], b->shape[b->ndim - 1], a->data, b->data, sum->data};
+    double row = (double)p.k * (double)p.m;
+    if (y->numel > 0 && row > 0)
+        tp__parallel_for(y->numel / p.m, 1 + (int64_t)(SHARE / 8 / row), multiply_rows, &p);
     tp__convert(y->numel, y->data, (tp_dtype)y->dtype, sum->data, TP_I64);
     return TP_OK;
 }
@@ -136,11 +215,10 @@ static tp_status product_forward(tp_call *c)
 static tp_status product_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *(*times)(tp_tape *, tp_tensor *, tp_tensor *) = v->op->name[0] == 'b' ? tp_bmm : tp_mm;
     if (tp_vjp_needs(v, 0))
-        v->gin[0] = times(T, v->gout[0], tp_transpose(T, v->in[1], -2, -1));
+        v->gin[0] = tp__apply2(T, v->op, NULL, v->gout[0], tp_transpose(T, v->in[1], -2, -1));
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = times(T, tp_transpose(T, v->in[0], -2, -1), v->gout[0]);
+        v->gin[1] = tp__apply2(T, v->op, NULL, tp_transpose(T, v->in[0], -2, -1), v->gout[0]);
     return TP_OK;
 }
 
@@ -181,6 +259,12 @@ static void bmm_samples(tp_sampler *s)
     tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1, 1),
                         tp_sample_tensor(s, (tp_dims){3, {2, 4, 2}}, -1, 2)};
     tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){4, {2, 3, 2, 4}}, -1, 1);
+    in[1] = tp_sample_tensor(s, (tp_dims){4, {2, 3, 4, 1}}, -1, 1);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){3, {0, 3, 4}}, -1, 1);
+    in[1] = tp_sample_tensor(s, (tp_dims){3, {0, 4, 2}}, -1, 1);
+    tp_sample(s, NULL, 2, in);
 }
 
 #define PRODUCT_FLAGS (TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
@@ -206,7 +290,16 @@ static const tp_op bmm_op = {.name = "bmm",
                              .grad_name = "BmmBackward0"};
 
 tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mm_op, NULL, a, b); }
-tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &bmm_op, NULL, a, b); }
+
+/* The operator takes any number of batch dimensions, for matmul. */
+tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    char ta[200], tb[200];
+    if (tp__usable(T, "bmm", a) && tp__usable(T, "bmm", b) && (a->ndim != 3 || b->ndim != 3))
+        tp_fail(T, TP_ESHAPE, "bmm: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
+                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+    return tp__apply2(T, &bmm_op, NULL, a, b);
+}
 
 /* ---- vectors: mv and dot ------------------------------------------------------------------------------------------ */
 
@@ -353,15 +446,29 @@ static tp_dims batch_of(const tp_tensor *x)
     return s;
 }
 
-/* x [..., r, c] with the batch dimensions expanded to `batch`, as [prod(batch), r, c]. */
+/* x [..., r, c] with its batch dimensions expanded */
 static tp_tensor *batched(tp_tape *T, tp_tensor *x, tp_dims batch)
 {
-    tp_dims whole = batch, flat = {3, {1, x->shape[x->ndim - 2], x->shape[x->ndim - 1]}};
-    for (int d = 0; d < batch.ndim; d++)
-        flat.dim[0] *= batch.dim[d];
-    whole.dim[whole.ndim++] = flat.dim[1];
-    whole.dim[whole.ndim++] = flat.dim[2];
-    return tp_reshape(T, tp__dims_equal(tp__dims_of(x), whole) ? x : tp_expand(T, x, whole), flat);
+    batch.dim[batch.ndim++] = x->shape[x->ndim - 2];
+    batch.dim[batch.ndim++] = x->shape[x->ndim - 1];
+    return tp__dims_equal(tp__dims_of(x), batch) ? x : tp_expand(T, x, batch);
+}
+
+static int64_t length_of(tp_dims shape)
+{
+    int64_t n = 1;
+    for (int d = 0; d < shape.ndim; d++)
+        n *= shape.dim[d];
+    return n;
+}
+
+/* One matrix b for all of a: the batch is more rows. */
+static tp_tensor *matmul_rows(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_dims shape)
+{
+    int64_t k = a->shape[a->ndim - 1], m = shape.dim[shape.ndim - 1];
+    tp_dims rows = {2, {length_of(batch_of(a)) * a->shape[a->ndim - 2], k}};
+    tp_tensor *one = b->ndim == 2 ? b : tp_reshape(T, b, (tp_dims){2, {k, m}});
+    return tp_reshape(T, tp_mm(T, tp_reshape(T, a, rows), one), shape);
 }
 
 static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
@@ -373,10 +480,13 @@ static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
                 tp__dims_text(tp__dims_of(b), tb, sizeof tb));
         return NULL;
     }
-    tp_dims shape = batch;
-    shape.dim[shape.ndim++] = a->shape[a->ndim - 2];
-    shape.dim[shape.ndim++] = b->shape[b->ndim - 1];
-    return tp_reshape(T, tp_bmm(T, batched(T, a, batch), batched(T, b, batch)), shape);
+    if (length_of(batch_of(b)) == 1) {
+        tp_dims shape = batch;
+        shape.dim[shape.ndim++] = a->shape[a->ndim - 2];
+        shape.dim[shape.ndim++] = b->shape[b->ndim - 1];
+        return matmul_rows(T, a, b, shape);
+    }
+    return tp__apply2(T, &bmm_op, NULL, batched(T, a, batch), batched(T, b, batch));
 }
 
 tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
@@ -399,13 +509,6 @@ tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
         return tp_squeeze_dim(T, tp_matmul(T, a, tp_unsqueeze(T, b, 1)), -1);
     if (a->ndim == 2 && b->ndim == 2)
         return tp_mm(T, a, b);
-    if (b->ndim == 2) { /* the batch is more rows */
-        tp_dims shape = tp__dims_of(a), rows = {2, {1, a->shape[a->ndim - 1]}};
-        for (int d = 0; d < a->ndim - 1; d++)
-            rows.dim[0] *= a->shape[d];
-        shape.dim[shape.ndim - 1] = b->shape[1];
-        return tp_reshape(T, tp_mm(T, tp_reshape(T, a, rows), b), shape);
-    }
     return matmul_batches(T, a, b);
 }
 
