@@ -190,7 +190,7 @@ graph: $(BUILD)/examples/graph
 	@dot -Tsvg $(BUILD)/graph.dot -o $(BUILD)/graph.svg && dot -Tpng $(BUILD)/graph.dot -o $(BUILD)/graph.png
 	@echo '$(BUILD)/graph.svg, $(BUILD)/graph.png'
 
-check: all tests bench-build
+check: all tests bench-build $(BUILD)/test/accuracy
 	@CC='$(CC)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with

@@ -2,7 +2,18 @@
 #define _DEFAULT_SOURCE /* _SC_NPROCESSORS_ONLN */
 #include "core/core.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+/* What TAPIR_ISA allows: base, avx2 or avx512; anything else is no limit. */
+static tp__isa allowed(void)
+{
+    const char *name = getenv("TAPIR_ISA");
+    if (name && strcmp(name, "base") == 0)
+        return TP__ISA_BASE;
+    return name && strcmp(name, "avx2") == 0 ? TP__ISA_AVX2 : TP__ISA_AVX512;
+}
 
 static tp__isa find(void)
 {
@@ -23,7 +34,8 @@ tp__isa tp__cpu_isa(void)
     static atomic_int known; /* 0: not yet; else the answer + 1 */
     int isa = atomic_load_explicit(&known, memory_order_relaxed);
     if (isa == 0) {
-        isa = (int)find() + 1;
+        tp__isa can = find(), may = allowed();
+        isa = (int)(can < may ? can : may) + 1;
         atomic_store_explicit(&known, isa, memory_order_relaxed);
     }
     return (tp__isa)(isa - 1);

@@ -17,9 +17,7 @@
 #define F32_FN(name) name##f
 #define F64_FN(name) name
 #define F32_VEC(name) v_##name##f
-#define F64_VEC(name) name
-#define F32_SIGMOID(x) V_SIGMOIDF(x)
-#define F64_SIGMOID(x) ((x) < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-(x))))
+#define F64_VEC(name) v_##name
 
 /* clang-format off */
 #define BINARY(id, type, result, formula)                                                          \
@@ -57,21 +55,47 @@
       for (int64_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i]; }
 
 /* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
-#define PERIODIC(id, near, any)                                                                    \
+#define PERIODIC(id, type, near, limit, any)                                                       \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
-    { (void)attr; float *restrict o = out; const float *a = in[0]; int far = 0;                    \
-      for (int64_t i = 0; i < n; i++) { far |= !(fabsf(a[i]) <= (float)V_NEAR); o[i] = near(a[i]); } \
-      for (int64_t i = 0; far && i < n; i++) if (!(fabsf(a[i]) <= (float)V_NEAR)) o[i] = any(a[i]); }
+    { (void)attr; type *restrict o = out; const type *a = in[0], end = (type)(limit); int far = 0; \
+      for (int64_t i = 0; i < n; i++) { type x = a[i]; far |= !((x < 0 ? -x : x) <= end); o[i] = near(x); } \
+      for (int64_t i = 0; far && i < n; i++) if (!((a[i] < 0 ? -a[i] : a[i]) <= end)) o[i] = any(a[i]); }
 
 /* ---- floats: R is float or double, M(name) its libm function -------------------------------------------- */
 
-#define FLOATS(R, S, M, V, SIGMOID)                                                                            \
+/* Where the fast way gives NaN, which should be rare, the slow one answers. */
+#define UNARY_OR(id, type, fast, slow)                                                             \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *restrict o = out; const type *a = in[0]; int odd = 0;                      \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], v = (fast); odd |= v != v; o[i] = v; }      \
+      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) { type x = a[i]; o[i] = (slow); } }
+#define BINARY_OR(id, type, fast, slow)                                                            \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *restrict o = out; const type *a = in[0], *b = in[1]; int odd = 0;          \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i], v = (fast); odd |= v != v; o[i] = v; } \
+      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) { type x = a[i], y = b[i]; o[i] = (slow); } }
+
+/* A function of two operands, the second a number. */
+#define BY_NUMBER(id, type, fn)                                                                    \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *o = out, y[256]; const type *a = in[0];                                                \
+      for (int64_t i = 0; i < 256 && i < n; i++) y[i] = (type)*(const double *)attr;               \
+      for (int64_t i = 0; i < n; i += 256) fn(n - i < 256 ? n - i : 256, o + i, (const void *[]){a + i, y}, NULL); }
+
+/* Short ways for common exponents. (2 is an operator of its own.) */
+#define POWER(id, S)                                                                               \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { double s = *(const double *)attr;                                                            \
+      (s == 3 ? cube_##S : s == 0.5 ? sqrt_##S : s == -0.5 ? rsqrt_##S : s == -1 ? reciprocal_##S  \
+       : s == -2 ? inverse_square_##S : power_##S)(n, out, in, attr); }
+
+#define FLOATS(R, S, M, V)                                                                            \
     BINARY(add_##S, R, R, x + y)                                                                   \
     BINARY(sub_##S, R, R, x - y)                                                                   \
     BINARY(mul_##S, R, R, x *y)                                                                    \
     BINARY(div_##S, R, R, x / y)                                                                   \
-    BINARY(pow_##S, R, R, M(pow)(x, y))                                                            \
-    BINARY(atan2_##S, R, R, M(atan2)(x, y))                                                        \
+    BINARY(pow_##S, R, R, V(pow)(x, y))                                                            \
+    BINARY(atan2_##S, R, R, V(atan2)(x, y))                                                        \
     BINARY(maximum_##S, R, R, x > y || x != x ? x : y)                                             \
     BINARY(minimum_##S, R, R, x < y || x != x ? x : y)                                             \
     UNARY(neg_##S, R, R, -x)                                                                       \
@@ -82,80 +106,78 @@
     UNARY(rsqrt_##S, R, R, 1 / M(sqrt)(x))                                                         \
     UNARY(reciprocal_##S, R, R, 1 / x)                                                             \
     UNARY(exp_##S, R, R, V(exp)(x))                                                                \
-    UNARY(expm1_##S, R, R, M(expm1)(x))                                                            \
+    UNARY(expm1_##S, R, R, V(expm1)(x))                                                            \
     UNARY(log_##S, R, R, V(log)(x))                                                                \
     UNARY(log1p_##S, R, R, V(log1p)(x))                                                            \
-    UNARY(log2_##S, R, R, M(log2)(x))                                                              \
-    UNARY(log10_##S, R, R, M(log10)(x))                                                            \
-    UNARY(tan_##S, R, R, M(tan)(x))                                                                \
-    UNARY(sinh_##S, R, R, M(sinh)(x))                                                              \
-    UNARY(cosh_##S, R, R, M(cosh)(x))                                                              \
+    UNARY(log2_##S, R, R, V(log2)(x))                                                              \
+    UNARY(log10_##S, R, R, V(log10)(x))                                                            \
+    UNARY(sinh_##S, R, R, V(sinh)(x))                                                              \
+    UNARY(cosh_##S, R, R, V(cosh)(x))                                                              \
     UNARY(tanh_##S, R, R, V(tanh)(x))                                                              \
-    UNARY(asin_##S, R, R, M(asin)(x))                                                              \
-    UNARY(acos_##S, R, R, M(acos)(x))                                                              \
-    UNARY(atan_##S, R, R, M(atan)(x))                                                              \
+    UNARY(asin_##S, R, R, V(asin)(x))                                                              \
+    UNARY(acos_##S, R, R, V(acos)(x))                                                              \
+    UNARY(atan_##S, R, R, V(atan)(x))                                                              \
     UNARY(erf_##S, R, R, V(erf)(x))                                                                \
     UNARY(floor_##S, R, R, M(floor)(x))                                                            \
     UNARY(ceil_##S, R, R, M(ceil)(x))                                                              \
     UNARY(round_##S, R, R, M(nearbyint)(x))                                                        \
     UNARY(trunc_##S, R, R, M(trunc)(x))                                                            \
-    UNARY(sigmoid_##S, R, R, SIGMOID(x))                                                 \
-    UNARY(relu_##S, R, R, x > 0 || x != x ? x : 0)                                                 \
-    UNARY(softplus_##S, R, R, x > 20 ? x : V(log1p)(V(exp)(x)))                                    \
-    UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - V(log1p)(V(exp)(-M(fabs)(x))))                  \
+    UNARY(sigmoid_##S, R, R, V(sigmoid)(x))                                                        \
+    UNARY(relu_##S, R, R, x <= 0 ? 0 : x)                                                          \
+    UNARY(softplus_##S, R, R, V(pick)(x > 20, x, (x < 0 ? 0 : x) + V(log1p_exp)(M(fabs)(x))))      \
+    UNARY(log_sigmoid_##S, R, R, (x < 0 ? x : 0) - V(log1p_exp)(M(fabs)(x)))                       \
     UNARY(isnan_##S, R, uint8_t, x != x)                                                           \
     UNARY(isinf_##S, R, uint8_t, M(fabs)(x) == (R)INFINITY)                                        \
     UNARY(isfinite_##S, R, uint8_t, M(fabs)(x) < (R)INFINITY)                                      \
     SCALAR(div_s_##S, R, x / s)                                                                    \
-    SCALAR(pow_s_##S, R, M(pow)(x, s))                                                             \
+    BY_NUMBER(power_##S, R, pow_##S)                                                               \
+    UNARY(cube_##S, R, R, x *x *x)                                                                 \
+    UNARY(inverse_square_##S, R, R, 1 / (x * x))                                                   \
+    POWER(pow_s_##S, S)                                                                            \
     SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
     UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \
     BINARY(gelu_backward_##S, R, R, y *V(gelu_slope)(x))                                           \
-    BINARY(floor_divide_##S, R, R, floor_quotient((double)x, (double)y))                           \
+    BINARY_OR(floor_divide_##S, R, (R)floor_near((double)x, (double)y), (R)floor_quotient((double)x, (double)y, fmod((double)x, (double)y))) \
     BINARY(trunc_divide_##S, R, R, M(trunc)(x / y))                                                \
-    BINARY(fmod_##S, R, R, M(fmod)(x, y))                                                          \
-    BINARY(remainder_##S, R, R, floor_rest((double)x, (double)y))                                  \
+    BINARY_OR(fmod_##S, R, V(fmod)(x, y), M(fmod)(x, y))                                           \
+    BINARY_OR(remainder_##S, R, (R)floor_rest((double)y, v_fmod((double)x, (double)y)), (R)floor_rest((double)y, fmod((double)x, (double)y))) \
     BINARY(fmax_##S, R, R, x != x ? y : y != y || x > y ? x : y)                                   \
     BINARY(fmin_##S, R, R, x != x ? y : y != y || x < y ? x : y)                                   \
-    BINARY(hypot_##S, R, R, M(hypot)(x, y))                                                        \
+    BINARY(hypot_##S, R, R, V(hypot)(x, y))                                                        \
     BINARY(copysign_##S, R, R, M(copysign)(x, y))                                                  \
-    BINARY(logaddexp_##S, R, R, x == y ? x + (R)0.693147180559945309417                            \
-                                       : (x > y ? x : y) + V(log1p)(V(exp)(-M(fabs)(x - y))))      \
-    BINARY(logaddexp2_##S, R, R, x == y ? x + 1                                                    \
-                                        : (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(M(exp2)(-M(fabs)(x - y)))) \
-    BINARY(xlogy_##S, R, R, y != y ? y : x == 0 ? 0 : x *V(log)(y))                                \
-    BINARY(xlog1py_##S, R, R, y != y ? y : x == 0 ? 0 : x *V(log1p)(y))                            \
+    BINARY(logaddexp_##S, R, R, V(pick)(x == y, x + (R)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)(M(fabs)(x - y)))) \
+    BINARY(logaddexp2_##S, R, R, V(pick)(x == y, x + 1, (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(V(exp2)(-M(fabs)(x - y))))) \
+    BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(y)))                        \
+    BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(y)))                    \
     BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
     BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
     BINARY(igamma_##S, R, R, tp__igamma((double)x, (double)y))                                     \
     BINARY(igammac_##S, R, R, tp__igammac((double)x, (double)y))                                   \
     UNARY(erfcx_##S, R, R, tp__erfcx((double)x))                                                   \
-    UNARY(ndtr_##S, R, R, tp__ndtr((double)x))                                                     \
+    UNARY(ndtr_##S, R, R, V(ndtr)(x))                                                              \
     UNARY(log_ndtr_##S, R, R, tp__log_ndtr((double)x))                                             \
-    UNARY(ndtri_##S, R, R, tp__ndtri((double)x))                                                   \
-    UNARY(entr_##S, R, R, tp__entr((double)x))                                                     \
+    UNARY_OR(ndtri_##S, R, V(ndtri)(x), (R)tp__ndtri((double)x))                                   \
+    UNARY(entr_##S, R, R, entropy((double)x))                                                      \
     UNARY(i0_##S, R, R, tp__i0((double)x))                                                         \
     UNARY(i0e_##S, R, R, tp__i0e((double)x))                                                       \
     UNARY(i1_##S, R, R, tp__i1((double)x))                                                         \
     UNARY(i1e_##S, R, R, tp__i1e((double)x))                                                       \
-    UNARY(exp2_##S, R, R, M(exp2)(x))                                                              \
-    UNARY(asinh_##S, R, R, M(asinh)(x))                                                            \
-    UNARY(acosh_##S, R, R, M(acosh)(x))                                                            \
-    UNARY(atanh_##S, R, R, M(atanh)(x))                                                            \
-    UNARY(erfc_##S, R, R, M(erfc)(x))                                                              \
-    UNARY(erfinv_##S, R, R, tp__erfinv((double)x))                                                 \
-    UNARY(lgamma_##S, R, R, tp__lgamma((double)x))                                                 \
-    UNARY(digamma_##S, R, R, tp__digamma((double)x))                                               \
+    UNARY(exp2_##S, R, R, V(exp2)(x))                                                              \
+    UNARY(asinh_##S, R, R, V(asinh)(x))                                                            \
+    UNARY(acosh_##S, R, R, V(acosh)(x))                                                            \
+    UNARY(atanh_##S, R, R, V(atanh)(x))                                                            \
+    UNARY(erfc_##S, R, R, V(erfc)(x))                                                              \
+    UNARY(erfinv_##S, R, R, V(erfinv)(x))                                                          \
+    UNARY_OR(digamma_##S, R, V(digamma)(x), (R)tp__digamma((double)x))                             \
     UNARY(frac_##S, R, R, x - M(trunc)(x))                                                         \
-    UNARY(sinc_##S, R, R, x == 0 ? 1 : M(sin)((R)3.14159265358979323846 * x) / ((R)3.14159265358979323846 * x)) \
     UNARY(signbit_##S, R, uint8_t, signbit(x) != 0)                                                \
     UNARY(isposinf_##S, R, uint8_t, x == (R)INFINITY)                                              \
     UNARY(isneginf_##S, R, uint8_t, x == -(R)INFINITY)                                             \
     SCALAR(round_to_##S, R, t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x * s) / s)             \
     SCALAR(logit_##S, R, log_odds((double)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x)))        \
-    SCALAR(polygamma_##S, R, tp__polygamma((double)s, (double)x, (double)M(sin)((R)3.14159265358979323846 * x)))                             \
+    SCALAR(polygamma_##S, R, tp__polygamma((double)s, (double)x, (double)M(sin)((R)3.14159265358979323846 * x))) \
     REPLACE(nan_to_num_##S, R)                                                                     \
     TERNARY(lerp_##S, R, (z < 0 ? -z : z) < (R)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z))      \
     TERNARY(addcdiv_##S, R, x + s * (y / z))                                                       \
@@ -165,10 +187,10 @@
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
     BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
-    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(V(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))    \
-    BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                          \
-    BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p)(V(exp)(-M(fabs)(x))))   \
-    BINARY(bce_logits_slope_##S, R, R, SIGMOID(x) - y)
+    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(V(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))  \
+    BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                         \
+    BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x)))        \
+    BINARY(bce_logits_slope_##S, R, R, V(sigmoid)(x) - y)
 
 /* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */
 
@@ -186,7 +208,7 @@
     BINARY(floor_divide_##S, R, R, y == 0 ? 0 : whole_floor((int64_t)x, (int64_t)y))               \
     BINARY(trunc_divide_##S, R, R, y == 0 ? 0 : whole_quotient((int64_t)x, (int64_t)y))            \
     BINARY(fmod_##S, R, R, y == 0 || (int64_t)y == -1 ? 0 : x % y)                                 \
-    BINARY(remainder_##S, R, R, y == 0 ? 0 : (int64_t)x - (U)whole_floor((int64_t)x, (int64_t)y) * (U)y)            \
+    BINARY(remainder_##S, R, R, y == 0 ? 0 : (int64_t)x - (U)whole_floor((int64_t)x, (int64_t)y) * (U)y) \
     BINARY(bit_and_##S, R, R, x &y)                                                                \
     BINARY(bit_or_##S, R, R, x | y)                                                                \
     BINARY(bit_xor_##S, R, R, x ^ y)                                                               \
@@ -260,34 +282,52 @@ static int64_t common_multiple(int64_t x, int64_t y)
     return (int64_t)m < 0 ? (int64_t)(0 - m) : (int64_t)m;
 }
 
-/* floor(x / y) of the exact quotient, and x less that times y, in the steps that Python takes. */
-static double floor_quotient(double x, double y)
+/* floor(x / y) of the exact quotient, in the steps that Python takes, given fmod(x, y). */
+static inline double floor_quotient(double x, double y, double rest)
 {
-    double rest = fmod(x, y), q = (x - rest) / y;
-    if (y == 0)
-        return x / y;
-    if (rest != 0 && (y < 0) != (rest < 0))
-        q -= 1;
-    if (q == 0)
-        return copysign(0, x / y);
-    return q - floor(q) > 0.5 ? floor(q) + 1 : floor(q);
+    double q = (x - rest) / y, less = rest * copysign(1, y) < 0 ? q - 1 : q;
+    double whole = floor(less), near = less - whole > 0.5 ? whole + 1 : whole;
+    double zero = copysign(0, x / y), v = less == 0 ? zero : near;
+    return y == 0 ? x / y : v;
 }
 
-static double floor_rest(double x, double y)
+static inline double floor_near(double x, double y) { return floor_quotient(x, y, v_fmod(x, y)); }
+
+/* x less floor(x / y) y, given fmod(x, y). */
+static inline double floor_rest(double y, double rest)
 {
-    double rest = fmod(x, y);
-    return rest != 0 && (y < 0) != (rest < 0) ? rest + y : rest;
+    double other = rest + y;
+    return rest * copysign(1, y) < 0 ? other : rest;
 }
 
-static double log_odds(double p) { return log(p / (1 - p)); }
+static inline double log_odds(double p) { return v_log(p / (1 - p)); }
+
+static inline double entropy(double x)
+{
+    double y = -x * v_log(x);
+    return x > 0 ? y : x == 0 ? 0 : x != x ? x : -INFINITY;
+}
+
+static inline float sinc_nearf(float x)
+{
+    float t = 3.14159265358979323846f * x, y = v_sinf_near(t) / t;
+    return x == 0 ? 1 : y;
+}
+static float sinc_farf(float x) { return sinf(3.14159265358979323846f * x) / (3.14159265358979323846f * x); }
+static inline double sinc_near(double x)
+{
+    double t = 3.14159265358979323846 * x, y = v_sin_near(t) / t;
+    return x == 0 ? 1 : y;
+}
+static double sinc_far(double x) { return sin(3.14159265358979323846 * x) / (3.14159265358979323846 * x); }
 
 /* clang-format off */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wtype-limits"
-FLOATS(float, f32, F32_FN, F32_VEC, F32_SIGMOID)
-FLOATS(double, f64, F64_FN, F64_VEC, F64_SIGMOID)
+FLOATS(float, f32, F32_FN, F32_VEC)
+FLOATS(double, f64, F64_FN, F64_VEC)
 INTEGERS(int32_t, i32, uint32_t)
 INTEGERS(int64_t, i64, uint64_t)
 INTEGERS(uint8_t, u8, uint32_t)
@@ -302,10 +342,16 @@ UNARY(abs_u8, uint8_t, uint8_t, x)
 UNARY(same_i32, int32_t, int32_t, x)
 UNARY(same_i64, int64_t, int64_t, x)
 UNARY(same_u8, uint8_t, uint8_t, x)
-UNARY(sin_f64, double, double, sin(x))
-UNARY(cos_f64, double, double, cos(x))
-PERIODIC(sin_f32, v_sinf_near, sinf)
-PERIODIC(cos_f32, v_cosf_near, cosf)
+PERIODIC(sin_f32, float, v_sinf_near, V_NEAR, sinf)
+PERIODIC(cos_f32, float, v_cosf_near, V_NEAR, cosf)
+PERIODIC(tan_f32, float, v_tanf_near, V_NEAR64, tanf)
+PERIODIC(sin_f64, double, v_sin_near, V_NEAR64, sin)
+PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
+PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
+PERIODIC(sinc_f32, float, sinc_nearf, V_NEAR / 4, sinc_farf)
+PERIODIC(sinc_f64, double, sinc_near, V_NEAR64 / 4, sinc_far)
+UNARY_OR(lgamma_f32, float, v_lgammaf(x), (float)tp__lgamma((double)x))
+UNARY(lgamma_f64, double, double, tp__lgamma(x))
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
 UNARY(signbit_i64, int64_t, uint8_t, x < 0)
 UNARY(signbit_u8, uint8_t, uint8_t, x < 0)

@@ -9,46 +9,54 @@
 #ifndef TAPIR_KERNEL_VEC_MATH_H
 #define TAPIR_KERNEL_VEC_MATH_H
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "kernel/vec_math64.h"
 
-/* x P(x) and its derivative P(x) + x p(x), with the normal distribution P and its density p */
-static inline double gelu(double x)
-{
-    /* -x / sqrt(2) and what is lost of it, which counts where erfc falls steeply */
-    double t = -0.70710678118654752440 * x, lost = fma(-0.70710678118654752440, x, -t) + 4.833646656726457e-17 * x;
-    double tail = erfc(t) - 1.12837916709551257390 * exp(-t * t) * lost;
-    return 0.5 * x * (lost == lost ? tail : erfc(t));
-}
-static inline double gelu_slope(double x)
-{
-    return 0.5 * erfc(-0.70710678118654752440 * x) + 0.39894228040143267794 * x * exp(-0.5 * x * x);
-}
+#define V_INLINE static inline __attribute__((always_inline)) float
+
+/* See v_pick. */
+V_INLINE v_pickf(int first, float a, float b) { return first ? a : b; }
 
 #if !defined(__FMA__)
 
 #define v_expf expf
+#define v_exp2f exp2f
+#define v_expm1f expm1f
 #define v_logf logf
+#define v_log2f log2f
+#define v_log10f log10f
 #define v_log1pf log1pf
-#define v_tanhf(x) ((float)tanh((double)(x))) /* tanhf is more than 2 ulp off */
+#define v_log1p_expf(a) log1pf(expf(-(a)))
+#define v_sinhf sinhf
+#define v_coshf coshf
+#define v_asinhf asinhf
+#define v_acoshf acoshf
+#define v_atanhf atanhf
+#define v_asinf asinf
+#define v_acosf acosf
+#define v_atanf atanf
+#define v_atan2f atan2f
+#define v_hypotf hypotf
+#define v_powf powf
 #define v_erff erff
-#define v_geluf(x) ((float)gelu((double)(x)))
-#define v_gelu_slopef(x) ((float)gelu_slope((double)(x)))
-#define V_SIGMOIDF(x) v_sigmoidf(x)
+#define v_erfcf erfcf
+#define v_tanhf(x) ((float)tanh((double)(x))) /* tanhf is more than 2 ulp off */
+#define v_sigmoidf(x) ((float)v_sigmoid((double)(x)))
+#define v_geluf(x) ((float)v_gelu((double)(x)))
+#define v_gelu_slopef(x) ((float)v_gelu_slope((double)(x)))
+#define v_erfinvf(x) ((float)v_erfinv((double)(x)))
+#define v_ndtrf(x) ((float)v_ndtr((double)(x)))
+#define v_ndtrif(x) ((float)v_ndtri((double)(x)))
+#define v_lgammaf(x) ((float)v_lgamma((double)(x)))
+#define v_digammaf(x) ((float)v_digamma((double)(x)))
+#define v_fmodf fmodf
 #define v_sinf_near sinf
 #define v_cosf_near cosf
+#define v_tanf_near tanf
 #define V_NEAR INFINITY
-
-static inline float v_sigmoidf(float x)
-{
-    double t = exp((double)-fabsf(x));
-    return (float)((x < 0 ? t : 1) / (1 + t));
-}
+#define V_NEAR64 INFINITY
 
 #else
 
-#define V_INLINE static inline __attribute__((always_inline)) float
 #define V_FMA __builtin_fmaf
 
 static inline __attribute__((always_inline)) uint32_t v_bits(float x)
@@ -70,85 +78,147 @@ V_INLINE v_float(uint32_t b)
 /* Rounds to the nearest whole number, which is then in the low bits of the sum as well. */
 #define V_ROUNDER 12582912.0f /* 1.5 2^23 */
 
-/* The same, with room below for the exponents' bias, twice. */
+/* The same, with room below for the exponents' bias, for 2^30 and the bias, and for the bias twice. */
+#define V_ROUNDER_127 12583039.0f
+#define V_ROUNDER_157 12583069.0f
 #define V_ROUNDER_254 12583166.0f
 
-/* e^(x + low) = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, for subnormals and infinity. */
-V_INLINE v_exp_sum(float x, float low, int has_low)
+/* See v_quad. */
+V_INLINE v_quadf(float x, float x2, float a, float b, float c, float d)
 {
-    float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x; /* keeps NaN */
-    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER_254), n = shifted - V_ROUNDER_254;
-    float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
-    r = has_low ? r + low : r;
-    float q = V_FMA(
-        V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
-    float e = V_FMA(r * r, q, r) + 1;
-    uint32_t biased = v_bits(shifted), half = biased >> 1; /* n + 254, and half of it, in the low bits */
-    return e * v_float(half << 23) * v_float((biased - half) << 23);
+    return V_FMA(x2, V_FMA(d, x, c), V_FMA(b, x, a));
 }
 
-V_INLINE v_expf(float x) { return v_exp_sum(x, 0, 0); }
+/* See v_least. */
+V_INLINE v_leastf(float a, float b)
+{
+    int32_t p = (int32_t)v_bits(a), q = (int32_t)v_bits(b);
+    return v_float((uint32_t)(p < q ? p : q));
+}
 
-/* log x = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
+/* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2 */
+V_INLINE v_power_partf(float r)
+{
+    float p = V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f);
+    return V_FMA(V_FMA(p, r, 1.666657699e-01f), r, 0.5f);
+}
+
+/* x - n ln 2 */
+V_INLINE v_less_ln2f(float x, float n) { return V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, x)); }
+
+/* factor e^(x + low) = 2^n factor e^r with |r| <= ln 2 / 2; 2^n in two, for subnormals and infinity; -120 <= x <= 89. */
+V_INLINE v_exp_timesf(float factor, float x, float low)
+{
+    float shifted = V_FMA(x, 1.44269504088896341f, V_ROUNDER_254), r = v_less_ln2f(x, shifted - V_ROUNDER_254) + low;
+    uint32_t biased = v_bits(shifted), half = biased >> 1; /* n + 254, and half of it, in the low bits */
+    float e = V_FMA(r * r, v_power_partf(r), r);
+    return V_FMA(factor, e, factor) * v_float(half << 23) * v_float((biased - half) << 23);
+}
+
+/* e^x as a sum of two, x <= 0 */
+V_INLINE v_exp_widef(float x, float *low)
+{
+    float c = x < -110.0f ? -110.0f : x, shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER_254);
+    float r = v_less_ln2f(c, shifted - V_ROUNDER_254), part = V_FMA(r * r, v_power_partf(r), r), sum = 1 + part;
+    uint32_t biased = v_bits(shifted), half = biased >> 1;
+    float scale = v_float(half << 23), scale2 = v_float((biased - half) << 23);
+    *low = ((1 - sum) + part) * scale * scale2;
+    return sum * scale * scale2;
+}
+
+V_INLINE v_expf(float x)
+{
+    float b = x < -110.0f ? -110.0f : x, c = b > 89.0f ? 89.0f : b; /* keeps NaN */
+    return v_exp_timesf(1, c, -0.0f);
+}
+
+/* x > 0 as 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); subnormals go through 2^23 x. */
+V_INLINE v_fractionf(float x, float *e)
+{
+    float y = v_pickf(x < 1.17549435e-38f, x * 8388608.0f, x);
+    uint32_t b = v_bits(y) - 0x3f3504f3u;
+    *e = (float)((int32_t)b >> 23) - (x < 1.17549435e-38f ? 23.0f : 0.0f);
+    return v_float((b & 0x007fffffu) + 0x3f3504f3u) - 1;
+}
+
+/* (log(1 + f) - f + f^2 / 2) / f^3 */
+V_INLINE v_log_partf(float f)
+{
+    float f2 = f * f, f4 = f2 * f2, p = 6.971611471e-02f;
+    p = V_FMA(p, f4, v_quadf(f, f2, 1.424905765e-01f, -1.242568733e-01f, 1.168541992e-01f, -1.147973385e-01f));
+    return V_FMA(p, f4, v_quadf(f, f2, 3.333333118e-01f, -2.499999696e-01f, 2.000071575e-01f, -1.666780232e-01f));
+}
+
+/* What a logarithm r of x is where x is no positive number. */
+V_INLINE v_log_oddf(float x, float r)
+{
+    float odd = x == 0 ? -INFINITY : x; /* infinity and NaN stay */
+    r = (x > 0) & (x < INFINITY) ? r : odd;
+    return x < 0 ? NAN : r;
+}
+
+/* log x = e ln 2 + log(1 + f) */
 V_INLINE v_logf(float x)
 {
-    int small = x < 1.17549435e-38f;
-    float y = small ? x * 8388608.0f : x; /* subnormals, by 2^23 */
-    uint32_t b = v_bits(y) - 0x3f3504f3u;
-    float e = (float)((int32_t)b >> 23) - (small ? 23.0f : 0.0f);
-    float f = v_float((b & 0x007fffffu) + 0x3f3504f3u) - 1;
-    float p = 6.971611471e-02f;
-    p = V_FMA(p, f, -1.147973385e-01f);
-    p = V_FMA(p, f, 1.168541992e-01f);
-    p = V_FMA(p, f, -1.242568733e-01f);
-    p = V_FMA(p, f, 1.424905765e-01f);
-    p = V_FMA(p, f, -1.666780232e-01f);
-    p = V_FMA(p, f, 2.000071575e-01f);
-    p = V_FMA(p, f, -2.499999696e-01f);
-    p = V_FMA(p, f, 3.333333118e-01f);
-    float z = f * f, tail = V_FMA(e, V_LN2_LOW, z * f * p);
-    float r = V_FMA(e, V_LN2_HIGH, f + V_FMA(-0.5f, z, tail));
-    r = x == INFINITY ? INFINITY : r;
-    r = x == 0 ? -INFINITY : r;
-    return ((x < 0) | (x != x)) ? NAN : r;
+    float e, f = v_fractionf(x, &e), z = f * f, tail = V_FMA(e, V_LN2_LOW, z * f * v_log_partf(f));
+    return v_log_oddf(x, V_FMA(e, V_LN2_HIGH, f + V_FMA(-0.5f, z, tail)));
+}
+
+/* The factor from the natural logarithm is a sum of two, so that small ones keep their digits. */
+V_INLINE v_log2f(float x)
+{
+    float e, f = v_fractionf(x, &e), z = f * f, tail = V_FMA(z * f, v_log_partf(f), -0.5f * z);
+    float low = V_FMA(f, 1.92596303e-08f, 1.44269502f * tail);
+    return v_log_oddf(x, e + V_FMA(f, 1.44269502f, low));
+}
+
+V_INLINE v_log10f(float x)
+{
+    float e, f = v_fractionf(x, &e), z = f * f, tail = V_FMA(z * f, v_log_partf(f), -0.5f * z);
+    float low = V_FMA(e, -1.43209888e-08f, V_FMA(f, -1.010305005e-08f, 0.434294492f * tail));
+    return v_log_oddf(x, V_FMA(e, 3.01030010e-01f, V_FMA(f, 0.434294492f, low)));
 }
 
 /* log u with u = 1 + x rounded, and what the rounding lost. */
 V_INLINE v_log1pf(float x)
 {
-    float u = 1 + x, lost = x - (u - 1), r = v_logf(u) + lost / u;
-    r = u == 0 ? -INFINITY : r;
-    return ((x == 0) | (x == INFINITY)) ? x : r;
+    float u = 1 + x, e, f = v_fractionf(u, &e), z = f * f, tail = V_FMA(e, V_LN2_LOW, z * f * v_log_partf(f));
+    float r = V_FMA(e, V_LN2_HIGH, f + (V_FMA(-0.5f, z, tail) + (x - (u - 1)) / u));
+    return x == 0 ? x : v_log_oddf(u, r);
 }
 
-/* top / (t + one), corrected for what the sum and the product with the inverse lose. */
-V_INLINE v_quotient(float top, float t, float one)
+/* log(1 + e^-a), a >= 0: as v_log1p_exp */
+V_INLINE v_log1p_expf(float a)
 {
-    float s = t + one, lost = t - (s - one), inverse = 1 / s, q = top * inverse;
-    return V_FMA(V_FMA(-q, s, top) - q * lost, inverse, q);
+    float low, t = v_exp_widef(-a, &low), d = 2 + t, q = t / d, d_low = (t - (d - 2)) + low;
+    float s = V_FMA(V_FMA(-q, d_low, low), 0.5f - 0.5f * q, q), z = s * s, p = 2.322432995e-01f;
+    p = V_FMA(V_FMA(p, z, 2.170657516e-01f), z, 2.859235704e-01f);
+    p = V_FMA(V_FMA(p, z, 3.999970555e-01f), z, 6.666666865e-01f);
+    return V_FMA(s * z, p, 2 * s);
 }
 
 /* t / (t + 2) with t = e^2|x| - 1, which e^r - 1 gives without cancellation. */
 V_INLINE v_tanhf(float x)
 {
-    float a = __builtin_fabsf(x), c = 2 * (a > 9.1f ? 9.1f : a); /* keeps NaN; beyond, it is 1 */
-    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER), n = shifted - V_ROUNDER;
-    float r = V_FMA(n, -V_LN2_LOW, V_FMA(n, -V_LN2_HIGH, c));
-    float q = V_FMA(
-        V_FMA(V_FMA(V_FMA(1.392618359e-03f, r, 8.363179053e-03f), r, 4.166655462e-02f), r, 1.666657699e-01f), r, 0.5f);
-    float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
-    float t = V_FMA(power, V_FMA(r * r, q, r), power - 1);
-    return __builtin_copysignf(v_quotient(t, t, 2), x);
+    float a = __builtin_fabsf(x), c = a > 9.1f ? 9.1f : a; /* keeps NaN; beyond, it is 1 */
+    float shifted = V_FMA(c, 2.88539008177792681f, V_ROUNDER_127), r = v_less_ln2f(2 * c, shifted - V_ROUNDER_127);
+    float power = v_float(v_bits(shifted) << 23);
+    float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power - 1);
+    float d = t + 2, q = t / d, near = V_FMA(q * (0.5f - 0.5f * q), (d - 2) - t, q); /* 1 / d = (1 - q) / 2 */
+    return __builtin_copysignf(v_pickf(a > 1, q, near), x);
 }
 
-/* 1 / (1 + e^-x), of the exponential that does not overflow. */
+/* 1 / (1 + t) or t / (1 + t), t = e^-|x|, which is carried 2^30 times as large so that it is not subnormal before the
+ * end. */
 V_INLINE v_sigmoidf(float x)
 {
-    float t = v_expf(-__builtin_fabsf(x));
-    float s = 1 + t, lost = t - (s - 1), q = (x < 0 ? t : 1) / s;
-    return V_FMA(-q * lost, V_FMA(-0.5f, t, 1), q); /* what the sum lost, times about 1 / s */
+    float a = -__builtin_fabsf(x), c = a < -104.0f ? -104.0f : a; /* keeps NaN */
+    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER_157), r = v_less_ln2f(c, shifted - V_ROUNDER_157);
+    float power = v_float(v_bits(shifted) << 23);
+    float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power);
+    float sum = V_FMA(t, 0x1p-30f, 1), lost = V_FMA(t, 0x1p-30f, 1 - sum), q = (x < 0 ? t : 0x1p30f) / sum;
+    return V_FMA(-q * lost, V_FMA(-0x1p-31f, t, 1), q) * 0x1p-30f; /* the last factor is about 1 / sum */
 }
-#define V_SIGMOIDF(x) v_sigmoidf(x)
 
 /* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */
 #define V_NEAR 100000.0f
@@ -177,7 +247,7 @@ V_INLINE v_cos_part(float u)
 V_INLINE v_sinf_near(float x)
 {
     V_QUADRANT(x);
-    float v = quadrant & 1 ? v_cos_part(u) : v_sin_part(r, u);
+    float v = v_pickf(quadrant & 1, v_cos_part(u), v_sin_part(r, u));
     v = quadrant & 2 ? -v : v;
     return x == 0 ? x : v; /* the sign of zero */
 }
@@ -185,7 +255,7 @@ V_INLINE v_sinf_near(float x)
 V_INLINE v_cosf_near(float x)
 {
     V_QUADRANT(x);
-    float v = quadrant & 1 ? v_sin_part(r, u) : v_cos_part(u);
+    float v = v_pickf(quadrant & 1, v_sin_part(r, u), v_cos_part(u));
     return (quadrant + 1) & 2 ? -v : v;
 }
 
@@ -209,47 +279,98 @@ V_INLINE v_erff(float x)
     float q = V_FMA(V_FMA(V_FMA(8.290304802e-03f, r, 4.189796746e-02f), r, 1.666763723e-01f), r, 4.999915063e-01f);
     float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
     float far = 1 - power * V_FMA(V_FMA(q, r, 9.999997020e-01f), r, 1);
-    return a < 0.55f ? x * p : __builtin_copysignf(far, x);
+    return v_pickf(a < 0.55f, x * p, __builtin_copysignf(far, x));
 }
 
-/* e^(-a^2 / 2), for 0 <= a <= V_FAR, with what the square loses. */
-#define V_FAR 14.5f /* beyond, it is 0 */
-V_INLINE v_bellf(float a)
+#define V_FAR 14.5f /* beyond, the bell is 0 */
+
+/* factor e^(-a^2 / 2), for 0 <= a <= V_FAR, with what the square loses. */
+V_INLINE v_bellf(float factor, float a)
 {
     float h = a * a;
-    return v_exp_sum(-0.5f * h, -0.5f * V_FMA(a, a, -h), 1);
+    return v_exp_timesf(factor, -0.5f * h, -0.5f * V_FMA(a, a, -h));
 }
 
 /* P(-a) e^(a^2 / 2) (1 + a), for 0 <= a <= V_FAR, as a polynomial in (a - 3) / (a + 3) (after M. Shepherd and
  * J. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Math. Comp. 36, 1981). */
 V_INLINE v_tailf(float a)
 {
-    float s = (a - 3) / (a + 3), p = 4.595700314e-05f;
-    p = V_FMA(p, s, 1.118574363e-05f);
-    p = V_FMA(p, s, -4.694085146e-04f);
-    p = V_FMA(p, s, -3.394354034e-04f);
-    p = V_FMA(p, s, 2.991126172e-03f);
-    p = V_FMA(p, s, 1.154797972e-03f);
-    p = V_FMA(p, s, -2.272666503e-02f);
-    p = V_FMA(p, s, 4.516467888e-02f);
-    p = V_FMA(p, s, -1.643235952e-02f);
-    p = V_FMA(p, s, -9.652678446e-02f);
-    p = V_FMA(p, s, 4.860557953e-01f);
-    return p;
+    float s = (a - 3) / (a + 3), s2 = s * s, s4 = s2 * s2;
+    float p = V_FMA(4.595700314e-05f, s, 1.118574363e-05f);
+    p = V_FMA(p, s4, v_quadf(s, s2, 1.154797972e-03f, 2.991126172e-03f, -3.394354034e-04f, -4.694085146e-04f));
+    p = V_FMA(p, s4, v_quadf(s, s2, -9.652678446e-02f, -1.643235952e-02f, 4.516467888e-02f, -2.272666503e-02f));
+    return V_FMA(p, s, 4.860557953e-01f);
 }
 
 /* x - x P(-x), or x P(x) */
 V_INLINE v_geluf(float x)
 {
-    float a = __builtin_fabsf(x), c = a > V_FAR ? V_FAR : a, tail = x * v_tailf(c) / (1 + c) * v_bellf(c);
-    return x > 0 ? x - (x == INFINITY ? 0 : tail) : tail;
+    float c = v_leastf(__builtin_fabsf(x), V_FAR), tail = v_bellf(c * v_tailf(c) / (1 + c), c);
+    float left = x == -INFINITY ? NAN : -tail;
+    return v_pickf(x < 0, left, x - tail);
 }
 
 V_INLINE v_gelu_slopef(float x)
 {
-    float a = __builtin_fabsf(x), c = a > V_FAR ? V_FAR : a, e = v_bellf(c), tail = e * (v_tailf(c) / (1 + c));
-    float density = 0.39894228f * e * x;
-    return x > 0 ? 1 - tail + density : tail + density;
+    float c = v_leastf(__builtin_fabsf(x), V_FAR), e = v_bellf(1, c), tail = e * (v_tailf(c) / (1 + c));
+    float density = 0.39894228f * e * c;
+    return v_pickf(x < 0, tail - density, v_pickf(x == x, 1 - tail + density, x));
+}
+
+/* atan(y / x) of y, x >= 0: of the quotient that is at most 1, or of pi/2 less that */
+V_INLINE v_anglef(float y, float x)
+{
+    float high = y > x ? y : x, low = y > x ? x : y, t = v_pickf(y == x, y == 0 ? 0 : 1, low / high);
+    float z = t * t, z2 = z * z, z4 = z2 * z2, p = -2.386997221e-03f;
+    p = V_FMA(p, z4, v_quadf(z, z2, -8.656880260e-02f, 6.250169128e-02f, -3.587153926e-02f, 1.350777131e-02f));
+    p = V_FMA(p, z4, v_quadf(z, z2, -3.333333135e-01f, 1.999973953e-01f, -1.427856833e-01f, 1.103376448e-01f));
+    float v = V_FMA(t * z, p, t);
+    return v_pickf(y > x, 1.57079637f - (v + 4.37113883e-8f), v);
+}
+
+V_INLINE v_atanf(float x) { return __builtin_copysignf(v_anglef(__builtin_fabsf(x), 1), x); }
+
+V_INLINE v_atan2f(float y, float x)
+{
+    float v = v_anglef(__builtin_fabsf(y), __builtin_fabsf(x));
+    v = v_pickf(v_bits(x) >> 31 != 0, 3.14159274f - (v + 8.74227766e-8f), v);
+    return ((x != x) | (y != y)) ? NAN : __builtin_copysignf(v, y);
+}
+
+/* ---- what float64 does fast enough, to all digits of a float -------------------------------------------------- */
+
+/* clang-format off */
+#define V_BY_WIDE(name) V_INLINE v_##name##f(float x) { return (float)v_##name((double)x); }
+/* clang-format on */
+V_BY_WIDE(exp2)
+V_BY_WIDE(expm1)
+V_BY_WIDE(sinh)
+V_BY_WIDE(cosh)
+V_BY_WIDE(asinh)
+V_BY_WIDE(acosh)
+V_BY_WIDE(atanh)
+V_BY_WIDE(asin)
+V_BY_WIDE(acos)
+V_BY_WIDE(erfc)
+V_BY_WIDE(erfinv)
+V_BY_WIDE(ndtr)
+V_BY_WIDE(ndtri)
+V_BY_WIDE(lgamma)
+V_BY_WIDE(digamma)
+
+V_INLINE v_tanf_near(float x) { return (float)v_tan_near((double)x); }
+V_INLINE v_fmodf(float x, float y) { return (float)v_fmod((double)x, (double)y); }
+
+V_INLINE v_powf(float x, float y)
+{
+    double a = (double)x, b = (double)y;
+    return (float)v_pow_odd(a, b, v_exp(b * v_log(__builtin_fabs(a))));
+}
+
+V_INLINE v_hypotf(float x, float y)
+{
+    double a = (double)x, b = (double)y, v = __builtin_sqrt(V_MADD(a, a, b * b));
+    return ((__builtin_fabsf(x) == INFINITY) | (__builtin_fabsf(y) == INFINITY)) ? INFINITY : (float)v;
 }
 
 #endif

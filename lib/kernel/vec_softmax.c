@@ -18,7 +18,7 @@ enum { LANES = 32 };
 
 #define REAL double
 #define NAME(f) f##_f64
-#define EXP exp
+#define EXP v_exp
 #include "kernel/softmax_body.h"
 
 const tp__softmax_table PASTE(tp__softmax_table_, TP__ISA) = {
