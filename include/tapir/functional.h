@@ -84,6 +84,12 @@ TP_API tp_status tp_jacobian(tp_tape *T, tp_function f, void *user, int n_in, tp
 TP_API tp_status tp_hessian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, tp_tensor **blocks,
                             const tp_functional_options *options);
 
+/* tp_gradcheck (op.h) of a whole function, by the inputs that ask for a gradient, which are float64: with fused kernels
+ * and without, and of second order with `second` (torch.autograd.gradcheck, gradgradcheck). At most 16 inputs and as
+ * many outputs. */
+TP_API tp_status tp_gradcheck_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out,
+                                 const tp_gradcheck_options *options);
+
 /* ---- checkpoints ---------------------------------------------------------------------------------------
  *
  * A checkpoint calls its function and keeps the inputs alone; backward calls the function again and goes

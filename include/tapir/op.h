@@ -96,7 +96,7 @@ typedef struct {
     double eps;    /* step of the central difference; 0: 1e-6          */
     double atol;   /* 0: 1e-5                                          */
     double rtol;   /* 0: 1e-3                                          */
-    bool   second; /* check the derivative of the derivative as well   */
+    bool   second; /* check the derivative of the derivative as well (torch's gradgradcheck) */
     /* 0: every element of every input, two calls each. Otherwise, where an input has more elements than this, along so
      * many random directions of length one: a single wrong element weighs the less the more there are. */
     int directions;
@@ -104,7 +104,8 @@ typedef struct {
 /* Compares an operator's derivatives with central differences, at these float64 inputs (those that
  * ask for a gradient). On a difference the tape fails with TP_ENUMERIC and a message that names input,
  * the element that is furthest off, both values, and how many differ. The inputs and their gradients are left as they are,
- * and so is the generator; attributes stay the caller's, also where the operator has a free_attr. */
+ * and so is the generator; attributes stay the caller's, also where the operator has a free_attr. tp_gradcheck_of
+ * (functional.h) checks a function. */
 TP_API tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
                               const tp_gradcheck_options *options);
 

@@ -1,8 +1,9 @@
-/* gradcheck.c - an operator's derivatives against central differences.
+/* gradcheck.c - an operator's or a function's derivatives against central differences.
  *
- * What is differentiated is s(x) = sum of u . y over the outputs y = op(x), with fixed u; for the second
+ * What is differentiated is s(x) = sum of u . y over the outputs y = f(x), with fixed u; for the second
  * order t(x, u) = sum of v . ds/dx, with fixed v, whose derivatives by x and by u are checked.
  */
+#include "tapir/functional.h"
 #include "tape/internal.h"
 
 #include <math.h>
@@ -13,13 +14,17 @@ enum { MOST = 16 };
 
 typedef struct {
     tp_tape *T;
-    const tp_op *op;
+    const char *name;
+    const tp_op *op; /* with attr; or NULL, and a function */
     const void *attr;
+    tp_function f;
+    void *user;
+    bool symmetric; /* in[0] */
     int n;
     tp_tensor *in[MOST]; /* copies, those that count as leaves */
     bool by[MOST];       /* differentiate by this input */
     int n_out;
-    tp_tensor *u[TP_MAX_OUT]; /* NULL for outputs without a gradient */
+    tp_tensor *u[MOST]; /* NULL for outputs without a gradient */
     tp_gradcheck_options o;
     tp__rng rng;  /* random operators draw the same each time */
     tp__rng dice; /* for directions */
@@ -45,7 +50,16 @@ static tp_tensor *copy_of(tp_tape *T, tp_tensor *x)
 static tp_status call(check *c, tp_tensor **out)
 {
     c->T->rng = c->rng;
-    return tp_apply_all(c->T, c->op, c->attr, c->n, c->in, out);
+    if (c->op)
+        return tp_apply_all(c->T, c->op, c->attr, c->n, c->in, out);
+    memset(out, 0, (size_t)c->n_out * sizeof *out);
+    tp_status status = c->f(c->T, c->user, c->n, c->in, c->n_out, out);
+    if (status != TP_OK)
+        return tp_fail(c->T, status, "gradcheck: the %s failed", c->name);
+    for (int k = 0; k < c->n_out; k++)
+        if (out[k] == NULL && c->T->status == TP_OK)
+            return tp_fail(c->T, TP_EINVAL, "gradcheck: the %s did not set output %d", c->name, k);
+    return c->T->status;
 }
 
 static double dot(const tp_tensor *a, const tp_tensor *b)
@@ -60,7 +74,7 @@ static double dot(const tp_tensor *a, const tp_tensor *b)
 static double value(check *c)
 {
     tp_mark mark = tp_tape_mark(c->T);
-    tp_tensor *out[TP_MAX_OUT];
+    tp_tensor *out[MOST];
     bool was = tp_tape_record(c->T, false);
     double s = call(c, out) == TP_OK ? 0 : NAN;
     for (int k = 0; k < c->n_out; k++)
@@ -74,7 +88,7 @@ static double value(check *c)
 /* ds/dx for the inputs that count, NULL for the others. */
 static tp_status slopes(check *c, bool create_graph, tp_tensor **grad)
 {
-    tp_tensor *out[TP_MAX_OUT], *roots[TP_MAX_OUT], *u[TP_MAX_OUT], *x[MOST], *g[MOST];
+    tp_tensor *out[MOST], *roots[MOST], *u[MOST], *x[MOST], *g[MOST];
     int n_roots = 0, n_x = 0;
     if (call(c, out) != TP_OK)
         return c->T->status;
@@ -89,7 +103,7 @@ static tp_status slopes(check *c, bool create_graph, tp_tensor **grad)
             x[n_x++] = c->in[i];
     }
     if (n_roots == 0)
-        return tp_fail(c->T, TP_EGRAPH, "gradcheck: %s: has no derivative", c->op->name);
+        return tp_fail(c->T, TP_EGRAPH, "gradcheck: %s: has no derivative", c->name);
     tp_gradients_options o = {.grad_outputs = u, .create_graph = create_graph, .allow_unused = true};
     tp_status status = tp_gradients(c->T, n_roots, roots, n_x, x, g, &o);
     for (int i = 0, k = 0; i < c->n && status == TP_OK; i++)
@@ -216,7 +230,7 @@ static tp_status report(const comparison *m, int64_t n, bool elements, const ver
     return tp_fail(m->c->T, TP_ENUMERIC,
                    "gradcheck: %s: %s %d of shape %s, %s %s: the derivative is %.9g, differences say %.9g; %lld of "
                    "%lld %ss differ, this one most",
-                   m->c->op->name, m->what, m->number, tp__dims_text(tp__dims_of(m->x), shape, sizeof shape),
+                   m->c->name, m->what, m->number, tp__dims_text(tp__dims_of(m->x), shape, sizeof shape),
                    elements ? "element" : "direction", elements ? place_text(m->x, r->at, place, sizeof place) : number,
                    r->got, r->want, (long long)r->wrong, (long long)n, elements ? "element" : "direction");
 }
@@ -247,14 +261,14 @@ static tp_status first_order(check *c, bool composite)
         return c->T->status;
     for (int i = 0; i < c->n && c->T->status == TP_OK; i++)
         if (c->by[i])
-            compare(c, c->in[i], grad[i], i == 0 && (c->op->flags & TP_OP_SYMMETRIC), NULL,
-                    composite || c->op->vjp_fused == NULL ? "input" : "fused, input", i);
+            compare(c, c->in[i], grad[i], i == 0 && c->symmetric, NULL,
+                    composite || !(c->op && c->op->vjp_fused) ? "input" : "fused, input", i);
     return c->T->status;
 }
 
 static tp_status second_order(check *c)
 {
-    tp_tensor *grad[MOST], *v[MOST] = {NULL}, *roots[MOST], *weight[MOST], *x[MOST + TP_MAX_OUT], *g[MOST + TP_MAX_OUT];
+    tp_tensor *grad[MOST], *v[MOST] = {NULL}, *roots[MOST], *weight[MOST], *x[2 * MOST], *g[2 * MOST];
     int n_roots = 0, n_x = 0;
     for (int k = 0; k < c->n_out; k++)
         tp_requires_grad(c->u[k], true);
@@ -282,7 +296,7 @@ static tp_status second_order(check *c)
     int at = 0;
     for (int i = 0; i < c->n && c->T->status == TP_OK; i++)
         if (c->by[i])
-            compare(c, c->in[i], g[at++], i == 0 && (c->op->flags & TP_OP_SYMMETRIC), v, "second order, input", i);
+            compare(c, c->in[i], g[at++], i == 0 && c->symmetric, v, "second order, input", i);
     for (int k = 0; k < c->n_out && c->T->status == TP_OK; k++)
         if (c->u[k])
             compare(c, c->u[k], g[at++], false, v, "second order, gradient of output", k);
@@ -292,7 +306,7 @@ static tp_status second_order(check *c)
 /* Copies of the inputs, and weights for the outputs. */
 static tp_status prepare(check *c, tp_tensor *const *in)
 {
-    tp_tensor *out[TP_MAX_OUT];
+    tp_tensor *out[MOST];
     bool any = false;
     for (int i = 0; i < c->n; i++) {
         if ((c->in[i] = in[i]) == NULL || !(in[i]->flags & TP__REQUIRES_GRAD))
@@ -300,21 +314,49 @@ static tp_status prepare(check *c, tp_tensor *const *in)
         if (!tp__usable(c->T, "gradcheck", in[i]))
             return c->T->status;
         if (in[i]->dtype != TP_F64)
-            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: input %d is %s; float64 is needed", c->op->name, i,
+            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: input %d is %s; float64 is needed", c->name, i,
                            tp_dtype_name((tp_dtype)in[i]->dtype));
         c->in[i] = tp_requires_grad(copy_of(c->T, in[i]), true);
         c->by[i] = any = true;
     }
     if (!any)
-        return tp_fail(c->T, TP_EINVAL, "gradcheck: %s: no input asks for a gradient", c->op->name);
+        return tp_fail(c->T, TP_EINVAL, "gradcheck: %s: no input asks for a gradient", c->name);
     if (call(c, out) != TP_OK)
         return c->T->status;
     for (int k = 0; k < c->n_out; k++) {
         c->u[k] = out[k]->flags & TP__REQUIRES_GRAD ? weights(c->T, tp__dims_of(out[k]), k) : NULL;
         if (c->u[k] && out[k]->dtype != TP_F64)
-            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: output %d is not float64", c->op->name, k);
+            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: output %d is not float64", c->name, k);
     }
     return c->T->status;
+}
+
+/* All of it, with options; `both`: there are two forms of the derivative. */
+static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradcheck_options *options)
+{
+    tp_tape *T = c->T;
+    if (options)
+        c->o = *options;
+    c->o.eps = c->o.eps > 0 ? c->o.eps : 1e-6;
+    c->o.atol = c->o.atol > 0 ? c->o.atol : 1e-5;
+    c->o.rtol = c->o.rtol > 0 ? c->o.rtol : 1e-3;
+    c->rng = T->rng;
+    tp__rng_seed(&c->dice, 1);
+    tp_mark mark = tp_tape_mark(T);
+    bool was = tp_tape_record(T, true);
+    const void *lent = T->lent;
+    T->lent = c->attr;
+    if (prepare(c, in) == TP_OK)
+        first_order(c, false);
+    if (T->status == TP_OK && both)
+        first_order(c, true);
+    if (T->status == TP_OK && c->o.second)
+        second_order(c);
+    tp_tape_record(T, was);
+    tp_tape_rewind(T, mark);
+    T->lent = lent;
+    T->rng = c->rng;
+    return T->status;
 }
 
 tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
@@ -324,26 +366,23 @@ tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
         return T && T->status != TP_OK ? T->status : TP_EINVAL;
     if (n < 1 || n > MOST || op->n_out < 1 || op->n_out > TP_MAX_OUT)
         return tp_fail(T, TP_EINVAL, "gradcheck: %s: takes 1 to %d inputs", op->name, MOST);
-    check c = {.T = T, .op = op, .attr = attr, .n = n, .n_out = op->n_out, .rng = T->rng};
-    if (options)
-        c.o = *options;
-    c.o.eps = c.o.eps > 0 ? c.o.eps : 1e-6;
-    c.o.atol = c.o.atol > 0 ? c.o.atol : 1e-5;
-    c.o.rtol = c.o.rtol > 0 ? c.o.rtol : 1e-3;
-    tp__rng_seed(&c.dice, 1);
-    tp_mark mark = tp_tape_mark(T);
-    bool was = tp_tape_record(T, true);
-    const void *lent = T->lent;
-    T->lent = attr;
-    if (prepare(&c, in) == TP_OK)
-        first_order(&c, false);
-    if (T->status == TP_OK && op->vjp && op->vjp_fused)
-        first_order(&c, true);
-    if (T->status == TP_OK && c.o.second)
-        second_order(&c);
-    tp_tape_record(T, was);
-    tp_tape_rewind(T, mark);
-    T->lent = lent;
-    T->rng = c.rng;
-    return T->status;
+    check c = {.T = T,
+               .name = op->name,
+               .op = op,
+               .attr = attr,
+               .symmetric = (op->flags & TP_OP_SYMMETRIC) != 0,
+               .n = n,
+               .n_out = op->n_out};
+    return run(&c, in, op->vjp && op->vjp_fused, options);
+}
+
+tp_status tp_gradcheck_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out,
+                          const tp_gradcheck_options *options)
+{
+    if (!tp__ok(T) || f == NULL || in == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (n_in < 1 || n_in > MOST || n_out < 1 || n_out > MOST)
+        return tp_fail(T, TP_EINVAL, "gradcheck: a function of 1 to %d inputs and as many outputs is needed", MOST);
+    check c = {.T = T, .name = "function", .f = f, .user = user, .n = n_in, .n_out = n_out};
+    return run(&c, in, true, options);
 }

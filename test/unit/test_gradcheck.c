@@ -221,6 +221,53 @@ START_TEST(lent_attributes)
 }
 END_TEST
 
+/* Of a function: y0 = a sin(b), y1 = the sum of all that a user's operator makes of a b. */
+static tp_status mixed(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)n_in;
+    tp_tensor *product = tp_mul(T, in[0], in[1]);
+    out[0] = tp_mul(T, in[0], tp_sin(T, in[1]));
+    if (n_out > 1)
+        out[1] = tp_sum(T, tp_apply(T, user, NULL, 1, &product));
+    return TP_OK;
+}
+
+static tp_status forgetful(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)T, (void)user, (void)n_in, (void)in, (void)n_out, (void)out;
+    return TP_OK;
+}
+
+static tp_status refusing(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)user, (void)n_in, (void)in, (void)n_out, (void)out;
+    return tp_fail(T, TP_EUSER, "not today");
+}
+
+START_TEST(functions)
+{
+    tp_tape *T = tp_tape_new();
+    const double a[] = {0.5, -1.25, 2}, b[] = {0.75};
+    tp_tensor *in[2] = {tp_requires_grad(tp_from(T, TP_F64, tp_shape(3), a), true),
+                        tp_requires_grad(tp_from(T, TP_F64, tp_shape(1), b), true)};
+    tp_gradcheck_options strict = {.rtol = 1e-5, .second = true};
+    tp_op right = cases[0].op, wrong = cases[0].op;
+    wrong.vjp = factor_vjp;
+    ck_assert_int_eq(tp_gradcheck_of(T, mixed, &right, 2, in, 2, &strict), TP_OK);
+    ck_assert_int_eq(tp_gradcheck_of(T, mixed, NULL, 2, in, 1, &strict), TP_OK);
+    ck_assert_int_eq(tp_gradcheck_of(T, mixed, &wrong, 2, in, 2, &strict), TP_ENUMERIC);
+    ck_error(T, TP_ENUMERIC, "function: input 0 of shape [3], element [2]");
+    ck_assert_int_eq(tp_gradcheck_of(T, forgetful, NULL, 2, in, 1, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "did not set output 0");
+    ck_assert_int_eq(tp_gradcheck_of(T, refusing, NULL, 2, in, 1, NULL), TP_EUSER);
+    ck_error(T, TP_EUSER, "not today");
+    ck_assert_int_eq(tp_gradcheck_of(T, mixed, NULL, 17, in, 1, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "1 to 16");
+    ck_assert_ptr_null(tp_grad(in[0])); /* nothing is left behind */
+    tp_tape_free(T);
+}
+END_TEST
+
 START_TEST(arguments)
 {
     tp_tape *T = tp_tape_new();
@@ -241,6 +288,7 @@ int main(void)
     tcase_add_test(t, reported);
     tcase_add_loop_test(t, directions, 0, (int)LENGTH(cases));
     tcase_add_test(t, lent_attributes);
+    tcase_add_test(t, functions);
     tcase_add_test(t, arguments);
     suite_add_tcase(suite, t);
     return run_suite(suite);
