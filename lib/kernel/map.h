@@ -28,7 +28,7 @@ typedef enum {
     /* condition and two values */
     TP__WHERE,
     /* three operands */
-    TP__LERP, TP__ADDCMUL, TP__ADDCDIV, TP__CLAMP_BETWEEN,
+    TP__LERP, TP__MUL3, TP__ADDCMUL, TP__ADDCDIV, TP__CLAMP_BETWEEN,
     /* backward, two operands: output (or input) and its gradient */
     TP__TANH_BACKWARD, TP__SIGMOID_BACKWARD, TP__RELU_BACKWARD,
     TP__GELU, TP__GELU_BACKWARD,

@@ -182,6 +182,7 @@
     TERNARY(lerp_##S, R, (z < 0 ? -z : z) < (R)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z))      \
     TERNARY(addcdiv_##S, R, x + s * (y / z))                                                       \
     ADDING(mul_add_##S, R, x *y)                                                                   \
+    TERNARY(mul3_##S, R, s *x *y *z)                                                               \
     BINARY(relu_backward_##S, R, R, x <= 0 ? 0 : y)                                                \
     BINARY(squared_error_##S, R, R, (x - y) * (x - y))                                             \
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
@@ -415,6 +416,7 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
     [TP__GELU] = FLOAT_ONLY(gelu), [TP__GELU_BACKWARD] = FLOAT_ONLY(gelu_backward),
     [TP__MUL_ADD] = FLOAT_ONLY(mul_add),
+    [TP__MUL3] = FLOAT_ONLY(mul3),
     [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),
     [TP__SQUARED_ERROR] = FLOAT_ONLY(squared_error), [TP__SQUARED_ERROR_SLOPE] = FLOAT_ONLY(squared_error_slope),
     [TP__ABSOLUTE_ERROR] = FLOAT_ONLY(absolute_error), [TP__ABSOLUTE_ERROR_SLOPE] = FLOAT_ONLY(absolute_error_slope),

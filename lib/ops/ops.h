@@ -57,6 +57,8 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 
 /* A number as a 0-d tensor of x's dtype; NULL for NULL. */
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
+/* value a b c, in one pass over memory */
+tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value);
 
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);

@@ -1,4 +1,5 @@
-/* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors. */
+/* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors, and
+ * products of three. */
 #include "ops/elementwise.h"
 
 /* ---- derivatives ------------------------------------------------------------------------------------------- */
@@ -54,6 +55,14 @@ static tp_status addcdiv_vjp(tp_vjp *v)
         v->gin[1] = tp_mul(T, g, tp_mul_scalar(T, tp_reciprocal(T, v->in[2]), value));
     if (tp_vjp_needs(v, 2))
         v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_mul_scalar(T, v->in[1], value), tp_square(T, v->in[2])));
+    return TP_OK;
+}
+
+static tp_status mul3_vjp(tp_vjp *v)
+{
+    for (int i = 0; i < 3; i++)
+        if (tp_vjp_needs(v, i))
+            v->gin[i] = tp__mul3(v->tape, v->gout[0], v->in[(i + 1) % 3], v->in[(i + 2) % 3], *(const double *)v->attr);
     return TP_OK;
 }
 
@@ -118,6 +127,7 @@ TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
 TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")
 TERNARY(addcmul, ADDCMUL, sizeof(double), tp__map_infer, number_samples, "AddcmulBackward0")
 TERNARY(addcdiv, ADDCDIV, sizeof(double), tp__map_infer, number_samples, "AddcdivBackward0")
+TERNARY(mul3, MUL3, sizeof(double), tp__map_infer, number_samples, NULL)
 TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBackward0")
 /* clang-format on */
 
@@ -148,6 +158,11 @@ tp_tensor *tp_addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, doub
     return tp__apply3(T, &addcdiv_op.op, &value, x, a, b);
 }
 
+tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value)
+{
+    return tp__apply3(T, &mul3_op.op, &value, a, b, c);
+}
+
 tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *high)
 {
     if (low && high)
@@ -160,5 +175,5 @@ tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *
 }
 
 const tp_op *const tp__ops_ternary[] = {
-    &where_op.op, &lerp_op.op, &addcmul_op.op, &addcdiv_op.op, &clamp_between_op.op, NULL,
+    &where_op.op, &lerp_op.op, &addcmul_op.op, &addcdiv_op.op, &mul3_op.op, &clamp_between_op.op, NULL,
 };

@@ -87,7 +87,7 @@ static tp_status tanh_backward_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     if (tp_vjp_needs(v, 0))
-        v->gin[0] = tp_mul(T, v->gout[0], tp_mul_scalar(T, tp_mul(T, v->in[0], v->in[1]), -2));
+        v->gin[0] = tp__mul3(T, v->gout[0], v->in[0], v->in[1], -2);
     if (tp_vjp_needs(v, 1))
         v->gin[1] = tanh_backward(T, v->in[0], v->gout[0]);
     return TP_OK;
