@@ -197,6 +197,9 @@ TP_API tp_tensor *tp_isneginf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isnan(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isinf(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_isfinite(tp_tape *T, tp_tensor *x);
+/* Of real numbers, which all are here: true; 0, or pi below 0, with a gradient of 0. */
+TP_API tp_tensor *tp_isreal(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_angle(tp_tape *T, tp_tensor *x);
 
 /* ---- special functions ----------------------------------------------------------------------- */
 
@@ -211,6 +214,11 @@ TP_API tp_tensor *tp_i0(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_i0e(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_i1(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_i1e(tp_tape *T, tp_tensor *x);
+/* Bessel functions of the first and second kind; no gradient, as in torch. */
+TP_API tp_tensor *tp_bessel_j0(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_bessel_j1(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_bessel_y0(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_bessel_y1(tp_tape *T, tp_tensor *x);
 /* Hurwitz's zeta function, the sum of (x + k)^-a over k >= 0; the regularized incomplete gamma functions, lower
  * (gammainc) and upper (gammaincc), floats only. Their gradients are by x alone: one asked for by a is an error in
  * backward. */

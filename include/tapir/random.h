@@ -15,6 +15,7 @@ extern "C" {
 
 TP_API void     tp_manual_seed(tp_tape *T, uint64_t seed);
 TP_API uint64_t tp_initial_seed(const tp_tape *T);
+TP_API uint64_t tp_seed(tp_tape *T); /* seeds from the system's entropy; returns the seed */
 
 TP_API tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape);  /* uniform on [0, 1)       */
 TP_API tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape); /* standard normal         */
@@ -24,8 +25,12 @@ TP_API tp_tensor *tp_randperm(tp_tape *T, int64_t n); /* TP_I64 [n] */
 /* Of x's shape and dtype, contiguous and filled in that order (torch keeps the strides of a transposed x). */
 TP_API tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_randint_like(tp_tape *T, tp_tensor *x, int64_t low, int64_t high);
+/* Normal numbers with means and deviations of their own (torch.normal): tp_add(T, mean, tp_mul(T, std, randn)). */
 /* 1 with probability p (a tensor of probabilities), in p's dtype. No gradient. */
 TP_API tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p);
+/* Whole numbers with the Poisson distribution of each rate, in the rates' float dtype. No gradient. */
+TP_API tp_tensor *tp_poisson(tp_tape *T, tp_tensor *rates);
 /* Zero with probability p, the rest scaled by 1 / (1 - p); x itself where not training. */
 TP_API tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training);
 

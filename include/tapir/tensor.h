@@ -116,8 +116,11 @@ typedef struct {
     int line_width; /* 0: 80                                                         */
     int sci_mode;   /* 1: scientific, -1: never, 0: where the range asks for it      */
 } tp_print_options;
-/* With options, instead of torch.set_printoptions, which would be a global. torch's profile "short" is {.precision = 2,
+/* How tp_print and tp_format write the tensors of this tape from now on; NULL: as at first. (torch.set_printoptions is a
+ * global; owned tensors are of no tape, and are written with the defaults, or by the functions below.) torch's profile "short" is {.precision = 2,
  * .edge_items = 2}, its profile "full" {.threshold = INT_MAX}. */
+TP_API void tp_set_printoptions(tp_tape *T, const tp_print_options *options);
+/* With options of their own; NULL: as tp_print does. */
 TP_API void    tp_print_with(const tp_tensor *x, const tp_print_options *options);
 TP_API int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char *buffer, size_t n);
 

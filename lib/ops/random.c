@@ -1,12 +1,25 @@
 /* random.c - random tensors from the tape's generator, as PyTorch draws them. */
+#define _DEFAULT_SOURCE /* getentropy */
 #include "ops/ops.h"
 
 #include <math.h>
+#include <unistd.h>
 
 void tp_manual_seed(tp_tape *T, uint64_t seed)
 {
     if (T)
         tp__rng_seed(&T->rng, seed);
+}
+
+uint64_t tp_seed(tp_tape *T)
+{
+    uint64_t seed = 0;
+    if (T && getentropy(&seed, sizeof seed) != 0) {
+        tp_fail(T, TP_EUNSUPPORTED, "seed: the system gives no entropy");
+        return 0;
+    }
+    tp_manual_seed(T, seed);
+    return seed;
 }
 
 uint64_t tp_initial_seed(const tp_tape *T) { return T ? T->rng.seed : 0; }
@@ -63,6 +76,11 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
     return x;
 }
 
+tp_tensor *tp_randint_like(tp_tape *T, tp_tensor *x, int64_t low, int64_t high)
+{
+    return tp__usable(T, "randint_like", x) ? tp_randint(T, (tp_dtype)x->dtype, tp__dims_of(x), low, high) : NULL;
+}
+
 tp_tensor *tp_randperm(tp_tape *T, int64_t n)
 {
     tp_tensor *x = tp__tensor_make(T, TP_I64, (tp_dims){1, {n}});
@@ -106,6 +124,65 @@ static const tp_op bernoulli_op = {.name = "bernoulli",
                                    .samples = bernoulli_samples};
 
 tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p) { return tp__apply1(T, &bernoulli_op, NULL, p); }
+
+/* ---- poisson ------------------------------------------------------------------------------------------------ */
+
+/* Arrivals until e^-rate is used up by a product of uniform numbers. */
+static double few_arrivals(tp__rng *g, double rate)
+{
+    double left = exp(-rate), n = 0;
+    for (double product = tp__rng_uniform_f64(g); product > left; product *= tp__rng_uniform_f64(g))
+        n++;
+    return n;
+}
+
+/* W. Hoermann, "The transformed rejection method for generating Poisson random variables", 1993: algorithm PTRS */
+static double many_arrivals(tp__rng *g, double rate)
+{
+    double b = 0.931 + 2.53 * sqrt(rate), a = -0.059 + 0.02483 * b, log_rate = log(rate);
+    double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), quick = 0.9277 - 3.6224 / (b - 2);
+    for (;;) {
+        double u = tp__rng_uniform_f64(g) - 0.5, v = tp__rng_uniform_f64(g), edge = 0.5 - fabs(u);
+        double k = floor((2 * a / edge + b) * u + rate + 0.43);
+        if (edge >= 0.07 && v <= quick)
+            return k;
+        if (k < 0 || (edge < 0.013 && v > edge))
+            continue;
+        if (log(v) + log(inverse_alpha) - log(a / (edge * edge) + b) <= -rate + k * log_rate - lgamma(k + 1))
+            return k;
+    }
+}
+
+static tp_status poisson_forward(tp_call *c)
+{
+    const tp_tensor *rates = c->in[0];
+    size_t size = tp_dtype_size((tp_dtype)rates->dtype);
+    tp__rng *g = &c->tape->rng;
+    for (int64_t i = 0; i < rates->numel; i++) {
+        double rate = tp_item_at(rates, i);
+        if (!(rate >= 0 && rate <= 0x1p62))
+            return tp_call_fail(c, TP_EINVAL, "a rate of %g at %lld; it lies in [0, 2^62]", rate, (long long)i);
+        double n = rate == 0 ? 0 : rate < 10 ? few_arrivals(g, rate) : many_arrivals(g, rate);
+        tp__store((char *)c->out[0]->data + (size_t)i * size, (tp_dtype)rates->dtype, n);
+    }
+    return TP_OK;
+}
+
+static void poisson_samples(tp_sampler *s)
+{
+    tp_tensor *rates = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0, 30);
+    tp_sample(s, NULL, 1, &rates);
+}
+
+static const tp_op poisson_op = {.name = "poisson",
+                                 .n_in = 1,
+                                 .n_out = 1,
+                                 .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
+                                 .infer = tp__infer_float_like,
+                                 .forward = poisson_forward,
+                                 .samples = poisson_samples};
+
+tp_tensor *tp_poisson(tp_tape *T, tp_tensor *rates) { return tp__apply1(T, &poisson_op, NULL, rates); }
 
 /* ---- dropout: attr is p; out[1] says what was kept --------------------------------------------------------------- */
 
@@ -204,4 +281,4 @@ tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std)
     return fill(T, "normal_", x, mean, std, tp__rng_fill_normal);
 }
 
-const tp_op *const tp__ops_random[] = {&bernoulli_op, &dropout_op, NULL};
+const tp_op *const tp__ops_random[] = {&bernoulli_op, &poisson_op, &dropout_op, NULL};

@@ -1,6 +1,7 @@
 /* special.c - the special functions of torch.special that networks seldom need: of the normal distribution, Bessel's, the
  * incomplete gamma functions, zeta. Derivatives are written in operators.
  */
+#define _DEFAULT_SOURCE /* j0, j1, y0, y1 */
 #include "ops/elementwise.h"
 
 #include <math.h>
@@ -113,6 +114,70 @@ BINARY(igamma, IGAMMA, SAME, "IgammaBackward0")
 BINARY(igammac, IGAMMAC, SAME, "IgammacBackward0")
 /* clang-format on */
 
+/* ---- functions of the C library, number by number ------------------------------------------------------------------ */
+
+typedef struct {
+    tp_op op;
+    double (*f)(double);
+} number_op;
+
+typedef struct {
+    double (*f)(double);
+    tp_dtype dtype;
+    const void *x;
+    void *y;
+} numbers;
+
+static void number_range(int64_t begin, int64_t end, void *user)
+{
+    const numbers *n = user;
+    for (int64_t i = begin; i < end; i++)
+        if (n->dtype == TP_F32)
+            ((float *)n->y)[i] = (float)n->f((double)((const float *)n->x)[i]);
+        else
+            ((double *)n->y)[i] = n->f(((const double *)n->x)[i]);
+}
+
+static tp_status number_forward(tp_call *c)
+{
+    const number_op *op = (const number_op *)(const void *)c->op;
+    numbers n = {op->f, (tp_dtype)c->in[0]->dtype, c->in[0]->data, c->out[0]->data};
+    tp__parallel_for(c->in[0]->numel, 1024, number_range, &n);
+    return TP_OK;
+}
+
+static tp_tensor *of_floats(tp_tape *T, const number_op *op, tp_tensor *x)
+{
+    return tp__apply1(T, &op->op, NULL, x && !tp_dtype_is_float((tp_dtype)x->dtype) ? tp_to(T, x, TP_F32) : x);
+}
+
+static double angle(double x) { return isnan(x) ? x : x < 0 ? 3.14159265358979323846 : 0; }
+
+static tp_status angle_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_zeros_like(v->tape, v->in[0]);
+    return TP_OK;
+}
+
+/* clang-format off */
+#define NUMBERS(name_, f_, FLAGS, VJP_OF, WHERE_SAMPLED, PRINTED)                                  \
+    static const number_op name_##_op = {{ \
+        .name = #name_, .n_in = 1, .n_out = 1, .flags = FLAGS, .infer = tp__infer_float_like, \
+        .forward = number_forward, .vjp = VJP_OF, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, f_}; \
+    tp_tensor *tp_##name_(tp_tape *T, tp_tensor *x) { return of_floats(T, &name_##_op, x); }
+
+NUMBERS(bessel_j0, j0, TP_OP_NO_GRAD, NULL, all_samples, NULL)
+NUMBERS(bessel_j1, j1, TP_OP_NO_GRAD, NULL, all_samples, NULL)
+NUMBERS(bessel_y0, y0, TP_OP_NO_GRAD, NULL, positive_samples, NULL)
+NUMBERS(bessel_y1, y1, TP_OP_NO_GRAD, NULL, positive_samples, NULL)
+NUMBERS(angle, angle, TP__READS_NOTHING, angle_vjp, all_samples, "AngleBackward0")
+/* clang-format on */
+
+tp_tensor *tp_isreal(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "isreal", x) ? tp_full(T, TP_BOOL, tp__dims_of(x), 1) : NULL;
+}
+
 /* ---- mantissa and exponent ---------------------------------------------------------------------------------------- */
 
 static tp_status frexp_infer(tp_call *c)
@@ -168,6 +233,7 @@ tp_tensor *tp_frexp(tp_tape *T, tp_tensor *x, tp_tensor **exponent)
 }
 
 const tp_op *const tp__ops_special[] = {
-    &entr_op.op, &erfcx_op.op, &ndtr_op.op, &log_ndtr_op.op, &ndtri_op.op,   &i0_op.op, &i0e_op.op,
-    &i1_op.op,   &i1e_op.op,   &zeta_op.op, &igamma_op.op,   &igammac_op.op, &frexp_op, NULL,
+    &entr_op.op,      &erfcx_op.op,     &ndtr_op.op,      &log_ndtr_op.op, &ndtri_op.op,   &i0_op.op, &i0e_op.op,
+    &i1_op.op,        &i1e_op.op,       &zeta_op.op,      &igamma_op.op,   &igammac_op.op, &frexp_op, &bessel_j0_op.op,
+    &bessel_j1_op.op, &bessel_y0_op.op, &bessel_y1_op.op, &angle_op.op,    NULL,
 };

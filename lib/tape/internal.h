@@ -64,6 +64,7 @@ struct tp_tape {
     struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
     const void *lent;             /* attributes that calls are given and do not own (gradcheck.c) */
     tp__rng rng;
+    tp_print_options print; /* of its tensors */
     char message[1024];
 };
 

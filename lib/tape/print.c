@@ -275,8 +275,8 @@ static void put_suffixes(writer *w, const format *f, const tp_tensor *x)
 static format format_for(const tp_tensor *x, const tp_print_options *options)
 {
     format f = {.dtype = (tp_dtype)x->dtype, .width = 1, .whole = true};
-    if (options)
-        f.o = *options;
+    if (options || x->tape)
+        f.o = options ? *options : x->tape->print;
     f.o.precision = f.o.precision > 0 ? (f.o.precision < 100 ? f.o.precision : 100) : 4;
     f.o.threshold = f.o.threshold > 0 ? f.o.threshold : 1000;
     f.o.edge_items = f.o.edge_items > 0 ? f.o.edge_items : 3;
@@ -314,6 +314,12 @@ static void write_tensor(writer *w, const tp_tensor *x, const tp_print_options *
         put_tensor(w, &f, x, 0, 0, (int)strlen("tensor("));
     put_suffixes(w, &f, x);
     put(w, ")");
+}
+
+void tp_set_printoptions(tp_tape *T, const tp_print_options *options)
+{
+    if (T)
+        T->print = options ? *options : (tp_print_options){0};
 }
 
 int64_t tp_format_with(const tp_tensor *x, const tp_print_options *options, char *buffer, size_t n)

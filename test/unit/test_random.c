@@ -122,6 +122,71 @@ START_TEST(grad_fn)
 }
 END_TEST
 
+/* What torch.poisson gives after seed 7: both ways to draw, and nothing drawn for a rate of 0. */
+START_TEST(poisson)
+{
+    const double rates[] = {0.5, 3, 20, 100, 0, 1e6};
+    tp_tensor *y = tp_poisson(T, tp_from(T, TP_F64, tp_shape(6), rates));
+    ck_values(y, 0, 0, 5, 21, 108, 0, 997915);
+    ck_assert(tp_item(tp_rand(T, TP_F32, TP_SCALAR)) == 0.8797041773796082);
+    ck_assert_ptr_null(tp_poisson(T, tp_full(T, TP_F64, TP_SCALAR, -1)));
+    ck_error(T, TP_EINVAL, "a rate of -1 at 0");
+}
+END_TEST
+
+START_TEST(seeds)
+{
+    uint64_t a = tp_seed(T), b;
+    ck_assert(tp_initial_seed(T) == a);
+    tp_tensor *x = tp_rand(T, TP_F64, tp_shape(3));
+    b = tp_seed(T); /* equal once in 2^64 */
+    ck_assert(a != b);
+    tp_manual_seed(T, a);
+    ck_assert(tensors_identical(x, tp_rand(T, TP_F64, tp_shape(3))));
+    ck_assert(tp_seed(NULL) == 0);
+
+    tp_manual_seed(T, 7);
+    x = tp_randint(T, TP_I32, tp_shape(2, 3), -4, 5);
+    tp_manual_seed(T, 7);
+    ck_assert(tensors_identical(x, tp_randint_like(T, tp_zeros(T, TP_I32, tp_shape(2, 3)), -4, 5)));
+    ck_no_error(T);
+}
+END_TEST
+
+/* Options belong to the tape; what an option says nothing of is as ever. */
+START_TEST(print_options)
+{
+    static const struct {
+        tp_dtype dtype;
+        const char *usual, *set;
+    } texts[] = {
+        {TP_F32, "tensor([0., 1., 2., 3., 4.])", "tensor([0.0e+00, 1.0e+00,  ..., 3.0e+00, 4.0e+00])"},
+        {TP_F64, "tensor([0., 1., 2., 3., 4.], dtype=torch.float64)",
+         "tensor([0.0e+00, 1.0e+00,  ..., 3.0e+00, 4.0e+00], dtype=torch.float64)"},
+        {TP_I32, "tensor([0, 1, 2, 3, 4], dtype=torch.int32)", "tensor([0, 1,  ..., 3, 4], dtype=torch.int32)"},
+        {TP_I64, "tensor([0, 1, 2, 3, 4])", "tensor([0, 1,  ..., 3, 4])"},
+        {TP_U8, "tensor([0, 1, 2, 3, 4], dtype=torch.uint8)", "tensor([0, 1,  ..., 3, 4], dtype=torch.uint8)"},
+        {TP_BOOL, "tensor([False,  True,  True,  True,  True])", "tensor([False,  True,  ...,  True,  True])"},
+    };
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        tp_tensor *x = tp_to(T, tp_arange(T, TP_I64, 0, 5, 1), texts[i].dtype), *kept = tp_keep(x);
+        expect_text(x, NULL, texts[i].usual);
+        tp_set_printoptions(
+            T, &(tp_print_options){.precision = 1, .threshold = 4, .edge_items = 2, .line_width = 99, .sci_mode = 1});
+        expect_text(x, NULL, texts[i].set);
+        expect_text(kept, NULL, texts[i].usual);
+        tp_tape_reset(T); /* they stay */
+        x = tp_to(T, tp_arange(T, TP_I64, 0, 5, 1), texts[i].dtype);
+        expect_text(x, NULL, texts[i].set);
+        expect_text(x, &(tp_print_options){.precision = 0}, texts[i].usual);
+        tp_set_printoptions(T, NULL);
+        expect_text(x, NULL, texts[i].usual);
+        tp_free(kept);
+    }
+    tp_set_printoptions(NULL, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("random");
@@ -132,6 +197,9 @@ int main(void)
     tcase_add_test(t, sequence);
     tcase_add_test(t, text);
     tcase_add_test(t, grad_fn);
+    tcase_add_test(t, poisson);
+    tcase_add_test(t, seeds);
+    tcase_add_test(t, print_options);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
