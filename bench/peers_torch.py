@@ -158,13 +158,16 @@ def elementwise_rows():
     def shapes(n, shape):  # after a matrix come vectors of its columns
         return [shape] + [shape[1:] if len(shape) > 1 else shape] * (n - 1)
 
-    def in_cache(f):
-        x, out = torch.rand(65536), torch.empty(65536)
+    def in_cache(f, dtype):
+        x, out = torch.rand(65536, dtype=dtype), torch.empty(65536, dtype=dtype)
         return lambda: f(x, out=out)
 
-    def gelu_in_cache():
-        x = torch.rand(65536)
+    def gelu_in_cache(dtype):
+        x = torch.rand(65536, dtype=dtype)
         return lambda: torch.nn.functional.gelu(x)
+
+    def power(x, out):  # an exponent that has no short way
+        return torch.pow(x, 1.3, out=out)
 
     def forward(f, n, shape):
         inputs = [torch.randn(s) for s in shapes(n, shape)]
@@ -183,9 +186,14 @@ def elementwise_rows():
         part = (f, n, shape)
         yield Row(f"ew_{name}_fwd", "GB/s", 4e-9 * count * ahead, lambda p=part: forward(*p))
         yield Row(f"ew_{name}_fwdbwd", "GB/s", 4e-9 * count * (ahead + back), lambda p=part: both(*p))
-    for f in (torch.exp, torch.tanh, torch.sigmoid, torch.log, torch.sin, torch.erf):
-        yield Row(f"ew_{f.__name__}_64k", "ns/float", 1e9 / 65536, lambda f=f: in_cache(f), less=True)
-    yield Row("ew_gelu_64k", "ns/float", 1e9 / 65536, gelu_in_cache, less=True)
+    few = {"exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "log": torch.log, "sin": torch.sin,
+           "erf": torch.erf, "pow": power}
+    only32 = {"atan": torch.atan, "expm1": torch.expm1}
+    for end, dtype, unit, functions in (("", torch.float32, "ns/float", {**few, **only32}),
+                                        ("_f64", torch.float64, "ns/double", few)):
+        for name, f in functions.items():
+            yield Row(f"ew_{name}_64k{end}", unit, 1e9 / 65536, lambda f=f, t=dtype: in_cache(f, t), less=True)
+        yield Row(f"ew_gelu_64k{end}", unit, 1e9 / 65536, lambda t=dtype: gelu_in_cache(t), less=True)
 
 
 OPTIMIZERS = {

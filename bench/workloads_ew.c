@@ -1,4 +1,5 @@
-/* workloads_ew.c - elementwise operators, softmax, layer norm and the sum on 2^24 floats; functions on 2^16 in cache.
+/* workloads_ew.c - elementwise operators, softmax, layer norm and the sum on 2^24 floats; functions on 2^16 in cache,
+ * also in float64.
  *
  * The bytes counted are those that must be moved: every input read and every output written once;
  * backward reads the gradient and what its formula needs, and writes one gradient an input. (The
@@ -37,7 +38,12 @@ UNARY(gelu)
 UNARY(log)
 UNARY(sin)
 UNARY(erf)
+UNARY(atan)
+UNARY(expm1)
 UNARY(sum)
+
+/* An exponent that has no short way. */
+static tp_tensor *ew_pow(tp_tape *T, tp_tensor *const *in) { return tp_pow_scalar(T, in[0], 1.3); }
 
 static void setup(bench_state *s, bool grad)
 {
@@ -81,12 +87,19 @@ static void setup_few(bench_state *s)
     s->in[0] = tp_keep(tp_rand(s->T, TP_F32, tp_shape(FEW)));
 }
 
+static void setup_few_f64(bench_state *s)
+{
+    s->n_in = 1;
+    s->in[0] = tp_keep(tp_rand(s->T, TP_F64, tp_shape(FEW)));
+}
+
 static const ew_case case_muladd = {3, 0, ELEMENTS, muladd}, case_addcmul = {3, 0, ELEMENTS, addcmul},
                      case_exp = {1, 0, ELEMENTS, ew_exp}, case_tanh = {1, 0, ELEMENTS, ew_tanh},
                      case_sigmoid = {1, 0, ELEMENTS, ew_sigmoid}, case_gelu = {1, 0, ELEMENTS, ew_gelu},
                      case_softmax = {1, 4096, 4096, softmax_rows}, case_norm = {3, 8192, 1024, norm_rows},
                      case_sum = {1, 0, ELEMENTS, ew_sum}, case_log = {1, 0, FEW, ew_log},
-                     case_sin = {1, 0, FEW, ew_sin}, case_erf = {1, 0, FEW, ew_erf};
+                     case_sin = {1, 0, FEW, ew_sin}, case_erf = {1, 0, FEW, ew_erf}, case_atan = {1, 0, FEW, ew_atan},
+                     case_expm1 = {1, 0, FEW, ew_expm1}, case_pow = {1, 0, FEW, ew_pow};
 
 #define ARRAYS(n) ((n)*4e-9 * ELEMENTS) /* n arrays, in GB */
 #define ROW(name, work, setup, run, arg, fl) \
@@ -99,6 +112,10 @@ static const ew_case case_muladd = {3, 0, ELEMENTS, muladd}, case_addcmul = {3, 
 #define IN_CACHE(name, arg) \
     { \
         name, "ns/float", 1e9 / FEW, true, setup_few, run_forward, arg, NULL \
+    }
+#define IN_CACHE_F64(name, arg) \
+    { \
+        name, "ns/double", 1e9 / FEW, true, setup_few_f64, run_forward, arg, NULL \
     }
 
 const workload bench_elementwise[] = {
@@ -118,5 +135,16 @@ const workload bench_elementwise[] = {
     IN_CACHE("ew_log_64k", &case_log),
     IN_CACHE("ew_sin_64k", &case_sin),
     IN_CACHE("ew_erf_64k", &case_erf),
+    IN_CACHE("ew_atan_64k", &case_atan),
+    IN_CACHE("ew_expm1_64k", &case_expm1),
+    IN_CACHE("ew_pow_64k", &case_pow),
+    IN_CACHE_F64("ew_exp_64k_f64", &case_exp),
+    IN_CACHE_F64("ew_tanh_64k_f64", &case_tanh),
+    IN_CACHE_F64("ew_sigmoid_64k_f64", &case_sigmoid),
+    IN_CACHE_F64("ew_gelu_64k_f64", &case_gelu),
+    IN_CACHE_F64("ew_log_64k_f64", &case_log),
+    IN_CACHE_F64("ew_sin_64k_f64", &case_sin),
+    IN_CACHE_F64("ew_erf_64k_f64", &case_erf),
+    IN_CACHE_F64("ew_pow_64k_f64", &case_pow),
     {0},
 };

@@ -153,8 +153,7 @@ V_INLINE v_log_partf(float f)
 V_INLINE v_log_oddf(float x, float r)
 {
     float odd = x == 0 ? -INFINITY : x; /* infinity and NaN stay */
-    r = (x > 0) & (x < INFINITY) ? r : odd;
-    return x < 0 ? NAN : r;
+    return x < 0 ? NAN : v_pickf((x > 0) & (x < INFINITY), r, odd);
 }
 
 /* log x = e ln 2 + log(1 + f) */
@@ -217,7 +216,7 @@ V_INLINE v_sigmoidf(float x)
     float power = v_float(v_bits(shifted) << 23);
     float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power);
     float sum = V_FMA(t, 0x1p-30f, 1), lost = V_FMA(t, 0x1p-30f, 1 - sum), q = (x < 0 ? t : 0x1p30f) / sum;
-    return V_FMA(-q * lost, V_FMA(-0x1p-31f, t, 1), q) * 0x1p-30f; /* the last factor is about 1 / sum */
+    return V_FMA(q * lost, -0.75f, q) * 0x1p-30f; /* 1 / sum is 0.5 to 1 */
 }
 
 /* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */

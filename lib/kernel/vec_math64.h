@@ -221,7 +221,7 @@ V_WIDE v_sigmoid(double x)
     double shifted = V_MADD(c, V_1_LN2, V_WHOLE_1123), power = v_double(v_bits64(shifted) << 52);
     double t = V_MADD(power, v_power_part(v_less_ln2(c, shifted - V_WHOLE_1123)), power);
     double sum = V_MADD(t, 0x1p-100, 1), lost = V_MADD(t, 0x1p-100, 1 - sum), q = (x < 0 ? t : 0x1p100) / sum;
-    return V_MADD(-q * lost, V_MADD(-0x1p-101, t, 1), q) * 0x1p-100; /* the last factor is about 1 / sum */
+    return V_MADD(q * lost, -0.75, q) * 0x1p-100; /* 1 / sum is 0.5 to 1 */
 }
 
 /* By the addition theorems, with x = n ln 2 + r: sinh and cosh of n ln 2 are (2^n -+ 2^-n) / 2; all halved once more. */
@@ -562,8 +562,8 @@ V_WIDE v_hypot(double x, double y)
     double scale = top > 0x1p500 ? 0x1p-600 : top < 0x1p-400 ? 0x1p600 : 1;
     double back = top > 0x1p500 ? 0x1p600 : top < 0x1p-400 ? 0x1p-600 : 1, s = end * scale, t = top * scale;
     double v = __builtin_sqrt(V_MADD(t, t, s * s)) * back;
-    v = (x != x) | (y != y) ? (double)NAN : v;
-    return (a == INFINITY) | (b == INFINITY) ? INFINITY : v;
+    v = v_pick((x != x) | (y != y), NAN, v);
+    return v_pick((a == INFINITY) | (b == INFINITY), INFINITY, v);
 }
 
 /* ---- the normal distribution -------------------------------------------------------------------------------- */
