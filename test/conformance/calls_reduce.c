@@ -26,10 +26,10 @@ static tp_tensor *reduce(test_case *c, reduce_all_fn all, reduce_dim_fn one, red
     dim_list dims = arg_dims(c, 1, "dim");
     bool keepdim = arg_bool(c, 2, "keepdim", false);
     if (all != NULL && dims.n == 0 && !keepdim)
-        return all(c->T, x);
+        return as_asked(c, all(c->T, x));
     if (one != NULL && dims.single)
-        return one(c->T, x, dims.dim[0], keepdim);
-    return several(c->T, x, dims.n, dims.dim, keepdim);
+        return as_asked(c, one(c->T, x, dims.dim[0], keepdim));
+    return as_asked(c, several(c->T, x, dims.n, dims.dim, keepdim));
 }
 static tp_tensor *call_sum(test_case *c) { return reduce(c, tp_sum, tp_sum_dim, tp_sum_dims); }
 static tp_tensor *call_mean(test_case *c) { return reduce(c, tp_mean, tp_mean_dim, tp_mean_dims); }
