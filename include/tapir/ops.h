@@ -345,7 +345,7 @@ TP_API tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p); /* of each pair 
 /* |a - b + eps|_p over the last dimension (torch's eps is 1e-6); a b / (max(|a|, eps) max(|b|, eps)) over dim (1e-8) */
 TP_API tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p, double eps, bool keepdim);
 TP_API tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps);
-/* x W^T + b: x [..., in], weight [out, in], bias [out] or NULL -> [..., out]. */
+/* x W^T + b: x [..., in], weight [out, in], bias [out] or NULL -> [..., out]; weight [in], bias []: [...]. */
 TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias);
 
 /* ---- views: they share x's storage ----------------------------------------------------------- */

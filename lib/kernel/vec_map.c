@@ -134,7 +134,7 @@
     UNARY(cube_##S, R, R, x *x *x)                                                                 \
     UNARY(inverse_square_##S, R, R, 1 / (x * x))                                                   \
     POWER(pow_s_##S, S)                                                                            \
-    SCALAR(clamp_##S, R, x != x ? x : (x > s ? x : s) < t ? (x > s ? x : s) : t)                   \
+    SCALAR(clamp_##S, R, x != x ? x : s != s || t != t ? (R)NAN : (x > s ? x : s) < t ? (x > s ? x : s) : t) \
     BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
     BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
     UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \

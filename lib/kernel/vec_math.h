@@ -202,8 +202,9 @@ V_INLINE v_tanhf(float x)
     float a = __builtin_fabsf(x), c = a > 9.1f ? 9.1f : a; /* keeps NaN; beyond, it is 1 */
     float shifted = V_FMA(c, 2.88539008177792681f, V_ROUNDER_127), r = v_less_ln2f(2 * c, shifted - V_ROUNDER_127);
     float power = v_float(v_bits(shifted) << 23);
-    float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power - 1);
-    float d = t + 2, q = t / d, near = V_FMA(q * (0.5f - 0.5f * q), (d - 2) - t, q); /* 1 / d = (1 - q) / 2 */
+    float e = V_FMA(r * r, v_power_partf(r), r), t = V_FMA(power, e, power - 1), low = V_FMA(power, e, power - 1 - t);
+    float d = t + 2, q = t / d, lost = V_FMA(q, (d - 2) - t, (1 - q) * low);
+    float near = V_FMA(0.5f - 0.5f * q, lost, q); /* 1 / d = (1 - q) / 2 */
     return __builtin_copysignf(v_pickf(a > 1, q, near), x);
 }
 

@@ -137,6 +137,15 @@ static tp_status whole_forward(tp_call *c)
     return tp__map_forward(c);
 }
 
+static const char truths_differ[] = "booleans have no difference; see tp_logical_xor and tp_logical_not";
+
+static tp_status sub_infer(tp_call *c)
+{
+    if (c->in[0]->dtype == TP_BOOL || c->in[1]->dtype == TP_BOOL)
+        return tp_call_fail(c, TP_EDTYPE, "%s", truths_differ);
+    return tp__map_infer(c);
+}
+
 static tp_status heaviside_infer(tp_call *c)
 {
     if (c->in[0]->dtype != c->in[1]->dtype)
@@ -238,7 +247,11 @@ static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2
         .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
 
 BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
-BINARY(sub, SUB, SAME, TP__READS_NOTHING, all_samples, "SubBackward0")
+static const tp__map_op sub_op = {{
+        .name = "sub", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP__READS_NOTHING,
+        .infer = sub_infer, .forward = tp__map_forward, .vjp = sub_vjp,
+        .samples = all_samples, .grad_name = "SubBackward0"}, TP__SUB, TP__SAME};
+tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &sub_op.op, NULL, a, b); }
 static const tp__map_op mul_op = {{
         .name = "mul", .n_in = 2, .n_out = 1,
         .flags = TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
@@ -312,8 +325,26 @@ static tp_tensor *with_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, do
 }
 
 tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &add_scalar_op, x, s, 0); }
-tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &add_scalar_op, x, -s, 0); }
-tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &rsub_scalar_op, x, s, 0); }
+
+/* x, where it may be subtracted from or subtracted. */
+static tp_tensor *no_truth(tp_tape *T, const char *name, tp_tensor *x)
+{
+    if (!tp__usable(T, name, x) || x->dtype != TP_BOOL)
+        return x;
+    tp_fail(T, TP_EDTYPE, "%s: %s", name, truths_differ);
+    return NULL;
+}
+
+tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s)
+{
+    return with_number(T, &add_scalar_op, no_truth(T, "sub", x), -s, 0);
+}
+
+tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s)
+{
+    return with_number(T, &rsub_scalar_op, no_truth(T, "rsub", x), s, 0);
+}
+
 tp_tensor *tp_mul_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &mul_scalar_op, x, s, 0); }
 tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &div_scalar_op, x, s, 0); }
 

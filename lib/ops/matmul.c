@@ -628,6 +628,10 @@ static const tp_op linear_op = {.name = "linear",
 tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
 {
     tp_tensor *in[3] = {x, weight, bias};
+    if (x && weight && weight->ndim == 1) { /* one output, without a dimension */
+        tp_tensor *y = tp_matmul(T, x, weight);
+        return bias ? tp_add(T, y, bias) : y;
+    }
     if (x && weight && !tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == weight->dtype) { /* BLAS has no integers */
         tp_tensor *y = tp_matmul(T, x, tp_t(T, weight));
         return bias ? tp_add(T, y, bias) : y;

@@ -77,7 +77,7 @@ static tp_tensor *slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n,
         return sign;
     if (isinf(p)) {
         tp_tensor *at = tp_to(T, tp_eq(T, tp_abs(T, x), y), (tp_dtype)x->dtype);
-        return tp_mul(T, sign, tp_div(T, at, tp_sum_dims(T, at, n, dims, true)));
+        return tp_mul(T, sign, tp_div(T, at, tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY)));
     }
     if (p == 2)
         return tp_where(T, flat, zero, tp_div(T, x, y));

@@ -338,7 +338,8 @@ static tp_status extreme_vjp(tp_vjp *v)
             dims[n++] = d;
     tp_tensor *at = tp_to(T, tp_eq(T, x, restored(T, v->out[0], x, mask)), (tp_dtype)x->dtype);
     tp_tensor *g = restored(T, v->gout[0], x, mask);
-    v->gin[0] = n == 0 ? g : tp_mul(T, at, tp_div(T, g, tp_sum_dims(T, at, n, dims, true)));
+    tp_tensor *count = n == 0 ? at : tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY); /* none: NaN */
+    v->gin[0] = n == 0 ? g : tp_mul(T, at, tp_div(T, g, count));
     return TP_OK;
 }
 

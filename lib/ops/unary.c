@@ -9,13 +9,13 @@
 #include <float.h>
 #include <math.h>
 
-/* (pi x cos(pi x) - sin(pi x)) / (pi x^2), 0 at 0 */
+/* (pi x cos(pi x) - sin(pi x)) / (pi x^2), 0 where that underflows */
 static tp_tensor *sinc_slope(tp_tape *T, tp_tensor *x)
 {
     tp_tensor *angle = tp_mul_scalar(T, x, 3.14159265358979323846);
     tp_tensor *top = tp_sub(T, tp_mul(T, angle, tp_cos(T, angle)), tp_sin(T, angle));
-    tp_tensor *zero = tp__number(T, x, 0);
-    return tp_where(T, tp_eq(T, x, zero), zero, tp_div(T, top, tp_mul(T, angle, x)));
+    tp_tensor *zero = tp__number(T, x, 0), *bottom = tp_mul(T, angle, x);
+    return tp_where(T, tp_eq(T, bottom, zero), zero, tp_div(T, top, bottom));
 }
 
 /* g / (x (1 - x)) inside [eps, 1 - eps], 0 outside; without eps, NaN outside [0, 1] */

@@ -226,6 +226,10 @@ static tp_tensor *call_binary(test_case *c, const binary_call *b)
         return b->with_number(c->T, x, number_of(second));
     tp_tensor *y = arg_operand(c, 1, "other", x);
     tp_tensor *left = b->swapped ? y : x, *right = b->swapped ? x : y;
+    if (strcmp(b->name, "__rdiv__") == 0) /* so PyTorch does it */
+        return tp_mul(c->T, tp_reciprocal(c->T, x), y);
+    if (alpha != 1 && left && right) /* the product is in the result's dtype */
+        right = tp_to(c->T, right, tp_result_type(left, right));
     return b->fn(c->T, left, times_alpha(c, right));
 }
 

@@ -188,8 +188,13 @@ static tp_tensor *position_of(test_case *c, reduce_dim_fn along)
     tp_tensor *x = arg_tensor(c, 0, "input");
     dim_list dims = arg_dims(c, 1, "dim");
     bool keepdim = arg_bool(c, 2, "keepdim", false);
-    if (dims.n == 0)
-        return along(c->T, tp_flatten(c->T, x, 0, -1), 0, false);
+    if (dims.n == 0) {
+        tp_dims ones = tp_shape_of(x);
+        for (int d = 0; d < ones.ndim; d++)
+            ones.dim[d] = 1;
+        tp_tensor *at = along(c->T, tp_flatten(c->T, x, 0, -1), 0, false);
+        return keepdim ? tp_reshape(c->T, at, ones) : at;
+    }
     return along(c->T, x, dims.dim[0], keepdim);
 }
 static tp_tensor *call_argmax(test_case *c) { return position_of(c, tp_argmax); }

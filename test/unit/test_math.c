@@ -221,6 +221,39 @@ START_TEST(powers_by_numbers)
 }
 END_TEST
 
+/* PyTorch's choices where a formula says nothing. */
+START_TEST(edges)
+{
+    tp_tape *T = tp_tape_new();
+    const float values[] = {1, NAN, 3};
+    tp_tensor *truth = tp_gt(T, tp_ones(T, TP_F32, tp_shape(2)), tp_zeros(T, TP_F32, tp_shape(2)));
+    ck_assert_ptr_null(tp_sub(T, truth, tp_ones(T, TP_F32, tp_shape(2))));
+    ck_error(T, TP_EDTYPE, "booleans have no difference");
+    ck_assert_ptr_null(tp_sub_scalar(T, truth, 1));
+    ck_error(T, TP_EDTYPE, "logical_xor");
+    ck_assert_ptr_null(tp_rsub_scalar(T, truth, 1));
+    ck_error(T, TP_EDTYPE, "rsub");
+    ck_assert(isnan(tp_item(tp_clamp(T, tp_scalar(T, TP_F32, 2), (double)NAN, INFINITY))));
+
+    tp_tensor *x = tp_requires_grad(tp_from(T, TP_F32, tp_shape(3), values), true);
+    tp_backward(T, tp_max(T, x));
+    for (int i = 0; i < 3; i++)
+        ck_assert(tp_item_at(tp_grad(x), i) == 0);
+    tp_zero_grad(x);
+    tp_backward(T, tp_linalg_vector_norm(T, x, INFINITY, 0, NULL, false));
+    ck_assert(tp_item_at(tp_grad(x), 0) == 0 && tp_item_at(tp_grad(x), 2) == 0);
+
+    tp_tensor *tiny = tp_requires_grad(tp_scalar(T, TP_F32, 1e-30), true);
+    tp_backward(T, tp_sinc(T, tiny));
+    ck_assert(tp_item(tp_grad(tiny)) == 0);
+    tp_tensor *w = tp_ones(T, TP_F32, tp_shape(3)), *two = tp_full(T, TP_F32, tp_shape(2, 3), 2);
+    tp_tensor *y = tp_linear(T, two, w, tp_scalar(T, TP_F32, 1));
+    ck_assert(tp_ndim(y) == 1 && tp_item_at(y, 1) == 7);
+    ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("math");
@@ -231,6 +264,7 @@ int main(void)
     tcase_add_loop_test(t, pairs_of_any_size, 0, 2 * (int)LENGTH(pairs));
     tcase_add_loop_test(t, pairs_of_special_values, 0, 2 * (int)LENGTH(pairs));
     tcase_add_loop_test(t, powers_by_numbers, 0, 18);
+    tcase_add_test(t, edges);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
