@@ -28,7 +28,8 @@ TP_API void    tp_remove_hook(tp_tape *T, int64_t handle);
 
 /* In anomaly mode the first operator whose result, or whose gradient in backward, holds NaN or an infinity fails the
  * tape with TP_ENUMERIC: the message names it, its inputs' shapes, its place on the tape, and file and line of the
- * call where the program was compiled with TP_TRACE (below). Returns what it was. Slow: every result is read. */
+ * call where the program was compiled with TP_TRACE (below). Returns what it was (torch.is_anomaly_enabled). Slow: every
+ * result is read. */
 TP_API bool tp_tape_anomaly(tp_tape *T, bool on);
 
 /* Notes where the program is; returns T: tp_log(tp_at(T, __FILE__, __LINE__), x). With TP_TRACE defined before

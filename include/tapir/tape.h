@@ -36,9 +36,9 @@ typedef struct {
 TP_API tp_mark   tp_tape_mark(tp_tape *T);
 TP_API tp_status tp_tape_rewind(tp_tape *T, tp_mark mark);
 
-/* Recording on or off (torch.set_grad_enabled); returns what it was. New tapes record. */
+/* Recording on or off (torch.set_grad_enabled, no_grad, inference_mode); returns what it was. New tapes record. */
 TP_API bool tp_tape_record(tp_tape *T, bool on);
-TP_API bool tp_tape_is_recording(const tp_tape *T);
+TP_API bool tp_tape_is_recording(const tp_tape *T); /* torch.is_grad_enabled */
 
 typedef struct {
     int64_t system_allocations; /* how often the tape asked the system for memory, ever */

@@ -5,6 +5,10 @@
  * by tp_keep or by a module, is freed by tp_free (or by its module).
  *
  * Every function takes NULL for a tensor: the result is then NULL, NaN, 0 or false.
+ *
+ * PyTorch's dim and ndimension are tp_ndim, nelement is tp_numel, data_ptr is tp_data, element_size, is_floating_point and
+ * is_signed are tp_dtype_size, tp_dtype_is_float and tp_dtype_is_signed of tp_dtype_of(x), is_nonzero is
+ * tp_item(x) != 0. There is one device, no complex dtype, and no default dtype: functions that make tensors are told one.
  */
 #ifndef TAPIR_TENSOR_H
 #define TAPIR_TENSOR_H
