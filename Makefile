@@ -155,7 +155,7 @@ $(BUILD)/test/accuracy: $(BUILD)/obj/test/accuracy.o $(BUILD)/libtapir.a
 	$(Q)$(link) $^ $(link_libs) -o $@
 
 bench: bench-build
-	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.25 --quiet 30
+	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.18 --quiet 30
 	@bench/scaling --bench $(BUILD)/bench/tapir-bench --budget 0.15 --picture $(BUILD)/bench/scaling.png
 
 bench-build: $(BUILD)/bench/tapir-bench
