@@ -67,7 +67,7 @@ TP_API bool tp_dtype_is_signed(tp_dtype dtype);
 TP_API bool tp_can_cast(tp_dtype from, tp_dtype to);
 
 /* A shape, passed by value: tp_shape(3, 7) is 3 rows of 7; TP_SCALAR has no dimension. */
-enum { TP_MAX_DIMS = 8 };
+enum { TP_MAX_DIMS = 10 };
 typedef struct {
     int     ndim;
     int64_t dim[TP_MAX_DIMS];
