@@ -43,7 +43,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
     size_t bytes = sizeof(tp__node) + (n_in + n_out) * sizeof(tp_tensor *) +
-                   ((n_in + 1) & ~(size_t)1) * sizeof(uint32_t);
+                   ((n_in + n_out + 1) & ~(size_t)1) * sizeof(uint32_t);
     tp__node *node = tp__arena_alloc(&T->arena, bytes + attr);
     if (node == NULL || !push_node(T, node))
         return tp_fail(T, TP_ENOMEM, "%s: no memory to record it", c->op->name);
@@ -65,6 +65,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     }
     for (size_t i = 0; i < n_out; i++) {
         tp_tensor *y = node->out[i] = c->out[i];
+        node->versions[n_in + i] = y->storage ? y->storage->version : 0;
         y->saves += saves_out;
         if (tp_dtype_is_float((tp_dtype)y->dtype) && !((c->op->constant_out >> i) & 1u)) {
             y->node = node;

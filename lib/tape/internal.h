@@ -41,7 +41,7 @@ typedef struct tp__node {
     uint32_t stamp; /* the sweep in which it leads to a wanted input */
     uint32_t index; /* on the tape */
     tp_tensor **in, **out;
-    uint32_t *versions; /* of the inputs' storage when recorded */
+    uint32_t *versions; /* of the inputs' storage when recorded, then of the outputs' */
 } tp__node;
 
 struct tp_tape {

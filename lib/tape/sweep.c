@@ -300,6 +300,17 @@ static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
     return TP_OK;
 }
 
+/* Inputs are written as leaves; outputs through a tensor that shares their storage (tp_detach). */
+static tp_status check_versions(const sweep *s, const tp__node *node, const char *what, uint32_t n, tp_tensor *const *x,
+                                const uint32_t *versions)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (x[i] && x[i]->storage && x[i]->storage->version != versions[i])
+            return tp_fail(s->T, TP_EMUTATED, "%s: %s %u was changed in place after it was saved for backward",
+                           node->op->name, what, (unsigned)i);
+    return TP_OK;
+}
+
 /* What was saved must still be there, and as it was. */
 static tp_status check_saved(const sweep *s, const tp__node *node)
 {
@@ -308,13 +319,12 @@ static tp_status check_saved(const sweep *s, const tp__node *node)
         return tp_fail(s->T, TP_EGRAPH,
                        "%s: a second backward through a graph that was given back; ask for retain_graph the first time",
                        node->op->name);
-    for (uint32_t i = 0; i < node->n_in && !(forgets & TP_OP_FORGETS_IN); i++) {
-        const tp_tensor *x = node->in[i];
-        if (x && x->storage && x->storage->version != node->versions[i])
-            return tp_fail(s->T, TP_EMUTATED, "%s: input %u was changed in place after it was saved for backward",
-                           node->op->name, (unsigned)i);
-    }
-    return TP_OK;
+    if (!(forgets & TP_OP_FORGETS_IN) &&
+        check_versions(s, node, "input", node->n_in, node->in, node->versions) != TP_OK)
+        return s->T->status;
+    if (forgets & TP_OP_FORGETS_OUT)
+        return TP_OK;
+    return check_versions(s, node, "output", node->n_out, node->out, node->versions + node->n_in);
 }
 
 static void unsave(tp_tensor *x)

@@ -178,6 +178,26 @@ START_TEST(mutated)
 }
 END_TEST
 
+/* A result that its own derivative reads, written through a tensor that shares its storage. */
+START_TEST(mutated_result)
+{
+    static tp_tensor *(*const readers[])(tp_tape *, tp_tensor *) = {tp_exp, tp_tanh, tp_sigmoid, tp_sqrt};
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(4)), true), *g;
+    for (int i = 0; i < 8; i++) {
+        tp_tensor *y = readers[i / 2](T, x), *sum = tp_sum(T, y);
+        ck_assert_int_eq(tp_copy_into(T, tp_narrow(T, tp_detach(T, y), 0, 1, 2), tp_zeros(T, TP_F32, TP_SCALAR)),
+                         TP_OK);
+        tp_gradients_options o = {.create_graph = i % 2};
+        ck_assert_int_eq(tp_gradients(T, 1, &sum, 1, &x, &g, &o), TP_EMUTATED);
+        ck_error(T, TP_EMUTATED, "output 0 was changed in place");
+    }
+    tp_tensor *y = tp_sin(T, x), *sum = tp_sum(T, y); /* its derivative reads x alone */
+    ck_assert_int_eq(tp_copy_into(T, tp_detach(T, y), tp_zeros(T, TP_F32, TP_SCALAR)), TP_OK);
+    ck_assert_int_eq(tp_gradients(T, 1, &sum, 1, &x, &g, NULL), TP_OK);
+    ck_no_error(T);
+}
+END_TEST
+
 /* Overlapping copies inside one storage go through a buffer. */
 START_TEST(copy_onto_itself)
 {
@@ -342,6 +362,7 @@ int main(void)
     tcase_add_test(t, broadcast);
     tcase_add_test(t, refusals);
     tcase_add_test(t, mutated);
+    tcase_add_test(t, mutated_result);
     tcase_add_test(t, copy_onto_itself);
     tcase_add_test(t, higher_orders);
     tcase_add_test(t, with_grad_outputs);
