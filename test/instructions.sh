@@ -46,7 +46,7 @@ measure > "$build/instructions.now"
 while read -r name now; do
     was=$(sed -n "s/^$name //p" $file)
     echo "$name $now (was $was)"
-    [ -n "$was" ] && [ "$now" -le $((was + was / 10)) ] || worse=1
+    [ -n "$was" ] && [ "$now" -gt 0 ] && [ "$now" -le $((was + was / 10)) ] || worse=1
 done < "$build/instructions.now"
 [ -s "$build/instructions.now" ] || worse=1
 exit $worse
