@@ -274,21 +274,23 @@ bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
     return true;
 }
 
-/* ---- matrix times vector: elements of y in parts ----------------------------------------------------------- */
+/* ---- matrix times vector: elements of y in parts -----------------------------------------------------------
+ *
+ * Kernels add in an order that may depend on how many elements a call has, so parts follow from the sizes, here and for
+ * triangular systems: each is a call of its own, on however many threads. */
 
 typedef struct {
     tp_dtype dtype;
     bool ta;
-    int64_t m, n, lda, incx, incy;
+    int64_t m, n, lda, incx, incy, length, block; /* of y; of a part of it */
     double alpha, beta;
     const char *a;
     const void *x;
     char *y;
 } vector_product;
 
-static void run_vector(int64_t begin, int64_t end, void *user)
+static void multiply_part(const vector_product *p, int64_t begin, int64_t end)
 {
-    const vector_product *p = user;
     int64_t size = (int64_t)tp_dtype_size(p->dtype);
     const void *a = p->a + (p->ta ? begin : begin * p->lda) * size;
     void *y = p->y + begin * p->incy * size;
@@ -303,10 +305,17 @@ static void run_vector(int64_t begin, int64_t end, void *user)
     tp__alone_end(threads);
 }
 
+static void run_vector(int64_t begin, int64_t end, void *user)
+{
+    const vector_product *p = user;
+    for (int64_t i = begin; i < end; i++)
+        multiply_part(p, i * p->block, least((i + 1) * p->block, p->length));
+}
+
 bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda, const void *x,
               int64_t incx, double beta, void *y, int64_t incy)
 {
-    enum { LEAST = 32768, LINE = 64 }; /* elements of A, and of y, in a part */
+    enum { LEAST = 32768, LINE = 64, MOST = 16 }; /* elements of A, and of y, in a part; parts */
     if (!fits(m, n, lda) || !fits(incx, incy, 0))
         return false;
     if (m == 0 || n == 0) {
@@ -315,12 +324,11 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
     }
     if (beta == 0) /* some kernels multiply what they find */
         scale(dtype, ta ? n : m, 1, 0, y, incy);
-    vector_product p = {dtype, ta, m, n, lda < n ? n : lda, incx, incy, alpha, beta, a, x, y};
     int64_t length = ta ? n : m, along = ta ? m : n;
-    if (blas_has_threads())
-        run_vector(0, length, &p);
-    else
-        tp__parallel_for(length, part(LEAST / along + 1, LINE) * LINE, run_vector, &p);
+    int64_t block = part(LEAST / along + 1, LINE) * LINE, wide = part(part(length, MOST), LINE) * LINE;
+    block = blas_has_threads() ? length : block > wide ? block : wide;
+    vector_product p = {dtype, ta, m, n, lda < n ? n : lda, incx, incy, length, block, alpha, beta, a, x, y};
+    tp__parallel_for(part(length, block), 1, run_vector, &p);
     return true;
 }
 
@@ -346,13 +354,13 @@ typedef struct {
     CBLAS_UPLO half;
     CBLAS_TRANSPOSE ta;
     int m, lda, ldb;
+    int64_t n, block; /* columns of B; of a part of it */
     const void *a;
     char *b;
 } triangle;
 
-static void run_triangle(int64_t begin, int64_t end, void *user)
+static void solve_part(const triangle *p, int64_t begin, int64_t end)
 {
-    const triangle *p = user;
     int n = (int)(end - begin), threads = tp__alone_begin();
     void *b = p->b + begin * (int64_t)tp_dtype_size(p->dtype);
     if (p->dtype == TP_F32)
@@ -360,6 +368,13 @@ static void run_triangle(int64_t begin, int64_t end, void *user)
     else
         cblas_dtrsm(CblasRowMajor, CblasLeft, p->half, p->ta, CblasNonUnit, p->m, n, 1, p->a, p->lda, b, p->ldb);
     tp__alone_end(threads);
+}
+
+static void run_triangle(int64_t begin, int64_t end, void *user)
+{
+    const triangle *p = user;
+    for (int64_t i = begin; i < end; i++)
+        solve_part(p, i * p->block, least((i + 1) * p->block, p->n));
 }
 
 bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
@@ -370,11 +385,10 @@ bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const v
         return false;
     if (m == 0 || n == 0)
         return true;
-    triangle p = {dtype, upper ? CblasUpper : CblasLower, flag(ta), (int)m, (int)lda, (int)ldb, a, b};
-    if (blas_has_threads())
-        run_triangle(0, n, &p);
-    else
-        tp__parallel_for(n, part(LEAST / m / m + 1, LINE) * LINE, run_triangle, &p);
+    int64_t parts = least(tp__cpu_count(), 1 + m * m * n / LEAST); /* each packs A for itself */
+    int64_t block = blas_has_threads() ? n : part(part(n, parts), LINE) * LINE;
+    triangle p = {dtype, upper ? CblasUpper : CblasLower, flag(ta), (int)m, (int)lda, (int)ldb, n, block, a, b};
+    tp__parallel_for(part(n, block), 1, run_triangle, &p);
     return true;
 }
 
