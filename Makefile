@@ -127,7 +127,10 @@ test_wrap   := $(wrapped:%=-Wl,--wrap=%)
 object_of    = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 conformance := $(if $(filter yes,$(HAVE_JANSSON)),$(BUILD)/test/conformance)
 
-tests: $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(conformance)
+# A case is a program of a user's that failed once; it says what is right, and exits 0 when it is.
+cases       := $(patsubst test/cases/%.c,$(BUILD)/test/case_%,$(wildcard test/cases/*.c))
+
+tests: $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(cases) $(conformance)
 ifeq ($(HAVE_CHECK),no)
 	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
 $(BUILD)/obj/test/unit/%.o $(BUILD)/obj/test/support/%.o:
@@ -142,6 +145,12 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/unit/test_%.o $(call object_of,test/supp
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(test_wrap) $(CHECK_LIBS) $(link_libs) -o $@
+
+$(BUILD)/test/case_%: test/cases/%.c $(BUILD)/libtapir.so
+	@mkdir -p $(@D) $(BUILD)/obj/test/cases
+	$(call say,CC,$<)
+	$(Q)$(link) $(user_flags) -MMD -MP -MT $@ -MF $(BUILD)/obj/test/cases/$*.d $< -o $@ \
+	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
 
 $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libtapir.a
 	@mkdir -p $(@D)
@@ -191,7 +200,7 @@ graph: $(BUILD)/examples/graph
 	@echo '$(BUILD)/graph.svg, $(BUILD)/graph.png'
 
 check: all tests bench-build $(BUILD)/test/accuracy
-	@CC='$(CC)' sh test/run.sh $(BUILD)
+	@CC='$(CC)' T='$(T)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
 # ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted.
@@ -257,7 +266,7 @@ format:
 help:
 	@echo 'all         the library, shared and static, and the examples (the default)'
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
-	@echo 'check       all tests; check-full: those with sanitizers and valgrind, which take longer'
+	@echo 'check       all tests (T=io: those with "io" in their name); check-full: those with sanitizers and valgrind, which take longer'
 	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
 	@echo 'graph       draws the graph of a small network with Graphviz'
 	@echo 'bench-quick  some of it, in a minute'
