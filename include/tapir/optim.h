@@ -43,8 +43,28 @@ typedef struct {
 } tp_lbfgs_options;
 /* Nocedal and Wright, "Numerical optimization", 2006: algorithms 7.4 (two loops), 3.5 and 3.6.
  * Changes of the loss count relative to the first loss where that is below 1: torch takes them as they are, and
- * so stops far from the minimum of a loss that is small all along. */
+ * so stops far from the minimum of a loss that is small all along.
+ *
+ * A step to where the loss, its slope or a parameter is infinite or NaN has gone too far: the line search cuts it, a
+ * fixed step is taken back and ends the iterations. So parameters whose loss is finite stay so. From a loss that is
+ * not finite no step is made. */
 TP_API tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options);
+
+typedef enum {
+    TP_LBFGS_FAILED = 0, /* the closure failed, or there was no step yet       */
+    TP_LBFGS_MAX_ITER,   /* all iterations asked for were made                 */
+    TP_LBFGS_MAX_EVAL,   /* as many evaluations as allowed                     */
+    TP_LBFGS_GRADIENT,   /* no element of the gradient above tolerance_grad    */
+    TP_LBFGS_CHANGE,     /* step, loss or predicted decrease: tolerance_change */
+    TP_LBFGS_NOT_FINITE  /* the loss at the start, the gradient, or what a fixed step led to */
+} tp_lbfgs_stop;
+typedef struct {
+    int           iterations, evaluations;
+    double        loss; /* where the parameters are now; NaN where it was not computed: after a fixed last step */
+    tp_lbfgs_stop stop;
+} tp_lbfgs_report;
+/* How the last step of an L-BFGS optimizer went. */
+TP_API tp_lbfgs_report tp_lbfgs_info(const tp_optim *o);
 
 TP_API void tp_optim_free(tp_optim *o);
 TP_API void tp_optim_zero_grad(tp_optim *o);

@@ -1,9 +1,13 @@
 /* lbfgs.c - limited-memory BFGS: the direction by two loops over the history (Nocedal and Wright, 2006, algorithm
  * 7.4), the step by a line search or of fixed length. Vectors are in double over all parameters in order; a
- * parameter without a gradient counts as one with a gradient of zero. */
+ * parameter without a gradient counts as one with a gradient of zero.
+ *
+ * Where the loss at the start is finite the parameters stay finite, and no point that is kept has a loss that is not:
+ * a step to one is cut (line search) or taken back (fixed length). */
 #include "optim/line_search.h"
 #include "optim/optim.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +23,7 @@ typedef struct {
     double diagonal, t;
     double least_change; /* tolerance_change, in the scale of the first loss */
     int64_t iterations;
+    tp_lbfgs_report report;
     /* of the step under way */
     tp_tape *T;
     tp_closure closure;
@@ -54,20 +59,25 @@ static void gather(const lbfgs *m, bool gradients, double *out)
     }
 }
 
-/* Parameters = x + t d. */
-static void place(const lbfgs *m, double t)
+/* Parameters = x + t d; false where one is not finite in its dtype. */
+static bool place(const lbfgs *m, double t)
 {
     tp_params *p = m->base.params;
     const double *x = m->x, *d = m->d;
+    bool finite = true;
     for (int i = 0; i < p->n; i++) {
         tp_tensor *to = p->at[i];
         if (to == NULL)
             continue;
-        for (int64_t k = 0; k < to->numel; k++, x++, d++)
-            tp__store((char *)to->data + (size_t)k * tp_dtype_size((tp_dtype)to->dtype), (tp_dtype)to->dtype,
-                      t == 0 ? *x : *x + t * *d);
+        double most = to->dtype == TP_F32 ? FLT_MAX : DBL_MAX;
+        for (int64_t k = 0; k < to->numel; k++, x++, d++) {
+            double v = t == 0 ? *x : *x + t * *d;
+            tp__store((char *)to->data + (size_t)k * tp_dtype_size((tp_dtype)to->dtype), (tp_dtype)to->dtype, v);
+            finite &= fabs(v) <= most;
+        }
         to->storage->version++;
     }
+    return finite;
 }
 
 /* ---- values and slopes ---------------------------------------------------------------------------------------- */
@@ -75,6 +85,7 @@ static void place(const lbfgs *m, double t)
 /* The loss where the parameters are, its gradient in `slot`; false after a failure. */
 static bool evaluate_here(lbfgs *m, int slot, double *f)
 {
+    m->report.evaluations++;
     *f = m->closure(m->T, m->user);
     if (m->T->status == TP_OK)
         gather(m, true, m->gradient[slot]);
@@ -84,7 +95,10 @@ static bool evaluate_here(lbfgs *m, int slot, double *f)
 static bool evaluate(void *user, double t, int slot, tp__line_point *p)
 {
     lbfgs *m = user;
-    place(m, t);
+    if (!place(m, t)) {
+        p->f = INFINITY;
+        return true;
+    }
     bool ok = evaluate_here(m, slot, &p->f);
     p->slope = ok ? dot(m, m->gradient[slot], m->d) : NAN;
     return ok;
@@ -147,66 +161,104 @@ static double first_length(const lbfgs *m, const double *g)
     return fmin(1, 1 / sum) * m->base.lr;
 }
 
-/* Moves along d; the new value is in *here, its gradient in slot 0. False after a failure. */
-static bool advance(lbfgs *m, tp__line_point *here, bool last, int *evaluations)
+/* Moves along d by a length that is not searched for, or back to where it began if that is not finite. The loss at the
+ * end of the last iteration is for the next step to find. */
+static bool advance_fixed(lbfgs *m, tp__line_point *here, bool last)
 {
-    tp__line_point found;
-    gather(m, false, m->x);
-    if (m->o.line_search == TP_STRONG_WOLFE) {
-        tp__line line = {evaluate, m, largest(m, m->d), 1e-9, 0};
-        if (!tp__strong_wolfe(&line, *here, m->t, &found))
-            return false;
-        *evaluations += line.evaluations;
-        m->t = found.t;
-        place(m, m->t);
-        double *kept = m->gradient[found.gradient];
-        m->gradient[found.gradient] = m->gradient[0];
-        m->gradient[0] = kept;
-        here->f = found.f;
+    double before = here->f;
+    bool finite = place(m, m->t);
+    if (finite && last) {
+        here->f = NAN;
         return true;
     }
+    if (finite && !evaluate_here(m, 0, &here->f))
+        return false;
+    if (!finite || !isfinite(here->f)) {
+        place(m, m->t = 0);
+        here->f = before;
+        copy(m, m->gradient[0], m->prev);
+        m->report.stop = TP_LBFGS_NOT_FINITE;
+    }
+    return true;
+}
+
+static bool advance_searched(lbfgs *m, tp__line_point *here)
+{
+    tp__line_point found;
+    tp__line line = {evaluate, m, largest(m, m->d), 1e-9, 0};
+    if (!tp__strong_wolfe(&line, *here, m->t, &found))
+        return false;
+    m->t = found.t;
     place(m, m->t);
-    if (last) /* the loss there is for the next step to find */
-        return true;
-    *evaluations += 1;
-    return evaluate_here(m, 0, &here->f);
+    double *kept = m->gradient[found.gradient];
+    m->gradient[found.gradient] = m->gradient[0];
+    m->gradient[0] = kept;
+    here->f = found.f;
+    return true;
+}
+
+/* Moves along d; the new value is in *here, its gradient in slot 0. False after a failure. */
+static bool advance(lbfgs *m, tp__line_point *here, bool last)
+{
+    gather(m, false, m->x);
+    bool ok = m->o.line_search == TP_STRONG_WOLFE ? advance_searched(m, here) : advance_fixed(m, here, last);
+    if (!ok)
+        place(m, 0); /* where this iteration began */
+    return ok;
+}
+
+/* One direction and the step along it; true where another may follow, else report.stop says why not. */
+static bool iterate(lbfgs *m, tp__line_point *here, bool last)
+{
+    double before = here->f;
+    if (m->iterations++ > 0)
+        remember(m, m->gradient[0]);
+    find_direction(m, m->gradient[0]);
+    copy(m, m->prev, m->gradient[0]);
+    m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.lr;
+    here->t = 0;
+    here->slope = dot(m, m->gradient[0], m->d);
+    m->report.iterations++;
+    m->report.stop = !isfinite(here->slope)           ? TP_LBFGS_NOT_FINITE
+                     : here->slope > -m->least_change ? TP_LBFGS_CHANGE
+                                                      : TP_LBFGS_MAX_ITER;
+    if (m->report.stop != TP_LBFGS_MAX_ITER)
+        return false;
+    if (!advance(m, here, last)) {
+        m->report.stop = TP_LBFGS_FAILED;
+        return false;
+    }
+    if (m->report.stop == TP_LBFGS_NOT_FINITE)
+        return false;
+    if (largest(m, m->gradient[0]) <= m->o.tolerance_grad)
+        m->report.stop = TP_LBFGS_GRADIENT;
+    else if (m->report.evaluations >= m->o.max_eval)
+        m->report.stop = TP_LBFGS_MAX_EVAL;
+    else if (largest(m, m->d) * fabs(m->t) <= m->o.tolerance_change || fabs(here->f - before) < m->least_change)
+        m->report.stop = TP_LBFGS_CHANGE;
+    return m->report.stop == TP_LBFGS_MAX_ITER;
 }
 
 static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
 {
     lbfgs *m = (lbfgs *)base;
     tp__line_point here = {.gradient = 0};
-    int evaluations = 1;
     m->T = T;
     m->closure = closure;
     m->user = user;
+    m->report = (tp_lbfgs_report){.loss = NAN, .stop = TP_LBFGS_FAILED};
     if (!evaluate_here(m, 0, &here.f))
         return NAN;
     double loss = here.f;
     if (m->iterations == 0)
         m->least_change = m->o.tolerance_change * fmin(1, fabs(loss));
     bool flat = largest(m, m->gradient[0]) <= m->o.tolerance_grad;
-    for (int k = 1; k <= m->o.max_iter && !flat; k++) {
-        if (m->iterations++ > 0)
-            remember(m, m->gradient[0]);
-        find_direction(m, m->gradient[0]);
-        copy(m, m->prev, m->gradient[0]);
-        double before = here.f;
-        m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.lr;
-        here.slope = dot(m, m->gradient[0], m->d);
-        if (here.slope > -m->least_change)
-            break;
-        here.t = 0;
-        if (!advance(m, &here, k == m->o.max_iter, &evaluations)) {
-            place(m, 0); /* where this iteration began */
-            return NAN;
-        }
-        flat = largest(m, m->gradient[0]) <= m->o.tolerance_grad;
-        if (evaluations >= m->o.max_eval || largest(m, m->d) * fabs(m->t) <= m->o.tolerance_change ||
-            fabs(here.f - before) < m->least_change)
-            break;
-    }
-    return loss;
+    m->report.stop = !isfinite(loss) ? TP_LBFGS_NOT_FINITE : flat ? TP_LBFGS_GRADIENT : TP_LBFGS_MAX_ITER;
+    if (m->report.stop == TP_LBFGS_MAX_ITER)
+        for (int k = 1; k <= m->o.max_iter && iterate(m, &here, k == m->o.max_iter);)
+            k++;
+    m->report.loss = here.f;
+    return m->report.stop == TP_LBFGS_FAILED ? NAN : loss;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
@@ -261,4 +313,11 @@ tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *
         return NULL;
     }
     return &m->base;
+}
+
+tp_lbfgs_report tp_lbfgs_info(const tp_optim *o)
+{
+    if (o == NULL || o->type != &lbfgs_class)
+        return (tp_lbfgs_report){.loss = NAN, .stop = TP_LBFGS_FAILED};
+    return ((const lbfgs *)o)->report;
 }

@@ -1,6 +1,9 @@
 /* line_search.c - Nocedal and Wright, "Numerical optimization", 2006: algorithm 3.5 brackets a step that fulfils
  * the strong Wolfe conditions, 3.6 closes in on it, each guess from the cubic through two points (3.59). The
- * safeguards of the guesses are those of minFunc (M. Schmidt, 2005), which PyTorch follows as well. */
+ * safeguards of the guesses are those of minFunc (M. Schmidt, 2005), which PyTorch follows as well.
+ *
+ * A point whose value or slope is infinite or NaN counts as infinitely high, so it can be an upper end of the bracket
+ * and never what is found: the step that led there is cut until the function is finite again. */
 #include "optim/line_search.h"
 
 #include <math.h>
@@ -17,7 +20,7 @@ static double cubic(tp__line_point a, tp__line_point b, double low, double high)
         b = swap;
     }
     double d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.t - b.t), square = d1 * d1 - a.slope * b.slope;
-    if (!(square >= 0))
+    if (!(square >= 0 && isfinite(square)))
         return (low + high) / 2;
     double d2 = sqrt(square), t = b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2));
     return t > high ? high : t < low ? low : t;
@@ -40,8 +43,16 @@ static bool evaluate(tp__line *line, double t, int slot, tp__line_point *p)
 {
     line->evaluations++;
     *p = (tp__line_point){.t = t, .gradient = slot};
-    return line->evaluate(line->user, t, slot, p);
+    bool ok = line->evaluate(line->user, t, slot, p);
+    if (!isfinite(p->f) || !isfinite(p->slope)) {
+        p->f = INFINITY;
+        p->slope = NAN;
+    }
+    return ok;
 }
+
+/* The guess between lo and a point that is not finite: near lo, as nothing is known of the way there. */
+static double cut(tp__line_point lo, tp__line_point hi) { return lo.t + 0.1 * (hi.t - lo.t); }
 
 /* Closes in between lo (the lower) and hi. A guess that comes too near an end twice is moved away from it. */
 static bool zoom(tp__line *line, tp__line_point start, tp__line_point a, tp__line_point b, int used,
@@ -52,7 +63,9 @@ static bool zoom(tp__line *line, tp__line_point start, tp__line_point a, tp__lin
     for (; used < MOST && fabs(hi.t - lo.t) * line->direction_norm >= line->tolerance; used++) {
         double left = fmin(lo.t, hi.t), right = fmax(lo.t, hi.t), margin = 0.1 * (right - left);
         double t = cubic(lo, hi, left, right);
-        if (fmin(right - t, t - left) < margin) {
+        if (isinf(hi.f)) {
+            t = cut(lo, hi);
+        } else if (fmin(right - t, t - left) < margin) {
             if (stuck || t >= right || t <= left) {
                 t = fabs(t - right) < fabs(t - left) ? right - margin : left + margin;
                 stuck = false;

@@ -187,6 +187,98 @@ START_TEST(lbfgs_fails)
 }
 END_TEST
 
+/* sum (x - log x), which is NaN below 0, and has a gradient of 1e308 near it; or the first `bad` calls are not finite. */
+typedef struct {
+    int calls, bad_from, bad_to;
+    double bad;
+} barrier;
+
+static double wall(tp_tape *tape, void *user)
+{
+    barrier *b = user;
+    tp_params_zero_grad(both);
+    tp_tensor *l = tp_add(tape, tp_sub(tape, x[0], tp_log(tape, x[0])), tp_sub(tape, x[1], tp_log(tape, x[1])));
+    tp_backward(tape, tp_sum(tape, l));
+    int call = ++b->calls;
+    return call >= b->bad_from && call <= b->bad_to ? b->bad : tp_item(l);
+}
+
+static void ck_finite(void)
+{
+    ck_assert(isfinite(tp_item(x[0])) && isfinite(tp_item(x[1])));
+    ck_assert_ptr_null(tp_error(T));
+}
+
+START_TEST(lbfgs_steps_back)
+{
+    static const double starts[][2] = {{5, 5}, {10, 0.1}, {1e-300, 3}, {1e100, 1e-10}};
+    static const double lengths[] = {1e-3, 1, 10, 1e10, 1e300};
+    for (int search = 0; search < 2; search++)
+        for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+            for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+                barrier b = {0};
+                start_at(starts[i][0], starts[i][1]);
+                double first = wall(T, &b);
+                tp_optim *o = tp_optim_lbfgs(
+                    T, both,
+                    &(tp_lbfgs_options){.lr = lengths[k], .line_search = search ? TP_STRONG_WOLFE : TP_NO_LINE_SEARCH});
+                for (int s = 0; s < 5; s++)
+                    tp_optim_step_closure(T, o, wall, &b);
+                ck_finite();
+                if (search)
+                    ck_assert(wall(T, &b) <= first);
+                tp_optim_free(o);
+            }
+}
+END_TEST
+
+/* Whatever the calls that are bad, and in which way: parameters stay finite, and the search goes on after them. */
+START_TEST(lbfgs_bad_calls)
+{
+    static const double bad[] = {NAN, INFINITY, -INFINITY};
+    for (int from = 1; from < 12; from++)
+        for (int n = 0; n < 4; n++)
+            for (int k = 0; k < 3; k++) {
+                barrier b = {.bad_from = from, .bad_to = from + n, .bad = bad[k]};
+                start_at(3, 0.5);
+                tp_optim *o = tp_optim_lbfgs(T, both, &(tp_lbfgs_options){.line_search = TP_STRONG_WOLFE});
+                for (int s = 0; s < 8; s++)
+                    tp_optim_step_closure(T, o, wall, &b);
+                ck_finite();
+                ck_assert_double_eq_tol(tp_item(x[0]), 1, 1e-4);
+                ck_assert_double_eq_tol(tp_item(x[1]), 1, 1e-4);
+                tp_optim_free(o);
+            }
+}
+END_TEST
+
+START_TEST(lbfgs_info)
+{
+    barrier b = {0};
+    start_at(3, 0.5);
+    tp_optim *o = tp_optim_lbfgs(T, both, &(tp_lbfgs_options){.max_iter = 2, .line_search = TP_STRONG_WOLFE});
+    ck_assert_int_eq(tp_lbfgs_info(o).stop, TP_LBFGS_FAILED);
+    tp_optim_step_closure(T, o, wall, &b);
+    tp_lbfgs_report r = tp_lbfgs_info(o);
+    ck_assert(r.stop == TP_LBFGS_MAX_ITER || r.stop == TP_LBFGS_MAX_EVAL);
+    ck_assert_int_eq(r.evaluations, b.calls);
+    ck_assert_int_le(r.iterations, 2);
+    ck_assert_double_eq(r.loss, wall(T, &b));
+    for (int s = 0; s < 20; s++)
+        tp_optim_step_closure(T, o, wall, &b);
+    ck_assert_int_eq(tp_lbfgs_info(o).stop, TP_LBFGS_GRADIENT);
+    start_at(-1, 1);
+    tp_optim_step_closure(T, o, wall, &b);
+    ck_assert_int_eq(tp_lbfgs_info(o).stop, TP_LBFGS_NOT_FINITE);
+    ck_assert_double_eq(tp_item(x[0]), -1);
+    tp_optim_free(o);
+    o = tp_optim_adam(T, both, NULL);
+    ck_assert_int_eq(tp_lbfgs_info(o).stop, TP_LBFGS_FAILED);
+    ck_assert_int_eq(tp_lbfgs_info(NULL).stop, TP_LBFGS_FAILED);
+    tp_optim_free(o);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("optim");
@@ -199,6 +291,9 @@ int main(void)
     tcase_add_test(t, poisoned_slab);
     tcase_add_test(t, lbfgs);
     tcase_add_test(t, lbfgs_fails);
+    tcase_add_test(t, lbfgs_steps_back);
+    tcase_add_test(t, lbfgs_bad_calls);
+    tcase_add_test(t, lbfgs_info);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
