@@ -157,12 +157,17 @@ $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libta
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(link_libs) -o $@
 
-# All of it, beside PyTorch where that is installed: eight minutes.
+$(BUILD)/test/derivatives: $(call object_of,test/derivatives/*.c) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(link_libs) -o $@
+
 $(BUILD)/test/accuracy: $(BUILD)/obj/test/accuracy.o $(BUILD)/libtapir.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(link_libs) -o $@
 
+# All of it, beside PyTorch where that is installed: eight minutes.
 bench: bench-build
 	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.18 --quiet 30
 	@bench/scaling --bench $(BUILD)/bench/tapir-bench --budget 0.15 --picture $(BUILD)/bench/scaling.png
@@ -199,13 +204,13 @@ graph: $(BUILD)/examples/graph
 	@dot -Tsvg $(BUILD)/graph.dot -o $(BUILD)/graph.svg && dot -Tpng $(BUILD)/graph.dot -o $(BUILD)/graph.png
 	@echo '$(BUILD)/graph.svg, $(BUILD)/graph.png'
 
-check: all tests bench-build $(BUILD)/test/accuracy
+check: all tests bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	@CC='$(CC)' T='$(T)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
 # ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted.
 check-full:
-	$(again) all bench-build $(BUILD)/test/accuracy
+	$(again) all bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
 	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)

@@ -8,6 +8,7 @@
  * bit patterns, against libm in long double (64 bits of mantissa). Results that are NaN or infinite must be so exactly.
  */
 #include "core/core.h"
+#include "support/ulp.h"
 #include "tapir.h"
 
 #include <math.h>
@@ -182,19 +183,6 @@ typedef struct {
     double worst, at;
 } error;
 
-/* How far got is from want, in units of the last of `digits` bits; below 2^lowest the unit stays. Results beyond
- * `largest` may come as infinity, or as the largest number itself. */
-static double ulps(double got, long double want, int digits, int lowest, long double largest)
-{
-    int e;
-    if (isnan(want) || isnan(got) || want == 0)
-        return (isnan(want) && isnan(got)) || got == 0 ? 0 : (double)INFINITY;
-    if (fabsl(want) >= largest)
-        return fabs(got) >= (double)largest && (got < 0) == (want < 0) ? 0 : (double)INFINITY;
-    frexpl(want, &e);
-    return (double)(fabsl((long double)got - want) / ldexpl(1, (e < lowest ? lowest : e) - digits));
-}
-
 static void note(error *worst, double off, double at)
 {
     if (!(off <= worst->worst)) {
@@ -217,7 +205,7 @@ static error measure32(tp_tape *T, ours fn, truth32 truth, uint64_t step)
         const float *y = tp_data(fn(T, tp_from(T, TP_F32, tp_shape(n), x)));
         for (int64_t i = 0; i < n && y; i++) {
             double want = truth((double)x[i]);
-            note(&worst, ulps((double)y[i], (long double)want, 24, -125, 0x1.fffffep127L), (double)x[i]);
+            note(&worst, ulps_off((double)y[i], (long double)want, format32, 0), (double)x[i]);
         }
         tp_tape_reset(T);
     }
@@ -241,7 +229,7 @@ static error measure64(tp_tape *T, ours fn, truth64 truth, int chunks)
         const double *y = tp_data(fn(T, tp_from(T, TP_F64, tp_shape(CHUNK), x)));
         for (int i = 0; i < CHUNK && y; i++) {
             long double want = truth((long double)x[i]);
-            note(&worst, ulps(y[i], want, 53, -1021, 0x1.fffffffffffffp1023L), x[i]);
+            note(&worst, ulps_off(y[i], want, format64, 0), x[i]);
         }
         tp_tape_reset(T);
     }

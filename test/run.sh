@@ -176,6 +176,7 @@ instruction_counts()
 accuracy()
 {
     run 'accuracy' count_one "$build/test/accuracy"
+    run 'derivatives' count_one "$build/test/derivatives"
 }
 
 if [ $full = yes ]; then

@@ -1,0 +1,399 @@
+/* derivatives.c - the largest error of the first and second derivatives of each elementwise operator over the whole
+ * range of the floats, in units in the last place, as a table for doc/accuracy.md; and whether a right result raises a
+ * floating-point exception. Fails where an error is above its bound, and where an operator has no row.
+ *
+ * usage: derivatives [--short] [NAME ...]
+ *        --short    fewer points
+ *        NAME       of these operators alone, with what is wrong written out
+ *
+ * The first derivative is taken in both ways, as backward does it and so that it can be differentiated again; the second
+ * one is the derivative of the latter. Points are of all binades and signs, more of them where functions bend, zero,
+ * subnormals, infinities and NaN. References are the formulas of the tables (derivatives.h), in long double.
+ */
+#include "derivatives/derivatives.h"
+#include "ops/elementwise.h"
+#include "support/ulp.h"
+
+#include <fenv.h>
+#include <float.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUP = 32 }; /* so many elements fill the widest vectors; exceptions are asked for a group at a time */
+enum { VALUE, FIRST, SECOND, STAGES };
+
+static const char *const stage_name[STAGES] = {"value", "first derivative", "second derivative"};
+static const char *const slope_name[5] = {"by x", "by y", "by x, x", "by x, y", "by y, y"};
+
+typedef struct {
+    tp_tape *T;
+    tp_dtype dtype;
+    float_format format;
+    int n;
+    double *x, *y; /* the points */
+    bool loud;     /* say what is wrong */
+} scan;
+
+typedef struct {
+    double off, x, y;
+} error;
+
+/* ---- points --------------------------------------------------------------------------------------------------- */
+
+static uint64_t random_bits(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state ^ (*state >> 29);
+}
+
+/* The float of an exponent field and of a mantissa: of the smallest, the largest, the second, then any. */
+static double float_at(tp_dtype dtype, int exponent, int which, bool negative, uint64_t *state)
+{
+    int digits = dtype == TP_F32 ? 23 : 52;
+    uint64_t all = ((uint64_t)1 << digits) - 1;
+    uint64_t mantissa = which == 0 ? 0 : which == 1 ? all : which == 2 ? 1 : random_bits(state) & all;
+    uint64_t bits = (uint64_t)exponent << digits | mantissa;
+    uint32_t narrow = (uint32_t)bits;
+    float f;
+    double v;
+    memcpy(&f, &narrow, sizeof f);
+    memcpy(&v, &bits, sizeof v);
+    v = dtype == TP_F32 ? (double)f : v;
+    return negative ? -v : v;
+}
+
+/* So many of each binade and sign, and eight times as many between 2^-12 and 2^12; what comes ever closer to places where
+ * functions end or bend; infinities and NaN. */
+static int points(tp_dtype dtype, int each, double *x)
+{
+    int middle = dtype == TP_F32 ? 127 : 1023, n = 0;
+    uint64_t state = 1;
+    for (int e = 0; e <= 2 * middle; e++)
+        for (int i = 0; i < 2 * each * (abs(e - middle) <= 12 ? 8 : 1); i++, n++)
+            if (x)
+                x[n] = float_at(dtype, e, i / 2, i % 2, &state);
+    const double places[] = {0.5, 1, 2, 20, 1.4142135623730951, 0.75179156, 0.70710678},
+                 odd[] = {INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < 7 * 4 * 52; i++, n++)
+        if (x) {
+            double c = places[i / 208] * (1 + ldexp(i & 1 ? 1 : -1, -(i / 4 % 52))), v = i & 2 ? -c : c;
+            x[n] = dtype == TP_F32 ? (double)(float)v : v;
+        }
+    for (int i = 0; i < 3; i++, n++)
+        if (x)
+            x[n] = odd[i];
+    return n;
+}
+
+static tp_tensor *tensor_of(const scan *s, int n, const double *x)
+{
+    tp_tensor *t = tp_to(s->T, tp_from(s->T, TP_F64, tp_shape(n), x), s->dtype);
+    return tp_requires_grad(tp_detach(s->T, t), true);
+}
+
+static double element(const scan *s, const tp_tensor *x, int i)
+{
+    const void *data = x ? tp_data((tp_tensor *)(uintptr_t)x) : NULL;
+    return data == NULL ? 0 : s->dtype == TP_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
+
+static void note(scan *s, error *worst, const char *what, double got, real want, real slack, int i)
+{
+    double off = ulps_off(got, want, s->format, slack);
+    if (off <= worst->off)
+        return;
+    *worst = (error){off, s->x[i], s->y ? s->y[i] : 0};
+    if (s->loud && off > 8) {
+        printf("    %s, %s at %.17g", tp_dtype_name(s->dtype), what, s->x[i]);
+        if (s->y)
+            printf(", %.17g", s->y[i]);
+        printf(": %.17g, %.17Lg is right, %.3g ulp\n", got, want, off);
+    }
+}
+
+/* What a change of x by one unit does to f. */
+static real conditioning(const scan *s, real (*f)(real), double x)
+{
+    real unit = ulp_at((real)x, s->format), here = f((real)x), up = f((real)x + unit), down = f((real)x - unit);
+    real most = fmaxl(fabsl(up - here), fabsl(down - here));
+    return isfinite(most) ? most : 0;
+}
+
+/* dy / dx where y may not depend on x at all. */
+static tp_tensor *slope_of(tp_tape *T, tp_tensor *y, tp_tensor *x, bool create_graph)
+{
+    tp_tensor *d = NULL, *ones;
+    if (y == NULL || !tp_needs_grad(y))
+        return NULL;
+    ones = tp_ones_like(T, y);
+    tp_gradients(T, 1, &y, 1, &x, &d,
+                 &(tp_gradients_options){
+                     .grad_outputs = &ones, .retain_graph = true, .create_graph = create_graph, .allow_unused = true});
+    return d;
+}
+
+static void measure_one(scan *s, const one_row *row, error worst[2])
+{
+    tp_tensor *x = tensor_of(s, s->n, s->x), *y = row->fn(s->T, x);
+    tp_tensor *plain = slope_of(s->T, y, x, false), *d = slope_of(s->T, y, x, true), *d2 = slope_of(s->T, d, x, false);
+    for (int i = 0; i < s->n && tp_error(s->T) == NULL; i++) {
+        real want = row->first((real)s->x[i]), want2 = row->second((real)s->x[i]), slack = 0, slack2 = 0;
+        if (isnan(s->x[i]) ? (row->flags & FLAT) != 0 : isnan(want) != 0)
+            continue;
+        if (row->flags & CONDITIONED && isfinite(s->x[i])) {
+            slack = conditioning(s, row->first, s->x[i]);
+            slack2 = conditioning(s, row->second, s->x[i]);
+        }
+        note(s, &worst[0], "first derivative, as backward takes it", element(s, plain, i), want, slack, i);
+        note(s, &worst[0], "first derivative, with a graph", element(s, d, i), want, slack, i);
+        if (!isnan(want2) || isnan(s->x[i]))
+            note(s, &worst[1], "second derivative", element(s, d2, i), want2, slack2, i);
+    }
+    tp_tape_reset(s->T);
+}
+
+static void measure_two(scan *s, const two_row *row, error worst[2])
+{
+    tp_tensor *x = tensor_of(s, s->n, s->x), *y = tensor_of(s, s->n, s->y), *z = row->fn(s->T, x, y);
+    tp_tensor *dx = slope_of(s->T, z, x, true), *dy = slope_of(s->T, z, y, true);
+    tp_tensor *d[5] = {dx, dy, slope_of(s->T, dx, x, false), slope_of(s->T, dx, y, false),
+                       slope_of(s->T, dy, y, false)};
+    tp_tensor *plain[2] = {slope_of(s->T, z, x, false), slope_of(s->T, z, y, false)};
+    for (int i = 0; i < s->n && tp_error(s->T) == NULL; i++)
+        for (int k = 0; k < 5; k++) {
+            real want = row->slope[k] ? row->slope[k]((real)s->x[i], (real)s->y[i]) : (real)NAN;
+            if (row->slope[k] == NULL ||
+                (isnan(s->x[i]) || isnan(s->y[i]) ? (row->flags & FLAT) != 0 : isnan(want) != 0))
+                continue;
+            note(s, &worst[k > 1], slope_name[k], element(s, d[k], i), want, 0, i);
+            if (k < 2)
+                note(s, &worst[0], "as backward takes it", element(s, plain[k], i), want, 0, i);
+        }
+    tp_tape_reset(s->T);
+}
+
+/* ---- exceptions --------------------------------------------------------------------------------------------------- */
+
+static const char *exception_name(int raised)
+{
+    return raised & FE_INVALID     ? "invalid"
+           : raised & FE_DIVBYZERO ? "divide by zero"
+           : raised & FE_OVERFLOW  ? "overflow"
+                                   : NULL;
+}
+
+/* What a stage raises at these points; *finite: are all results of it finite? */
+static int raised_by(scan *s, const one_row *row, int stage, int n, const double *at, bool *finite)
+{
+    tp_tensor *x = tensor_of(s, n, at), *y = NULL;
+    feclearexcept(FE_ALL_EXCEPT);
+    y = row->fn(s->T, x);
+    if (stage == FIRST)
+        y = slope_of(s->T, y, x, false);
+    if (stage == SECOND)
+        y = slope_of(s->T, slope_of(s->T, y, x, true), x, false);
+    int raised = fetestexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+    *finite = true;
+    for (int i = 0; i < n; i++)
+        *finite &= isfinite(element(s, y, i)) != 0;
+    tp_tape_reset(s->T);
+    return raised;
+}
+
+/* Is there an exception where all results, also those on the way, are finite? Where a group raises one, each of its points
+ * is tried alone. */
+static bool raises_at(scan *s, const one_row *row, int stage, double x)
+{
+    double same[GROUP];
+    bool finite = true, all = true;
+    int raised = 0;
+    for (int i = 0; i < GROUP; i++)
+        same[i] = x;
+    for (int k = 0; k <= stage; k++) {
+        raised = raised_by(s, row, k, GROUP, same, &finite);
+        all &= finite;
+    }
+    if (all && raised && s->loud)
+        printf("    %s, %s at %.17g raises %s\n", tp_dtype_name(s->dtype), stage_name[stage], x,
+               exception_name(raised));
+    return all && raised;
+}
+
+static int exceptions(scan *s, const one_row *row, double *where)
+{
+    int found = 0;
+    bool finite;
+    for (int stage = VALUE; stage < STAGES; stage++)
+        for (int i = 0, at_stage = 0; i < s->n && at_stage == 0; i += GROUP) {
+            int n = 0;
+            double at[GROUP];
+            for (int k = i; k < i + GROUP && k < s->n; k++)
+                if (isfinite(s->x[k]) && !isnan(row->first((real)s->x[k])))
+                    at[n++] = s->x[k];
+            if (n == 0 || !raised_by(s, row, stage, n, at, &finite))
+                continue;
+            for (int k = 0; k < n && at_stage == 0; k++)
+                at_stage = raises_at(s, row, stage, *where = at[k]);
+            found += at_stage;
+        }
+    return found;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+
+static bool asked_for(const char *name, int n, char **names)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return n == 0;
+}
+
+static void print_row(const char *name, unsigned flags, double bound, error worst[2][2], bool bad)
+{
+    printf("| %-12s |", name);
+    for (int d = 0; d < 2; d++)
+        for (int order = 0; order < 2; order++)
+            printf(" %8.3g | %10.4g |", worst[d][order].off, worst[d][order].x);
+    printf(" %g%s |%s\n", bound, flags & CONDITIONED ? " c" : "",
+           flags & OPEN ? " open"
+           : bad        ? " above the bound"
+                        : "");
+    fflush(stdout);
+}
+
+/* In float32 and float64; is any of it wrong? */
+static bool scan_one(scan s[2], const one_row *row)
+{
+    error worst[2][2] = {{{0, 0, 0}, {0, 0, 0}}, {{0, 0, 0}, {0, 0, 0}}};
+    double bound = row->bound > 0 ? row->bound : 8, where[2] = {0, 0};
+    bool bad = false;
+    int raises[2];
+    for (int d = 0; d < 2; d++) {
+        measure_one(&s[d], row, worst[d]);
+        raises[d] = exceptions(&s[d], row, &where[d]);
+        bad |= !(worst[d][0].off <= bound && worst[d][1].off <= bound) || raises[d];
+    }
+    print_row(row->name, row->flags, bound, worst, bad);
+    for (int d = 0; d < 2; d++)
+        if (raises[d])
+            printf("    %s, in %s: an exception at %.17g\n", row->name, tp_dtype_name(s[d].dtype), where[d]);
+    return bad && !(row->flags & OPEN);
+}
+
+static bool scan_two(scan s[2], const two_row *row)
+{
+    error worst[2][2] = {{{0, 0, 0}, {0, 0, 0}}, {{0, 0, 0}, {0, 0, 0}}};
+    double bound = row->bound > 0 ? row->bound : 8;
+    bool bad = false;
+    for (int d = 0; d < 2; d++) {
+        measure_two(&s[d], row, worst[d]);
+        bad |= !(worst[d][0].off <= bound && worst[d][1].off <= bound);
+    }
+    print_row(row->name, row->flags, bound, worst, bad);
+    return bad && !(row->flags & OPEN);
+}
+
+static bool has_row(const char *name)
+{
+    const one_row *const lists[] = {one_rows, special_rows};
+    for (int k = 0; k < 2; k++)
+        for (const one_row *r = lists[k]; r->name; r++)
+            if (strcmp(r->name, name) == 0)
+                return true;
+    for (const two_row *r = two_rows; r->name; r++)
+        if (strcmp(r->name, name) == 0)
+            return true;
+    for (int i = 0; needs_no_row[i]; i++)
+        if (strcmp(needs_no_row[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Every elementwise operator of one or two arguments with a derivative has a row. */
+static int without_row(void)
+{
+    int missing = 0;
+    const tp_op *op;
+    for (int i = 0; (op = tp_op_at(i)) != NULL; i++)
+        if (op->forward == tp__map_forward && op->n_in <= 2 && !(op->flags & TP_OP_NO_GRAD) && !has_row(op->name)) {
+            printf("%s has no row in test/derivatives\n", op->name);
+            missing++;
+        }
+    return missing;
+}
+
+static const char heading[] = "\n## Derivatives\n\n"
+                              "The largest error of the first and the second derivative over the whole range of the "
+                              "floats, in units in the last\n"
+                              "place, and where (`test/derivatives`). c: near the roots of the derivative, what a "
+                              "change of x by one unit in its\n"
+                              "last place does to it is forgiven.\n\n"
+                              "| function     | f32, 1st |         at | f32, 2nd |         at | f64, 1st |         at "
+                              "| f64, 2nd |         at | bound |\n"
+                              "|--------------|---------:|-----------:|---------:|-----------:|---------:|-----------:|"
+                              "---------:|-----------:|------:|\n";
+
+/* The points of two arguments: each of a coarse list with each. */
+static void pairs(scan *s, tp_dtype dtype)
+{
+    int m = points(dtype, 1, NULL), stride = m / 120 + 1, some = 0;
+    double *x = malloc(sizeof(double) * (size_t)m);
+    points(dtype, 1, x);
+    for (int i = 0; i < m; i++)
+        if (i % stride == 0 || i >= m - 3)
+            x[some++] = x[i];
+    s->n = some * some;
+    s->x = malloc(sizeof(double) * (size_t)s->n);
+    s->y = malloc(sizeof(double) * (size_t)s->n);
+    for (int i = 0; i < s->n; i++) {
+        s->x[i] = x[i % some];
+        s->y[i] = x[i / some];
+    }
+    free(x);
+}
+
+int main(int argc, char **argv)
+{
+    bool shorter = argc > 1 && strcmp(argv[1], "--short") == 0;
+    int bad = 0, names = argc - 1 - shorter;
+    char **name = argv + 1 + shorter;
+    scan one[2], two[2];
+    if (LDBL_MANT_DIG < 64)
+        return 77; /* the references would be no better than float64 */
+    for (int d = 0; d < 2; d++) {
+        tp_dtype dtype = d ? TP_F64 : TP_F32;
+        int each = (shorter ? 4 : 32) * (d ? 1 : 4);
+        one[d] = two[d] = (scan){tp_tape_new(), dtype,    d ? format64 : format32, points(dtype, each, NULL), NULL,
+                                 NULL,          names > 0};
+        one[d].x = malloc(sizeof(double) * (size_t)one[d].n);
+        points(dtype, each, one[d].x);
+        pairs(&two[d], dtype);
+    }
+    fputs(heading, stdout);
+    const one_row *const lists[] = {one_rows, special_rows};
+    for (int k = 0; k < 2; k++)
+        for (const one_row *r = lists[k]; r->name; r++)
+            if (asked_for(r->name, names, name))
+                bad += scan_one(one, r);
+    for (const two_row *r = two_rows; r->name; r++)
+        if (asked_for(r->name, names, name))
+            bad += scan_two(two, r);
+    if (names == 0)
+        bad += without_row();
+    for (int d = 0; d < 2; d++) {
+        if (tp_error(one[d].T)) {
+            printf("%s\n", tp_error(one[d].T));
+            bad++;
+        }
+        tp_tape_free(one[d].T);
+        free(one[d].x);
+        free(two[d].x);
+        free(two[d].y);
+    }
+    return bad != 0;
+}

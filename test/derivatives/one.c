@@ -1,0 +1,153 @@
+/* one.c - the derivatives of the elementwise functions of one argument. */
+#include "derivatives/derivatives.h"
+
+/* clang-format off */
+#define ROW(name, f1, f2)                                                                          \
+    static real name##_1(real x) { (void)x; return f1; }                                           \
+    static real name##_2(real x) { (void)x; return f2; }
+/* clang-format on */
+
+static const real none = (real)NAN; /* nothing to compare */
+
+static real square_of(real x) { return x * x; }
+static real cube_of(real x) { return x * x * x; }
+static real sigmoid_of(real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
+static real sigmoid_slope(real x) { return expl(-fabsl(x)) / square_of(1 + expl(-fabsl(x))); }
+static real sigmoid_bend(real x) { return -sigmoid_slope(x) * tanhl(x / 2); }
+
+/* 1 / (1 + x^2)^p, and x of it */
+static real fall(real x, real p) { return isinf(x) ? 0 : powl(1 + x * x, -p); }
+static real x_fall(real x, real p) { return isinf(x) ? 0 : x * powl(1 + x * x, -p); }
+static real beside_one(real x) { return (1 - x) * (1 + x); }
+
+/* Left of 0, or -0, where a pole has the other sign */
+static bool before(real x) { return signbit(x) != 0; }
+
+ROW(neg, -1, 0)
+ROW(abs, x > 0 ? 1 : x < 0 ? -1 : 0, 0)
+ROW(flat, 0, 0)
+ROW(square, 2 * x, 2)
+ROW(sqrt, before(x) ? none : 0.5L / sqrtl(x), before(x) ? none : -0.25L / x / sqrtl(x))
+ROW(rsqrt, before(x) ? none : -0.5L / x / sqrtl(x), before(x) ? none : 0.75L / x / x / sqrtl(x))
+ROW(reciprocal, -1 / x / x, 2 / x / x / x)
+ROW(exp, expl(x), expl(x))
+ROW(exp2, ln2 * exp2l(x), ln2 * ln2 * exp2l(x))
+ROW(log, before(x) ? none : 1 / x, before(x) ? none : -1 / x / x)
+ROW(log1p, x < -1 ? none : 1 / (1 + x), x < -1 ? none : -1 / square_of(1 + x))
+ROW(log2, before(x) ? none : 1 / (ln2 * x), before(x) ? none : -1 / (ln2 * x) / x)
+ROW(log10, before(x) ? none : 1 / (logl(10) * x), before(x) ? none : -1 / (logl(10) * x) / x)
+ROW(sin, isinf(x) ? none : cosl(x), isinf(x) ? none : -sinl(x))
+ROW(cos, isinf(x) ? none : -sinl(x), isinf(x) ? none : -cosl(x))
+ROW(tan, isinf(x) ? none : 1 / square_of(cosl(x)), isinf(x) ? none : 2 * tanl(x) / square_of(cosl(x)))
+ROW(sinh, coshl(x), sinhl(x))
+ROW(cosh, sinhl(x), coshl(x))
+ROW(tanh, 4 * sigmoid_slope(2 * x), -8 * tanhl(x) * sigmoid_slope(2 * x))
+ROW(asin, fabsl(x) > 1 ? none : 1 / sqrtl(beside_one(x)), fabsl(x) > 1 ? none : x / (sqrtl(beside_one(x)) * beside_one(x)))
+ROW(acos, -asin_1(x), -asin_2(x))
+ROW(atan, fall(x, 1), -2 * x_fall(x, 2))
+ROW(asinh, fall(x, 0.5L), -x_fall(x, 1.5L))
+ROW(acosh, x < 1 ? none : 1 / sqrtl((x - 1) * (x + 1)),
+    x < 1 ? none : isinf(x) ? 0 : -x / ((x - 1) * (x + 1)) / sqrtl((x - 1) * (x + 1)))
+ROW(atanh, fabsl(x) > 1 ? none : 1 / beside_one(x), fabsl(x) > 1 ? none : 2 * x / square_of(beside_one(x)))
+ROW(sigmoid, sigmoid_slope(x), sigmoid_bend(x))
+ROW(relu, x > 0, 0)
+ROW(softplus, x > 20 ? 1 : sigmoid_of(x), x > 20 ? 0 : sigmoid_slope(x)) /* straight above 20, as PyTorch's */
+ROW(log_sigmoid, sigmoid_of(-x), -sigmoid_slope(x))
+ROW(frac, 1, 0)
+ROW(nan_to_num, isinf(x) ? 0 : 1, 0)
+ROW(logit, x < 0 || x > 1 ? none : 1 / (x * (1 - x)), x < 0 || x > 1 ? none : (2 * x - 1) / square_of(x * (1 - x)))
+ROW(erf, 2 / sqrtl(pi) * bell_of(x), isinf(x) ? 0 : -4 / sqrtl(pi) * x * bell_of(x))
+ROW(erfc, -erf_1(x), -erf_2(x))
+
+/* ---- sinc: derivatives of sin t / t by t = pi x, by a series near 0 and by their formulas beyond ---- */
+
+/* The order's derivative: t^(k - order) (-1)^(k/2) / (k + 1) / (k - order)! over even k */
+static real sinc_series(int order, real t)
+{
+    int k = order + order % 2, sign = k / 2 % 2 ? -1 : 1;
+    real term = order % 2 ? t : 1, sum = 0;
+    for (int i = 0; i < 40; i++, k += 2) {
+        sum += (real)sign * term / (real)(k + 1);
+        term *= t * t / (real)((k - order + 1) * (k - order + 2));
+        sign = -sign;
+    }
+    return sum;
+}
+
+/* sin and cos of pi x, of which whole numbers are taken off first */
+static void turn(real x, real *s, real *c)
+{
+    real n = roundl(x), odd = fmodl(n, 2) != 0 ? -1 : 1;
+    *s = odd * sinl(pi * (x - n));
+    *c = odd * cosl(pi * (x - n));
+}
+static real sinc_first(real x)
+{
+    real s, c, t = pi * x;
+    turn(x, &s, &c);
+    return pi * (fabsl(t) < 2 ? sinc_series(1, t) : isinf(x) ? 0 : (c - s / t) / t);
+}
+static real sinc_second(real x)
+{
+    real s, c, t = pi * x;
+    turn(x, &s, &c);
+    return pi * pi * (fabsl(t) < 2 ? sinc_series(2, t) : isinf(x) ? 0 : (-s - 2 * (c - s / t) / t) / t);
+}
+ROW(sinc, sinc_first(x), sinc_second(x))
+
+/* ---- gelu: P(x) + x p(x), p(x) (2 - x^2) ---- */
+
+static const real root_half = 0.707106781186547524400844362104849039L;
+
+static real density(real x)
+{
+    real square = x * x, bell = square > 40000 ? 0 : expl(-0.5L * square) * (1 - 0.5L * fmal(x, x, -square));
+    return bell / sqrtl(2 * pi);
+}
+static real gelu_first(real x)
+{
+    return isinf(x) ? x > 0 : 0.5L * erfcl(-root_half * x) + x * density(x);
+}
+ROW(gelu, gelu_first(x), isinf(x) ? 0 : density(x) * (2 - x * x))
+
+/* With v = 2 sqrt(2/pi) (x + 0.044715 x^3): x s(v), for the sigmoid s. */
+static const real cubic = 0.044715L;
+static real tanh_angle(real x) { return 2 * sqrtl(2 / pi) * (x + cubic * cube_of(x)); }
+static real tanh_angle_1(real x) { return 2 * sqrtl(2 / pi) * (1 + 3 * cubic * square_of(x)); }
+static real tanh_angle_2(real x) { return 12 * sqrtl(2 / pi) * cubic * x; }
+static real gelu_tanh_first(real x)
+{
+    real v = tanh_angle(x);
+    return fabsl(x) > 1e4L ? x > 0 : sigmoid_of(v) + x * tanh_angle_1(x) * sigmoid_slope(v);
+}
+static real gelu_tanh_second(real x)
+{
+    real v = tanh_angle(x), v1 = tanh_angle_1(x);
+    return fabsl(x) > 1e4L ? 0 : (2 * v1 + x * tanh_angle_2(x)) * sigmoid_slope(v) + x * v1 * v1 * sigmoid_bend(v);
+}
+ROW(gelu_tanh, gelu_tanh_first(x), gelu_tanh_second(x))
+
+static tp_tensor *logit(tp_tape *T, tp_tensor *x) { return tp_logit(T, x, 0); }
+static tp_tensor *round_to(tp_tape *T, tp_tensor *x) { return tp_round_decimals(T, x, 2); }
+static tp_tensor *nan_to_num(tp_tape *T, tp_tensor *x) { return tp_nan_to_num(T, x, NULL); }
+
+/* clang-format off */
+#define OF(name) #name, tp_##name, name##_1, name##_2
+const one_row one_rows[] = {
+    {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), 0, 0}, {OF(sqrt), OPEN, 0}, {OF(rsqrt), OPEN, 0},
+    {OF(reciprocal), 0, 0},
+    {OF(exp), 0, 0}, {OF(exp2), OPEN, 0}, {"expm1", tp_expm1, exp_1, exp_2, OPEN, 0},
+    {OF(log), OPEN, 0}, {OF(log1p), OPEN, 0}, {OF(log2), OPEN, 0}, {OF(log10), OPEN, 0},
+    {OF(sin), OPEN, 0}, {OF(cos), OPEN, 0}, {OF(tan), OPEN, 0}, {OF(sinh), 0, 0}, {OF(cosh), 0, 0}, {OF(tanh), OPEN, 0},
+    {OF(asin), OPEN, 0}, {OF(acos), OPEN, 0}, {OF(atan), OPEN, 0},
+    {OF(asinh), OPEN, 0}, {OF(acosh), OPEN, 0}, {OF(atanh), OPEN, 0},
+    {OF(sigmoid), OPEN, 0}, {OF(relu), FLAT, 0}, {OF(softplus), OPEN, 0}, {OF(log_sigmoid), OPEN, 0},
+    {OF(gelu), CONDITIONED | OPEN, 0}, {OF(gelu_tanh), CONDITIONED | OPEN, 0}, {OF(sinc), CONDITIONED | OPEN, 0},
+    {"logit", logit, logit_1, logit_2, OPEN, 0}, {OF(erf), OPEN, 0}, {OF(erfc), OPEN, 0},
+    {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
+    {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
+    {"ceil", tp_ceil, flat_1, flat_2, FLAT, 0}, {"round", tp_round, flat_1, flat_2, FLAT, 0},
+    {"trunc", tp_trunc, flat_1, flat_2, FLAT, 0}, {"round_to", round_to, flat_1, flat_2, FLAT, 0},
+    {0},
+};
+/* clang-format on */

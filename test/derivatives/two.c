@@ -1,0 +1,34 @@
+/* two.c - the derivatives of the elementwise functions of two arguments. */
+#include "derivatives/derivatives.h"
+
+/* clang-format off */
+#define ROW(name, by_x, by_y, by_xx, by_xy, by_yy)                                                 \
+    static real name##_x(real x, real y) { (void)x; (void)y; return by_x; }                        \
+    static real name##_y(real x, real y) { (void)x; (void)y; return by_y; }                        \
+    static real name##_xx(real x, real y) { (void)x; (void)y; return by_xx; }                      \
+    static real name##_xy(real x, real y) { (void)x; (void)y; return by_xy; }                      \
+    static real name##_yy(real x, real y) { (void)x; (void)y; return by_yy; }
+
+ROW(add, 1, 1, 0, 0, 0)
+ROW(sub, 1, -1, 0, 0, 0)
+ROW(mul, y, x, 0, 1, 0)
+
+#define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
+const two_row two_rows[] = {
+    {OF(add), FLAT, 0}, {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0},
+    {0},
+};
+/* clang-format on */
+
+/* What is only called by the derivatives of others is tried there. */
+/* clang-format off */
+const char *const needs_no_row[] = {
+    "tanh_backward", "sigmoid_backward", "relu_backward", "gelu_backward",
+    /* not written yet */
+    "div", "pow", "atan2", "maximum", "minimum", "fmax", "fmin", "hypot", "copysign", "logaddexp", "logaddexp2",
+    "xlogy", "xlog1py", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar", "div_scalar",
+    "pow_scalar", "clamp", "erfinv", "lgamma", "digamma", "polygamma", "erfcx", "ndtr", "log_ndtr", "ndtri", "i0",
+    "i0e", "i1", "i1e", "zeta", "igamma", "igammac",
+    NULL,
+};
+/* clang-format on */
