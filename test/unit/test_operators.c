@@ -31,23 +31,26 @@ static tp_tensor *weights(tp_tape *T, tp_tensor *y)
     return w;
 }
 
-/* Outputs, and gradients of all inputs that ask for one. */
-static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, bool composite,
-                     result *r)
+/* Outputs, and gradients of all inputs that ask for one, of the operator applied so many times to the same inputs: the
+ * later ones in the sweep add to a gradient that is there. */
+static bool evaluate_times(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, bool composite,
+                           int times, result *r)
 {
-    tp_tensor *roots[TP_MAX_OUT], *w[TP_MAX_OUT], *leaves[MOST], *g[MOST];
+    tp_tensor *roots[2 * TP_MAX_OUT], *w[2 * TP_MAX_OUT], *leaves[MOST], *g[MOST];
     int n_roots = 0, n_leaves = 0;
     memset(r, 0, sizeof *r);
     r->n = n;
     r->n_out = op->n_out;
-    tp_manual_seed(T, 5);
-    if (tp_apply_all(T, op, attr, n, in, r->out) != TP_OK)
-        return false;
-    for (int k = 0; k < op->n_out; k++)
-        if (tp_needs_grad(r->out[k])) {
-            roots[n_roots] = r->out[k];
-            w[n_roots++] = weights(T, r->out[k]);
-        }
+    for (int t = 0; t < times; t++) {
+        tp_manual_seed(T, 5);
+        if (tp_apply_all(T, op, attr, n, in, r->out) != TP_OK)
+            return false;
+        for (int k = 0; k < op->n_out; k++)
+            if (tp_needs_grad(r->out[k])) {
+                roots[n_roots] = r->out[k];
+                w[n_roots++] = tp_mul_scalar(T, weights(T, r->out[k]), 1 + t);
+            }
+    }
     for (int i = 0; i < n; i++)
         if (tp_needs_grad(in[i]))
             leaves[n_leaves++] = in[i];
@@ -60,6 +63,12 @@ static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_te
         if (tp_needs_grad(in[i]))
             r->grad[i] = g[k++];
     return true;
+}
+
+static bool evaluate(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, bool composite,
+                     result *r)
+{
+    return evaluate_times(T, op, attr, n, in, composite, 1, r);
 }
 
 static void expect_close(const tp_op *op, const char *what, const result *a, const result *b, double rtol, double atol)
@@ -161,15 +170,50 @@ START_TEST(second_order)
 }
 END_TEST
 
-/* ---- (4) the fused derivative against the composite one ------------------------------------------------------- */
+/* ---- (4) the fused derivative against the composite one, fresh and added to what is there -------------------- */
+
+/* Owned copies of the inputs: two sweeps add to one buffer, the first of which finds it fresh. */
+static void run_fused_into_leaves(tp_sampler *s, const void *attr, int n, tp_tensor *const *in, const result *once)
+{
+    context *c = s->user;
+    tp_tensor *own[MOST];
+    result r;
+    for (int i = 0; i < n; i++)
+        own[i] = tp_requires_grad(tp_keep(tp_clone(s->tape, tp_detach(s->tape, in[i]))), tp_needs_grad(in[i]));
+    for (int sweeps = 1; sweeps <= 2; sweeps++) {
+        tp_tensor *roots[TP_MAX_OUT], *w[TP_MAX_OUT];
+        int k = 0;
+        memset(&r, 0, sizeof r);
+        r.n = n;
+        tp_manual_seed(s->tape, 5);
+        tp_apply_all(s->tape, c->op, attr, n, own, r.out);
+        for (int o = 0; o < c->op->n_out; o++)
+            if (tp_needs_grad(r.out[o])) {
+                roots[k] = r.out[o];
+                w[k++] = weights(s->tape, r.out[o]);
+            }
+        if (k > 0)
+            tp_backward_from(s->tape, k, roots, &(tp_backward_options){.grad_outputs = w});
+        ck_no_error(s->tape);
+        for (int i = 0; i < n; i++)
+            if (once->grad[i])
+                r.grad[i] = tp_mul_scalar(s->tape, tp_detach(s->tape, tp_grad(own[i])), 1.0 / sweeps);
+        expect_close(c->op, sweeps == 1 ? "into fresh leaves" : "into leaves once more", &r, once, 1e-10, 1e-12);
+    }
+    for (int i = 0; i < n; i++)
+        tp_free(own[i]);
+}
 
 static void run_fused(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
 {
     context *c = start(s);
     result a, b;
-    ck_assert_msg(evaluate(s->tape, c->op, attr, n, in, false, &a), "%s", tp_error(s->tape));
-    ck_assert_msg(evaluate(s->tape, c->op, attr, n, in, true, &b), "%s", tp_error(s->tape));
-    expect_close(c->op, "fused against composite", &a, &b, 1e-10, 1e-12);
+    for (int times = 2; times >= 1; times--) {
+        ck_assert_msg(evaluate_times(s->tape, c->op, attr, n, in, false, times, &a), "%s", tp_error(s->tape));
+        ck_assert_msg(evaluate_times(s->tape, c->op, attr, n, in, true, times, &b), "%s", tp_error(s->tape));
+        expect_close(c->op, times == 1 ? "fused against composite" : "fused, added up", &a, &b, 1e-10, 1e-12);
+    }
+    run_fused_into_leaves(s, attr, n, in, &b);
 }
 
 START_TEST(fused)
