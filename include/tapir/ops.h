@@ -389,7 +389,8 @@ TP_API tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index);
  * differentiable. */
 TP_API tp_tensor *tp_index_with(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors);
 /* A copy of x with `values` (broadcast) there: x[index] = values, or += with `accumulate`. Of places that are named
- * twice the last one counts. */
+ * twice the last one counts, in row-major order of the values (as in all functions that put values at places named by an
+ * index); the values before it are nowhere in the result, and their gradient is 0. */
 TP_API tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                                tp_tensor *values, bool accumulate);
 
@@ -436,7 +437,7 @@ TP_API tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, 
 TP_API tp_tensor *tp_select_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t index);
 TP_API tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t start, int64_t stop,
                                    int64_t step);
-/* x counts as row-major here. */
+/* x counts as row-major here. Of places that the part has twice the last one counts, in its row-major order. */
 TP_API tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_dims shape, const int64_t *stride,
                                         int64_t offset);
 /* Zeros with x's last dimension as the diagonal of dim1 and dim2 (of the result). */
@@ -498,11 +499,12 @@ TP_API tp_tensor *tp_zero(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap);
 /* Elements of x as a vector, in index's shape; negative positions count from the end. */
 TP_API tp_tensor *tp_take(tp_tape *T, tp_tensor *x, tp_tensor *index);
-/* A copy of x with as many elements of src there, or added there. */
+/* A copy of x with as many elements of src there (the last one counts), or added there. */
 TP_API tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bool accumulate);
 /* gather, x and index broadcast in all dimensions but dim */
 TP_API tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim);
-/* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one counts. */
+/* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one
+ * counts, and alone has a gradient. */
 typedef enum { TP_SCATTER_PUT = 0, TP_SCATTER_ADD, TP_SCATTER_MULTIPLY } tp_scatter_rule;
 TP_API tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule);
 TP_API tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value,
@@ -515,7 +517,8 @@ TP_API tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor
 /* The same by slices, at the positions of a 1-d index. */
 TP_API tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                                   tp_scatter_reduction how, bool include_self);
-/* A copy of x with its slices at the positions of a 1-d index replaced by those of src, or by a 0-d value. */
+/* A copy of x with its slices at the positions of a 1-d index replaced by those of src (of a position named twice by
+ * the last one, which alone has a gradient), or by a 0-d value. */
 TP_API tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src);
 TP_API tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value);
 /* out[i][j] = x[index[i][j]][j] for dim 0, and so on; index is TP_I64 and no larger than x but in dim. */

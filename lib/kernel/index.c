@@ -277,3 +277,27 @@ int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t 
         tp__parallel_for(outer * p.strips, 1 + GRAIN / (n * (inner < STRIP ? inner : STRIP)), stack_range, &p);
     return bad;
 }
+
+/* ---- what is there in the end --------------------------------------------------------------------------------------- */
+
+/* From the last to the first: who finds the place taken has lost it. */
+int64_t tp__survivors(tp_dims shape, const int64_t *stride, int dim, const int64_t *index, uint8_t *seen, uint8_t *kept)
+{
+    int last = shape.ndim - 1;
+    int64_t row = last >= 0 ? shape.dim[last] : 1, rows = product(shape.dim, 0, last), lost = 0;
+    int64_t by_column = last >= 0 && dim != last ? stride[last] : 0, by_index = dim >= 0 ? stride[dim] : 0;
+    int64_t step[TP_MAX_DIMS];
+    for (int d = 0; d < last; d++)
+        step[d] = d == dim ? 0 : stride[d];
+    for (int64_t r = rows - 1; r >= 0; r--) {
+        int64_t offset = tp__offset_at(last > 0 ? last : 0, shape.dim, step, r);
+        for (int64_t c = row - 1; c >= 0; c--) {
+            int64_t i = r * row + c;
+            uint8_t *place = seen + offset + c * by_column + (dim >= 0 ? index[i] * by_index : 0);
+            kept[i] = !*place;
+            lost += *place;
+            *place = 1;
+        }
+    }
+    return lost;
+}

@@ -19,4 +19,10 @@ int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t in
 int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
                         void *out, const int64_t *index, const void *src);
 
+/* Values of `shape` are put in row-major order at places of these strides; along `dim` (-1: none) it is the index that
+ * counts. kept[i] = is the i-th there in the end, or has a later one its place? Returns how many are not. `seen` is a zeroed
+ * byte a place. */
+int64_t tp__survivors(tp_dims shape, const int64_t *stride, int dim, const int64_t *index, uint8_t *seen,
+                      uint8_t *kept);
+
 #endif

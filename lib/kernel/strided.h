@@ -1,4 +1,4 @@
-/* strided.h - adding to places that strides describe. */
+/* strided.h - adding to, or writing, places that strides describe. */
 #ifndef TAPIR_KERNEL_STRIDED_H
 #define TAPIR_KERNEL_STRIDED_H
 
@@ -6,5 +6,7 @@
 
 /* out[sum of i_d stride_d] += in[i], in row-major and in order; places may coincide. Floats. */
 void tp__add_strided(tp_dtype dtype, tp_dims shape, void *out, const int64_t *stride, const void *in);
+/* out[sum of i_d stride_d] = in[i], the same way: the last one counts. Any dtype. */
+void tp__put_strided(tp_dims shape, void *out, const int64_t *stride, const void *in, tp_dtype dtype);
 
 #endif

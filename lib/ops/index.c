@@ -24,6 +24,21 @@ tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, in
                         (long long)((const int64_t *)index->data)[bad], (long long)size);
 }
 
+tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64_t *stride, int dim,
+                            const tp_tensor *index, int64_t places)
+{
+    tp_tensor *kept = g ? tp_empty(T, TP_BOOL, shape) : NULL;
+    tp__storage *seen = kept ? tp__pool_alloc(T->pool, (size_t)places) : NULL;
+    if (kept && seen == NULL)
+        tp_fail(T, TP_ENOMEM, "index: no memory for its gradient");
+    if (seen == NULL)
+        return NULL;
+    memset(seen->data, 0, (size_t)places);
+    int64_t lost = tp__survivors(shape, stride, dim, index ? index->data : NULL, seen->data, kept->data);
+    tp__storage_unref(seen);
+    return lost ? tp_where(T, kept, g, tp__number(T, g, 0)) : g;
+}
+
 /* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
 
 /* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
@@ -275,12 +290,20 @@ static tp_status index_copy_forward(tp_call *c) { return index_place_forward(c, 
 static tp_status index_copy_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *index = v->in[1];
     int dim = *(const int *)v->attr;
     if (tp_vjp_needs(v, 0))
         v->gin[0] = tp_index_copy(T, v->gout[0], dim, v->in[1], tp_zeros_like(T, v->in[2]));
-    if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_index_select(T, v->gout[0], dim, v->in[1]);
-    return TP_OK;
+    if (tp_vjp_needs(v, 2)) {
+        int64_t along[TP_MAX_DIMS] = {0};
+        tp_dims slices = {.ndim = x->ndim ? x->ndim : 1};
+        for (int d = 0; d < slices.ndim; d++)
+            slices.dim[d] = d == dim ? index->numel : 1;
+        along[dim] = 1;
+        tp_tensor *g = tp_index_select(T, v->gout[0], dim, index);
+        v->gin[2] = tp__of_survivors(T, g, slices, along, dim, index, size_at(x, dim));
+    }
+    return T->status;
 }
 
 static tp_status index_add_vjp(tp_vjp *v)
@@ -330,11 +353,14 @@ static const tp_op index_add_op = {.name = "index_add",
 
 static void index_copy_samples(tp_sampler *s)
 {
-    static const int64_t places[] = {3, 0, 2};
+    static const int64_t places[] = {3, 0, 2}, again[] = {2, 0, 2, 1, 0};
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){1, {3}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {3, 3}}, -1, 1)};
     tp_sample(s, &(int){0}, 3, in);
+    in[1] = tp_from(s->tape, TP_I64, (tp_dims){1, {5}}, again);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -1, 1);
+    tp_sample(s, &(int){1}, 3, in);
 }
 
 static const tp_op index_copy_op = {.name = "index_copy",

@@ -15,6 +15,10 @@ tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int6
  * of x's dtype. */
 tp_tensor *tp__index_places(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                             bool accumulate, tp_tensor **values);
+/* Of a gradient g at places where values of `shape` were put in row-major order (as tp__survivors of kernel/index.h has
+ * it; `places`: how many there are): 0 where a later value took the place, for the earlier one is nowhere. */
+tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64_t *stride, int dim,
+                            const tp_tensor *index, int64_t places);
 /* x as a vector. */
 tp_tensor *tp__flat(tp_tape *T, tp_tensor *x);
 /* The flat positions (TP_I64) of what is not zero. */

@@ -40,6 +40,16 @@ static tp_status scatter_forward(tp_call *c)
 
 static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
 
+/* g at the index where src's value is there in the end; x's places count as they lie in a copy of x. */
+static tp_tensor *of_survivors(tp_tape *T, tp_tensor *g, int dim, const tp_tensor *x, const tp_tensor *index)
+{
+    int64_t stride[TP_MAX_DIMS] = {1}, step = 1;
+    for (int d = x->ndim - 1; d >= 0; step *= x->shape[d--])
+        stride[d] = step;
+    tp_dims shape = index->ndim ? tp__dims_of(index) : (tp_dims){1, {1}};
+    return index->numel ? tp__of_survivors(T, g, shape, stride, dim, index, x->numel) : g;
+}
+
 static tp_status scatter_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
@@ -47,16 +57,22 @@ static tp_status scatter_vjp(tp_vjp *v)
     if (tp_vjp_needs(v, 0))
         v->gin[0] = scatter(T, a, v->gout[0], v->in[1], tp_zeros_like(T, v->in[2]));
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_gather(T, v->gout[0], a->dim, v->in[1]);
-    return TP_OK;
+        v->gin[2] = of_survivors(T, tp_gather(T, v->gout[0], a->dim, v->in[1]), a->dim, v->in[0], v->in[1]);
+    return T->status;
 }
 
 static void scatter_samples(tp_sampler *s)
 {
-    static const int64_t places[] = {2, 0, 1, 1, 1, 2, 0, 0};
+    static const int64_t places[] = {2, 0, 1, 1, 1, 2, 0, 0}, again[] = {2, 0, 1, 3, 2, 0, 1, 1};
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1)};
+    tp_sample(s, &(placing){0, TP__PUT}, 3, in);
+    in[1] = tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, again);
+    tp_sample(s, &(placing){1, TP__PUT}, 3, in);
+    in[1] = tp_transpose(s->tape, in[1], 0, 1); /* [4, 2] */
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 1);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1);
     tp_sample(s, &(placing){0, TP__PUT}, 3, in);
 }
 

@@ -1,7 +1,7 @@
 /* strided.c - views whose dimensions are sums of x's: diagonals, windows, and any strides; and the opposite, values put
  * where such a view looks. */
 #include "kernel/strided.h"
-#include "ops/ops.h"
+#include "ops/index.h"
 
 /* Dimension k of the view steps coef[k] along x's dimension from[k][0], and from[k][1] where that is not -1, at once. */
 typedef struct {
@@ -34,6 +34,24 @@ static look whole_of(tp_dims x)
         v.coef[d] = 1;
     }
     return v;
+}
+
+/* May two elements lie at one place? Taken by growing strides, each must step over all before it. */
+static bool overlaps(tp_dims shape, const int64_t *stride)
+{
+    int64_t far = 0;
+    uint32_t seen = 0;
+    for (int i = 0; i < shape.ndim; i++) {
+        int next = -1;
+        for (int d = 0; d < shape.ndim; d++)
+            if (!((seen >> d) & 1u) && (next < 0 || stride[d] < stride[next]))
+                next = d;
+        seen |= 1u << next;
+        if (shape.dim[next] > 1 && stride[next] <= far)
+            return true;
+        far += (shape.dim[next] - 1) * stride[next];
+    }
+    return false;
 }
 
 static void drop_dim(look *v, int dim)
@@ -154,12 +172,25 @@ static tp_status replace_forward(tp_call *c)
     int64_t offset = geometry(v, y->stride, stride);
     if (y->numel)
         memcpy(y->data, c->in[0]->data, (size_t)(y->numel * size));
-    if (c->in[1]->numel)
-        tp__copy_out(v->shape, (char *)y->data + offset * size, stride, c->in[1]->data, (tp_dtype)y->dtype);
+    if (c->in[1]->numel == 0)
+        return TP_OK;
+    (overlaps(v->shape, stride) ? tp__put_strided : tp__copy_out)(v->shape, (char *)y->data + offset * size, stride,
+                                                                  c->in[1]->data, (tp_dtype)y->dtype);
     return TP_OK;
 }
 
 static tp_tensor *replace(tp_tape *T, const look *v, tp_tensor *x, tp_tensor *values);
+
+/* g where the value that was put there is there in the end */
+static tp_tensor *of_survivors(tp_tape *T, const look *v, tp_tensor *g)
+{
+    int64_t whole[TP_MAX_DIMS], stride[TP_MAX_DIMS], places = 1;
+    for (int d = v->whole.ndim - 1; d >= 0; places *= v->whole.dim[d--])
+        whole[d] = places;
+    geometry(v, whole, stride);
+    bool apart = g == NULL || g->numel == 0 || !overlaps(v->shape, stride);
+    return apart ? g : tp__of_survivors(T, g, v->shape, stride, -1, NULL, places);
+}
 
 static tp_status replace_vjp(tp_vjp *v)
 {
@@ -167,8 +198,8 @@ static tp_status replace_vjp(tp_vjp *v)
     if (tp_vjp_needs(v, 0))
         v->gin[0] = replace(T, v->attr, v->gout[0], tp_zeros_like(T, v->in[1]));
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = look_at(T, &unfold_op, v->attr, v->gout[0]);
-    return TP_OK;
+        v->gin[1] = of_survivors(T, v->attr, look_at(T, &unfold_op, v->attr, v->gout[0]));
+    return T->status;
 }
 
 static void replace_samples(tp_sampler *s);
@@ -355,24 +386,6 @@ static tp_status as_strided_infer(tp_call *c)
     return tp__infer_view(c, a->shape, a->stride, a->offset);
 }
 
-/* May two of x's elements lie at one place? Taken by growing strides, each must step over all before it. */
-static bool overlaps(const tp_tensor *x)
-{
-    int64_t far = 0;
-    uint32_t seen = 0;
-    for (int i = 0; i < x->ndim; i++) {
-        int next = -1;
-        for (int d = 0; d < x->ndim; d++)
-            if (!((seen >> d) & 1u) && (next < 0 || x->stride[d] < x->stride[next]))
-                next = d;
-        seen |= 1u << next;
-        if (x->shape[next] > 1 && x->stride[next] <= far)
-            return true;
-        far += (x->shape[next] - 1) * x->stride[next];
-    }
-    return false;
-}
-
 /* Zeros for the storage from x's first element on, g added where a view of this geometry looks. */
 static tp_tensor *added_up(tp_tape *T, int64_t extent, tp_dims shape, const int64_t *stride, int64_t offset,
                            tp_tensor *g)
@@ -402,7 +415,7 @@ static tp_status as_strided_vjp(tp_vjp *v)
     memcpy(stride, x->stride, sizeof stride);
     tp_tensor *sum = added_up(T, a->extent, a->shape, a->stride, a->offset, v->gout[0]);
     tp_tensor *mine = tp_as_strided(T, sum, tp__dims_of(x), stride, 0);
-    if (overlaps(x)) {
+    if (overlaps(tp__dims_of(x), x->stride)) {
         tp_tensor *shares = added_up(T, a->extent, tp__dims_of(x), stride, 0, tp_ones_like(T, x));
         mine = tp_div(T, mine, tp_as_strided(T, shares, tp__dims_of(x), stride, 0));
     }
@@ -520,6 +533,10 @@ static void replace_samples(tp_sampler *s)
 {
     look v = diagonal_look();
     tp_tensor *in[2] = {tp_sample_tensor(s, block, -1, 2), tp_sample_tensor(s, v.shape, -1, 2)};
+    tp_sample(s, &v, 2, in);
+    v = window_look(); /* whose elements are put over each other */
+    in[0] = tp_sample_tensor(s, column, -1, 2);
+    in[1] = tp_sample_tensor(s, v.shape, -1, 2);
     tp_sample(s, &v, 2, in);
 }
 
