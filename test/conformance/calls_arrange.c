@@ -360,6 +360,15 @@ static tp_tensor *call_index_fill(test_case *c)
     return tp_index_fill(c->T, input(c), dim, index, arg_operand(c, 3, "value", input(c)));
 }
 
+static bool names_a_place_twice(const tp_tensor *index)
+{
+    for (int64_t i = 0; i < tp_numel(index); i++)
+        for (int64_t j = 0; j < i; j++)
+            if (tp_item_at(index, i) == tp_item_at(index, j))
+                return true;
+    return false;
+}
+
 static tp_tensor *call_index_put(test_case *c)
 {
     tp_tensor *at[TP_MAX_DIMS];
@@ -368,7 +377,10 @@ static tp_tensor *call_index_put(test_case *c)
     for (int i = 0; i < n; i++)
         strcat(text, i ? ",@" : "@");
     tp_tensor *values = arg_tensor(c, 2, "values");
-    return tp_index_put(c->T, input(c), text, n, at, values, arg_bool(c, 3, "accumulate", false));
+    bool accumulate = arg_bool(c, 3, "accumulate", false);
+    if (!accumulate && n == 1 && tp_needs_grad(values) && names_a_place_twice(at[0]))
+        case_skip(c, "a place is named twice, where PyTorch leaves value and gradient open: see test_overwritten.c");
+    return tp_index_put(c->T, input(c), text, n, at, values, accumulate);
 }
 
 static tp_tensor *call_narrow_copy(test_case *c)
