@@ -46,7 +46,7 @@ typedef tp_status (*tp_function)(tp_tape *T, void *user, int n_in, tp_tensor *co
  * that has a `vjp_fused` alone fails with TP_EUNSUPPORTED.
  *
  * Results are new tensors of the tape, and all else that was made on the way is given back. On failure all are
- * NULL. Where `values` is asked for (not NULL), it gets the function's outputs. */
+ * NULL. Where `values` is asked for (not NULL; for matrices in the options), it gets the function's outputs. */
 
 typedef enum {
     TP_CHEAPER = 0, /* by the numbers of elements; reverse where an operator leaves no choice */
@@ -59,6 +59,8 @@ typedef struct {
                                       uses besides, get gradients through them; nothing is given back */
     bool             strict;       /* an output that does not depend on an input is an error (TP_EGRAPH), not zeros */
     tp_jacobian_mode mode;         /* tp_jacobian only */
+    tp_tensor      **values;       /* of tp_jacobian and tp_hessian, not NULL: gets the function's outputs, one each */
+    tp_tensor      **gradient;     /* of tp_hessian, not NULL: gets dy/dx_i, of x_i's shape, one an input */
 } tp_functional_options;
 
 /* result[i] = sum over k of v[k]^T dy_k/dx_i, of in[i]'s shape. v[k] is of y_k's shape; v may be NULL where there

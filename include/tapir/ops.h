@@ -68,6 +68,13 @@ TP_API tp_tensor *tp_kaiser_window(tp_tape *T, tp_dtype dtype, int64_t n, bool p
 
 TP_API tp_tensor *tp_add(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b);
+/* a + alpha b and a - alpha b in one operator (torch's add and sub with alpha), as y + h k of an integrator. Of integers
+ * alpha is a whole number; two booleans are TP_EDTYPE. */
+TP_API tp_tensor *tp_add_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha);
+TP_API tp_tensor *tp_sub_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha);
+/* x[0] + x[1] + ... of n tensors, 1 or more, in this order: one pass over memory where all have one shape and dtype,
+ * otherwise as tp_add. */
+TP_API tp_tensor *tp_add_n(tp_tape *T, int n, tp_tensor *const *x);
 TP_API tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_div(tp_tape *T, tp_tensor *a, tp_tensor *b); /* integers give float32 */
 TP_API tp_tensor *tp_pow(tp_tape *T, tp_tensor *a, tp_tensor *b);
@@ -134,6 +141,14 @@ TP_API tp_tensor *tp_lt(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_le(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_gt(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_ge(tp_tape *T, tp_tensor *a, tp_tensor *b);
+/* With a C number, as exactly as it is given: of integers, 1 < 1.5, and no uint8 equals 300. A float x is compared with
+ * the number in its own dtype, so that float32 0.1 equals 0.1. */
+TP_API tp_tensor *tp_eq_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_ne_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_lt_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_le_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_gt_scalar(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_tensor *tp_ge_scalar(tp_tape *T, tp_tensor *x, double s);
 TP_API tp_tensor *tp_logical_and(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_logical_or(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_logical_xor(tp_tape *T, tp_tensor *a, tp_tensor *b);
@@ -145,6 +160,9 @@ TP_API bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, dou
 TP_API bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b);
 /* condition ? a : b, elementwise; the condition is TP_BOOL. */
 TP_API tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b);
+/* condition ? a : b with a number b; the other way round is tp_masked_fill. Integers beside a number that is not whole give
+ * float32. */
+TP_API tp_tensor *tp_where_scalar(tp_tape *T, tp_tensor *condition, tp_tensor *a, double b);
 
 /* ---- elementwise, one operand ---------------------------------------------------------------- */
 
@@ -177,6 +195,7 @@ TP_API tp_tensor *tp_round(tp_tape *T, tp_tensor *x); /* half to even */
 TP_API tp_tensor *tp_trunc(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_sigmoid(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_relu(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope); /* x, slope x below 0; torch's slope is 0.01 */
 TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x); /* log(1 + e^x); x itself above 20 */
 TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x);      /* x P(X <= x) for a standard normal X */
@@ -503,6 +522,9 @@ TP_API tp_tensor *tp_take(tp_tape *T, tp_tensor *x, tp_tensor *index);
 TP_API tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bool accumulate);
 /* gather, x and index broadcast in all dimensions but dim */
 TP_API tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim);
+/* [...] whole numbers -> [..., num_classes] TP_I64: 1 at the number, else 0. Numbers lie in [0, num_classes);
+ * num_classes -1 is one more than the largest. No gradient. (torch.nn.functional.one_hot) */
+TP_API tp_tensor *tp_one_hot(tp_tape *T, tp_tensor *index, int64_t num_classes);
 /* A copy of x with out[index[i][j]][j] = src[i][j] for dim 0, and so on; of places named twice the last one
  * counts, and alone has a gradient. */
 typedef enum { TP_SCATTER_PUT = 0, TP_SCATTER_ADD, TP_SCATTER_MULTIPLY } tp_scatter_rule;
@@ -650,6 +672,7 @@ TP_API tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim);
 
 typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE } tp_reduction;
 
+/* (x - target)^2 and |x - target|. Shapes that differ are broadcast, and warned of (tp_warning). */
 TP_API tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 TP_API tp_tensor *tp_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 /* Of probabilities; the logarithms are clamped at -100, as torch does. */

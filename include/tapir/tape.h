@@ -59,6 +59,16 @@ TP_API void        tp_clear_error(tp_tape *T);
  * is kept. */
 TP_API tp_status tp_fail(tp_tape *T, tp_status status, const char *format, ...) TP_PRINTF(3, 4);
 
+/* What is allowed and seldom meant (losses of different shapes) is warned of: the last warning's message, or NULL. Nothing
+ * else comes of it, and nothing is printed: the handler, if there is one, is called once for a warning that differs from
+ * the last. */
+TP_API const char *tp_warning(const tp_tape *T);
+TP_API void        tp_clear_warning(tp_tape *T);
+typedef void (*tp_warning_handler)(void *user, const char *message);
+TP_API void tp_tape_on_warning(tp_tape *T, tp_warning_handler handler, void *user); /* NULL: none */
+/* For operators and callbacks. */
+TP_API void tp_warn(tp_tape *T, const char *format, ...) TP_PRINTF(2, 3);
+
 /* ---- owned tensors and leaves ---------------------------------------------------------------- */
 
 /* An owned, detached tensor that shares x's storage; free it with tp_free. */

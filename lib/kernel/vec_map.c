@@ -37,6 +37,10 @@
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
       type s = (type)at[0], t = (type)at[1]; (void)t;                                              \
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
+#define SCALED(id, type, number, formula)                                                          \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0], *b = in[1]; number s = (number)*(const double *)attr; \
+      for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i]; o[i] = (type)(formula); } }
 #define TERNARY(id, type, formula)                                                                 \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *a = in[0], *b = in[1], *c = in[2];                       \
@@ -129,6 +133,9 @@
     UNARY(isnan_##S, R, uint8_t, x != x)                                                           \
     UNARY(isinf_##S, R, uint8_t, M(fabs)(x) == (R)INFINITY)                                        \
     UNARY(isfinite_##S, R, uint8_t, M(fabs)(x) < (R)INFINITY)                                      \
+    SCALED(add_alpha_##S, R, R, x + s * y)                                                         \
+    SCALED(leaky_relu_backward_##S, R, R, x > 0 ? y : y * s)                                       \
+    SCALAR(leaky_relu_##S, R, x > 0 ? x : x * s)                                                   \
     SCALAR(div_s_##S, R, x / s)                                                                    \
     BY_NUMBER(power_##S, R, pow_##S)                                                               \
     UNARY(cube_##S, R, R, x *x *x)                                                                 \
@@ -198,6 +205,7 @@
 #define INTEGERS(R, S, U)                                                                          \
     BINARY(add_##S, R, R, (U)x + (U)y)                                                             \
     BINARY(sub_##S, R, R, (U)x - (U)y)                                                             \
+    SCALED(add_alpha_##S, R, int64_t, (U)((U)x + (U)s * (U)y))                                      \
     BINARY(mul_##S, R, R, (U)((U)x * (U)y))                                                        \
     BINARY(pow_##S, R, R, whole_power((int64_t)x, (int64_t)y))                                     \
     BINARY(maximum_##S, R, R, x > y ? x : y)                                                       \
@@ -398,6 +406,8 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__SIGNBIT] = {signbit_f32, signbit_f64, signbit_i32, signbit_i64, signbit_u8, signbit_u8},
     [TP__ISPOSINF] = FLOAT_ONLY(isposinf), [TP__ISNEGINF] = FLOAT_ONLY(isneginf),
     [TP__BIT_NOT] = {NULL, NULL, bit_not_i32, bit_not_i64, bit_not_u8, not_u8},
+    [TP__ADD_ALPHA] = NUMBERS(add_alpha), [TP__LEAKY_RELU] = FLOAT_ONLY(leaky_relu),
+    [TP__LEAKY_RELU_BACKWARD] = FLOAT_ONLY(leaky_relu_backward),
     [TP__LERP] = FLOAT_ONLY(lerp), [TP__ADDCMUL] = NUMBERS(addcmul), [TP__ADDCDIV] = FLOAT_ONLY(addcdiv),
     [TP__CLAMP_BETWEEN] = ANY(clamp_between),
     [TP__ADD_S] = NUMBERS(add_s), [TP__RSUB_S] = NUMBERS(rsub_s), [TP__MUL_S] = NUMBERS(mul_s),

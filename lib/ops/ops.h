@@ -11,6 +11,7 @@
 #include "tapir/random.h"
 
 extern const tp_op *const tp__ops_binary[];
+extern const tp_op *const tp__ops_add[];
 extern const tp_op *const tp__ops_unary[];
 extern const tp_op *const tp__ops_special[];
 extern const tp_op *const tp__ops_ternary[];

@@ -6,6 +6,7 @@
 /* clang-format off */
 static const tp_op *const *const families[] = {
     tp__ops_binary,
+    tp__ops_add,
     tp__ops_unary,
     tp__ops_special,
     tp__ops_ternary,

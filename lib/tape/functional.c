@@ -94,8 +94,8 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     return call_function(j, f, user);
 }
 
-/* Gives back all but `keep`, and hands that out: the first n to `first`, the rest to `second`. */
-static tp_status leave(job *j, int n, tp_tensor **first, tp_tensor **second)
+/* Gives back all but `keep`. */
+static tp_status leave(job *j)
 {
     tp_tape *T = j->T;
     if (j->room == NULL)
@@ -105,12 +105,14 @@ static tp_status leave(job *j, int n, tp_tensor **first, tp_tensor **second)
         tp__nodes_drop(T, j->begin);
         tp__rewind_keep(T, j->mark, j->n_keep, j->keep, j->room);
     }
-    for (int i = 0; i < j->n_keep; i++) {
-        tp_tensor **to = i < n ? first : second;
-        if (to)
-            to[i < n ? i : i - n] = T->status == TP_OK ? j->keep[i] : NULL;
-    }
     return T->status;
+}
+
+/* After leaving: n of those kept go where they are wanted. After a failure nothing does. */
+static void hand_out(const job *j, int from, int n, tp_tensor **to)
+{
+    for (int i = 0; to && i < n && j->room && j->T->status == TP_OK; i++)
+        to[i] = j->keep[from + i];
 }
 
 static void clear(int n, tp_tensor **list)
@@ -212,7 +214,10 @@ tp_status tp_vjp_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *
         if (gradients(&j, n_out, j.y, v, n_in, j.x, g, j.o.create_graph, false) == TP_OK)
             fill_in(&j, "the outputs do not depend on input", n_in, g, j.x);
     }
-    return leave(&j, n_out, values, result);
+    tp_status status = leave(&j);
+    hand_out(&j, 0, n_out, values);
+    hand_out(&j, n_out, n_in, result);
+    return status;
 }
 
 /* g(u) = u^T J, with u for differentiating: then J v = d(g . v)/du. */
@@ -240,7 +245,10 @@ tp_status tp_jvp(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *con
                  gradients(&j, n_in, u + n_out, v, n_out, u, j.keep + n_out, j.o.create_graph, false) == TP_OK)
             fill_in(&j, "the inputs do not reach output", n_out, j.keep + n_out, j.y);
     }
-    return leave(&j, n_out, values, result);
+    tp_status status = leave(&j);
+    hand_out(&j, 0, n_out, values);
+    hand_out(&j, n_out, n_out, result);
+    return status;
 }
 
 /* H v as the gradient of (gradient . v). */
@@ -261,7 +269,10 @@ static tp_status hessian_product(const char *name, tp_tape *T, tp_function f, vo
                  gradients(&j, n_in, g, v, n_in, j.x, hv, j.o.create_graph, false) == TP_OK)
             fill_in(&j, "the gradient does not depend on input", n_in, hv, j.x);
     }
-    return leave(&j, 1, value, result);
+    tp_status status = leave(&j);
+    hand_out(&j, 0, 1, value);
+    hand_out(&j, 1, n_in, result);
+    return status;
 }
 
 tp_status tp_hvp(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, tp_tensor *const *v,
@@ -460,33 +471,41 @@ tp_status tp_jacobian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor
                       tp_tensor **blocks, const tp_functional_options *options)
 {
     job j = {.T = T, .name = "jacobian", .n_in = n_in, .n_out = n_out, .in = in};
+    tp_tensor **values = options ? options->values : NULL;
     int n;
     if (!square(T, j.name, n_out, n_in, &n))
         return T ? T->status : TP_EINVAL;
     clear(n, blocks);
-    if (enter(&j, f, user, n, options) == TP_OK) {
-        matrix m = {.j = &j, .n_y = n_out, .n_x = n_in, .y = j.y, .x = j.x, .blocks = j.keep};
+    clear(n_out, values);
+    if (enter(&j, f, user, n_out + n, options) == TP_OK) {
+        memcpy(j.keep, j.y, (size_t)n_out * sizeof *j.keep);
+        matrix m = {.j = &j, .n_y = n_out, .n_x = n_in, .y = j.y, .x = j.x, .blocks = j.keep + n_out};
         m.forward = j.o.mode == TP_FORWARD ||
                     (j.o.mode == TP_CHEAPER && count(n_in, j.x) + 1 < count(n_out, j.y) && has_second(&j));
         compute(&m);
     }
-    return leave(&j, n, blocks, NULL);
+    tp_status status = leave(&j);
+    hand_out(&j, 0, n_out, values);
+    hand_out(&j, n_out, n, blocks);
+    return status;
 }
 
 tp_status tp_hessian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, tp_tensor **blocks,
                      const tp_functional_options *options)
 {
     job j = {.T = T, .name = "hessian", .n_in = n_in, .n_out = 1, .in = in};
+    tp_tensor **value = options ? options->values : NULL, **gradient = options ? options->gradient : NULL;
     int n;
-    if (!square(T, j.name, n_in, n_in, &n))
+    if (!square(T, j.name, (int64_t)n_in + 1, n_in, &n)) /* the gradient is a row more */
         return T ? T->status : TP_EINVAL;
-    clear(n, blocks);
-    if (enter(&j, f, user, n, options) == TP_OK && check_scalar(&j) == TP_OK && check_outputs(&j) == TP_OK) {
-        tp_tensor **g = tp__arena_alloc(&T->arena, (size_t)n_in * sizeof *g);
-        matrix m = {.j = &j, .n_y = n_in, .n_x = n_in, .y = g, .x = j.x, .blocks = j.keep};
-        if (g == NULL)
-            tp_fail(T, TP_ENOMEM, "hessian: no memory");
-        else if (gradients(&j, 1, j.y, NULL, n_in, j.x, g, true, true) == TP_OK) {
+    clear(n - n_in, blocks);
+    clear(1, value);
+    clear(n_in, gradient);
+    if (enter(&j, f, user, 1 + n, options) == TP_OK && check_scalar(&j) == TP_OK && check_outputs(&j) == TP_OK) {
+        tp_tensor **g = j.keep + 1;
+        matrix m = {.j = &j, .n_y = n_in, .n_x = n_in, .y = g, .x = j.x, .blocks = g + n_in};
+        j.keep[0] = j.y[0];
+        if (gradients(&j, 1, j.y, NULL, n_in, j.x, g, true, true) == TP_OK) {
             for (int i = 0; i < n_in && T->status == TP_OK; i++)
                 if (g[i] == NULL)
                     g[i] = tp_zeros_like(T, j.x[i]);
@@ -494,5 +513,9 @@ tp_status tp_hessian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor 
                 compute(&m);
         }
     }
-    return leave(&j, n, blocks, NULL);
+    tp_status status = leave(&j);
+    hand_out(&j, 0, 1, value);
+    hand_out(&j, 1, n_in, gradient);
+    hand_out(&j, 1 + n_in, n - n_in, blocks);
+    return status;
 }

@@ -66,6 +66,9 @@ struct tp_tape {
     tp__rng rng;
     tp_print_options print; /* of its tensors */
     char message[1024];
+    char warning[512];
+    tp_warning_handler on_warning;
+    void *on_warning_user;
 };
 
 static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == TP_OK; }

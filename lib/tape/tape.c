@@ -65,6 +65,38 @@ void tp_clear_error(tp_tape *T)
     }
 }
 
+void tp_warn(tp_tape *T, const char *format, ...)
+{
+    char said[sizeof T->warning];
+    va_list args;
+    if (T == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(said, sizeof said, format, args);
+    va_end(args);
+    if (strcmp(said, T->warning) == 0)
+        return;
+    memcpy(T->warning, said, sizeof said);
+    if (T->on_warning)
+        T->on_warning(T->on_warning_user, T->warning);
+}
+
+const char *tp_warning(const tp_tape *T) { return T && T->warning[0] ? T->warning : NULL; }
+
+void tp_clear_warning(tp_tape *T)
+{
+    if (T)
+        T->warning[0] = '\0';
+}
+
+void tp_tape_on_warning(tp_tape *T, tp_warning_handler handler, void *user)
+{
+    if (T) {
+        T->on_warning = handler;
+        T->on_warning_user = user;
+    }
+}
+
 /* ---- headers ---------------------------------------------------------------------------------------- */
 
 static tp_tensor *blank(tp_tape *T)

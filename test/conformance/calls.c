@@ -228,6 +228,8 @@ static tp_tensor *call_binary(test_case *c, const binary_call *b)
     tp_tensor *left = b->swapped ? y : x, *right = b->swapped ? x : y;
     if (strcmp(b->name, "__rdiv__") == 0) /* so PyTorch does it */
         return tp_mul(c->T, tp_reciprocal(c->T, x), y);
+    if (alpha != 1 && left && right && tp_result_type(left, right) != TP_BOOL && (b->fn == tp_add || b->fn == tp_sub))
+        return (b->fn == tp_add ? tp_add_alpha : tp_sub_alpha)(c->T, left, right, alpha);
     if (alpha != 1 && left && right) /* the product is in the result's dtype */
         right = tp_to(c->T, right, tp_result_type(left, right));
     return b->fn(c->T, left, times_alpha(c, right));

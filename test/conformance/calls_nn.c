@@ -67,6 +67,16 @@ static tp_tensor *call_gelu(test_case *c)
     return (tanh ? tp_gelu_tanh : tp_gelu)(c->T, arg_tensor(c, 0, "input"));
 }
 
+static tp_tensor *call_leaky_relu(test_case *c)
+{
+    return tp_leaky_relu(c->T, arg_tensor(c, 0, "input"), arg_double(c, 1, "negative_slope", 0.01));
+}
+
+static tp_tensor *call_one_hot(test_case *c)
+{
+    return tp_one_hot(c->T, arg_tensor(c, 0, "input"), (int64_t)arg_double(c, 1, "num_classes", -1));
+}
+
 static tp_tensor *call_layer_norm(test_case *c)
 {
     tp_dims shape = arg_shape(c, 1, "normalized_shape");
@@ -91,6 +101,8 @@ const call_entry nn_calls[] = {
     {"nn.functional.softplus", call_softplus},
     {"nn.functional.dropout", call_dropout},
     {"nn.functional.gelu", call_gelu},
+    {"nn.functional.leaky_relu", call_leaky_relu},
+    {"nn.functional.one_hot", call_one_hot},
     {"nn.functional.layer_norm", call_layer_norm},
     {NULL, NULL},
 };

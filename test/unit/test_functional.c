@@ -169,10 +169,17 @@ START_TEST(hessian_of_two)
             else
                 h[i][j] = 6 * all[i < j ? i : j] * all[i < j ? i : j] * all[i < j ? j : i];
         }
-    tp_tensor *blocks[4], *value, *hv[2];
+    tp_tensor *blocks[4], *value, *slope[2], *hv[2];
     for (int create = 0; create < 2; create++) {
-        tp_functional_options o = {.create_graph = create, .strict = true};
+        tp_functional_options o = {.create_graph = create, .strict = true, .values = &value, .gradient = slope};
         ck_assert_int_eq(tp_hessian(T, scalar_of_two, NULL, 2, x, blocks, &o), TP_OK);
+        ck_assert_double_eq_tol(tp_item(value), a * b, 1e-12 * fabs(a * b));
+        for (int i = 0; i < 4; i++)
+            ck_assert_double_eq_tol(tp_item_at(slope[0], i), 3 * x0[i] * x0[i] * b, 1e-11);
+        for (int i = 0; i < 3; i++)
+            ck_assert_double_eq_tol(tp_item_at(slope[1], i), 2 * x1[i] * a, 1e-11);
+        ck_assert_int_eq(tp_jacobian(T, scalar_of_two, NULL, 2, x, 1, slope, &o), TP_OK);
+        ck_assert_double_eq_tol(tp_item(value), a * b, 1e-12 * fabs(a * b));
         for (int i = 0; i < 7; i++)
             for (int j = 0; j < 7; j++) {
                 int cols = j < 4 ? 4 : 3;
