@@ -59,12 +59,12 @@ TP_API tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x);
 TP_API tp_tensor *tp_module_param(tp_module *m, const char *name);
 TP_API tp_module *tp_module_child(tp_module *m, const char *name);
 /* All parameters below m in torch's order, in one slab a dtype; the set belongs to the module and
- * must be asked for after the module is complete. */
+ * must be asked for after the module is complete. NULL: no memory, or m is NULL, which an optimizer says of it. */
 TP_API tp_params *tp_module_params(tp_module *m);
 /* Converts parameters and float buffers. Before tp_module_params. */
 TP_API tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype);
 TP_API void      tp_module_train(tp_module *m, bool training);
-/* Calls visit with the dotted name of each parameter and buffer below m, in torch's state_dict order;
+/* Calls visit with the dotted name, of any length, of each parameter and buffer below m, in torch's state_dict order;
  * stops at the first status that is not TP_OK and returns it. */
 typedef tp_status (*tp_module_visitor)(const char *name, tp_tensor *x, bool is_param, void *user);
 TP_API tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user);

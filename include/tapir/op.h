@@ -86,7 +86,8 @@ TP_API tp_status tp_call_out(tp_call *call, int i, tp_dtype dtype, tp_dims shape
 /* Fails the call with a message that starts with the operator's name. Returns `status`. */
 TP_API tp_status tp_call_fail(const tp_call *call, tp_status status, const char *format, ...) TP_PRINTF(3, 4);
 
-/* Applies an operator; returns its first output. `attr` points to op->attr_size bytes. */
+/* Applies an operator; returns its first output. `attr` points to op->attr_size bytes. An input that is NULL fails a tape
+ * that is well (TP_EINVAL). */
 TP_API tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in);
 /* The same with all outputs. */
 TP_API tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,

@@ -4,7 +4,11 @@
  * tp_tape_reset or tp_tape_free and is never freed by hand, so calls nest. An owned tensor, made
  * by tp_keep or by a module, is freed by tp_free (or by its module).
  *
- * Every function takes NULL for a tensor: the result is then NULL, NaN, 0 or false.
+ * NULL is what a failed call returns, and so every function takes it for a tensor: the result is then NULL, NaN, 0,
+ * false or a status. On a tape that has failed nothing more is said, and the first message stays. On a tape that is well
+ * a NULL is itself the first failure ("mul: input 1 is NULL"), so that a misspelt parameter name cannot train nothing;
+ * but for operands that a function says may be NULL (biases, weights, options, results that nobody asks for). Functions
+ * that take no tape, as those below, have nowhere to say it.
  *
  * PyTorch's dim and ndimension are tp_ndim, nelement is tp_numel, data_ptr is tp_data, element_size, is_floating_point and
  * is_signed are tp_dtype_size, tp_dtype_is_float and tp_dtype_is_signed of tp_dtype_of(x), is_nonzero is

@@ -93,8 +93,10 @@ static void shuffle(tp_tape *T, int64_t *order, int64_t n)
 
 tp_status tp_loader_start(tp_tape *T, tp_loader *l)
 {
-    if (!tp__ok(T) || l == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (l == NULL)
+        return tp__missing(T, "loader_start", "the loader");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     for (int64_t i = 0; i < l->rows; i++)
         l->order[i] = i;
     if (l->o.shuffle)
@@ -120,6 +122,8 @@ bool tp_loader_next(tp_tape *T, tp_loader *l, tp_tensor **batch)
 {
     for (int i = 0; l && batch && i < l->n; i++)
         batch[i] = NULL;
+    if (l == NULL || batch == NULL)
+        tp__missing(T, "loader_next", l ? "the batch" : "the loader");
     if (!tp__ok(T) || l == NULL || batch == NULL)
         return false;
     int64_t n = l->rows - l->at < l->o.batch_size ? l->rows - l->at : l->o.batch_size;

@@ -5,10 +5,10 @@
 tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts)
 {
     char a[200], b[200];
-    if (!tp__ok(T) || logits == NULL || target == NULL || counts == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
     if (!tp__usable(T, "confusion_add", logits) || !tp__usable(T, "confusion_add", target))
-        return T->status;
+        return tp_error_status(T);
+    if (counts == NULL)
+        return tp__missing(T, "confusion_add", "the table of counts");
     if (logits->ndim != 2 || logits->shape[1] != classes || target->ndim != 1 || target->shape[0] != logits->shape[0] ||
         tp_dtype_is_float((tp_dtype)target->dtype))
         return tp_fail(T, TP_ESHAPE, "confusion_add: logits are %s, targets %s of %s, for %lld classes",

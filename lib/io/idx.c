@@ -132,6 +132,8 @@ static stream open_file(const char *path)
 
 tp_tensor *tp_read_idx(tp_tape *T, const char *path)
 {
+    if (path == NULL)
+        tp__missing(T, "read_idx", "the path");
     if (!tp__ok(T) || path == NULL)
         return NULL;
     stream s = open_file(path);

@@ -204,6 +204,8 @@ static const char *read_header(tp_safetensors *f)
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
+    if (path == NULL)
+        tp__missing(T, "safetensors_open", "the path");
     if (!tp__ok(T) || path == NULL)
         return NULL;
     tp_safetensors *f = calloc(1, sizeof *f);
@@ -243,6 +245,8 @@ bool tp_safetensors_has(const tp_safetensors *f, const char *name) { return find
 tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name)
 {
     const record *r = find(f, name);
+    if (f == NULL || name == NULL)
+        tp__missing(T, "safetensors_get", f ? "the name" : "the file");
     if (!tp__ok(T) || f == NULL || name == NULL)
         return NULL;
     if (r == NULL || r->dtype < 0 || r->shape.ndim > TP_MAX_DIMS) {
@@ -393,8 +397,10 @@ static tp_status check_save(tp_tape *T, const char *path, int n, const char *con
 tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors,
                               int m, const char *const *keys, const char *const *values)
 {
-    if (!tp__ok(T) || path == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (path == NULL)
+        return tp__missing(T, "safetensors_save", "the path");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if ((n > 0 && (names == NULL || tensors == NULL)) || (m > 0 && (keys == NULL || values == NULL)))
         return tp_fail(T, TP_EINVAL, "safetensors: %s: names, tensors, keys or values are NULL", path);
     if (check_save(T, path, n, names, tensors) != TP_OK)

@@ -58,8 +58,10 @@ static tp_status state_of(tp_tape *T, tp_module *m, state *s)
 tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path)
 {
     state s;
-    if (!tp__ok(T) || m == NULL || path == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (m == NULL || path == NULL)
+        return tp__missing(T, "module_save", m ? "the path" : "the module");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if (state_of(T, m, &s) != TP_OK)
         return T->status;
     const char *key = "format", *value = "pt"; /* what torch's own reader asks for */
@@ -114,8 +116,10 @@ static tp_status load(const state *s, const tp_safetensors *f, const char *path)
 tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path)
 {
     state s;
-    if (!tp__ok(T) || m == NULL || path == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (m == NULL || path == NULL)
+        return tp__missing(T, "module_load", m ? "the path" : "the module");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     tp_safetensors *f = tp_safetensors_open(T, path);
     if (f == NULL)
         return T->status;

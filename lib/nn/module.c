@@ -20,6 +20,8 @@ struct tp_module_entry {
 
 tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
 {
+    if (type == NULL)
+        tp__missing(T, "module_new", "the class");
     if (!tp__ok(T) || type == NULL)
         return NULL;
     if (type->size < sizeof(tp_module)) {
@@ -102,8 +104,12 @@ static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry
 
 tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child)
 {
-    if (child == NULL)
+    if (child == NULL) {
+        tp__missing(T, "module_add", "the child");
         return NULL;
+    }
+    if (parent == NULL)
+        tp__missing(T, "module_add", "the parent");
     if (child->parent || child == parent) {
         tp_fail(T, TP_EINVAL, "module_add: %s has a parent already", child->type->name);
         return NULL;
@@ -120,6 +126,8 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
 
 static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tensor *x, entry_kind kind)
 {
+    if (x == NULL || m == NULL)
+        tp__missing(T, "module_add", m ? "the tensor" : "the module");
     if (x == NULL)
         return NULL;
     bool owned = (x->flags & TP__OWNED) != 0;
@@ -197,35 +205,55 @@ tp_module *tp__module_child_at(const tp_module *m, int i) { return m->entries[i]
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 
-enum { LONGEST_NAME = 512 };
+/* The dotted name of where a walk is; grows as it must. */
+typedef struct {
+    char *text;
+    size_t room;
+} path;
 
-/* In torch's order: parameters, buffers, then children. `path` holds `length` characters so far. */
-static tp_status walk(tp_module *m, char *path, size_t length, tp_module_visitor visit, void *user)
+static bool write_name(path *p, size_t at, const char *name, size_t n)
+{
+    if (at + n + 2 > p->room) {
+        size_t room = 2 * (at + n + 2);
+        char *grown = realloc(p->text, room);
+        if (grown == NULL)
+            return false;
+        *p = (path){grown, room};
+    }
+    memcpy(p->text + at, name, n + 1);
+    return true;
+}
+
+/* In torch's order: parameters, buffers, then children. `p` holds `length` characters so far; without it no names are
+ * made, and the walk needs no memory. */
+static tp_status walk(tp_module *m, path *p, size_t length, tp_module_visitor visit, void *user)
 {
     tp_status status = TP_OK;
     for (int kind = PARAM; kind <= CHILD; kind++)
         for (int i = 0; i < m->n_entries && status == TP_OK; i++) {
             tp_module_entry *e = &m->entries[i];
-            size_t n = strlen(e->name);
+            size_t n = p ? strlen(e->name) : 0;
             if (e->kind != (entry_kind)kind)
                 continue;
-            if (length + n + 2 > LONGEST_NAME)
-                return TP_EINVAL;
-            memcpy(path + length, e->name, n + 1);
-            if (e->kind == CHILD) {
-                path[length + n] = '.';
-                status = walk(e->child, path, length + n + 1, visit, user);
-            } else {
-                status = visit(path, e->tensor, e->kind == PARAM, user);
+            if (p && !write_name(p, length, e->name, n))
+                return TP_ENOMEM;
+            if (e->kind != CHILD) {
+                status = visit(p ? p->text : NULL, e->tensor, e->kind == PARAM, user);
+                continue;
             }
+            if (p)
+                p->text[length + n] = '.';
+            status = walk(e->child, p, length + n + 1, visit, user);
         }
     return status;
 }
 
 tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
 {
-    char path[LONGEST_NAME];
-    return m && visit ? walk(m, path, 0, visit, user) : TP_EINVAL;
+    path p = {NULL, 0};
+    tp_status status = m && visit ? walk(m, &p, 0, visit, user) : TP_EINVAL;
+    free(p.text);
+    return status;
 }
 
 void tp_module_train(tp_module *m, bool training)
@@ -264,11 +292,11 @@ static tp_status collect(const char *name, tp_tensor *x, bool is_param, void *us
 static tp_tensor **all_tensors(tp_module *m, bool params_only, int *n)
 {
     collection c = {.params_only = params_only};
-    tp_module_visit(m, collect, &c);
+    walk(m, NULL, 0, collect, &c);
     c.list = malloc(((size_t)c.n + 1) * sizeof *c.list);
     c.n = 0;
     if (c.list)
-        tp_module_visit(m, collect, &c);
+        walk(m, NULL, 0, collect, &c);
     *n = c.n;
     return c.list;
 }
@@ -304,8 +332,10 @@ static void take_over(tp_tensor *x, tp_tensor *converted)
 tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
 {
     int n;
-    if (!tp__ok(T) || m == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (m == NULL)
+        return tp__missing(T, "module_to", "the module");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if (!tp_dtype_is_float(dtype))
         return tp_fail(T, TP_EDTYPE, "module_to: %s is not a float", tp_dtype_name(dtype));
     if (m->params)
@@ -334,7 +364,9 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
 
 tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
 {
-    if (!tp__ok(T) || m == NULL || x == NULL)
+    if (m == NULL)
+        tp__missing(T, "forward", "the module");
+    if (!tp__ok(T) || m == NULL || !tp__usable(T, m->type->name, x))
         return NULL;
     if (m->type->forward == NULL) {
         tp_fail(T, TP_EINVAL, "%s: has no forward", m->type->name);

@@ -12,10 +12,8 @@
 
 tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x)
 {
-    if (!tp__ok(T) || x == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
     if (!tp__usable(T, name, x))
-        return T->status;
+        return tp_error_status(T);
     if (x->node)
         return tp_fail(T, TP_EINVAL,
                        "%s: the target was computed; only leaves can be written, and views made with recording off",
@@ -31,7 +29,7 @@ static tp_status writable_from(tp_tape *T, const char *name, const tp_tensor *x,
 {
     tp_status status = tp__writable(T, name, x);
     if (status == TP_OK && !tp__usable(T, name, src))
-        status = src ? T->status : TP_EINVAL;
+        status = T->status;
     return status;
 }
 

@@ -27,16 +27,20 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
 
 tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
-    return x ? tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value)) : NULL;
+    return tp__usable(T, "masked_fill", x) ? tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value)) : NULL;
 }
 
 tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)
 {
-    return x ? tp_masked_fill_tensor(T, x, tp_expand(T, tp_full(T, TP_BOOL, TP_SCALAR, 1), tp__dims_of(x)), value)
-             : NULL;
+    return tp__usable(T, "fill", x)
+               ? tp_masked_fill_tensor(T, x, tp_expand(T, tp_full(T, TP_BOOL, TP_SCALAR, 1), tp__dims_of(x)), value)
+               : NULL;
 }
 
-tp_tensor *tp_zero(tp_tape *T, tp_tensor *x) { return x ? tp_fill(T, x, tp_scalar(T, (tp_dtype)x->dtype, 0)) : NULL; }
+tp_tensor *tp_zero(tp_tape *T, tp_tensor *x)
+{
+    return tp__usable(T, "zero", x) ? tp_fill(T, x, tp_scalar(T, (tp_dtype)x->dtype, 0)) : NULL;
+}
 
 /* The diagonal in flat positions: a step in every dimension at once. Wrapped, it starts again below the last column. */
 tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)

@@ -14,6 +14,8 @@ tp_optim *tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, d
 
 tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, size_t size, tp_params *params, double lr)
 {
+    if (params == NULL)
+        tp__missing(T, type->name, "the parameter set");
     if (!tp__ok(T) || params == NULL)
         return NULL;
     if (!(lr >= 0) || isinf(lr))
@@ -114,8 +116,10 @@ static void step(tp_optim *o)
 
 tp_status tp_optim_step(tp_tape *T, tp_optim *o)
 {
-    if (!tp__ok(T) || o == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (o == NULL)
+        return tp__missing(T, "optim_step", "the optimizer");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if (o->type->update == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs tp_optim_step_closure", o->type->name);
     step(o);
@@ -124,6 +128,8 @@ tp_status tp_optim_step(tp_tape *T, tp_optim *o)
 
 double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user)
 {
+    if (o == NULL || closure == NULL)
+        tp__missing(T, "optim_step_closure", o ? "the closure" : "the optimizer");
     if (!tp__ok(T) || o == NULL || closure == NULL)
         return NAN;
     if (o->type->step_closure)

@@ -132,7 +132,7 @@ static bool inputs_fit(tp_tape *T, const tp_op *op, int n, tp_tensor *const *in,
     for (int i = 0; i < n; i++) {
         const tp_tensor *x = in[i];
         if (x == NULL || ((x->tape != T && x->tape) || (x->flags & TP__RELEASED)))
-            return tp__usable(T, op->name, x);
+            return tp__refuse(T, op->name, i, x) == TP_OK;
         any_grad |= (x->flags & TP__REQUIRES_GRAD) != 0;
         any_strided |= !tp__contiguous(x);
     }
@@ -183,8 +183,10 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
         return give_back(T, op, attr,
                          tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));
+    if (n > 0 && in == NULL)
+        return give_back(T, op, attr, tp__missing(T, op->name, "the list of inputs"));
     if (!inputs_fit(T, op, n, in, &wants, &strided))
-        return give_back(T, op, attr, T->status != TP_OK ? T->status : TP_EINVAL);
+        return give_back(T, op, attr, T->status);
     if (op->attr_size && attr == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs its attributes", op->name);
 
@@ -207,9 +209,5 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
 tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)
 {
     tp_tensor *out[TP_MAX_OUT] = {NULL};
-    if (n < 1 || in == NULL ? n != 0 : in[0] == NULL) {
-        give_back(T, op, attr, TP_EINVAL);
-        return NULL;
-    }
     return tp_apply_all(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;
 }

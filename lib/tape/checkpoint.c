@@ -485,7 +485,7 @@ static bool may_run(tp_tape *T, const chain *c, bool sane, tp_tensor *const *in,
         return false;
     }
     for (int i = 0; i < c->n_in; i++)
-        if (!tp__usable(T, c->name, in[i]))
+        if (!tp__usable_input(T, c->name, i, in[i]))
             return false;
     return true;
 }

@@ -28,8 +28,8 @@ typedef struct {
 static tp_status check_inputs(const job *j)
 {
     for (int i = 0; i < j->n_in; i++) {
-        if (!tp__usable(j->T, j->name, j->in[i]))
-            return j->T->status != TP_OK ? j->T->status : TP_EINVAL;
+        if (!tp__usable_input(j->T, j->name, i, j->in[i]))
+            return j->T->status;
         if (!tp_dtype_is_float((tp_dtype)j->in[i]->dtype))
             return tp_fail(j->T, TP_EDTYPE, "%s: input %d is %s; float32 or float64 is needed", j->name, i,
                            tp_dtype_name((tp_dtype)j->in[i]->dtype));
@@ -75,7 +75,7 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     if (f == NULL || j->n_in < 1 || j->n_out < 1 || j->in == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs a function, inputs and outputs", j->name);
     if (check_inputs(j) != TP_OK)
-        return T->status != TP_OK ? T->status : TP_EINVAL;
+        return T->status;
     if (options)
         j->o = *options;
     size_t n_in = (size_t)j->n_in, n_out = (size_t)j->n_out, n = (size_t)n_keep, bytes;
@@ -99,7 +99,7 @@ static tp_status leave(job *j)
 {
     tp_tape *T = j->T;
     if (j->room == NULL)
-        return T ? T->status != TP_OK ? T->status : TP_EINVAL : TP_EINVAL;
+        return T && T->status == TP_OK ? TP_EINVAL : tp_error_status(T);
     tp_tape_record(T, j->was_recording);
     if (!j->o.create_graph || T->status != TP_OK) {
         tp__nodes_drop(T, j->begin);
@@ -132,8 +132,10 @@ static tp_status check_vectors(const job *j, int n, tp_tensor *const *v, tp_tens
     if (v == NULL && (n != 1 || x[0]->numel != 1))
         return tp_fail(j->T, TP_EINVAL, "%s: v may be NULL only for a single tensor of one element", j->name);
     for (int i = 0; i < n && v; i++) {
+        if (v[i] == NULL)
+            return tp_fail(j->T, TP_EINVAL, "%s: v[%d] is NULL", j->name, i);
         if (!tp__usable(j->T, j->name, v[i]))
-            return j->T->status != TP_OK ? j->T->status : tp_fail(j->T, TP_EINVAL, "%s: v[%d] is NULL", j->name, i);
+            return j->T->status;
         if (!tp__same_shape(v[i], x[i]))
             return tp_fail(j->T, TP_ESHAPE, "%s: v[%d] is %s; it should be %s", j->name, i,
                            tp__dims_text(tp__dims_of(v[i]), a, sizeof a),

@@ -183,13 +183,13 @@ tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
 
 tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
 {
-    if (!tp__ok(T) || x == NULL)
-        return T ? T->status : TP_EINVAL;
+    if (!tp__usable(T, "set_grad", x))
+        return tp_error_status(T);
     if (g == NULL) {
         tp_zero_grad(x);
         return TP_OK;
     }
-    if (!tp__usable(T, "set_grad", x) || !tp__usable(T, "set_grad", g))
+    if (!tp__usable(T, "set_grad", g))
         return T->status;
     char a[200], b[200];
     if (x->dtype != g->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(g)))

@@ -362,8 +362,10 @@ static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradche
 tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in,
                        const tp_gradcheck_options *options)
 {
-    if (!tp__ok(T) || op == NULL || in == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (op == NULL || in == NULL)
+        return tp__missing(T, "gradcheck", op ? "the list of inputs" : "the operator");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if (n < 1 || n > MOST || op->n_out < 1 || op->n_out > TP_MAX_OUT)
         return tp_fail(T, TP_EINVAL, "gradcheck: %s: takes 1 to %d inputs", op->name, MOST);
     check c = {.T = T,
@@ -379,8 +381,10 @@ tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
 tp_status tp_gradcheck_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out,
                           const tp_gradcheck_options *options)
 {
-    if (!tp__ok(T) || f == NULL || in == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (f == NULL || in == NULL)
+        return tp__missing(T, "gradcheck", f ? "the list of inputs" : "the function");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     if (n_in < 1 || n_in > MOST || n_out < 1 || n_out > MOST)
         return tp_fail(T, TP_EINVAL, "gradcheck: a function of 1 to %d inputs and as many outputs is needed", MOST);
     check c = {.T = T, .name = "function", .f = f, .user = user, .n = n_in, .n_out = n_out};

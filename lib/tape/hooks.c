@@ -5,8 +5,12 @@
 
 int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
 {
-    if (!tp__usable(T, "register_hook", x) || hook == NULL)
+    if (!tp__usable(T, "register_hook", x))
         return 0;
+    if (hook == NULL) {
+        tp__missing(T, "register_hook", "the hook");
+        return 0;
+    }
     if (!(x->flags & TP__REQUIRES_GRAD)) {
         tp_fail(T, TP_EGRAPH, "register_hook: the tensor does not require a gradient");
         return 0;

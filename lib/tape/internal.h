@@ -85,8 +85,14 @@ bool tp__give_storage(tp_tape *T, tp_tensor *x);
 /* Gives the storage of a tape's tensor back; the header stays. */
 void tp__tensor_release(tp_tensor *x);
 
-/* True where x is there and may be used on T; otherwise T fails (but for NULL, which is quiet). */
+/* True where x is there and may be used on T; otherwise T fails. On a tape that has failed before, nothing more is
+ * said. The second form names x as input i. */
 bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
+bool tp__usable_input(tp_tape *T, const char *name, int i, const tp_tensor *x);
+/* Says why x (input i, where i >= 0) is not usable. Returns a status that is not TP_OK. */
+tp_status tp__refuse(tp_tape *T, const char *name, int i, const tp_tensor *x);
+/* For calls that are given something else than a tensor: T, where it was well, fails since `what` is NULL. */
+tp_status tp__missing(tp_tape *T, const char *name, const char *what);
 
 /* Frees the attributes that nodes from `begin` on own. */
 void tp__cleanup(tp_tape *T, uint32_t begin);

@@ -232,6 +232,8 @@ double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
 {
     tp__run_of_params run;
     double squares = 0;
+    if (p == NULL)
+        tp__missing(T, "params_clip_grad_norm", "the parameter set");
     if (!tp__ok(T) || p == NULL)
         return NAN;
     for (int at = 0; tp__params_next(p, &at, &run);)

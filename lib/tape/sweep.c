@@ -605,8 +605,10 @@ static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
 {
     tp_tape *T = s->T;
     char a[200], b[200];
+    if (root == NULL)
+        return tp__missing(T, "backward", "the root");
     if (!tp__usable(T, "backward", root))
-        return T->status != TP_OK ? T->status : tp_fail(T, TP_EINVAL, "backward: the root is NULL");
+        return T->status;
     if (!(root->flags & TP__REQUIRES_GRAD))
         return tp_fail(T, TP_EGRAPH, "backward: the root does not depend on a tensor that requires a gradient");
     if (g == NULL && root->numel != 1)
@@ -730,16 +732,20 @@ static tp_status run_and_rewind(sweep *s, int n, tp_tensor *const *roots, tp_ten
 
 tp_status tp_backward(tp_tape *T, tp_tensor *loss)
 {
-    if (!tp__ok(T) || loss == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (loss == NULL)
+        return tp__missing(T, "backward", "the loss");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     sweep s = {.T = T, .to_leaves = true};
     return run_and_rewind(&s, 1, &loss, NULL);
 }
 
 tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink)
 {
-    if (!tp__ok(T) || loss == NULL || sink == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (loss == NULL || sink == NULL)
+        return tp__missing(T, "backward_into", loss ? "the sink" : "the loss");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     sweep s = {.T = T, .sink = sink};
     return run_and_rewind(&s, 1, &loss, NULL);
 }
@@ -772,8 +778,11 @@ static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, 
 tp_status tp_backward_from(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *options)
 {
     tp_backward_options o = options ? *options : (tp_backward_options){0};
-    if (!tp__ok(T) || n < 1 || roots == NULL)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    if (n < 1 || roots == NULL || o.n_inputs < 0 || (o.n_inputs > 0 && o.inputs == NULL))
+        return tp_fail(T, TP_EINVAL, "backward: %d roots, %d inputs; at least one root is needed, and no list is NULL",
+                       roots ? n : 0, o.n_inputs);
     if (o.n_inputs > 0)
         return backward_to_inputs(T, n, roots, &o);
     sweep s = {.T = T, .to_leaves = true, .create = o.create_graph, .retain = o.retain_graph || o.create_graph};
@@ -786,11 +795,16 @@ tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int
     tp_gradients_options o = options ? *options : (tp_gradients_options){0};
     for (int i = 0; grads && i < n_inputs; i++)
         grads[i] = NULL;
-    if (!tp__ok(T) || n_outputs < 1 || n_inputs < 1 || !outputs || !inputs || !grads)
-        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    if (n_outputs < 1 || n_inputs < 1 || !outputs || !inputs || !grads)
+        return tp_fail(T, TP_EINVAL,
+                       "gradients: %d outputs, %d inputs; at least one of each is needed, and no list is "
+                       "NULL",
+                       outputs ? n_outputs : 0, inputs && grads ? n_inputs : 0);
     for (int i = 0; i < n_inputs; i++) {
-        if (!tp__usable(T, "gradients", inputs[i]))
-            return T->status != TP_OK ? T->status : TP_EINVAL;
+        if (!tp__usable_input(T, "gradients", i, inputs[i]))
+            return T->status;
         if (!(inputs[i]->flags & TP__REQUIRES_GRAD))
             return tp_fail(T, TP_EGRAPH, "gradients: input %d does not require a gradient", i);
     }

@@ -213,19 +213,38 @@ void tp__tensor_release(tp_tensor *x)
     x->flags |= TP__RELEASED;
 }
 
+tp_status tp__refuse(tp_tape *T, const char *name, int i, const tp_tensor *x)
+{
+    char who[32] = "the tensor";
+    if (i >= 0)
+        snprintf(who, sizeof who, "input %d", i);
+    if (!tp__ok(T)) /* what failed before has left NULLs behind it: the first message stays */
+        return T ? T->status : TP_EINVAL;
+    if (x == NULL)
+        return tp_fail(T, TP_EINVAL, "%s: %s is NULL", name, who);
+    if (x->tape && x->tape != T)
+        return tp_fail(T, TP_EFOREIGN, "%s: %s is a tensor of another tape", name, who);
+    return tp_fail(T, TP_EINVAL, "%s: %s was given back when its scope ended", name, who);
+}
+
+tp_status tp__missing(tp_tape *T, const char *name, const char *what)
+{
+    return tp__ok(T) ? tp_fail(T, TP_EINVAL, "%s: %s is NULL", name, what) : T ? T->status : TP_EINVAL;
+}
+
+static bool may_be_used(const tp_tape *T, const tp_tensor *x)
+{
+    return x && tp__ok(T) && (x->tape == T || x->tape == NULL) && !(x->flags & TP__RELEASED);
+}
+
 bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x)
 {
-    if (x == NULL || !tp__ok(T))
-        return false;
-    if (x->tape && x->tape != T) {
-        tp_fail(T, TP_EFOREIGN, "%s: a tensor of another tape", name);
-        return false;
-    }
-    if (x->flags & TP__RELEASED) {
-        tp_fail(T, TP_EINVAL, "%s: a tensor whose scope has ended", name);
-        return false;
-    }
-    return true;
+    return may_be_used(T, x) || tp__refuse(T, name, -1, x) == TP_OK;
+}
+
+bool tp__usable_input(tp_tape *T, const char *name, int i, const tp_tensor *x)
+{
+    return may_be_used(T, x) || tp__refuse(T, name, i, x) == TP_OK;
 }
 
 /* ---- scopes, rewind, reset ---------------------------------------------------------------------------- */

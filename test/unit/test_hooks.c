@@ -378,6 +378,7 @@ START_TEST(attributes)
     owning a = {&freed, 0};
     freed = 0;
     tp_apply(T, &own_op, &a, 1, &none);
+    ck_error(T, TP_EINVAL, "user.own: input 0 is NULL");
     ck_assert_int_eq(freed, 1);
     tp_apply(NULL, &own_op, &a, 1, &x);
     ck_assert_int_eq(freed, 2);

@@ -51,6 +51,14 @@ static tp_status join_names(const char *name, tp_tensor *x, bool is_param, void 
     return TP_OK;
 }
 
+static tp_status count_long(const char *name, tp_tensor *x, bool is_param, void *user)
+{
+    int *n = user;
+    ck_assert(x && is_param);
+    ck_assert_int_eq((int64_t)strlen(name), 200 * ++*n + 1);
+    return TP_OK;
+}
+
 START_TEST(names)
 {
     tp_module *m = small_net();
@@ -156,6 +164,26 @@ static tp_tensor *wasteful_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
 }
 static const tp_module_class wasteful_class = {
     .name = "Wasteful", .size = sizeof(tp_module), .forward = wasteful_forward};
+
+/* A dotted name of any length is a name, and none is left out. */
+START_TEST(long_names)
+{
+    char name[200];
+    tp_module *top = tp_nn_sequential(T, NULL), *m = top;
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = 0;
+    for (int depth = 0; depth < 5; depth++) {
+        m = tp_module_add(T, m, name, tp_nn_sequential(T, NULL));
+        tp_module_add_param(T, m, "w", tp_keep(tp_ones(T, TP_F32, tp_shape(2))));
+    }
+    ck_no_error(T);
+    ck_assert_int_eq(tp_params_length(tp_module_params(top)), 5);
+    int n = 0;
+    ck_assert_int_eq(tp_module_visit(top, count_long, &n), TP_OK);
+    ck_assert_int_eq(n, 5);
+    tp_module_free(top);
+}
+END_TEST
 
 START_TEST(scope)
 {
@@ -287,6 +315,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, text);
     tcase_add_test(t, names);
+    tcase_add_test(t, long_names);
     tcase_add_test(t, refusals);
     tcase_add_test(t, linear_layer);
     tcase_add_test(t, into_the_slab);

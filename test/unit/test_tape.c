@@ -30,6 +30,55 @@ START_TEST(errors_stick)
 }
 END_TEST
 
+/* On a tape that is well a NULL is the first failure, on one that has failed it is quiet. */
+START_TEST(null_is_a_failure)
+{
+    tp_tensor *x = leaf(2), *none = NULL, *g;
+    ck_assert_ptr_null(tp_mul(T, x, NULL));
+    ck_error(T, TP_EINVAL, "mul: input 1 is NULL");
+    ck_assert_ptr_null(tp_exp(T, tp_mul(T, x, NULL)));
+    ck_error(T, TP_EINVAL, "mul: input 1 is NULL");
+    tp_fail(T, TP_EUSER, "before");
+    ck_assert_ptr_null(tp_exp(T, NULL));
+    ck_assert_int_eq(tp_backward(T, NULL), TP_EUSER);
+    ck_error(T, TP_EUSER, "before");
+    ck_assert_int_eq(tp_backward(T, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "backward: the loss is NULL");
+    ck_assert_int_eq(tp_backward_from(T, 1, &none, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "backward: the root is NULL");
+    ck_assert_int_eq(tp_backward_from(T, 0, &x, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "0 roots");
+    ck_assert_int_eq(tp_backward_into(T, x, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "the sink is NULL");
+    ck_assert_int_eq(tp_gradients(T, 1, &x, 1, &none, &g, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "gradients: input 0 is NULL");
+    ck_assert_int_eq(tp_gradients(T, 1, &none, 1, &x, &g, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "root is NULL");
+    ck_assert_int_eq(tp_set_grad(T, NULL, x), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "set_grad: the tensor is NULL");
+    ck_assert_ptr_null(tp_optim_sgd(T, NULL, &(tp_sgd_options){.lr = 1}));
+    ck_error(T, TP_EINVAL, "sgd: the parameter set is NULL");
+    ck_assert_int_eq(tp_optim_step(T, NULL), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "optim_step: the optimizer is NULL");
+    ck_assert(isnan(tp_params_clip_grad_norm(T, NULL, 1)));
+    ck_error(T, TP_EINVAL, "the parameter set is NULL");
+    ck_assert_ptr_null(tp_forward(T, NULL, x));
+    ck_error(T, TP_EINVAL, "the module is NULL");
+    tp_module *m = tp_nn_relu(T);
+    ck_assert_ptr_null(tp_forward(T, m, NULL));
+    ck_error(T, TP_EINVAL, "ReLU: the tensor is NULL");
+    ck_assert_ptr_null(tp_module_add(T, m, "child", NULL));
+    ck_error(T, TP_EINVAL, "the child is NULL");
+    ck_assert_ptr_null(tp_module_add_param(T, m, "w", NULL));
+    ck_error(T, TP_EINVAL, "the tensor is NULL");
+    ck_assert_int_eq(tp_register_hook(T, x, NULL, NULL), 0);
+    ck_error(T, TP_EINVAL, "the hook is NULL");
+    tp_module_free(m);
+    tp_linear(T, tp_ones(T, TP_F32, tp_shape(2, 3)), tp_ones(T, TP_F32, tp_shape(1, 3)), NULL); /* it may be NULL */
+    ck_no_error(T);
+}
+END_TEST
+
 /* ---- scopes --------------------------------------------------------------------------------------------------- */
 
 START_TEST(marks)
@@ -353,6 +402,7 @@ int main(void)
     TCase *t = tcase_create("tape");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, errors_stick);
+    tcase_add_test(t, null_is_a_failure);
     tcase_add_test(t, marks);
     tcase_add_test(t, many_tensors);
     tcase_add_test(t, recording);
