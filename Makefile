@@ -62,7 +62,8 @@ sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefi
 base_flags  := -std=c11 $(OPENMP_CFLAGS) $(CFLAGS) $(sanitize)
 common      := $(base_flags) $(WARNINGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -fPIC \
                -Iinclude -Ilib -I$(BUILD) -DHAVE_CONFIG_H -include $(BUILD)/config.h
-lib_flags   := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
+# The caller's stack may be small (test/cases/embed_small_stack.c): what needs more room takes a buffer (scratch.c).
+lib_flags   := $(common) $(if $(SANITIZE),,-Wframe-larger-than=24576) $(BLAS_CFLAGS) $(CPPFLAGS)
 test_flags  := $(common) -Wno-type-limits -Itest $(CPPFLAGS)
 bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 # Examples are compiled as a user would: public headers alone.

@@ -1,14 +1,40 @@
 /* tape.h - the tape: memory, errors, recording, and derivatives of what was recorded.
  *
  * A tape is the whole world of a computation: it owns the temporaries, the random generator
- * (tapir/random.h), the recording state and the first error. There are no globals: N threads use N
- * tapes and may share owned tensors (parameters, data) that nobody writes meanwhile.
+ * (tapir/random.h), the recording state and the first error. No result depends on anything outside it: N threads
+ * use N tapes and may share owned tensors (parameters, data) that nobody writes meanwhile.
  *
  *     tp_tape   *T = tp_tape_new();
  *     tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(8)), true);
  *     tp_backward(T, tp_sum(T, tp_abs(T, x)));
  *     tp_print(tp_grad(x));
  *     tp_tape_free(T);
+ *
+ * The process is yours. What the library has in it beside tapes, and how it behaves there:
+ *
+ *   - Threads. Large loops (from some ten thousand elements on) are shared with helper threads, as many as OpenMP may have
+ *     where the call is made (OMP_NUM_THREADS, omp_set_num_threads) less one, the caller's own being the other. They are
+ *     made when a loop first wants them, serve one loop at a time (others run on their caller's thread), and end when
+ *     there has been none for a fifth of a second. None are made inside your parallel regions, or by a build without
+ *     OpenMP. BLAS and LAPACK may have threads of their own: see linalg.h. The bits of a result do not depend on any of this.
+ *   - Signals are blocked in helpers, but for those that a thread's own instructions cause (SIGSEGV, SIGFPE ...).
+ *   - Affinity. Helpers may run where the thread that makes them may. If that is a single core, they have the
+ *     affinity with which the library was loaded; if that was a single core, too, there are none.
+ *   - Stacks. Calls need 48 KiB of stack at most, beside what your callbacks use. (Where OpenBLAS is linked in when the
+ *     program starts, the system takes another 64 KiB of each thread's stack for its thread-local variables.)
+ *   - Fork. The child has the tapes as they were, and goes on with them; it makes helpers of its own. It may not use a tape
+ *     that another thread of the parent was in the middle of a call with.
+ *   - Exit. exit() waits for no computation: threads that are still in a call may find BLAS's memory gone, as in any program
+ *     with OpenBLAS. dlclose waits for helpers, not for your threads: let none be in a call.
+ *   - Floating point. All is computed in the calling thread's mode (rounding, flushing of subnormals), also in helpers; the
+ *     accuracy that is documented is that of rounding to nearest. Right results on finite operands raise none of the
+ *     exceptions invalid, divide-by-zero and overflow, so these may be trapped (feenableexcept) to find what is wrong.
+ *     Arithmetic (+ - * /, sums, products) that comes to a NaN or an infinity from finite operands raises its exception;
+ *     functions (the logarithm of 0) may or may not. What a helper raises is raised in the calling thread at the end of
+ *     the loop, as a flag, or as a SIGFPE there if you trap it. A handler may not leave the call by longjmp.
+ *     Underflow and inexact mean nothing.
+ *   - Locale. What is written and read has a decimal point in every locale.
+ *   - The library never changes OpenMP's, BLAS's or the process's settings, never exits, aborts or prints by itself.
  */
 #ifndef TAPIR_TAPE_H
 #define TAPIR_TAPE_H

@@ -180,6 +180,12 @@ void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user);
 int tp__alone_begin(void);
 void tp__alone_end(int threads);
 
+/* A buffer of TP__SCRATCH bytes, 64-byte aligned, for a loop body that would need it on the stack: taken and given back
+ * within the body, which takes no second one meanwhile (scratch.c). */
+enum { TP__SCRATCH = 64 * 1024 };
+void *tp__scratch_take(void);
+void tp__scratch_give(void *scratch);
+
 typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
 tp__isa tp__cpu_isa(void); /* what the processor can do; found once */
 int tp__cpu_count(void);   /* processors of the machine */

@@ -9,21 +9,44 @@
  * A helper that loses its core in the middle of a chunk keeps the caller waiting for a time slice; where that happens,
  * loops run alone for a while, many times as long.
  * Helpers look for work for some hundred microseconds after the last, for some milliseconds whenever nobody else wants
- * the core, then they sleep: to wake one takes tens of microseconds.
+ * the core, then they sleep: to wake one takes tens of microseconds. Who has slept for a fifth of a second ends, so that a
+ * process whose own threads have all ended (by pthread_exit, the main one too) ends soon after; the next loop makes
+ * new ones.
  *
  * The chunks depend on the sizes alone, and a body gives the same bits for any cut.
+ *
+ * The process is the host's:
+ * - A chunk runs in the floating-point mode of its loop's caller: rounding, flushing of subnormals. Helpers mask traps; the
+ *   exceptions that they raise are raised in the caller when the loop is done, where they trap if the host wants that.
+ * - Helpers block all signals but those that an instruction causes, which belong to the thread.
+ * - They may run where the thread that makes them may; where that is one core, they would stand in its way: then where the
+ *   library's loader could run; where that was one core, too, there are none.
+ * - exit() waits for no loop at work; dlclose, when there can be none, for helpers to have left the library's code.
  */
-#define _DEFAULT_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* affinities */
+#endif
 #include "core/core.h"
 
 #ifdef _OPENMP
 
+#include <errno.h>
+#include <fenv.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
 
-enum { MOST = 63, CHUNKS = 16, SPINS = 20000, YIELDS = 5000, LINE = 64 };
+enum {
+    MOST = 63,
+    CHUNKS = 16,
+    SPINS = 20000,
+    YIELDS = 5000,
+    LINE = 64,
+    STACK = 256 * 1024, /* bytes that a helper's is at least: BLAS's kernels run there */
+    KEEP = 200000000    /* nanoseconds without a loop, after which a helper ends */
+};
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -44,21 +67,28 @@ static struct {
     atomic_int shares;               /* the caller's is the first, helper i's the one after the i-th */
     tp__range_fn body;
     void *user;
+    unsigned loop; /* which one this is, from 1 on */
+    fenv_t mode;   /* the caller's */
     share share[MOST + 1];
     struct {
         _Alignas(LINE) _Atomic uint64_t chunks; /* ever done by this thread */
+        int raised;                             /* floating-point exceptions, in this loop */
     } done[MOST + 1];
     _Alignas(LINE) atomic_int sleepers;
-    atomic_bool stop;
+    atomic_bool stop; /* no more helpers, for good */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     _Alignas(LINE) atomic_flag taken; /* one loop at a time; others run alone. The rest is the taker's. */
-    bool minds_forks;
-    int threads;
+    bool ready;
+    int threads;     /* helpers that there ever were: those below have places in `helper` */
     uint64_t posted; /* chunks ever */
     int64_t rest;    /* until when loops run alone */
-    pthread_t thread[MOST];
-} pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    struct {
+        pthread_t thread;
+        bool made;         /* and not joined */
+        atomic_bool ended; /* or about to: takes no more chunks */
+    } helper[MOST];
+} pool = {.taken = ATOMIC_FLAG_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void pause_a_little(void)
 {
@@ -85,15 +115,29 @@ static bool take(share *s, int64_t *begin, int64_t *end)
     return true;
 }
 
-/* Its own share first, then what is left of the others'. */
+/* As the caller computes, but that nothing traps here, and no exception has been raised yet. */
+static void take_mode(void)
+{
+    fenv_t masked;
+    fesetenv(&pool.mode);
+    feholdexcept(&masked);
+}
+
+/* Its own share first, then what is left of the others'. A helper may meet a new loop on its way. */
 static void run_chunks(int me)
 {
     int shares = atomic_load_explicit(&pool.shares, memory_order_relaxed);
+    unsigned mode_of = 0;
     for (int k = 0; k < shares && me < shares; k++) {
         share *s = &pool.share[(me + k) % shares];
         int64_t begin, end;
         while (take(s, &begin, &end)) {
+            if (me > 0 && mode_of != pool.loop)
+                take_mode();
+            mode_of = pool.loop;
             pool.body(begin, end, pool.user);
+            if (me > 0)
+                pool.done[me].raised = fetestexcept(FE_ALL_EXCEPT);
             atomic_fetch_add_explicit(&pool.done[me].chunks, 1, memory_order_release);
         }
     }
@@ -106,6 +150,10 @@ static void post(int64_t n, int64_t grain, int shares, tp__range_fn body, void *
     int64_t chunks = (CHUNKS + shares - 1) / shares, size = (each + chunks - 1) / chunks * grain;
     pool.body = body;
     pool.user = user;
+    pool.loop++;
+    fegetenv(&pool.mode);
+    for (int i = 0; i < shares; i++)
+        pool.done[i].raised = 0;
     atomic_store_explicit(&pool.shares, shares, memory_order_relaxed);
     for (int i = 0; i < shares; i++) {
         share *s = &pool.share[i];
@@ -160,10 +208,30 @@ static void await_chunks(int64_t start)
 
 /* ---- helpers ----------------------------------------------------------------------------------------------------- */
 
-/* True where there has been a loop since the `seen`-th. */
+static struct timespec time_at(int64_t nanoseconds)
+{
+    return (struct timespec){nanoseconds / INT64_C(1000000000), nanoseconds % INT64_C(1000000000)};
+}
+
+/* False where there has been no loop since the `seen`-th for long, or there will be none. */
+static bool sleep_until_bell(unsigned seen)
+{
+    struct timespec until = time_at(nanoseconds() + KEEP);
+    int timed_out = 0;
+    pthread_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.sleepers, 1);
+    while (atomic_load(&pool.bell) == seen && !atomic_load(&pool.stop) && !timed_out)
+        timed_out = pthread_cond_timedwait(&pool.wake, &pool.lock, &until);
+    atomic_fetch_sub(&pool.sleepers, 1);
+    pthread_mutex_unlock(&pool.lock);
+    return atomic_load(&pool.bell) != seen && !atomic_load(&pool.stop);
+}
+
 static bool await_bell(unsigned seen)
 {
     for (int i = 0; i < SPINS + YIELDS; i++) {
+        if (atomic_load_explicit(&pool.stop, memory_order_relaxed))
+            return false;
         if (atomic_load_explicit(&pool.bell, memory_order_acquire) != seen)
             return true;
         if (i < SPINS)
@@ -171,13 +239,7 @@ static bool await_bell(unsigned seen)
         else
             sched_yield();
     }
-    pthread_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.sleepers, 1);
-    while (atomic_load(&pool.bell) == seen && !atomic_load(&pool.stop))
-        pthread_cond_wait(&pool.wake, &pool.lock);
-    atomic_fetch_sub(&pool.sleepers, 1);
-    pthread_mutex_unlock(&pool.lock);
-    return !atomic_load(&pool.stop);
+    return sleep_until_bell(seen);
 }
 
 static void *helper(void *arg)
@@ -189,7 +251,19 @@ static void *helper(void *arg)
         seen = atomic_load_explicit(&pool.bell, memory_order_acquire);
         run_chunks(me);
     }
+    atomic_store_explicit(&pool.helper[me - 1].ended, true, memory_order_release);
     return NULL;
+}
+
+/* How long helpers sleep is counted on the clock that nobody sets. */
+static bool make_condition(void)
+{
+    pthread_condattr_t attr;
+    if (pthread_condattr_init(&attr) != 0)
+        return false;
+    bool ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_cond_init(&pool.wake, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    return ok;
 }
 
 /* A fork's child has no helpers. */
@@ -201,40 +275,120 @@ static void forget_helpers(void)
         atomic_store(&pool.share[i].left, 0);
         atomic_store(&pool.done[i].chunks, 0);
     }
+    for (int i = 0; i < MOST; i++)
+        pool.helper[i].made = false;
     atomic_store(&pool.sleepers, 0);
     pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    pool.wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    pool.ready = make_condition();
     atomic_flag_clear(&pool.taken);
 }
 
-/* At least `want` helpers, where the system gives them. Called by the one that has the pool. */
-static int have_helpers(int want)
+#ifdef CPU_COUNT
+static cpu_set_t at_load; /* where the thread that loaded the library could run */
+
+__attribute__((constructor)) static void note_affinity(void)
 {
-    if (!pool.minds_forks && pthread_atfork(NULL, NULL, forget_helpers) != 0)
-        return 0;
-    pool.minds_forks = true;
-    for (; pool.threads < want && pool.threads < MOST; pool.threads++)
-        if (pthread_create(&pool.thread[pool.threads], NULL, helper, (void *)(intptr_t)(pool.threads + 1)) != 0)
-            break;
-    return (int)least(pool.threads, want);
+    if (sched_getaffinity(0, sizeof at_load, &at_load) != 0)
+        CPU_ZERO(&at_load);
 }
 
-/* Before the library's code goes. The pool stays taken, so that loops of threads that go on run alone; one that is at
- * work is waited for, but not where it is this thread's own that calls exit. */
+/* Where helpers may run; false where there is one core for all. A system of more cores than the set can count is none
+ * of these. */
+static bool place_helper(pthread_attr_t *attr)
+{
+    cpu_set_t here;
+    if (sched_getaffinity(0, sizeof here, &here) != 0 || CPU_COUNT(&here) != 1)
+        return true;
+    return CPU_COUNT(&at_load) > 1 && pthread_attr_setaffinity_np(attr, sizeof at_load, &at_load) == 0;
+}
+#else
+static bool place_helper(pthread_attr_t *attr)
+{
+    (void)attr;
+    return true;
+}
+#endif
+
+/* All signals but those that a thread's own instructions cause: a host that handles these handles them wherever they
+ * happen, and blocked ones end the process. */
+static void signals_of_others(sigset_t *set)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(set, own[i]);
+}
+
+/* Helper i, counted from 0. */
+static bool make_helper(int i)
+{
+    pthread_attr_t attr;
+    sigset_t blocked, before;
+    size_t stack;
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    if (pthread_attr_getstacksize(&attr, &stack) == 0 && stack < STACK)
+        pthread_attr_setstacksize(&attr, STACK);
+    bool made = false;
+    if (place_helper(&attr)) {
+        signals_of_others(&blocked);
+        pthread_sigmask(SIG_SETMASK, &blocked, &before); /* threads inherit it */
+        made = pthread_create(&pool.helper[i].thread, &attr, helper, (void *)(intptr_t)(i + 1)) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_attr_destroy(&attr);
+    return made;
+}
+
+/* Its code is left behind when this returns. */
+static void join_helper(int i)
+{
+    pthread_join(pool.helper[i].thread, NULL);
+    pool.helper[i].made = false;
+    atomic_store_explicit(&pool.helper[i].ended, false, memory_order_relaxed);
+}
+
+/* `want` helpers, or as many as the system gives. Called by the one that has the pool. */
+static int have_helpers(int want)
+{
+    int i = 0;
+    if (!pool.ready)
+        pool.ready = pthread_atfork(NULL, NULL, forget_helpers) == 0 && make_condition();
+    if (!pool.ready || atomic_load_explicit(&pool.stop, memory_order_relaxed))
+        return 0;
+    for (; i < want && i < MOST; i++) {
+        if (pool.helper[i].made && atomic_load_explicit(&pool.helper[i].ended, memory_order_acquire))
+            join_helper(i);
+        if (!pool.helper[i].made && !(pool.helper[i].made = make_helper(i)))
+            break;
+    }
+    pool.threads = i > pool.threads ? i : pool.threads;
+    return i;
+}
+
+/* Before the library's code goes. A loop that is at work has been left behind by exit(), which waits for nobody: its
+ * helpers go on until the process ends, and loops that others begin run alone. When there is none, the code may be
+ * unmapped. */
 __attribute__((destructor)) static void stop_helpers(void)
 {
-    for (int i = 0; atomic_flag_test_and_set_explicit(&pool.taken, memory_order_acquire); i++) {
-        if (i > SPINS)
-            return;
-        sched_yield();
-    }
     atomic_store(&pool.stop, true);
+    if (atomic_flag_test_and_set_explicit(&pool.taken, memory_order_acquire) || !pool.ready)
+        return;
     pthread_mutex_lock(&pool.lock);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
     for (int i = 0; i < pool.threads; i++)
-        pthread_join(pool.thread[i], NULL);
-    pool.threads = 0;
+        if (pool.helper[i].made)
+            join_helper(i);
+}
+
+/* Exceptions that helpers have met and this thread has not. */
+static int exceptions_of_helpers(void)
+{
+    int raised = 0;
+    for (int i = 1; i < atomic_load_explicit(&pool.shares, memory_order_relaxed); i++)
+        raised |= pool.done[i].raised;
+    return raised & ~fetestexcept(FE_ALL_EXCEPT);
 }
 
 static bool run_together(int64_t n, int64_t grain, int want, tp__range_fn body, void *user)
@@ -242,15 +396,18 @@ static bool run_together(int64_t n, int64_t grain, int want, tp__range_fn body, 
     if (atomic_flag_test_and_set_explicit(&pool.taken, memory_order_acquire))
         return false;
     int64_t start = nanoseconds();
-    int helpers = start < pool.rest ? 0 : have_helpers(want);
+    int raised = 0, helpers = start < pool.rest ? 0 : have_helpers(want);
     if (helpers > 0) {
         post(n, grain, helpers + 1, body, user);
         int threads = tp__alone_begin(); /* as the helpers are */
         run_chunks(0);
         tp__alone_end(threads);
         await_chunks(start);
+        raised = exceptions_of_helpers();
     }
     atomic_flag_clear_explicit(&pool.taken, memory_order_release);
+    if (raised) /* may trap, when all is in order */
+        feraiseexcept(raised);
     return helpers > 0;
 }
 

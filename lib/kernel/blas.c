@@ -150,7 +150,8 @@ static void run_panel(const product *p, int64_t i, int64_t rows, int64_t j, int6
 static void run_jobs(int64_t begin, int64_t end, void *user)
 {
     const product *p = user;
-    _Alignas(64) char panel[PANEL * DEPTH];
+    _Static_assert(PANEL * DEPTH <= TP__SCRATCH, "a panel is too large");
+    char *panel = p->packs ? tp__scratch_take() : NULL;
     int64_t size = (int64_t)tp_dtype_size(p->dtype), tall = (p->m + p->rows - 1) / p->rows;
     for (int64_t job = begin; job < end; job++) {
         int64_t i = job % tall * p->rows, rows = least(p->rows, p->m - i);
@@ -163,6 +164,8 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
                       p->packs ? n : p->ldb);
         }
     }
+    if (panel)
+        tp__scratch_give(panel);
 }
 
 /* The size of each of `parts` equal parts of n. */

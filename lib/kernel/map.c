@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { BLOCK = 1024, GRAIN = 32768, LONG_ROW = 256 };
+enum { BLOCK = 512, GRAIN = 32768, LONG_ROW = 256 };
 
 typedef struct {
     tp__block_fn fn;

@@ -1,10 +1,15 @@
 /* test_parallel.c - loops over ranges: each element once, whoever helps; from several threads, within each other,
- * after a fork. */
-#define _DEFAULT_SOURCE
+ * after a fork; in the caller's floating-point mode; by helpers that take no signals, and end when there is nothing to do. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "core/core.h"
 #include "support/support.h"
 
+#include <dirent.h>
+#include <fenv.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,16 +126,147 @@ START_TEST(after_a_fork)
 }
 END_TEST
 
+/* ---- what is the host's ------------------------------------------------------------------------------------------ */
+
+static unsigned control_word(void) /* rounding, flushing, masks */
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_stmxcsr() & ~0x3fu;
+#else
+    return (unsigned)fegetround();
+#endif
+}
+
+static void set_control_word(unsigned word)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr(word);
+#else
+    fesetround((int)word);
+#endif
+}
+
+typedef struct {
+    pthread_t caller;
+    unsigned mode;
+    atomic_int others, wrong; /* chunks that helpers ran; chunks in another mode, or where a signal could be taken */
+} surroundings;
+
+static void look_around(int64_t begin, int64_t end, void *user)
+{
+    surroundings *s = user;
+    bool helper = !pthread_equal(pthread_self(), s->caller);
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    bool takes = sigismember(&blocked, SIGUSR1) == 0 || sigismember(&blocked, SIGALRM) == 0 ||
+                 sigismember(&blocked, SIGTERM) == 0 || sigismember(&blocked, SIGCHLD) == 0;
+    if (control_word() != s->mode || (helper && takes))
+        atomic_fetch_add(&s->wrong, 1);
+    if (helper)
+        atomic_fetch_add(&s->others, 1);
+    for (volatile int64_t i = 0; i < 20000 * (end - begin);)
+        i = i + 1;
+    if (helper && begin % 2 == 0)
+        feraiseexcept(FE_UNDERFLOW);
+}
+
+START_TEST(surrounded_as_the_caller)
+{
+    static const unsigned flags[] = {0, 0x8000, 0x4000, 0x6040,
+                                     0x8040}; /* flush, up, down, cut and denormals, both zero */
+    unsigned usual = control_word();
+    surroundings s = {.caller = pthread_self()};
+    omp_set_num_threads(3);
+    for (int round = 0; round < 200; round++) {
+#if defined(__x86_64__)
+        s.mode = usual | flags[round % (int)LENGTH(flags)];
+#else
+        s.mode = (unsigned)(round % 2 ? FE_UPWARD : FE_TONEAREST);
+#endif
+        feclearexcept(FE_ALL_EXCEPT);
+        set_control_word(s.mode);
+        int before = atomic_load(&s.others);
+        tp__parallel_for(64, 1, look_around, &s);
+        unsigned after = control_word();
+        bool raised = fetestexcept(FE_UNDERFLOW) != 0, helped = atomic_load(&s.others) - before > 32;
+        set_control_word(usual);
+        ck_assert_uint_eq(after, s.mode);
+        ck_assert_msg(raised || !helped, "an exception in a helper is lost");
+    }
+    ck_assert_int_eq(atomic_load(&s.wrong), 0);
+}
+END_TEST
+
+static int threads_now(void)
+{
+    int n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *e; tasks && (e = readdir(tasks)) != NULL;)
+        n += e->d_name[0] != '.';
+    if (tasks)
+        closedir(tasks);
+    return n;
+}
+
+START_TEST(helpers_end)
+{
+    omp_set_num_threads(3);
+    for (int round = 0; round < 3; round++) {
+        ck_assert(all_sizes());
+        for (int i = 0; i < 2000 && threads_now() > 1; i++)
+            usleep(10000);
+        ck_assert_int_le(threads_now(), 1); /* 0 where there is no /proc */
+    }
+}
+END_TEST
+
+/* ---- buffers for bodies ---------------------------------------------------------------------------------------- */
+
+static void scribble(int64_t begin, int64_t end, void *bad)
+{
+    for (int64_t i = begin; i < end; i++) {
+        char *s = tp__scratch_take();
+        memset(s, (int)i & 127, TP__SCRATCH);
+        sched_yield();
+        for (size_t k = 0; k < TP__SCRATCH; k += 4096)
+            if (s[k] != (char)(i & 127) || (uintptr_t)s % 64 != 0)
+                atomic_fetch_add((atomic_int *)bad, 1);
+        tp__scratch_give(s);
+    }
+}
+
+static void *scribbles(void *bad)
+{
+    scribble(0, 50, bad);
+    return NULL;
+}
+
+START_TEST(one_buffer_one_body)
+{
+    enum { THREADS = 90 }; /* more than there are buffers */
+    pthread_t thread[THREADS];
+    atomic_int bad = 0;
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, scribbles, &bad), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_int_eq(atomic_load(&bad), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("parallel");
-    TCase *c = tcase_create("loops"), *f = tcase_create("fork"); /* which ThreadSanitizer does not take */
+    TCase *c = tcase_create("loops"), *f = tcase_create("fork"); /* what ThreadSanitizer does not take */
     tcase_set_timeout(c, 60);
     tcase_set_timeout(f, 60);
     tcase_add_loop_test(c, every_element_once, 1, 6);
     tcase_add_test(c, from_several_threads_at_once);
     tcase_add_test(c, within_each_other);
+    tcase_add_test(c, surrounded_as_the_caller);
+    tcase_add_test(c, one_buffer_one_body);
     tcase_add_test(f, after_a_fork);
+    tcase_add_test(f, helpers_end);
     suite_add_tcase(s, c);
     suite_add_tcase(s, f);
     return run_suite(s);
