@@ -13,7 +13,7 @@ typedef enum {
     TP__FLOOR_DIVIDE, TP__TRUNC_DIVIDE, TP__FMOD, TP__REMAINDER, TP__FMAX, TP__FMIN, TP__HYPOT, TP__COPYSIGN,
     TP__LOGADDEXP, TP__LOGADDEXP2, TP__XLOGY, TP__XLOG1PY, TP__HEAVISIDE, TP__NEXTAFTER, TP__CLAMP_MIN, TP__CLAMP_MAX,
     TP__BIT_AND, TP__BIT_OR, TP__BIT_XOR, TP__SHIFT_LEFT, TP__SHIFT_RIGHT, TP__GCD, TP__LCM, TP__ZETA,
-    TP__IGAMMA, TP__IGAMMAC,
+    TP__IGAMMA, TP__IGAMMAC, TP__LDEXP, TP__OVER_SQUARE, TP__DIRECTION, TP__SHARE, TP__SHARE2,
     /* two operands and a number */
     TP__ADD_ALPHA, TP__LEAKY_RELU_BACKWARD,
     /* one operand and a number */
@@ -30,7 +30,7 @@ typedef enum {
     /* condition and two values */
     TP__WHERE,
     /* three operands */
-    TP__LERP, TP__MUL3, TP__ADDCMUL, TP__ADDCDIV, TP__CLAMP_BETWEEN,
+    TP__LERP, TP__MUL3, TP__ADDCMUL, TP__ADDCDIV, TP__CLAMP_BETWEEN, TP__POWER_TERM,
     /* backward, two operands: output (or input) and its gradient */
     TP__TANH_BACKWARD, TP__SIGMOID_BACKWARD, TP__RELU_BACKWARD,
     TP__GELU, TP__GELU_BACKWARD,

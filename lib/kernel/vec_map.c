@@ -6,6 +6,7 @@
 #include "kernel/map.h"
 #include "kernel/special.h"
 #include "kernel/vec_math.h"
+#include "kernel/vec_slope.h"
 
 #include <math.h>
 #include <string.h>
@@ -57,6 +58,15 @@
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; type *restrict o = out; const uint8_t *c = in[0]; const type *a = in[1], *b = in[2]; \
       for (int64_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i]; }
+
+/* c x^(y - n) log(x)^k, with n and k in the attributes. */
+#define POWER_TERM(id, type, term)                                                                 \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *c = in[0], *x = in[1], *y = in[2]; const double *at = attr; \
+      double less = at[0]; int k = (int)at[1];                                                     \
+      if (k == 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 0); \
+      else if (k == 1) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 1); \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k); }
 
 /* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
 #define PERIODIC(id, type, near, limit, any)                                                       \
@@ -154,14 +164,19 @@
     BINARY(fmin_##S, R, R, x != x ? y : y != y || x < y ? x : y)                                   \
     BINARY(hypot_##S, R, R, V(hypot)(x, y))                                                        \
     BINARY(copysign_##S, R, R, M(copysign)(x, y))                                                  \
-    BINARY(logaddexp_##S, R, R, V(pick)(x == y, x + (R)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)(M(fabs)(x - y)))) \
-    BINARY(logaddexp2_##S, R, R, V(pick)(x == y, x + 1, (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(V(exp2)(-M(fabs)(x - y))))) \
-    BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(y)))                        \
-    BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(y)))                    \
+    BINARY(logaddexp_##S, R, R, V(pick)(x == y, x + (R)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)((R)fabs(v_apart((double)x, (double)y))))) \
+    BINARY(logaddexp2_##S, R, R, V(pick)(x == y, x + 1, (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(V(exp2)(-(R)fabs(v_apart((double)x, (double)y)))))) \
+    BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(x == 0 ? 1 : y)))                        \
+    BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(x == 0 ? 1 : y)))                    \
     BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
     BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
     BINARY(igamma_##S, R, R, tp__igamma((double)x, (double)y))                                     \
     BINARY(igammac_##S, R, R, tp__igammac((double)x, (double)y))                                   \
+    BINARY(ldexp_##S, R, R, v_ldexp((double)x, (double)y))                                         \
+    BINARY(over_square_##S, R, R, v_over_square((double)x, (double)y))                             \
+    BINARY(direction_##S, R, R, v_direction((double)x, (double)y))                                 \
+    BINARY(share_##S, R, R, v_share((double)x, (double)y))                                         \
+    BINARY(share2_##S, R, R, v_share2((double)x, (double)y))                                       \
     UNARY(erfcx_##S, R, R, tp__erfcx((double)x))                                                   \
     UNARY(ndtr_##S, R, R, V(ndtr)(x))                                                              \
     UNARY(log_ndtr_##S, R, R, tp__log_ndtr((double)x))                                             \
@@ -300,13 +315,18 @@ static inline double floor_quotient(double x, double y, double rest)
     return y == 0 ? x / y : v;
 }
 
-static inline double floor_near(double x, double y) { return floor_quotient(x, y, v_fmod(x, y)); }
+/* NaN where v_fmod is; what NaN is compared with would raise an exception. */
+static inline double floor_near(double x, double y)
+{
+    double rest = v_fmod(x, y), known = rest == rest ? rest : 0;
+    return v_pick(rest == rest, floor_quotient(x, y == 0 ? 1 : y, known), NAN);
+}
 
 /* x less floor(x / y) y, given fmod(x, y). */
 static inline double floor_rest(double y, double rest)
 {
-    double other = rest + y;
-    return rest * copysign(1, y) < 0 ? other : rest;
+    double known = rest == rest ? rest : 0, other = rest + y;
+    return known * copysign(1, y) < 0 ? other : rest;
 }
 
 static inline double log_odds(double p) { return v_log(p / (1 - p)); }
@@ -359,6 +379,8 @@ PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
 PERIODIC(sinc_f32, float, sinc_nearf, V_NEAR / 4, sinc_farf)
 PERIODIC(sinc_f64, double, sinc_near, V_NEAR64 / 4, sinc_far)
+POWER_TERM(power_term_f32, float, v_power_termf)
+POWER_TERM(power_term_f64, double, v_power_term)
 UNARY_OR(lgamma_f32, float, v_lgammaf(x), (float)tp__lgamma((double)x))
 UNARY(lgamma_f64, double, double, tp__lgamma(x))
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
@@ -393,6 +415,9 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__BIT_XOR] = WHOLE(bit_xor), [TP__SHIFT_LEFT] = INTEGER_ONLY(shift_left),
     [TP__SHIFT_RIGHT] = INTEGER_ONLY(shift_right), [TP__GCD] = INTEGER_ONLY(gcd), [TP__LCM] = INTEGER_ONLY(lcm),
     [TP__ZETA] = FLOAT_ONLY(zeta), [TP__IGAMMA] = FLOAT_ONLY(igamma), [TP__IGAMMAC] = FLOAT_ONLY(igammac),
+    [TP__LDEXP] = FLOAT_ONLY(ldexp), [TP__OVER_SQUARE] = FLOAT_ONLY(over_square),
+    [TP__DIRECTION] = FLOAT_ONLY(direction), [TP__SHARE] = FLOAT_ONLY(share), [TP__SHARE2] = FLOAT_ONLY(share2),
+    [TP__POWER_TERM] = FLOAT_ONLY(power_term),
     [TP__ERFCX] = FLOAT_ONLY(erfcx), [TP__NDTR] = FLOAT_ONLY(ndtr), [TP__LOG_NDTR] = FLOAT_ONLY(log_ndtr),
     [TP__NDTRI] = FLOAT_ONLY(ndtri), [TP__ENTR] = FLOAT_ONLY(entr), [TP__I0] = FLOAT_ONLY(i0),
     [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),

@@ -135,7 +135,7 @@ V_INLINE v_expf(float x)
 /* x > 0 as 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); subnormals go through 2^23 x. */
 V_INLINE v_fractionf(float x, float *e)
 {
-    float y = v_pickf(x < 1.17549435e-38f, x * 8388608.0f, x);
+    float y = x * (x < 1.17549435e-38f ? 8388608.0f : 1.0f);
     uint32_t b = v_bits(y) - 0x3f3504f3u;
     *e = (float)((int32_t)b >> 23) - (x < 1.17549435e-38f ? 23.0f : 0.0f);
     return v_float((b & 0x007fffffu) + 0x3f3504f3u) - 1;
@@ -364,7 +364,7 @@ V_INLINE v_fmodf(float x, float y) { return (float)v_fmod((double)x, (double)y);
 V_INLINE v_powf(float x, float y)
 {
     double a = (double)x, b = (double)y;
-    return (float)v_pow_odd(a, b, v_exp(b * v_log(__builtin_fabs(a))));
+    return (float)v_pow_odd(a, b, v_exp(b == 0 ? 0 : b * v_log(__builtin_fabs(a))));
 }
 
 V_INLINE v_hypotf(float x, float y)

@@ -280,7 +280,7 @@ V_WIDE v_log_odd(double x, double r)
 }
 
 /* x scaled by 2^54 where it is subnormal, and what the exponent is then too large by */
-#define V_NORMAL(x) v_pick((x) < 0x1p-1022, (x)*0x1p54, (x))
+#define V_NORMAL(x) ((x) * ((x) < 0x1p-1022 ? 0x1p54 : 1.0))
 #define V_SHIFT(x) ((x) < 0x1p-1022 ? 54.0 : 0.0)
 
 V_WIDE v_log(double x)
@@ -411,9 +411,13 @@ V_WIDE v_pow_odd(double x, double y, double r)
 V_WIDE v_pow(double x, double y)
 {
     double a = __builtin_fabs(x), rest, wide = v_log_wide(a, &rest);
-    double log = v_pick(a < INFINITY, v_pick(a == 0, -INFINITY, wide), a), high = y * log;
-    double low = V_MADD(y, log, -high) + y * rest, b = high < -746 ? -746 : high, c = b > 710 ? 710 : b;
-    return v_pow_odd(x, y, v_exp_times(1, c, v_pick(__builtin_fabs(high) < 800, low, 0)));
+    double most = y > 1e300 ? 1e300 : y,
+           power = most < -1e300 ? -1e300 : most; /* keeps NaN; enough for 0 or infinity */
+    double high = power * wide, low = V_MADD(power, wide, -high) + power * rest;
+    double end = y == 0 ? 0 : (y < 0) == (a == 0) ? 1e4 : -1e4, log = v_pick((a == 0) | (a == INFINITY), end, high);
+    double b = log < -746 ? -746 : log, c = b > 710 ? 710 : b;
+    c = v_pick((a != a) | (y != y), NAN, c);
+    return v_pow_odd(x, y, v_exp_times(1, c, v_pick(__builtin_fabs(log) < 800, low, 0)));
 }
 
 /* ---- the circle --------------------------------------------------------------------------------------------- */
@@ -731,9 +735,11 @@ V_WIDE v_digamma(double x)
 /* x - trunc(x / y) y, exact while the rounded quotient is at most one off; or else NaN. */
 V_WIDE v_fmod(double x, double y)
 {
-    double a = __builtin_fabs(x), b = __builtin_fabs(y), q = __builtin_trunc(a / b), r = V_MADD(-q, b, a);
+    double a = __builtin_fabs(x), b = __builtin_fabs(y);
+    int far = (b > 0) & (b < a * 0x1p-60); /* the quotient may overflow */
+    double q = __builtin_trunc(a / (far ? a : b)), r = V_MADD(-q, b, a);
     r = v_pick(r < 0, r + b, r);
-    return v_pick((q < 0x1p52) & (r < b), __builtin_copysign(r, x), NAN);
+    return v_pick((far == 0) & (q < 0x1p52) & (r < b), __builtin_copysign(r, x), NAN);
 }
 
 #endif

@@ -12,7 +12,8 @@
 /* clang-format off */
 #define VJP2(name, of_a, of_b)                                                                     \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
-    { tp_tape *T = v->tape; tp_tensor *a = v->in[0], *b = v->in[1], *y = v->out[0], *g = v->gout[0]; \
+    { tp_tape *T = v->tape; tp_tensor *y = v->out[0], *g = v->gout[0];                     \
+      tp_tensor *a = tp__seen(T, v->in[0], y), *b = tp__seen(T, v->in[1], y);                              \
       (void)T; (void)a; (void)b; (void)y; (void)g;                                                       \
       if (tp_vjp_needs(v, 0)) v->gin[0] = (of_a);                                                  \
       if (tp_vjp_needs(v, 1)) v->gin[1] = (of_b);                                                  \
@@ -29,19 +30,26 @@ static tp_tensor *chosen(tp_tape *T, tp_tensor *g, tp_tensor *loses, tp_tensor *
     return tp_where(T, loses, tp__number(T, g, 0), tp_where(T, ties, tp_mul_scalar(T, g, 0.5), g));
 }
 
-/* b a^(b-1), which is 0 for b = 0 whatever a is */
+/* b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, which is 0 for a = 0 and b >= 0 */
 static tp_tensor *pow_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g)
 {
-    tp_tensor *slope = tp_mul(T, g, tp_mul(T, b, tp_pow(T, a, tp_sub_scalar(T, b, 1))));
-    return tp_where(T, tp_eq(T, b, tp__number(T, b, 0)), tp__number(T, slope, 0), slope);
+    return tp__power_term(T, tp_mul(T, g, b), a, b, 1, 0);
 }
 
-/* a^b log a, which is 0 for a = 0 and b >= 0 */
-static tp_tensor *pow_slope_by_exponent(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *y, tp_tensor *g)
+/* s x^(s - 1); by the power's own short ways where s - 1 is exact, and s too small to bring back what they lose */
+static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor *g)
 {
-    tp_tensor *slope = tp_mul(T, g, tp_mul(T, y, tp_log(T, a)));
-    tp_tensor *flat = tp_logical_and(T, tp_eq(T, a, tp__number(T, a, 0)), tp_ge(T, b, tp__number(T, b, 0)));
-    return tp_where(T, flat, tp__number(T, slope, 0), slope);
+    if (s == 0)
+        return tp_zeros_like(T, x);
+    if (fabs(s) <= 8 && 2 * s == floor(2 * s))
+        return tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s));
+    return tp__power_term(T, tp_mul_scalar(T, g, s), x, tp__number(T, x, s), 1, 0);
+}
+
+/* How often b is taken from a to leave the rest y; the quotient alone may have been rounded to the next whole number. */
+static tp_tensor *times_taken(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *y)
+{
+    return tp_detach(T, tp_round(T, tp_div(T, tp_sub(T, a, y), b)));
 }
 
 /* Where fmax or fmin chose a: it also does where b is NaN. */
@@ -50,18 +58,11 @@ static tp_tensor *wins(tp_tape *T, tp_tensor *a, tp_tensor *b, bool largest)
     return tp_logical_or(T, largest ? tp_ge(T, a, b) : tp_le(T, a, b), tp_isnan(T, b));
 }
 
-/* x log y has the slope log y, but 0 where x is 0 and y not positive. */
-static tp_tensor *without_zero(tp_tape *T, tp_tensor *x, tp_tensor *y, tp_tensor *slope)
+/* y, and in its place `one`, whose logarithm is 0, where x is 0 and y not positive: there x log y is 0 and flat. */
+static tp_tensor *logged(tp_tape *T, tp_tensor *x, tp_tensor *y, double zero, double one)
 {
-    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, tp__number(T, x, 0)), tp_le(T, y, tp__number(T, y, 0)));
-    return tp_where(T, flat, tp__number(T, slope, 0), slope);
-}
-
-/* g numerator / (a^2 + b^2), NaN where both are 0, as in torch */
-static tp_tensor *atan2_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g, tp_tensor *numerator)
-{
-    tp_tensor *r = tp_add(T, tp_square(T, a), tp_square(T, b));
-    return tp_mul(T, tp_mul(T, g, numerator), tp_reciprocal(T, r));
+    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, tp__number(T, x, 0)), tp_le(T, y, tp__number(T, y, zero)));
+    return tp_where(T, flat, tp__number(T, y, one), y);
 }
 
 /* clang-format off */
@@ -69,30 +70,30 @@ VJP2(add, g, g)
 VJP2(sub, g, tp_neg(T, g))
 VJP2(mul, tp_mul(T, g, b), tp_mul(T, g, a))
 VJP2(div, tp_div(T, g, b), tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, a, b), b)))
-VJP2(pow, pow_slope(T, a, b, g), pow_slope_by_exponent(T, a, b, y, g))
-VJP2(atan2, atan2_slope(T, a, b, g, b), atan2_slope(T, a, b, g, tp_neg(T, a)))
+VJP2(pow, pow_slope(T, a, b, g), tp__power_term(T, g, a, b, 0, 1))
+VJP2(atan2, tp_mul(T, g, tp__over_square(T, b, a)), tp_neg(T, tp_mul(T, g, tp__over_square(T, a, b))))
 VJP2(maximum, chosen(T, g, tp_lt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_lt(T, b, a), tp_eq(T, a, b)))
 VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T, b, a), tp_eq(T, a, b)))
-VJP2(fmod, g, tp_neg(T, tp_mul(T, g, tp_trunc_divide(T, a, b))))
+VJP2(fmod, g, tp_neg(T, tp_mul(T, g, times_taken(T, a, b, y))))
 VJP2(remainder, g, tp_neg(T, tp_mul(T, g, tp_floor_divide(T, a, b))))
 VJP2(divided_whole, tp_zeros_like(T, a), tp_zeros_like(T, b))
 VJP2(fmax, tp_where(T, wins(T, a, b, true), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, true), tp__number(T, g, 0), g))
 VJP2(fmin, tp_where(T, wins(T, a, b, false), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, false), tp__number(T, g, 0), g))
-VJP2(hypot, tp_mul(T, g, tp_div(T, a, y)), tp_mul(T, g, tp_div(T, b, y)))
-VJP2(copysign, tp_mul(T, g, tp_where(T, tp_eq(T, a, tp__number(T, a, 0)), tp__number(T, y, 0), tp_div(T, y, a))), tp_zeros_like(T, b))
-VJP2(logaddexp, tp_mul(T, g, tp_sigmoid(T, tp_sub(T, a, b))), tp_mul(T, g, tp_sigmoid(T, tp_sub(T, b, a))))
-VJP2(logaddexp2, tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, b, a)), 1)),
-                 tp_div(T, g, tp_add_scalar(T, tp_exp2(T, tp_sub(T, a, b)), 1)))
-VJP2(xlogy, tp_mul(T, g, without_zero(T, a, b, tp_log(T, b))), tp_mul(T, g, tp_div(T, a, b)))
-VJP2(xlog1py, tp_mul(T, g, without_zero(T, a, tp_add_scalar(T, b, 1), tp_log1p(T, b))),
-              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, b, 1))))
+VJP2(hypot, tp_mul(T, g, tp__direction(T, a, b)), tp_mul(T, g, tp__direction(T, b, a)))
+VJP2(copysign, tp__mul3(T, g, tp_sign(T, a), tp_sign(T, y), 1), tp_zeros_like(T, b))
+VJP2(logaddexp, tp_mul(T, g, tp__share(T, a, b)), tp_mul(T, g, tp__share(T, b, a)))
+VJP2(logaddexp2, tp_mul(T, g, tp__share2(T, a, b)), tp_mul(T, g, tp__share2(T, b, a)))
+VJP2(xlogy, tp_mul(T, g, tp_log(T, tp_to(T, logged(T, a, b, 0, 1), (tp_dtype)y->dtype))), tp_mul(T, g, tp_div(T, a, logged(T, a, b, 0, 1))))
+VJP2(xlog1py, tp_mul(T, g, tp_log1p(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype))),
+              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype), 1))))
+VJP2(ldexp, tp_ldexp(T, g, b), tp_ldexp(T, tp__mul3(T, g, a, tp__number(T, y, 0.693147180559945309417), 1), b))
 VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_lt(T, a, b), g, tp__number(T, g, 0)))
 VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_gt(T, a, b), g, tp__number(T, g, 0)))
 VJP_S(add_scalar, g)
 VJP_S(rsub_scalar, tp_neg(T, g))
 VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
 VJP_S(div_scalar, tp_div_scalar(T, g, s))
-VJP_S(pow_scalar, s == 0 ? tp_zeros_like(T, x) : tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s)))
+VJP_S(pow_scalar, pow_scalar_slope(T, x, s, g))
 /* clang-format on */
 
 /* Both products go straight to where they are gathered. */
@@ -223,9 +224,9 @@ static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2
         .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
         .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__TO_BOOL};  \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define RESTS(fn, KIND, PRINTED)                                                                   \
+#define RESTS(fn, KIND, READS, PRINTED)                                                            \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | READS_IN, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
         .infer = tp__map_infer, .forward = whole_forward, .vjp = fn##_vjp, \
         .samples = away_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
@@ -260,17 +261,17 @@ static const tp__map_op mul_op = {{
                                   TP__MUL, TP__SAME};
 tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mul_op.op, NULL, a, b); }
 BINARY(div, DIV, TO_FLOAT, READS_IN, positive_samples, "DivBackward0")
-BINARY(pow, POW, SAME, READS_ALL, positive_samples, "PowBackward1")
+BINARY(pow, POW, SAME, READS_IN, positive_samples, "PowBackward1")
 BINARY(atan2, ATAN2, TO_FLOAT, READS_IN, all_samples, "Atan2Backward0")
 BINARY(maximum, MAXIMUM, SAME, READS_IN, all_samples, "MaximumBackward0")
 BINARY(minimum, MINIMUM, SAME, READS_IN, all_samples, "MinimumBackward0")
-RESTS(fmod, FMOD, "FmodBackward1")
-RESTS(remainder, REMAINDER, "RemainderBackward1")
+RESTS(fmod, FMOD, READS_ALL, "FmodBackward1")
+RESTS(remainder, REMAINDER, READS_IN, "RemainderBackward1")
 DIVIDED(floor_divide, FLOOR_DIVIDE)
 DIVIDED(trunc_divide, TRUNC_DIVIDE)
 BINARY(fmax, FMAX, SAME, READS_IN, all_samples, "FmaxBackward0")
 BINARY(fmin, FMIN, SAME, READS_IN, all_samples, "FminBackward0")
-BINARY(hypot, HYPOT, SAME, READS_ALL, all_samples, "HypotBackward0")
+BINARY(hypot, HYPOT, SAME, READS_IN, all_samples, "HypotBackward0")
 BINARY(copysign, COPYSIGN, TO_FLOAT, READS_ALL, all_samples, "CopysignBackward0")
 BINARY(logaddexp, LOGADDEXP, SAME, READS_IN, all_samples, "LogaddexpBackward0")
 BINARY(logaddexp2, LOGADDEXP2, SAME, READS_IN, all_samples, "Logaddexp2Backward0")
@@ -278,6 +279,10 @@ BINARY(xlogy, XLOGY, TO_FLOAT, READS_IN, positive_samples, "XlogyBackward0")
 BINARY(xlog1py, XLOG1PY, TO_FLOAT, READS_IN, positive_samples, "SpecialXlog1PyBackward0")
 BINARY(clamp_min, CLAMP_MIN, SAME, READS_IN, all_samples, "ClampMinBackward1")
 BINARY(clamp_max, CLAMP_MAX, SAME, READS_IN, all_samples, "ClampMaxBackward1")
+static const tp__map_op ldexp_op = {{
+        .name = "ldexp", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | READS_IN,
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = ldexp_vjp,
+        .samples = all_samples, .grad_name = "MulBackward0"}, TP__LDEXP, TP__SAME};
 UNSMOOTH(heaviside, HEAVISIDE, heaviside_infer, all_samples)
 UNSMOOTH(nextafter, NEXTAFTER, tp__map_infer, all_samples)
 UNSMOOTH(bitwise_and, BIT_AND, tp__map_infer, whole_samples)
@@ -378,7 +383,12 @@ tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b)
     return tp_pow(T, tp_to(T, a, TP_F64), tp_to(T, b, TP_F64));
 }
 
-tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent) { return tp_mul(T, x, tp_exp2(T, exponent)); }
+/* 2^exponent is a float32 where the exponent is an integer, as in torch. */
+tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent)
+{
+    bool whole = exponent && !tp_dtype_is_float((tp_dtype)exponent->dtype);
+    return tp__apply2(T, &ldexp_op.op, NULL, x, whole ? tp_to(T, exponent, TP_F32) : exponent);
+}
 
 /* ---- nearness -------------------------------------------------------------------------------------------------- */
 
@@ -444,6 +454,7 @@ const tp_op *const tp__ops_binary[] = {
     &xlog1py_op.op,
     &clamp_min_op.op,
     &clamp_max_op.op,
+    &ldexp_op.op,
     &heaviside_op.op,
     &nextafter_op.op,
     &bitwise_and_op.op,

@@ -23,6 +23,9 @@ typedef struct {
 tp_status tp__map_infer(tp_call *c);
 tp_status tp__map_forward(tp_call *c);
 
+/* In a vjp: an operand as a float, in the dtype of the result y where it is none. */
+tp_tensor *tp__seen(tp_tape *T, tp_tensor *x, const tp_tensor *y);
+
 /* Promotion as in PyTorch: tensors with dimensions weigh more than 0-d ones of the same kind. */
 tp_dtype tp__result_type(int n, tp_tensor *const *x);
 

@@ -42,6 +42,12 @@ tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64
 /* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
 
 /* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
+/* A 0-d index counts as 1-d beside a 1-d tensor. */
+tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src)
+{
+    return index && src && index->ndim == 0 && src->ndim == 1 ? tp_reshape(T, index, tp_shape(1)) : index;
+}
+
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
 {
     char a[200], b[200];
@@ -192,6 +198,7 @@ tp_tensor *tp_gather(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
 tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
 {
     int at;
+    index = tp__index_like(T, index, src);
     return dim_for(T, "scatter_add", x, dim, &at) ? tp__apply3(T, &scatter_add_op, &at, x, index, src) : NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 
 /* In infer: index (and src, or NULL) must fit x along dim, as gather and scatter want it. */
+tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src);
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim);
 /* In forward: `bad` is where the kernel found a position out of range, or -1. */
 tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size);

@@ -15,6 +15,7 @@ extern const tp_op *const tp__ops_add[];
 extern const tp_op *const tp__ops_unary[];
 extern const tp_op *const tp__ops_special[];
 extern const tp_op *const tp__ops_ternary[];
+extern const tp_op *const tp__ops_slope[];
 extern const tp_op *const tp__ops_reduce[];
 extern const tp_op *const tp__ops_scan[];
 extern const tp_op *const tp__ops_norms[];
@@ -60,6 +61,14 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
 /* value a b c, in one pass over memory */
 tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value);
+
+/* slope.c: what derivatives are made of, right over the whole range of the floats, and of any order themselves. */
+tp_tensor *tp__over_square(tp_tape *T, tp_tensor *x, tp_tensor *y); /* x / (x^2 + y^2)          */
+tp_tensor *tp__direction(tp_tape *T, tp_tensor *x, tp_tensor *y);   /* x / hypot(x, y)          */
+tp_tensor *tp__share(tp_tape *T, tp_tensor *x, tp_tensor *y);       /* e^x / (e^x + e^y)        */
+tp_tensor *tp__share2(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* 2^x / (2^x + 2^y)        */
+/* c x^(y - n) log(x)^k */
+tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k);
 
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);

@@ -10,6 +10,7 @@ static const tp_op *const *const families[] = {
     tp__ops_unary,
     tp__ops_special,
     tp__ops_ternary,
+    tp__ops_slope,
     tp__ops_reduce,
     tp__ops_scan,
     tp__ops_norms,

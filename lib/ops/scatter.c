@@ -165,6 +165,7 @@ static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
 
 static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
+    index = tp__index_like(T, index, src);
     for (int d = 0; src && index && src->ndim == index->ndim && d < src->ndim; d++) /* src may be larger */
         if (src->shape[d] > index->shape[d])
             src = tp_narrow(T, src, d, 0, index->shape[d]);

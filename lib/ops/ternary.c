@@ -38,23 +38,25 @@ static tp_status addcmul_vjp(tp_vjp *v)
     if (value != 1)
         g = tp_mul_scalar(T, g, value);
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_mul(T, g, v->in[2]);
+        v->gin[1] = tp_mul(T, g, tp__seen(T, v->in[2], g));
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_mul(T, g, v->in[1]);
+        v->gin[2] = tp_mul(T, g, tp__seen(T, v->in[1], g));
     return TP_OK;
 }
 
 static tp_status addcdiv_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *g = v->gout[0];
+    tp_tensor *g = v->gout[0], *b = tp__seen(T, v->in[2], g);
     double value = *(const double *)v->attr;
     if (tp_vjp_needs(v, 0))
         v->gin[0] = g;
+    if (value != 1)
+        g = tp_mul_scalar(T, g, value);
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_mul(T, g, tp_mul_scalar(T, tp_reciprocal(T, v->in[2]), value));
+        v->gin[1] = tp_div(T, g, b);
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_mul_scalar(T, v->in[1], value), tp_square(T, v->in[2])));
+        v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, tp__seen(T, v->in[1], g), b), b));
     return TP_OK;
 }
 
@@ -85,8 +87,8 @@ static tp_status clamp_between_vjp(tp_vjp *v)
 static void where_samples(tp_sampler *s)
 {
     tp_tensor *at = tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1, 1);
-    tp_tensor *in[3] = {tp_gt(s->tape, at, tp__number(s->tape, at, 0)), tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
-                        tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
+    tp_tensor *in[3] = {tp_gt(s->tape, at, tp__number(s->tape, at, 0)),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
     tp_sample(s, NULL, 3, in);
 }
 
