@@ -55,9 +55,13 @@ $(BUILD)/config.mk: $(BUILD)/configure $(BUILD)/configure.args config.mk.in conf
 
 # ---- flags ---------------------------------------------------------------------------------------
 
+comma    := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion \
             $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror)
-sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1)
+# That a float becomes an integer which does not hold it is undefined, too, but not part of "undefined".
+checked  := $(SANITIZE)$(if $(findstring undefined,$(SANITIZE)),$(comma)float-cast-overflow)
+sanitize := $(if $(SANITIZE),-fsanitize=$(checked) -fno-sanitize-recover=undefined$(comma)float-cast-overflow \
+              -fno-omit-frame-pointer -O1)
 
 base_flags  := -std=c11 $(OPENMP_CFLAGS) $(CFLAGS) $(sanitize)
 common      := $(base_flags) $(WARNINGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -fPIC \

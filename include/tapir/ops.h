@@ -39,6 +39,8 @@ TP_API tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
 TP_API tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape); /* values are not defined */
 TP_API tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape);
 TP_API tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* A number becomes an element: integers take what truncates to one of them, of uint8 also whole numbers from -255 on, which
+ * wrap; anything else is TP_EINVAL (NaN, 300 as uint8), here as in fill_, masked_fill, index_fill, scatter, linspace. */
 TP_API tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value);
 TP_API tp_tensor *tp_scalar(tp_tape *T, tp_dtype dtype, double value); /* 0-d */
 TP_API tp_tensor *tp_zeros_like(tp_tape *T, tp_tensor *x);
@@ -46,7 +48,9 @@ TP_API tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_full_like(tp_tape *T, tp_tensor *x, double value);
 TP_API tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m); /* [n, m] */
-/* ceil((end - start) / step) values start + i step; step is not 0 and points from start to end. */
+/* ceil((end - start) / step) values start + i step; step is not 0 and points from start to end. Integers are counted in
+ * int64, exactly: the arguments are truncated to it, values beyond a narrower dtype wrap, and a value that rounds to `end`
+ * (a double, which beyond 2^53 stands for many integers) is not before it, where steps are longer than such gaps. */
 TP_API tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step);
 /* `steps` values from start to end, both included. */
 TP_API tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps);
@@ -113,14 +117,16 @@ TP_API tp_tensor *tp_gcd(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_lcm(tp_tape *T, tp_tensor *a, tp_tensor *b);
 
 /* With a C number in place of a tensor. Integer tensors stay integer where the number is whole and
- * become float32 otherwise, as with a Python number. */
+ * become float32 otherwise, as with a Python number. Integers wrap, and so does the number: int32 1 + 2^32 is 1. An
+ * exponent must be one of x's dtype (TP_EINVAL). */
 TP_API tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s);
 TP_API tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s);
 TP_API tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s); /* s - x */
 TP_API tp_tensor *tp_mul_scalar(tp_tape *T, tp_tensor *x, double s);
 TP_API tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s);
 TP_API tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s);
-/* min(max(x, low), high); the gradient passes where low <= x <= high. */
+/* min(max(x, low), high); the gradient passes where low <= x <= high. Of integers, whole bounds that the dtype does not
+ * hold, and infinite ones, are no bounds; where they leave nothing it holds (uint8 from 256 to 300): TP_EINVAL. */
 TP_API tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high);
 
 /* The same with tensors as bounds, of which one may be NULL; the gradient goes to x inside, otherwise to the bound. */

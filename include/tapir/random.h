@@ -19,7 +19,7 @@ TP_API uint64_t tp_seed(tp_tape *T); /* seeds from the system's entropy; returns
 
 TP_API tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape);  /* uniform on [0, 1)       */
 TP_API tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape); /* standard normal         */
-/* Whole numbers low <= i < high, in any dtype. */
+/* Whole numbers low <= i < high, all of which an integer dtype must hold (TP_EINVAL). */
 TP_API tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high);
 TP_API tp_tensor *tp_randperm(tp_tape *T, int64_t n); /* TP_I64 [n] */
 /* Of x's shape and dtype, contiguous and filled in that order (torch keeps the strides of a transposed x). */

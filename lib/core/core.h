@@ -115,11 +115,28 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
 /* Sets TP__CONTIGUOUS from shape and strides. */
 void tp__tensor_note_layout(tp_tensor *x);
-/* Truncated; what the integer cannot hold becomes its smallest value, as the hardware has it. */
+
+/* ---- numbers as elements (number.c) ------------------------------------------------------------
+ *
+ * A number becomes an element here and nowhere else, so that all machines agree: a C conversion of what the integer does
+ * not hold is undefined, and processors differ.
+ *   - An element converted (tp_to) is truncated; what the integer does not hold becomes its smallest value, for
+ *     int32 and int64, as x86 has it; a uint8 is the low byte of that int64.
+ *   - A number in arithmetic is an int64, of which a narrower dtype takes the low bits: it wraps.
+ *   - A number that is to be an element as it is must be one (tp__holds). */
 static inline int64_t tp__to_i64(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
 static inline int32_t tp__to_i32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ? (int32_t)v : INT32_MIN; }
+/* Can a number be an element of this dtype? torch's rule: what is truncated to one can (but not -0.5 to uint8), floats
+ * and booleans take all, and whole numbers down to -255 count from the end of uint8. */
+bool tp__holds(tp_dtype dtype, double value);
 double tp__load(const void *p, tp_dtype dtype);        /* any element as a double */
-void tp__store(void *p, tp_dtype dtype, double value); /* converted as C converts */
+int64_t tp__load_i64(const void *p, tp_dtype dtype);   /* any element as an integer, exactly where it is one */
+void tp__store(void *p, tp_dtype dtype, double value); /* converted as elements are */
+/* a + b, or the end of the integers that it is beyond */
+static inline int64_t tp__add_clipped(int64_t a, int64_t b)
+{
+    return b > 0 && a > INT64_MAX - b ? INT64_MAX : b < 0 && a < INT64_MIN - b ? INT64_MIN : a + b;
+}
 
 static inline bool tp__contiguous(const tp_tensor *x) { return (x->flags & TP__CONTIGUOUS) != 0; }
 

@@ -91,49 +91,6 @@ int64_t tp_storage_offset(const tp_tensor *x)
 
 bool tp_is_same_size(const tp_tensor *a, const tp_tensor *b) { return a && b && tp__same_shape(a, b); }
 
-double tp__load(const void *p, tp_dtype dtype)
-{
-    switch (dtype) {
-    case TP_F32:
-        return (double)*(const float *)p;
-    case TP_F64:
-        return *(const double *)p;
-    case TP_I32:
-        return (double)*(const int32_t *)p;
-    case TP_I64:
-        return (double)*(const int64_t *)p;
-    case TP_U8:
-        return (double)*(const uint8_t *)p;
-    case TP_BOOL:
-        return (double)(*(const uint8_t *)p != 0);
-    }
-    return NAN;
-}
-
-void tp__store(void *p, tp_dtype dtype, double value)
-{
-    switch (dtype) {
-    case TP_F32:
-        *(float *)p = (float)value;
-        break;
-    case TP_F64:
-        *(double *)p = value;
-        break;
-    case TP_I32:
-        *(int32_t *)p = tp__to_i32(value);
-        break;
-    case TP_I64:
-        *(int64_t *)p = tp__to_i64(value);
-        break;
-    case TP_U8:
-        *(uint8_t *)p = (uint8_t)(uint64_t)tp__to_i64(value);
-        break;
-    case TP_BOOL:
-        *(uint8_t *)p = value != 0;
-        break;
-    }
-}
-
 double tp_item(const tp_tensor *x)
 {
     return x && x->numel == 1 && x->data ? tp__load(x->data, (tp_dtype)x->dtype) : NAN;

@@ -17,7 +17,9 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
     tp_mark mark = tp_tape_mark(T);
     tp_tensor *guess = logits->shape[0] ? tp_argmax(T, logits, 1, false) : NULL;
     for (int64_t i = 0; guess && i < target->numel; i++) {
-        int64_t k = (int64_t)tp_item_at(target, i);
+        int64_t k = tp__load_i64((const char *)target->data +
+                                     i * target->stride[0] * (int64_t)tp_dtype_size((tp_dtype)target->dtype),
+                                 (tp_dtype)target->dtype);
         if (k < 0 || k >= classes) {
             tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k,
                     (long long)classes);

@@ -20,6 +20,13 @@
 #define F32_VEC(name) v_##name##f
 #define F64_VEC(name) v_##name
 
+/* A number of the operator's attributes as it counts beside elements: that of an integer wraps. */
+static inline float number_float(double v) { return (float)v; }
+static inline double number_double(double v) { return v; }
+static inline int32_t number_int32_t(double v) { return (int32_t)(uint32_t)(uint64_t)tp__to_i64(v); }
+static inline int64_t number_int64_t(double v) { return tp__to_i64(v); }
+static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__to_i64(v); }
+
 /* clang-format off */
 #define BINARY(id, type, result, formula)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
@@ -36,7 +43,7 @@
 #define SCALAR(id, type, formula)                                                                  \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
-      type s = (type)at[0], t = (type)at[1]; (void)t;                                              \
+      type s = number_##type(at[0]), t = number_##type(at[1]); (void)t;                                            \
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
 #define SCALED(id, type, number, formula)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
@@ -45,8 +52,15 @@
 #define TERNARY(id, type, formula)                                                                 \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *a = in[0], *b = in[1], *c = in[2];                       \
-      const double *at = attr; type s = (type)(at ? at[0] : 0); (void)s;                           \
+      const double *at = attr; type s = number_##type(at ? at[0] : 0); (void)s;                    \
       for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i], z = c[i]; o[i] = (type)(formula); } }
+/* Bounds beyond the integers of a type are no bounds. */
+#define CLAMP_WHOLE(id, type, least, most)                                                         \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
+      type s = at[0] >= (double)most ? most : at[0] <= (double)least ? least : number_##type(at[0]); \
+      type t = at[1] >= (double)most ? most : at[1] <= (double)least ? least : number_##type(at[1]); \
+      for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (x > s ? x : s) < t ? (x > s ? x : s) : t; } }
 #define REPLACE(id, type)                                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
@@ -241,8 +255,7 @@
     BINARY(gcd_##S, R, R, common_divisor((int64_t)x, (int64_t)y))                                  \
     BINARY(lcm_##S, R, R, common_multiple((int64_t)x, (int64_t)y))                                 \
     UNARY(bit_not_##S, R, R, ~x)                                                                   \
-    SCALAR(pow_s_##S, R, whole_power((int64_t)x, (int64_t)s))                                      \
-    SCALAR(clamp_##S, R, (x > s ? x : s) < t ? (x > s ? x : s) : t)
+    SCALAR(pow_s_##S, R, whole_power((int64_t)x, (int64_t)s))
 
 /* ---- all dtypes ------------------------------------------------------------------------------------------- */
 
@@ -365,6 +378,9 @@ ALL(double, f64, double)
 ALL(int32_t, i32, uint32_t)
 ALL(int64_t, i64, uint64_t)
 ALL(uint8_t, u8, uint32_t)
+CLAMP_WHOLE(clamp_i32, int32_t, INT32_MIN, INT32_MAX)
+CLAMP_WHOLE(clamp_i64, int64_t, INT64_MIN, INT64_MAX)
+CLAMP_WHOLE(clamp_u8, uint8_t, 0, UINT8_MAX)
 UNARY(abs_i32, int32_t, int32_t, x < 0 ? 0u - (uint32_t)x : (uint32_t)x)
 UNARY(abs_i64, int64_t, int64_t, x < 0 ? 0u - (uint64_t)x : (uint64_t)x)
 UNARY(abs_u8, uint8_t, uint8_t, x)

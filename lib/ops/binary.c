@@ -312,7 +312,8 @@ SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
 
 /* ---- with a number ---------------------------------------------------------------------------------------------- */
 
-static bool is_whole(double s) { return s == floor(s) && fabs(s) < 0x1p63; }
+/* 2^63 as well, the negative of the smallest int64: it wraps. */
+static bool is_whole(double s) { return s == floor(s) && fabs(s) <= 0x1p63; }
 
 /* A number counts as a 0-d tensor of its kind: a whole one makes int64 of booleans, any other float32
  * of integers. */
@@ -320,8 +321,7 @@ static tp_tensor *with_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, do
 {
     const double attr[2] = {s, t};
     if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        bool whole = is_whole(s) && (is_whole(t) || isinf(t));
-        if (!whole && op != &clamp_op)
+        if (!is_whole(s) && op != &clamp_op)
             x = tp_to(T, x, TP_F32);
         else if (x->dtype == TP_BOOL && op->result == TP__SAME)
             x = tp_to(T, x, TP_I64);
@@ -359,20 +359,23 @@ tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
         tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
         return NULL;
     }
+    if (x && x->dtype != TP_BOOL && is_whole(s) && !tp__fits(T, "pow", "exponent", (tp_dtype)x->dtype, s))
+        return NULL;
     return s == 2 ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
 }
 
-/* Bounds beyond what an integer dtype holds are no bounds. */
+/* Bounds beyond what an integer dtype holds are no bounds, unless they leave nothing. */
 tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
 {
     if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        double top = x->dtype == TP_I64 ? 0x1.fffffffffffffp62 : x->dtype == TP_I32 ? 2147483647.0 : 255;
-        double bottom = x->dtype == TP_I64 ? -0x1p63 : x->dtype == TP_I32 ? -2147483648.0 : 0;
-        if (!is_whole(isinf(low) ? 0 : low) || !is_whole(isinf(high) ? 0 : high))
+        double end = x->dtype == TP_I32 ? 0x1p31 : x->dtype == TP_U8 ? 0x1p8 : 0x1p63; /* just beyond the largest */
+        double bottom = x->dtype == TP_U8 ? 0 : -end;
+        if (low != floor(low) || high != floor(high)) {
             x = tp_to(T, x, TP_F32);
-        else if (isinf(low) || isinf(high) || low < bottom || high > top) {
-            low = fmax(low, bottom);
-            high = fmin(high, top);
+        } else if (high < bottom || (low >= end && high >= end)) {
+            tp_fail(T, TP_EINVAL, "clamp: from %g to %g there is nothing that %s holds", low, high,
+                    tp_dtype_name((tp_dtype)x->dtype));
+            return NULL;
         }
     }
     return with_number(T, &clamp_op, x, low, high);

@@ -6,6 +6,23 @@ tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value)
     return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;
 }
 
+bool tp__fits(tp_tape *T, const char *name, const char *what, tp_dtype dtype, double value)
+{
+    static const char *const range[TP_DTYPES] = {
+        [TP_I32] = "-2^31 to 2^31 - 1", [TP_I64] = "-2^63 to 2^63 - 1", [TP_U8] = "0 to 255"};
+    if (!tp__ok(T) || tp__holds(dtype, value))
+        return tp__ok(T);
+    tp_fail(T, TP_EINVAL, "%s: the %s is %.17g; %s holds %s", name, what, value, tp_dtype_name(dtype), range[dtype]);
+    return false;
+}
+
+tp_tensor *tp__value_as(tp_tape *T, const char *name, tp_tensor *value, tp_dtype dtype)
+{
+    if (value && value->dtype != dtype && !tp__fits(T, name, "value", dtype, tp_item(value)))
+        return NULL;
+    return tp_to(T, value, dtype);
+}
+
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
 {
     tp__operand o;

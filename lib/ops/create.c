@@ -8,7 +8,7 @@ tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp__tens
 
 tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
 {
-    tp_tensor *x = tp__tensor_make(T, dtype, shape);
+    tp_tensor *x = tp__fits(T, "full", "value", dtype, value) ? tp__tensor_make(T, dtype, shape) : NULL;
     if (x)
         tp__fill(x->numel, x->data, dtype, value);
     return x;
@@ -82,46 +82,88 @@ tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
     return x;
 }
 
-/* clang-format off */
-#define RAMP(name, type, of)                                                                       \
-    static void name(int64_t n, void *out, double start, double step)                              \
-    { type *o = out; for (int64_t i = 0; i < n; i++) { double v = start + (double)i * step; o[i] = (type)(of); } }
-RAMP(ramp_f32, float, v)
-RAMP(ramp_f64, double, v)
-RAMP(ramp_i32, int32_t, tp__to_i32(v))
-RAMP(ramp_i64, int64_t, tp__to_i64(v))
-RAMP(ramp_u8, uint8_t, (uint64_t)tp__to_i64(v))
-RAMP(ramp_bool, uint8_t, v != 0)
-/* clang-format on */
-static void (*const ramps[TP_DTYPES])(int64_t, void *, double, double) = {ramp_f32, ramp_f64, ramp_i32,
-                                                                          ramp_i64, ramp_u8,  ramp_bool};
+/* start + i step, and its low bits where it is beyond the dtype */
+static void count_up(int64_t n, void *out, tp_dtype dtype, int64_t start, int64_t step)
+{
+    uint64_t v = (uint64_t)start;
+    for (int64_t i = 0; i < n; i++, v += (uint64_t)step) {
+        if (dtype == TP_I64)
+            ((int64_t *)out)[i] = (int64_t)v;
+        else if (dtype == TP_I32)
+            ((int32_t *)out)[i] = (int32_t)(uint32_t)v;
+        else
+            ((uint8_t *)out)[i] = dtype == TP_BOOL ? v != 0 : (uint8_t)v;
+    }
+}
 
-/* Integers count in integers: the arguments are truncated first (for the number of elements, in int64 alone: that is
- * torch's rule). */
+static void ramp(int64_t n, void *out, tp_dtype dtype, double start, double step)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (dtype == TP_F32)
+            ((float *)out)[i] = (float)(start + (double)i * step);
+        else
+            ((double *)out)[i] = start + (double)i * step;
+}
+
+/* How many values start + i step lie before end, exactly; as a double, for there may be too many. Beyond 2^53 doubles are
+ * not all integers: where steps are longer than what lies between two of them, a last value that rounds to end is end. */
+static double values_before(int64_t start, int64_t end, int64_t step)
+{
+    uint64_t way = end > start ? (uint64_t)end - (uint64_t)start : (uint64_t)start - (uint64_t)end;
+    uint64_t pace = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
+    uint64_t n = way / pace + (way % pace != 0);
+    double to = (double)end, between = fabs(to - nextafter(to, step > 0 ? -INFINITY : INFINITY));
+    if (n > 1 && (double)pace > between && (double)(int64_t)((uint64_t)start + (n - 1) * (uint64_t)step) == to)
+        n--;
+    return (double)n;
+}
+
+/* Integers count in int64: the arguments are truncated first (for the number of elements in int64 alone: that is torch's
+ * rule). */
 tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step)
 {
-    bool whole = !tp_dtype_is_float(dtype), all = dtype == TP_I64;
+    bool whole = !tp_dtype_is_float(dtype);
     if (!tp__ok(T))
         return NULL;
-    double count = all ? ceil((trunc(end) - trunc(start)) / trunc(step)) : ceil((end - start) / step);
+    const double given[3] = {start, end, step};
+    for (int i = 0; i < 3; i++)
+        if (!isfinite(given[i]) || (whole && !tp__fits(T, "arange", i < 2 ? "bound" : "step", TP_I64, given[i]))) {
+            tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; all must be finite", start, end, step);
+            return NULL;
+        }
     double way = whole ? trunc(end) - trunc(start) : end - start, pace = whole ? trunc(step) : step;
-    bool away = (way < 0 && pace > 0) || (way > 0 && pace < 0);
-    if (pace == 0 || away || !isfinite(start) || !isfinite(end) || !isfinite(step) || !(count >= 0)) {
-        tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g", start, end, step);
+    if (pace == 0 || (way < 0 && pace > 0) || (way > 0 && pace < 0)) {
+        tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; the step must lead from start to end", start, end, step);
         return NULL;
     }
+    double count = dtype == TP_I64 ? values_before((int64_t)start, (int64_t)end, (int64_t)step)
+                                   : ceil((end - start) / step);
     if (!(count < 0x1p62)) {
         tp_fail(T, TP_ENOMEM, "arange: %g elements", count);
         return NULL;
     }
     tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {(int64_t)count}});
-    if (whole) {
-        start = trunc(start);
-        step = trunc(step);
-    }
-    if (x)
-        ramps[dtype](x->numel, x->data, start, step);
+    if (x && whole)
+        count_up(x->numel, x->data, dtype, (int64_t)start, (int64_t)step);
+    else if (x)
+        ramp(x->numel, x->data, dtype, start, step);
     return x;
+}
+
+/* Both ends as elements of the dtype, where they fit; otherwise T fails. */
+static bool ends_fit(tp_tape *T, const char *name, tp_dtype dtype, double *start, double *end)
+{
+    double *both[2] = {start, end};
+    uint64_t element[1];
+    for (int i = 0; i < 2; i++) {
+        if (!tp__fits(T, name, i ? "end" : "start", dtype, *both[i]))
+            return false;
+        if (!tp_dtype_is_float(dtype)) {
+            tp__store(element, dtype, *both[i]);
+            *both[i] = tp__load(element, dtype);
+        }
+    }
+    return true;
 }
 
 /* Counted from the nearer end, so that both ends are exact. Integers are counted in blocks of 32 bytes from the
@@ -129,12 +171,9 @@ tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, doubl
 tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps)
 {
     bool whole = !tp_dtype_is_float(dtype);
-    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
+    tp_tensor *x = ends_fit(T, "linspace", dtype, &start, &end) ? tp__tensor_make(T, dtype, (tp_dims){1, {steps}})
+                                                                : NULL;
     size_t size = tp_dtype_size(dtype);
-    if (whole) {
-        start = trunc(start);
-        end = trunc(end);
-    }
     double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
     int64_t block = whole && size ? 32 / (int64_t)size : 1, blocked = whole ? steps - steps % (2 * block) : 0;
     for (int64_t i = 0; x && i < steps; i++) {
@@ -149,13 +188,9 @@ tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int
 
 tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps, double base)
 {
-    bool whole = !tp_dtype_is_float(dtype);
-    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){1, {steps}});
+    tp_tensor *x = ends_fit(T, "logspace", dtype, &start, &end) ? tp__tensor_make(T, dtype, (tp_dims){1, {steps}})
+                                                                : NULL;
     size_t size = tp_dtype_size(dtype);
-    if (whole) {
-        start = trunc(start);
-        end = trunc(end);
-    }
     double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
     for (int64_t i = 0; x && i < steps; i++) {
         double exponent = i < steps / 2 || steps == 1 ? start + step * (double)i : end - step * (double)(steps - 1 - i);

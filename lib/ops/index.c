@@ -414,14 +414,15 @@ tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
         tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
         return NULL;
     }
-    if ((index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
+    if ((value = tp__value_as(T, "index_fill", value, (tp_dtype)x->dtype)) == NULL ||
+        (index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
         return NULL;
     tp_dims shape = tp__dims_of(x);
     if (x->ndim > 0)
         shape.dim[at] = index->numel;
     else if (index->numel == 0)
         return tp_clone(T, x);
-    return tp_index_copy(T, x, at, index, tp_expand(T, tp_to(T, value, (tp_dtype)x->dtype), shape));
+    return tp_index_copy(T, x, at, index, tp_expand(T, value, shape));
 }
 
 const tp_op *const tp__ops_index[] = {&gather_op,    &scatter_add_op, &index_select_op,

@@ -122,6 +122,8 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double value)
     tp_status status = tp__writable(T, name, x);
     if (status != TP_OK)
         return status;
+    if (!tp__fits(T, name, "value", (tp_dtype)x->dtype, value))
+        return T->status;
     if (tp__contiguous(x)) {
         tp__fill(x->numel, x->data, (tp_dtype)x->dtype, value);
         return written(x);
@@ -163,6 +165,8 @@ tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha)
         tp__axpy(x->numel, (tp_dtype)x->dtype, alpha, y->data, x->data);
         return written(x);
     }
+    if (!tp__fits(T, "add_", "factor", tp_result_type(x, y), alpha))
+        return T->status;
     aside a = aside_begin(T);
     return aside_end(T, a, "add_", x, tp_add(T, x, alpha == 1 ? y : tp_mul_scalar(T, y, alpha)));
 }

@@ -22,12 +22,14 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
         tp_fail(T, TP_ESHAPE, "masked_fill: the value has %d dimensions, not 0", value->ndim);
         return NULL;
     }
-    return tp_where(T, as_mask(T, "masked_fill", mask), tp_to(T, value, (tp_dtype)x->dtype), x);
+    return tp_where(T, as_mask(T, "masked_fill", mask), tp__value_as(T, "masked_fill", value, (tp_dtype)x->dtype), x);
 }
 
 tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
-    return tp__usable(T, "masked_fill", x) ? tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value)) : NULL;
+    if (!tp__usable(T, "masked_fill", x) || !tp__fits(T, "masked_fill", "value", (tp_dtype)x->dtype, value))
+        return NULL;
+    return tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value));
 }
 
 tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)
@@ -46,6 +48,8 @@ tp_tensor *tp_zero(tp_tape *T, tp_tensor *x)
 tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
 {
     if (!tp__has_dims(T, "fill_diagonal", x, 2))
+        return NULL;
+    if (!tp__fits(T, "fill_diagonal", "value", (tp_dtype)x->dtype, value))
         return NULL;
     int64_t step = 0, stride = 1, least = INT64_MAX;
     for (int d = x->ndim - 1; d >= 0; d--) {

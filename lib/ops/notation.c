@@ -203,7 +203,7 @@ static tp_tensor *view_of(tp_tape *T, tp_tensor *x, const char *index, int n_ten
         case TENSOR:
             where[seen] = d;
             if (is_number(tensors[seen]))
-                x = tp_select(T, x, d, (int64_t)tp_item(tensors[seen]));
+                x = tp_select(T, x, d, tp__load_i64(tensors[seen]->data, (tp_dtype)tensors[seen]->dtype));
             else if (span_of(tensors[seen]) == 0)
                 x = tp_unsqueeze(T, x, d++);
             else

@@ -59,6 +59,10 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 
 /* A number as a 0-d tensor of x's dtype; NULL for NULL. */
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
+/* Can the number be an element of this dtype? Otherwise T fails. `what` it is: "value". */
+bool tp__fits(tp_tape *T, const char *name, const char *what, tp_dtype dtype, double value);
+/* A 0-d tensor converted to a dtype, whose element it must fit. */
+tp_tensor *tp__value_as(tp_tape *T, const char *name, tp_tensor *value, tp_dtype dtype);
 /* value a b c, in one pass over memory */
 tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value);
 

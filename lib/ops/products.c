@@ -74,10 +74,12 @@ tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 /* ---- beta x + alpha a product -------------------------------------------------------------------------------------- */
 
 /* s x; beside integers the number is truncated, and beside booleans only whether it is 0 counts. */
-static tp_tensor *scaled(tp_tape *T, tp_tensor *x, double s)
+static tp_tensor *scaled(tp_tape *T, const char *name, tp_tensor *x, double s)
 {
     if (x == NULL || tp_dtype_is_float((tp_dtype)x->dtype))
         return s == 1 ? x : tp_mul_scalar(T, x, s);
+    if (!tp__fits(T, name, "factor", (tp_dtype)x->dtype, s))
+        return NULL;
     s = x->dtype == TP_BOOL ? trunc(s) != 0 : trunc(s);
     return s == 1 ? x : tp_to(T, tp_mul_scalar(T, x, s), (tp_dtype)x->dtype);
 }
@@ -97,8 +99,8 @@ static tp_tensor *weighted_sum(tp_tape *T, const char *name, tp_tensor *x, doubl
                 tp_dtype_name((tp_dtype)product->dtype));
         return NULL;
     }
-    product = scaled(T, product, alpha);
-    return beta == 0 ? product : tp_add(T, scaled(T, x, beta), product);
+    product = scaled(T, name, product, alpha);
+    return beta == 0 ? product : tp_add(T, scaled(T, name, x, beta), product);
 }
 
 tp_tensor *tp_addmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)

@@ -63,6 +63,14 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
 {
     if (tp__ok(T) && low >= high)
         tp_fail(T, TP_EINVAL, "randint: from %lld to %lld there is nothing", (long long)low, (long long)high);
+    /* of floats the largest is not exact, and torch takes them all the same */
+    static const int64_t least[TP_DTYPES] = {[TP_F32] = INT64_MIN, [TP_F64] = INT64_MIN, [TP_I32] = INT32_MIN,
+                                             [TP_I64] = INT64_MIN, [TP_U8] = 0,          [TP_BOOL] = 0};
+    static const int64_t most[TP_DTYPES] = {[TP_F32] = INT64_MAX, [TP_F64] = INT64_MAX, [TP_I32] = INT32_MAX,
+                                            [TP_I64] = INT64_MAX, [TP_U8] = UINT8_MAX,  [TP_BOOL] = 1};
+    if (tp__ok(T) && (unsigned)dtype < TP_DTYPES && (low < least[dtype] || high - 1 > most[dtype]))
+        tp_fail(T, TP_EINVAL, "randint: from %lld to %lld - 1; %s holds %lld to %lld", (long long)low, (long long)high,
+                tp_dtype_name(dtype), (long long)least[dtype], (long long)most[dtype]);
     tp_tensor *x = tp__tensor_make(T, dtype, shape);
     uint64_t range = (uint64_t)high - (uint64_t)low;
     size_t size = x ? tp_dtype_size(dtype) : 0;

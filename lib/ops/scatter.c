@@ -184,9 +184,10 @@ tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_te
 
 tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value, tp_scatter_rule rule)
 {
-    return tp__usable(T, "scatter", x) && tp__usable(T, "scatter", index)
-               ? tp_scatter(T, x, dim, index, tp_full(T, (tp_dtype)x->dtype, tp__dims_of(index), value), rule)
-               : NULL;
+    if (!tp__usable(T, "scatter", x) || !tp__usable(T, "scatter", index) ||
+        !tp__fits(T, "scatter", "value", (tp_dtype)x->dtype, value))
+        return NULL;
+    return tp_scatter(T, x, dim, index, tp_full(T, (tp_dtype)x->dtype, tp__dims_of(index), value), rule);
 }
 
 /* x with what is named by the index replaced by what does not count in the reduction. */

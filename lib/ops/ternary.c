@@ -119,6 +119,12 @@ static tp_status lerp_infer(tp_call *c)
     return tp__map_infer(c);
 }
 
+static tp_status addcmul_infer(tp_call *c)
+{
+    tp__fits(c->tape, "addcmul", "value", tp__result_type(3, c->in), *(const double *)c->attr);
+    return tp__ok(c->tape) ? tp__map_infer(c) : c->tape->status;
+}
+
 /* clang-format off */
 #define TERNARY(fn, KIND, ATTR, INFER, WHERE_SAMPLED, PRINTED)                                     \
     static const tp__map_op fn##_op = {{ \
@@ -127,7 +133,7 @@ static tp_status lerp_infer(tp_call *c)
         .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__SAME};
 TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
 TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")
-TERNARY(addcmul, ADDCMUL, sizeof(double), tp__map_infer, number_samples, "AddcmulBackward0")
+TERNARY(addcmul, ADDCMUL, sizeof(double), addcmul_infer, number_samples, "AddcmulBackward0")
 TERNARY(addcdiv, ADDCDIV, sizeof(double), tp__map_infer, number_samples, "AddcdivBackward0")
 TERNARY(mul3, MUL3, sizeof(double), tp__map_infer, number_samples, NULL)
 TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBackward0")
