@@ -47,7 +47,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
       for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
 #define SCALED(id, type, number, formula)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
-    { type *restrict o = out; const type *a = in[0], *b = in[1]; number s = (number)*(const double *)attr; \
+    { type *restrict o = out; const type *a = in[0], *b = in[1]; number s = number_##number(*(const double *)attr); \
       for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i]; o[i] = (type)(formula); } }
 #define TERNARY(id, type, formula)                                                                 \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \

@@ -21,10 +21,10 @@ static tp_status add_alpha_infer(tp_call *c)
     tp_dtype dtype = tp__result_type(2, c->in);
     if (dtype == TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "both operands are bool; a factor needs numbers");
-    if (!tp_dtype_is_float(dtype) && !(alpha == floor(alpha) && fabs(alpha) < 0x1p63))
+    if (!tp_dtype_is_float(dtype) && alpha != floor(alpha))
         return tp_call_fail(c, TP_EINVAL, "alpha is %g, the operands are %s; a whole number is needed", alpha,
                             tp_dtype_name(dtype));
-    return tp__map_infer(c);
+    return tp__fits(c->tape, "add", "factor", dtype, alpha) ? tp__map_infer(c) : c->tape->status;
 }
 
 static void add_alpha_samples(tp_sampler *s)

@@ -58,5 +58,5 @@ tp_tensor *tp_where_scalar(tp_tape *T, tp_tensor *condition, tp_tensor *a, doubl
         dtype = TP_F32;
     else if (dtype == TP_BOOL)
         dtype = TP_I64;
-    return tp_where(T, condition, a, tp_scalar(T, dtype, b));
+    return tp__fits(T, "where", "number", dtype, b) ? tp_where(T, condition, a, tp_scalar(T, dtype, b)) : NULL;
 }

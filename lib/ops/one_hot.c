@@ -18,6 +18,8 @@ static int64_t classes_of(tp_tape *T, tp_tensor *index, int64_t n)
                 (long long)n);
     else if (n != -1 && most >= (double)n)
         tp_fail(T, TP_EINDEX, "one_hot: index %.0f, %lld classes; less is needed", most, (long long)n);
+    else if (most >= 0x1p62)
+        tp_fail(T, TP_ENOMEM, "one_hot: index %.0f; so many classes are too many", most);
     return T->status != TP_OK ? -1 : n == -1 ? (int64_t)most + 1 : n;
 }
 

@@ -157,6 +157,15 @@ START_TEST(factors_fit)
     ck_error(T, TP_EINVAL, "addmm");
     ck_assert_ptr_null(tp_addmm(T, m, m, m, 1, (double)NAN));
     ck_error(T, TP_EINVAL, "addmm");
+    ck_assert_ptr_null(tp_add_alpha(T, u8(), u8(), 300));
+    ck_error(T, TP_EINVAL, "add: the factor is 300");
+    expect(tp_sub_alpha(T, u8(), u8(), 1), TP_U8, 0, 0);
+    ck_assert_ptr_null(tp_where_scalar(T, mask(), u8(), 300));
+    ck_error(T, TP_EINVAL, "where: the number is 300");
+    ck_assert_ptr_null(tp_one_hot(T, ends(), -1));
+    ck_error(T, TP_EINDEX, "one_hot");
+    ck_assert_ptr_null(tp_one_hot(T, tp_clamp(T, ends(), 0, INFINITY), -1));
+    ck_error(T, TP_ENOMEM, "one_hot");
     ck_assert_int_eq(tp_add_(T, x, i32(), 1e12), TP_EINVAL);
     ck_error(T, TP_EINVAL, "add_");
     expect(x, TP_I32, 1, 2);
