@@ -4,12 +4,13 @@
  *
  * A start for a program of one's own: data, model and loop are in main, from top to bottom.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <tapir.h>
 #include <unistd.h>
 
@@ -285,12 +286,16 @@ int main(int argc, char **argv)
     double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
     int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train_loader), step = 0;
     bool terminal = isatty(STDOUT_FILENO);
+    struct winsize window = {.ws_col = 80};
+    if (terminal && (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0))
+        window.ws_col = 80;
     tp_progress whole, p;
     tp_progress_start(&whole, 0);
     for (int epoch = 0; epoch < o.epochs && !tp_error(T); epoch++) {
         tp_tensor *batch[2];
         double sum = 0;
         tp_progress_start(&p, tp_size(train[0], 0));
+        p.width = window.ws_col - 1 - snprintf(text, sizeof text, "epoch %2d/%d  ", epoch + 1, o.epochs);
         tp_loader_start(T, train_loader);
         while (tp_loader_next(T, train_loader, batch)) {
             tp_optim_set_lr(optimizer, o.lr * 0.5 * (1 + cos(acos(-1) * (double)step++ / (double)steps)));
@@ -302,7 +307,7 @@ int main(int argc, char **argv)
             sum += tp_item(loss) * (double)n;
             if (tp_progress_add(&p, n) && terminal) {
                 tp_progress_format(&p, sum / (double)p.done, text, sizeof text);
-                printf("\repoch %2d/%d  %s", epoch + 1, o.epochs, text);
+                printf("\r\033[Kepoch %2d/%d  %s", epoch + 1, o.epochs, text);
                 fflush(stdout);
             }
             tp_tape_reset(T);

@@ -27,11 +27,14 @@ TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch);
 typedef struct {
     int64_t total, done; /* samples            */
     double  start, last; /* seconds, monotonic */
+    int     width;       /* columns that a line may take; 0: 66, with 13 before it one of 79 */
 } tp_progress;
+/* Sets all of *p; the width is the caller's to change. */
 TP_API void tp_progress_start(tp_progress *p, int64_t total);
 /* Counts n more; true where a line is due. */
 TP_API bool tp_progress_add(tp_progress *p, int64_t n);
-/* "[=====>     ]  45 %  loss 0.4321  123456 samples/s  0:12 left"; as snprintf. */
+/* "[=====>     ]  45 %  loss 0.4321  123456 samples/s  0:12 left"; as snprintf. The bar takes what is left of the width;
+ * where nothing is, there is no bar, and then the line ends earlier. */
 TP_API int    tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n);
 TP_API double tp_progress_seconds(const tp_progress *p);
 

@@ -32,10 +32,28 @@ bool tp_progress_add(tp_progress *p, int64_t n)
 
 double tp_progress_seconds(const tp_progress *p) { return p ? now() - p->start : 0; }
 
+enum { LINE = 66, SHORTEST = 4, LONGEST = 40 };
+
+/* "[===>   ]" in `width` columns, or nothing where these are too few. */
+static void draw_bar(char *bar, int width, double part)
+{
+    int cells = (width > LONGEST + 2 ? LONGEST + 2 : width) - 2, filled = (int)(part * cells);
+    if (cells < SHORTEST)
+        cells = 0;
+    for (int i = 0; i < cells; i++)
+        bar[1 + i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    if (cells > 0) {
+        bar[0] = '[';
+        bar[++cells] = ']';
+        bar[++cells] = ' ';
+        cells++;
+    }
+    bar[cells] = '\0';
+}
+
 int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n)
 {
-    enum { WIDTH = 24 };
-    char bar[WIDTH + 1];
+    char bar[LONGEST + 4], figures[160];
     if (p == NULL)
         return snprintf(buffer, n, "%s", "");
     int64_t todo = p->done < p->total ? p->total - p->done : 0;
@@ -44,10 +62,9 @@ int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n
     double left = rate > 0 ? (double)todo / rate : 0;
     if (left > 5999999) /* 99999:59 */
         left = 5999999;
-    int filled = (int)(part * WIDTH);
-    for (int i = 0; i < WIDTH; i++)
-        bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
-    bar[WIDTH] = '\0';
-    return snprintf(buffer, n, "[%s] %3d %%  loss %.4f  %.0f samples/s  %d:%02d left", bar, (int)(100 * part), loss,
-                    rate, (int)left / 60, (int)left % 60);
+    int width = p->width > 0 ? p->width : LINE;
+    int used = snprintf(figures, sizeof figures, "%3d %%  loss %.4f  %.0f samples/s  %d:%02d left", (int)(100 * part),
+                        loss, rate, (int)left / 60, (int)left % 60);
+    draw_bar(bar, used < width ? width - used - 1 : 0, part);
+    return snprintf(buffer, n, "%s%.*s", bar, width, figures);
 }

@@ -226,6 +226,15 @@ START_TEST(progress)
     tp_progress_format(&p, 0.5, text, sizeof text);
     ck_assert_msg(strstr(text, " 75 %") && strstr(text, "loss 0.5000") && strstr(text, "samples/s"), "%s", text);
     ck_assert(tp_progress_add(&p, 25)); /* the last one always */
+    for (int width = 0; width < 120; width++) {
+        p.width = width;
+        int n = tp_progress_format(&p, 1e9, text, sizeof text), most = width ? width : 66;
+        ck_assert_msg(n == (int)strlen(text) && n <= most, "%d: %s", width, text);
+        ck_assert_msg(width < 66 || (text[0] == '[' && strstr(text, "left")), "%d: %s", width, text);
+    }
+    p = (tp_progress){
+        .total = INT64_MAX, .done = INT64_MAX / 2, .start = p.start}; /* absurd figures stay in the line */
+    ck_assert_int_le(tp_progress_format(&p, -1e300, text, sizeof text), 66);
 }
 END_TEST
 
