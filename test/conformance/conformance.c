@@ -2,7 +2,7 @@
  *
  *     conformance [--op NAME] [--list] [--strided] FILE-OR-DIRECTORY...
  *
- * A line for each operator, and the sum of all. With --op only that operator, and why each case of it
+ * A line for each operator, why cases were skipped, and the sum of all. With --op only that operator, and why each case of it
  * failed or was skipped. With --list nothing is run: which operators there are, and how many cases.
  * With --strided the inputs are views that are not contiguous, with the same values. */
 #define _POSIX_C_SOURCE 200809L
@@ -46,33 +46,85 @@ typedef struct {
     int count[3]; /* by outcome */
 } tally;
 
+/* One reason for which cases were skipped, and of which operators. */
+typedef struct {
+    char why[200], who[600];
+    char latest[160];
+    int count, others; /* cases; operators beyond those in `who` */
+} excuse;
+
 typedef struct {
     const char *only; /* --op */
     bool list, strided;
     int n, room;
     tally *tallies;
+    int n_excuses, room_excuses;
+    excuse *excuses;
     int broken; /* files that could not be read */
 } session;
+
+/* A list with room for one more. */
+static void *grown(void *list, int n, int *room, size_t size)
+{
+    if (n < *room)
+        return list;
+    *room = *room > 0 ? 2 * *room : 64;
+    void *more = realloc(list, (size_t)*room * size);
+    if (more == NULL) {
+        fputs("conformance: no memory\n", stderr);
+        exit(2);
+    }
+    return more;
+}
 
 static tally *tally_of(session *s, const char *name)
 {
     for (int i = s->n - 1; i >= 0; i--)
         if (strcmp(s->tallies[i].name, name) == 0)
             return &s->tallies[i];
-    if (s->n == s->room) {
-        int room = s->room > 0 ? 2 * s->room : 64;
-        tally *more = realloc(s->tallies, (size_t)room * sizeof *more);
-        if (more == NULL) {
-            fputs("conformance: no memory\n", stderr);
-            exit(2);
-        }
-        s->tallies = more;
-        s->room = room;
-    }
+    s->tallies = grown(s->tallies, s->n, &s->room, sizeof *s->tallies);
     tally *t = &s->tallies[s->n++];
     memset(t, 0, sizeof *t);
     snprintf(t->name, sizeof t->name, "%s", name);
     return t;
+}
+
+static void count_excuse(session *s, const char *why, const char *name)
+{
+    excuse *e = NULL;
+    for (int i = 0; i < s->n_excuses && e == NULL; i++)
+        if (strncmp(s->excuses[i].why, why, sizeof e->why - 1) == 0)
+            e = &s->excuses[i];
+    if (e == NULL) {
+        s->excuses = grown(s->excuses, s->n_excuses, &s->room_excuses, sizeof *e);
+        e = &s->excuses[s->n_excuses++];
+        *e = (excuse){.count = 0};
+        snprintf(e->why, sizeof e->why, "%.*s", (int)sizeof e->why - 1, why);
+    }
+    e->count++;
+    if (strcmp(e->latest, name) == 0)
+        return;
+    snprintf(e->latest, sizeof e->latest, "%s", name);
+    size_t used = strlen(e->who);
+    if (used + strlen(name) + 2 < sizeof e->who)
+        snprintf(e->who + used, sizeof e->who - used, "%s%s", used ? " " : "", name);
+    else
+        e->others++;
+}
+
+static int by_count(const void *a, const void *b) { return ((const excuse *)b)->count - ((const excuse *)a)->count; }
+
+static void print_excuses(const session *s)
+{
+    if (s->n_excuses == 0)
+        return;
+    qsort(s->excuses, (size_t)s->n_excuses, sizeof *s->excuses, by_count);
+    puts("\nskipped, and why:");
+    for (int i = 0; i < s->n_excuses; i++) {
+        const excuse *e = &s->excuses[i];
+        printf("%5d  %s: %s", e->count, e->why[0] ? e->why : "no reason was given", e->who);
+        printf(e->others ? " and %d more\n" : "\n", e->others);
+    }
 }
 
 static void print_tallies(const session *s)
@@ -87,13 +139,15 @@ static void print_tallies(const session *s)
         if (s->list)
             printf("%-52s %5d cases  %s\n", t->name, cases, t->there ? "there" : "not there yet");
         else
-            printf("%-52s %5d passed %5d failed %5d not there yet\n", t->name, t->count[PASSED], t->count[FAILED],
+            printf("%-52s %5d passed %5d failed %5d skipped\n", t->name, t->count[PASSED], t->count[FAILED],
                    t->count[SKIPPED]);
     }
     if (s->list)
         printf("%d operators, %d of them there, %d cases\n", s->n, there, sum[0] + sum[1] + sum[2]);
-    else
+    else {
+        print_excuses(s);
         printf("%d passed, %d failed, %d skipped\n", sum[PASSED], sum[FAILED], sum[SKIPPED]);
+    }
 }
 
 /* ---- a case ---------------------------------------------------------------------------------- */
@@ -145,6 +199,8 @@ static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safet
                 case_ok(&c);
         }
         t->count[c.came_to]++;
+        if (c.came_to == SKIPPED && !s->list)
+            count_excuse(s, c.why, name);
         if (s->only != NULL && !s->list && c.came_to != PASSED)
             explain(&c, name);
     }
@@ -226,5 +282,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < s.n; i++)
         failed += s.tallies[i].count[FAILED];
     free(s.tallies);
+    free(s.excuses);
     return failed > 0 || s.broken > 0;
 }
