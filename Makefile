@@ -15,9 +15,13 @@ SOVERSION := 0
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
-# For recursive makes: all cores, unless this make was given -j.
-jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
-again = @+$(MAKE) --no-print-directory $(jobs)
+# All cores, unless -j was given. "make clean all" goes one after the other.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(findstring jobserver,$(MAKEFLAGS)),)
+ifeq ($(and $(filter clean distclean deps,$(MAKECMDGOALS)),$(word 2,$(MAKECMDGOALS))),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+endif
+again = @+$(MAKE) --no-print-directory
 
 # ---- configuring ---------------------------------------------------------------------------------
 # What the user gives (CC, CFLAGS, prefix, ...) is remembered in configure.args until something else is given.
@@ -218,7 +222,7 @@ check-full:
 	$(again) all bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
-	    $(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)
 	@sh test/run.sh --full $(BUILD)
 
 # ---- installing ----------------------------------------------------------------------------------

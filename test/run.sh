@@ -4,8 +4,8 @@
 # usage: run.sh BUILD           what "make check" runs
 #        run.sh --full BUILD    what "make check-full" runs: the builds BUILD/asan and BUILD/tsan, and valgrind on BUILD
 #
-# A line for each program; of one that fails, also what it said (all of it is in BUILD/test/log). The last line is
-# the sum: each check of a Check program and each conformance case counts, and each other program counts one.
+# A line for each program, in the order in which they end; of one that fails, also what it said (all of it is in
+# BUILD/test/log), of one that skips, why. The last line is the sum: each check of a Check program and each conformance case counts, and each other program counts one.
 cd "$(dirname "$0")/.." || exit 2
 full=no
 if [ "$1" = --full ]; then
@@ -13,7 +13,7 @@ if [ "$1" = --full ]; then
     shift
 fi
 T=${T:-} # a part of the names of those to run
-build=${1:-build} passed=0 failed=0 skipped=0
+build=${1:-build}
 logs=$build/test/log
 case_seconds=60 # one that takes longer hangs
 data=/usr/share/datasets/fashion-mnist
@@ -51,25 +51,53 @@ count_one()
 }
 
 # ---- running one ----
+#
+# As many at once as there are processors: who wants to start takes a token out of the pipe, and puts it back at the end.
+
+tokens=$logs/tokens counts=$logs/counts
+rm -f "$tokens" "$counts"
+mkfifo "$tokens" && exec 9<> "$tokens" && rm "$tokens" || exit 2
+for _ in $(seq "$(nproc 2> /dev/null || echo 1)"); do echo; done >&9
+: > "$counts"
 
 now() { date +%s.%N; }
 
-run() # name, how to count, command ...
+wanted() # name
 {
     case $1 in
         *"$T"*) ;;
-        *) return ;;
+        *) return 1 ;;
     esac
+}
+
+run() # name, how to count, command ...
+{
+    wanted "$1" || return
+    read -r _ <&9
+    {
+        outcome=$(execute "$@")
+        echo "$outcome"
+        echo >&9
+    } &
+}
+
+execute()
+{
     name=$1 count=$2 log=$logs/$(echo "$1" | tr ' /' '__').log
     shift 2
     start=$(now)
-    "$@" > "$log" 2>&1 < /dev/null
+    "$@" > "$log" 2>&1 < /dev/null 9>&-
     status=$?
-    seconds=$(echo "$start $(now)" | awk '{ print $2 - $1 }')
+    seconds=$(echo "$start $(now)" | awk '{ printf "%.1f", $2 - $1 }')
     # shellcheck disable=SC2046 # three words are wanted
     set -- $($count $status "$log")
-    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-    printf '%-32s %6d passed %5d failed %5d skipped %8.1f s\n' "$name" "$1" "$2" "$3" "$seconds"
+    why=
+    if [ $status = 77 ]; then
+        why="  ($(grep . "$log" | tail -n 1))"
+        [ -s "$log" ] || set -- 0 1 0 # a skip says why
+    fi
+    echo "$1 $2 $3" >> "$counts"
+    printf '%-36s %6d passed %5d failed %5d skipped %8.1f s%s\n' "$name" "$1" "$2" "$3" "$seconds" "$why"
     [ "$2" = 0 ] || complain
 }
 
@@ -83,35 +111,32 @@ complain()
 
 skip() # name, why
 {
-    case $1 in
-        *"$T"*) ;;
-        *) return ;;
-    esac
-    skipped=$((skipped + 1))
-    printf '%-32s %6d passed %5d failed %5d skipped  (%s)\n' "$1" 0 0 1 "$2"
+    wanted "$1" || return
+    echo '0 0 1' >> "$counts"
+    printf '%-36s %6d passed %5d failed %5d skipped             (%s)\n' "$1" 0 0 1 "$2"
 }
 
 # ---- what there is to run ----
 
-programs() # build, a prefix for the names
+programs() # build, a prefix for the names; the longest first
 {
-    for program in "$1"/test/test_*; do
-        [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal "$program"
-    done
     for source in examples/*.c; do
         example=$(basename "$source" .c)
         # The demo trains for half a minute, on data that need not be there.
         [ "$example" = fashion_mnist ] || run "$2example $example" count_one "$1/examples/$example"
     done
-    for source in test/cases/*.c; do
-        case=$(basename "$source" .c)
-        run "$2case $case" count_one timeout "$case_seconds" "$1/test/case_$case"
+    for program in "$1"/test/test_*; do
+        [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal "$program"
     done
     if [ -x "$1/test/conformance" ]; then
         run "$2conformance" count_cases "$1/test/conformance" test/conformance/open
     else
         skip "$2conformance" 'built without jansson'
     fi
+    for source in test/cases/*.c; do
+        case=$(basename "$source" .c)
+        run "$2case $case" count_one timeout "$case_seconds" "$1/test/case_$case"
+    done
 }
 
 rules()
@@ -189,5 +214,6 @@ else
     rules
     programs "$build" ''
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed = 0 ]
+wait
+awk '{ n += $1; bad += $2; skipped += $3 }
+     END { print n + 0 " passed, " bad + 0 " failed, " skipped + 0 " skipped"; exit bad > 0 }' "$counts"

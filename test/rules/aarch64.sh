@@ -3,6 +3,7 @@
 build=${1:-build}
 cc=aarch64-linux-gnu-gcc
 command -v $cc > /dev/null || { echo "no $cc"; exit 77; }
+echo '#include <stdio.h>' | $cc -fsyntax-only -xc - 2> /dev/null || { echo "$cc has no C library's headers"; exit 77; }
 blas=$(sed -n 's/^BLAS_CFLAGS *[:?]*= *//p' "$build/config.mk")
 bad=0
 for source in lib/*/*.c; do
