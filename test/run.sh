@@ -126,7 +126,7 @@ programs() # build, a prefix for the names; the longest first
         [ "$example" = fashion_mnist ] || run "$2example $example" count_one "$1/examples/$example"
     done
     for program in "$1"/test/test_*; do
-        [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal "$program"
+        [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=60 "$program"
     done
     if [ -x "$1/test/conformance" ]; then
         run "$2conformance" count_cases "$1/test/conformance" test/conformance/open

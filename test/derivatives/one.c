@@ -53,6 +53,7 @@ ROW(sigmoid, sigmoid_slope(x), sigmoid_bend(x))
 ROW(relu, x > 0, 0)
 ROW(softplus, x > 20 ? 1 : sigmoid_of(x), x > 20 ? 0 : sigmoid_slope(x)) /* straight above 20, as PyTorch's */
 ROW(log_sigmoid, sigmoid_of(-x), -sigmoid_slope(x))
+ROW(leaky_relu, x > 0 ? 1 : 0.125L, 0)
 ROW(frac, 1, 0)
 ROW(nan_to_num, isinf(x) ? 0 : 1, 0)
 ROW(logit, x < 0 || x > 1 ? none : 1 / (x * (1 - x)), x < 0 || x > 1 ? none : (2 * x - 1) / square_of(x * (1 - x)))
@@ -127,6 +128,7 @@ static real gelu_tanh_second(real x)
 }
 ROW(gelu_tanh, gelu_tanh_first(x), gelu_tanh_second(x))
 
+static tp_tensor *leaky_relu(tp_tape *T, tp_tensor *x) { return tp_leaky_relu(T, x, 0.125); }
 static tp_tensor *logit(tp_tape *T, tp_tensor *x) { return tp_logit(T, x, 0); }
 static tp_tensor *round_to(tp_tape *T, tp_tensor *x) { return tp_round_decimals(T, x, 2); }
 static tp_tensor *nan_to_num(tp_tape *T, tp_tensor *x) { return tp_nan_to_num(T, x, NULL); }
@@ -144,7 +146,7 @@ const one_row one_rows[] = {
     {OF(sigmoid), OPEN, 0}, {OF(relu), FLAT, 0}, {OF(softplus), OPEN, 0}, {OF(log_sigmoid), OPEN, 0},
     {OF(gelu), CONDITIONED | OPEN, 0}, {OF(gelu_tanh), CONDITIONED | OPEN, 0}, {OF(sinc), CONDITIONED | OPEN, 0},
     {"logit", logit, logit_1, logit_2, OPEN, 0}, {OF(erf), OPEN, 0}, {OF(erfc), OPEN, 0},
-    {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
+    {"leaky_relu", leaky_relu, leaky_relu_1, leaky_relu_2, FLAT, 0}, {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
     {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
     {"ceil", tp_ceil, flat_1, flat_2, FLAT, 0}, {"round", tp_round, flat_1, flat_2, FLAT, 0},
     {"trunc", tp_trunc, flat_1, flat_2, FLAT, 0}, {"round_to", round_to, flat_1, flat_2, FLAT, 0},

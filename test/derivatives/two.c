@@ -11,11 +11,15 @@
 
 ROW(add, 1, 1, 0, 0, 0)
 ROW(sub, 1, -1, 0, 0, 0)
+ROW(add_alpha, 1, 0.125L, 0, 0, 0)
 ROW(mul, y, x, 0, 1, 0)
+
+static tp_tensor *add_alpha(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_add_alpha(T, x, y, 0.125); }
 
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
-    {OF(add), FLAT, 0}, {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0},
+    {OF(add), FLAT, 0}, {"add_alpha", add_alpha, {add_alpha_x, add_alpha_y, add_alpha_xx, add_alpha_xy, add_alpha_yy}, FLAT, 0},
+    {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0},
     {0},
 };
 /* clang-format on */
@@ -23,7 +27,7 @@ const two_row two_rows[] = {
 /* What is only called by the derivatives of others is tried there. */
 /* clang-format off */
 const char *const needs_no_row[] = {
-    "tanh_backward", "sigmoid_backward", "relu_backward", "gelu_backward",
+    "tanh_backward", "sigmoid_backward", "relu_backward", "gelu_backward", "leaky_relu_backward",
     /* not written yet */
     "div", "pow", "atan2", "maximum", "minimum", "fmax", "fmin", "hypot", "copysign", "logaddexp", "logaddexp2",
     "xlogy", "xlog1py", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar", "div_scalar",
