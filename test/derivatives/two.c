@@ -29,6 +29,7 @@ const two_row two_rows[] = {
 const char *const needs_no_row[] = {
     "tanh_backward", "sigmoid_backward", "relu_backward", "gelu_backward", "leaky_relu_backward",
     /* not written yet */
+    "ldexp", "over_square", "direction", "share", "share2",
     "div", "pow", "atan2", "maximum", "minimum", "fmax", "fmin", "hypot", "copysign", "logaddexp", "logaddexp2",
     "xlogy", "xlog1py", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar", "div_scalar",
     "pow_scalar", "clamp", "erfinv", "lgamma", "digamma", "polygamma", "erfcx", "ndtr", "log_ndtr", "ndtri", "i0",
