@@ -26,7 +26,7 @@ again = @+$(MAKE) --no-print-directory
 # ---- configuring ---------------------------------------------------------------------------------
 # What the user gives (CC, CFLAGS, prefix, ...) is remembered in configure.args until something else is given.
 
-unconfigured := demo check-full dist doc clean distclean deps format help
+unconfigured := doc/from-pytorch.md demo check-full dist doc clean distclean deps format help
 given_by_user = $(if $(filter command% environment%,$(origin $(1))),$(1)='$($(1))')
 given := $(strip $(foreach v,CC CFLAGS CPPFLAGS LDFLAGS LIBS,$(call given_by_user,$(v))) $(CONFIGURE_FLAGS))
 
@@ -231,19 +231,27 @@ headers := $(wildcard include/tapir/*.h)
 # A path below the prefix is written as such, so that pkg-config can move it.
 below_prefix = $(patsubst $(prefix)/%,$${prefix}/%,$(1))
 
+# Debugging data, two thirds of the size, stay in $(BUILD): make install STRIP=: installs them, too. Programs find the shared
+# library where the system looks (ldconfig is told), or by the path that tapir.pc gives them.
+STRIP  ?= strip
+looked_in := /lib% /usr/lib% /usr/local/lib%
 install: lib
 	install -d '$(DESTDIR)$(includedir)/tapir' '$(DESTDIR)$(libdir)/pkgconfig'
 	install -m 644 include/tapir.h '$(DESTDIR)$(includedir)'
 	install -m 644 $(headers) '$(DESTDIR)$(includedir)/tapir'
 	install -m 644 $(BUILD)/libtapir.a '$(DESTDIR)$(libdir)'
+	$(STRIP) --strip-debug '$(DESTDIR)$(libdir)/libtapir.a'
 	install -m 755 $(shared) '$(DESTDIR)$(libdir)'
+	$(STRIP) --strip-unneeded '$(DESTDIR)$(libdir)/$(notdir $(shared))'
 	ln -sf libtapir.so.$(VERSION) '$(DESTDIR)$(libdir)/libtapir.so.$(SOVERSION)'
 	ln -sf libtapir.so.$(SOVERSION) '$(DESTDIR)$(libdir)/libtapir.so'
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@libdir@|$(call below_prefix,$(libdir))|' -e 's|@includedir@|$(call below_prefix,$(includedir))|' \
+	    -e 's|@RPATH@|$(if $(filter $(looked_in),$(libdir)),, -Wl,-rpath,$${libdir})|' \
 	    -e 's|@REQUIRES_PRIVATE@|$(strip $(REQUIRES_PRIVATE))|' \
 	    -e 's|@LIBS_PRIVATE@|$(strip $(LAPACKE_LIBS) $(BLAS_LIBS) $(OPENMP_CFLAGS) -lm $(LIBS))|' \
 	    tapir.pc.in > '$(DESTDIR)$(libdir)/pkgconfig/tapir.pc'
+	@[ -n '$(DESTDIR)' ] || ! [ -w /etc/ld.so.cache ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig
 
 uninstall:
 	rm -rf '$(DESTDIR)$(includedir)/tapir' '$(DESTDIR)$(includedir)/tapir.h'
@@ -262,6 +270,11 @@ dist:
 doc:
 	@mkdir -p $(BUILD)/doc
 	@awk -v out=$(BUILD)/doc -f doc/html.awk include/tapir.h $(headers) && echo $(BUILD)/doc/index.html
+
+# The table from PyTorch's names to ours; committed, since people read it where the sources are.
+.PHONY: doc/from-pytorch.md
+doc/from-pytorch.md:
+	@awk -f doc/from-pytorch.awk $(filter-out %/trace.h,$(headers)) > $@.new && mv $@.new $@
 
 # What was missing may be there now, so the configuration is made anew.
 deps:
@@ -287,6 +300,7 @@ help:
 	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
 	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'
 	@echo 'doc         the headers as HTML pages, with an index'
+	@echo 'doc/from-pytorch.md  the table of names, of the headers'
 	@echo 'dist        $(BUILD)/tapir-$(VERSION).tar.gz, of what is committed'
 	@echo 'format      lays out the sources with clang-format'
 	@echo 'clean       what was built; distclean: the configuration, too'

@@ -367,7 +367,7 @@ static tp_status sweep_back(tp_vjp *v, const chain *c)
 {
     tp_tape *T = v->tape;
     uint32_t begin = T->n_nodes;
-    hands h;
+    hands h = {0};
     tp__replay replay;
     if (take_hands(T, c, &h) != TP_OK || tp__replay_open(T, &replay, v->n_in, v->in, c->n_out) != TP_OK)
         return T->status;
@@ -391,7 +391,7 @@ static tp_status sweep_recorded(tp_vjp *v, const chain *c)
 {
     tp_tape *T = v->tape;
     uint32_t begin = T->n_nodes;
-    hands h;
+    hands h = {0};
     if (take_hands(T, c, &h) != TP_OK)
         return T->status;
     memcpy(h.state, v->in, (size_t)c->n_in * sizeof *h.state);
