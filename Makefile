@@ -11,7 +11,7 @@ SOVERSION := 0
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all lib examples tests demo graph check check-full bench bench-build bench-quick install uninstall dist doc clean distclean deps format help
+.PHONY: all lib examples tests demo graph check check-full bench bench-build bench-quick bench-operators install uninstall dist doc clean distclean deps format help
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
@@ -181,7 +181,7 @@ bench: bench-build
 	@bench/compare --bench $(BUILD)/bench/tapir-bench --rounds 2 --budget 0.18 --quiet 30
 	@bench/scaling --bench $(BUILD)/bench/tapir-bench --budget 0.15 --picture $(BUILD)/bench/scaling.png
 
-bench-build: $(BUILD)/bench/tapir-bench
+bench-build: $(BUILD)/bench/tapir-bench $(BUILD)/bench/tapir-sweep
 
 # A minute's worth: the small operators, a step of each kind, beside PyTorch where it is.
 bench-quick: bench-build
@@ -193,6 +193,15 @@ $(BUILD)/obj/bench/%.o: bench/%.c $(BUILD)/config.mk Makefile
 	$(Q)$(CC) $(bench_flags) $(deps_in) -c $< -o $@
 
 $(BUILD)/bench/tapir-bench: $(call object_of,bench/*.c) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $^ $(link_libs) -o $@
+
+# Every operator beside PyTorch: CPU time on one thread, at three sizes.
+bench-operators: $(BUILD)/bench/tapir-sweep
+	@bench/operators --sweep $<
+
+$(BUILD)/bench/tapir-sweep: $(call object_of,bench/sweep/*.c) $(BUILD)/libtapir.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(link_libs) -o $@
@@ -297,6 +306,7 @@ help:
 	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
 	@echo 'graph       draws the graph of a small network with Graphviz'
 	@echo 'bench-quick  some of it, in a minute'
+	@echo 'bench-operators  every operator beside PyTorch, on one thread'
 	@echo 'install     to DESTDIR and prefix; uninstall takes it away'
 	@echo 'deps        installs what is missing (Debian and its relatives), or says what is needed'
 	@echo 'doc         the headers as HTML pages, with an index'
