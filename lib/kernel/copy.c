@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { GRAIN = 32768, BLOCK = 1024, TILE = 16 };
+enum { GRAIN = 32768, BLOCK = 1024, TILE = 16, STRIP = 64 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
@@ -55,44 +55,7 @@ void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype fro
     tp__parallel_for(n, GRAIN, convert_range, &s);
 }
 
-/* ---- strided memory ------------------------------------------------------------------------------------------ */
-
-/* A walk over strided memory, its row-major counterpart on the other side. Neighbouring dimensions are joined
- * where they are walked as one. */
-typedef struct {
-    char *dense;
-    char *strided;
-    size_t size;
-    int ndim;
-    int64_t dim[TP_MAX_DIMS], stride[TP_MAX_DIMS];
-    bool out;          /* strided is the destination */
-    tp_dtype to, from; /* where they differ, a block is gathered, then converted */
-    size_t to_size;
-} walk;
-
-static int64_t walk_init(walk *w, tp_dims shape, const int64_t *stride)
-{
-    int64_t n = 1;
-    w->ndim = 0;
-    for (int d = 0; d < shape.ndim; d++) {
-        n *= shape.dim[d];
-        if (shape.dim[d] == 1)
-            continue;
-        int last = w->ndim - 1;
-        if (last >= 0 && w->stride[last] == stride[d] * shape.dim[d]) {
-            w->dim[last] *= shape.dim[d];
-            w->stride[last] = stride[d];
-        } else {
-            w->dim[w->ndim] = shape.dim[d];
-            w->stride[w->ndim++] = stride[d];
-        }
-    }
-    if (w->ndim == 0) {
-        w->ndim = 1;
-        w->dim[0] = w->stride[0] = 1;
-    }
-    return n;
-}
+/* ---- planes: two dimensions of any strides -------------------------------------------------------------------- */
 
 /* clang-format off */
 #define GATHER(name, type)                                                                         \
@@ -101,12 +64,46 @@ static int64_t walk_init(walk *w, tp_dims shape, const int64_t *stride)
 GATHER(run1, uint8_t)
 GATHER(run4, uint32_t)
 GATHER(run8, uint64_t)
+#define FILL(name, type)                                                                           \
+    static void name(int64_t n, void *to, const void *from)                                        \
+    { type *o = to, x = *(const type *)from; for (int64_t i = 0; i < n; i++) o[i] = x; }
+FILL(fill1, uint8_t)
+FILL(fill4, uint32_t)
+FILL(fill8, uint64_t)
 /* clang-format on */
+
+/* clang-format off */
+#define NEAR(name, type, step)                                                                     \
+    static void name(int64_t n, void *to, const void *from)                                        \
+    { type *restrict o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i] = a[i * (step)]; }
+NEAR(turn4, uint32_t, -1)
+NEAR(turn8, uint64_t, -1)
+NEAR(pairs4, uint32_t, 2)
+NEAR(pairs8, uint64_t, 2)
+/* clang-format on */
+
+/* memcpy of some thousand bytes is slow on some processors where both sides are not aligned alike. */
+static void copy_bytes(char *to, const char *from, size_t n)
+{
+    size_t i = 0;
+    for (; n <= 1 << 15 && i + 64 <= n; i += 64) {
+        char line[64];
+        memcpy(line, from + i, 64);
+        memcpy(to + i, line, 64);
+    }
+    memcpy(to + i, from + i, n - i);
+}
 
 void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs)
 {
     if (ts == 1 && fs == 1)
         memcpy(to, from, (size_t)n * size);
+    else if (ts == 1 && fs == 0 && n > 0)
+        (size == 4 ? fill4 : size == 8 ? fill8 : fill1)(n, to, from);
+    else if (ts == 1 && fs == -1 && size >= 4)
+        (size == 4 ? turn4 : turn8)(n, to, from);
+    else if (ts == 1 && fs == 2 && size >= 4)
+        (size == 4 ? pairs4 : pairs8)(n, to, from);
     else if (size == 4)
         run4(n, to, ts, from, fs);
     else if (size == 8)
@@ -115,58 +112,182 @@ void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from
         run1(n, to, ts, from, fs);
 }
 
-/* The strided elements whose row-major positions are [begin, begin + n), from or to `dense`. */
-static void copy_run(const walk *w, int64_t begin, int64_t n, char *dense)
+/* n rows of so many bytes, apart by so many: short ones are copied without a call each. */
+static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const char *from, int64_t from_row)
 {
-    int inner = w->ndim - 1;
-    int64_t row = w->dim[inner], step = w->stride[inner];
-    for (int64_t done = 0; done < n;) {
-        int64_t column = (begin + done) % row;
-        int64_t offset = column * step + tp__offset_at(inner, w->dim, w->stride, (begin + done) / row);
-        int64_t m = row - column < n - done ? row - column : n - done;
-        char *here = w->strided + offset * (int64_t)w->size, *there = dense + (size_t)done * w->size;
-        if (w->out)
-            tp__copy_run(w->size, m, here, step, there, 1);
-        else
-            tp__copy_run(w->size, m, there, 1, here, step);
-        done += m;
+    switch (bytes) {
+#define FIXED(b) \
+    case b: \
+        for (int64_t r = 0; r < n; r++) \
+            memcpy(to + r * to_row, from + r * from_row, b); \
+        return;
+        FIXED(4)
+        FIXED(8)
+        FIXED(12)
+        FIXED(16)
+        FIXED(20) FIXED(24) FIXED(28) FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
+#undef FIXED
+            default : for (int64_t r = 0; r < n; r++) memcpy(to + r * to_row, from + r * from_row, bytes);
     }
 }
+
+/* Planes whose rows lie side by side on one side and whose columns do on the other go by blocks of whole cache lines. */
+/* clang-format off */
+#define TRANSPOSE(name, type)                                                                      \
+    static void name(tp__plane p, void *to, const void *from)                                      \
+    { enum { R = 64 / sizeof(type), C = 8 }; type b[C][R];                                         \
+      for (int64_t r = 0; r < p.rows; r += R) for (int64_t c = 0; c < p.columns; c += C) {         \
+          const type *in = (const type *)from + r + c * p.from_column; type *out = (type *)to + r * p.to_row + c; \
+          int64_t rows = p.rows - r < R ? p.rows - r : R, columns = p.columns - c < C ? p.columns - c : C; \
+          if (rows == R && columns == C) {                                                         \
+              for (int k = 0; k < C; k++) memcpy(b[k], in + k * p.from_column, sizeof b[k]);       \
+              for (int k = 0; k < C; k++) tp__prefetch(in, (k + 2 * C) * p.from_column, 1, sizeof(type)); \
+              for (int i = 0; i < R; i++) for (int k = 0; k < C; k++) out[i * p.to_row + k] = b[k][i]; \
+          } else {                                                                                 \
+              for (int64_t i = 0; i < rows; i++) for (int64_t k = 0; k < columns; k++)             \
+                  out[i * p.to_row + k] = in[i + k * p.from_column];                               \
+          } } }
+TRANSPOSE(transpose1, uint8_t)
+TRANSPOSE(transpose4, uint32_t)
+TRANSPOSE(transpose8, uint64_t)
+/* clang-format on */
+
+static int64_t distance(int64_t stride) { return stride < 0 ? -stride : stride; }
+
+/* The inner loop runs along the nearer of both dimensions, or the much longer one; then the other goes by strips, so that
+ * what is touched again is still in the first cache. */
+void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from)
+{
+    int64_t bytes = (int64_t)size;
+    if (p.to_column == 1 && p.from_column == 1) {
+        copy_rows(p.rows, (size_t)p.columns * size, to, p.to_row * bytes, from, p.from_row * bytes);
+        return;
+    }
+    if (p.to_column == 1 && p.from_row == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2) {
+        (size == 8 ? transpose8 : size == 4 ? transpose4 : transpose1)(p, to, from);
+        return;
+    }
+    bool far = distance(p.from_row) + distance(p.to_row) < distance(p.from_column) + distance(p.to_column);
+    bool across = p.rows > 1 && (p.columns <= STRIP / 4 ? p.rows > p.columns : far || distance(p.from_row) == 1);
+    int64_t strip = across && p.columns > STRIP / 4 ? TILE : STRIP;
+    for (int64_t r = 0; r < p.rows && !across; r++)
+        tp__copy_run(size, p.columns, (char *)to + r * p.to_row * bytes, p.to_column,
+                     (const char *)from + r * p.from_row * bytes, p.from_column);
+    for (int64_t r = 0; r < p.rows && across; r += strip)
+        for (int64_t c = 0; c < p.columns; c++)
+            tp__copy_run(size, p.rows - r < strip ? p.rows - r : strip,
+                         (char *)to + (r * p.to_row + c * p.to_column) * bytes, p.to_row,
+                         (const char *)from + (r * p.from_row + c * p.from_column) * bytes, p.from_row);
+}
+
+/* ---- strided memory ------------------------------------------------------------------------------------------ */
+
+bool tp__next_piece(const tp__layout *l, int64_t *position, int64_t *left, tp__piece *piece)
+{
+    int last = l->ndim - 1;
+    int64_t row = l->dim[last], column = *position % row, r = *position / row, rows = *left / row;
+    if (*left == 0)
+        return false;
+    piece->columns = row - column < *left ? row - column : *left;
+    piece->rows = 1;
+    piece->offset = column * l->stride[last] + tp__offset_at(last, l->dim, l->stride, r);
+    if (column == 0 && rows > 1 && last > 0) {
+        int64_t rest = l->dim[last - 1] - r % l->dim[last - 1];
+        piece->rows = rest < rows ? rest : rows;
+    }
+    *position += piece->rows * piece->columns;
+    *left -= piece->rows * piece->columns;
+    return true;
+}
+
+void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense)
+{
+    int last = l->ndim - 1;
+    tp__piece at;
+    for (char *to = dense; tp__next_piece(l, &begin, &n, &at); to += (size_t)(at.rows * at.columns) * size)
+        tp__copy_plane(size,
+                       (tp__plane){at.rows, at.columns, at.columns, 1, last ? l->stride[last - 1] : 0, l->stride[last]},
+                       to, (const char *)strided + at.offset * (int64_t)size);
+}
+
+static void scatter_span(const tp__layout *l, size_t size, void *strided, int64_t begin, int64_t n, const void *dense)
+{
+    int last = l->ndim - 1;
+    tp__piece at;
+    for (const char *from = dense; tp__next_piece(l, &begin, &n, &at); from += (size_t)(at.rows * at.columns) * size)
+        tp__copy_plane(size,
+                       (tp__plane){at.rows, at.columns, last ? l->stride[last - 1] : 0, l->stride[last], at.columns, 1},
+                       (char *)strided + at.offset * (int64_t)size, from);
+}
+
+int64_t tp__layout_of(tp__layout *l, tp_dims shape, const int64_t *stride)
+{
+    int64_t n = 1;
+    l->ndim = 0;
+    for (int d = 0; d < shape.ndim; d++) {
+        n *= shape.dim[d];
+        if (shape.dim[d] == 1)
+            continue;
+        int last = l->ndim - 1;
+        if (last >= 0 && l->stride[last] == stride[d] * shape.dim[d]) {
+            l->dim[last] *= shape.dim[d];
+            l->stride[last] = stride[d];
+        } else {
+            l->dim[l->ndim] = shape.dim[d];
+            l->stride[l->ndim++] = stride[d];
+        }
+    }
+    if (l->ndim == 0) {
+        l->ndim = 1;
+        l->dim[0] = l->stride[0] = 1;
+    }
+    return n;
+}
+
+/* Strided memory on one side, its row-major counterpart on the other. */
+typedef struct {
+    tp__layout l;
+    char *dense;
+    char *strided;
+    size_t size, to_size;
+    tp_dtype to, from; /* where they differ, a block is gathered, then converted */
+    bool out;          /* strided is the destination */
+} walk;
 
 static void copy_range(int64_t begin, int64_t end, void *user)
 {
     const walk *w = user;
+    if (w->out) {
+        scatter_span(&w->l, w->size, w->strided, begin, end - begin, w->dense + (size_t)begin * w->size);
+        return;
+    }
     if (w->to == w->from) {
-        copy_run(w, begin, end - begin, w->dense + (size_t)begin * w->size);
+        tp__gather_span(&w->l, w->size, w->strided, begin, end - begin, w->dense + (size_t)begin * w->size);
         return;
     }
     uint64_t raw[BLOCK];
     for (int64_t at = begin; at < end; at += BLOCK) {
         int64_t n = end - at < BLOCK ? end - at : BLOCK;
-        copy_run(w, at, n, (char *)raw);
+        tp__gather_span(&w->l, w->size, w->strided, at, n, raw);
         conversions[w->from][w->to](n, w->dense + (size_t)at * w->to_size, raw);
     }
 }
 
-/* Transposed matrices go by tiles, so that both sides use whole cache lines: rows [begin, end) of a stack
- * of matrices, given as rows of the last but one dimension. */
-static void transpose_range(int64_t begin, int64_t end, void *user)
+/* The same by whole rows, so that planes are as tall as they can be. */
+static void copy_rows_range(int64_t begin, int64_t end, void *user)
 {
     const walk *w = user;
-    int last = w->ndim - 1;
-    int64_t rows = w->dim[last - 1], columns = w->dim[last];
-    for (int64_t r = begin; r < end;) {
-        int64_t in_matrix = r % rows, offset = tp__offset_at(last, w->dim, w->stride, r);
-        int64_t m = rows - in_matrix < end - r ? rows - in_matrix : end - r;
-        if (m > TILE)
-            m = TILE;
-        char *dense = w->dense + (size_t)(r * columns) * w->size;
-        const char *from = w->strided + offset * (int64_t)w->size;
-        for (int64_t c = 0; c < columns; c++)
-            tp__copy_run(w->size, m, dense + (size_t)c * w->size, columns,
-                         from + c * w->stride[last] * (int64_t)w->size, w->stride[last - 1]);
-        r += m;
-    }
+    int64_t row = w->l.dim[w->l.ndim - 1];
+    copy_range(begin * row, end * row, user);
+}
+
+static void walk_over(walk *w, int64_t n)
+{
+    int64_t row = w->l.dim[w->l.ndim - 1];
+    if (row <= GRAIN / TILE && w->l.ndim > 1)
+        tp__parallel_for(n / row, GRAIN / row, copy_rows_range, w);
+    else
+        tp__parallel_for(n, GRAIN, copy_range, w);
 }
 
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in)
@@ -177,16 +298,13 @@ void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *i
               .to = out_dtype,
               .from = in->dtype,
               .to_size = tp_dtype_size(out_dtype)};
-    int64_t n = walk_init(&w, shape, in->stride);
-    int last = w.ndim - 1;
+    int64_t n = tp__layout_of(&w.l, shape, in->stride);
     if (n == 0)
         return;
-    if (w.ndim == 1 && w.stride[0] == 1)
+    if (w.l.ndim == 1 && w.l.stride[0] == 1)
         tp__convert(n, out, out_dtype, in->data, in->dtype);
-    else if (w.ndim >= 2 && w.to == w.from && w.stride[last - 1] == 1 && w.dim[last - 1] >= TILE && w.stride[last] != 0)
-        tp__parallel_for(n / w.dim[last], 1 + GRAIN / w.dim[last], transpose_range, &w);
     else
-        tp__parallel_for(n, GRAIN, copy_range, &w);
+        walk_over(&w, n);
 }
 
 void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype)
@@ -198,9 +316,54 @@ void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const voi
               .to = dtype,
               .from = dtype,
               .to_size = tp_dtype_size(dtype)};
-    int64_t n = walk_init(&w, shape, out_stride);
+    int64_t n = tp__layout_of(&w.l, shape, out_stride);
     if (n > 0)
-        tp__parallel_for(n, GRAIN, copy_range, &w);
+        walk_over(&w, n);
+}
+
+/* ---- rolling ------------------------------------------------------------------------------------------------- */
+
+/* Rows: what the last dimension that is shifted and those after it hold. */
+typedef struct {
+    int ndim; /* of the dimensions before them */
+    const int64_t *dim, *shift;
+    size_t row, late; /* bytes; those that go from a row's end to its start */
+    const char *in;
+    char *out;
+} turn;
+
+static void roll_range(int64_t begin, int64_t end, void *user)
+{
+    const turn *t = user;
+    for (int64_t r = begin; r < end; r++) {
+        int64_t from = 0, step = 1, rest = r;
+        for (int d = t->ndim - 1; d >= 0; d--) {
+            int64_t i = rest % t->dim[d] - t->shift[d];
+            from += (i < 0 ? i + t->dim[d] : i) * step;
+            step *= t->dim[d];
+            rest /= t->dim[d];
+        }
+        const char *in = t->in + (size_t)from * t->row;
+        char *out = t->out + (size_t)r * t->row;
+        copy_bytes(out, in + t->row - t->late, t->late);
+        copy_bytes(out + t->late, in, t->row - t->late);
+    }
+}
+
+void tp__roll(size_t size, tp_dims shape, const int64_t *shift, const void *in, void *out)
+{
+    turn t = {.dim = shape.dim, .shift = shift, .row = size, .in = in, .out = out};
+    int64_t rows = 1;
+    int last = shape.ndim - 1;
+    while (last > 0 && shift[last] == 0)
+        t.row *= (size_t)shape.dim[last--];
+    if (last >= 0) {
+        t.late = t.row * (size_t)shift[last];
+        t.row *= (size_t)shape.dim[last];
+    }
+    for (t.ndim = last > 0 ? last : 0; last > 0; last--)
+        rows *= shape.dim[last - 1];
+    tp__parallel_for(rows, 1 + GRAIN * 8 / (int64_t)t.row, roll_range, &t);
 }
 
 /* ---- filling, adding -------------------------------------------------------------------------------------------- */

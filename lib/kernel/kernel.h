@@ -35,6 +35,30 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in);
 /* Copies row-major memory to any layout of the same dtype. */
 void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype);
+
+/* Strides of an array, in elements; neighbouring dimensions that are walked as one are joined, so that ndim >= 1. */
+typedef struct {
+    int ndim;
+    int64_t dim[TP_MAX_DIMS], stride[TP_MAX_DIMS];
+} tp__layout;
+/* Returns the number of elements. */
+int64_t tp__layout_of(tp__layout *l, tp_dims shape, const int64_t *stride);
+
+/* A part of a walk in row-major order that is rows by columns, with the strides of the last two dimensions. */
+typedef struct {
+    int64_t rows, columns, offset;
+} tp__piece;
+/* The next piece of the `left` elements from `position` on; false where none are left. */
+bool tp__next_piece(const tp__layout *l, int64_t *position, int64_t *left, tp__piece *piece);
+
+typedef struct {
+    int64_t rows, columns, to_row, to_column, from_row, from_column; /* strides in elements */
+} tp__plane;
+void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from);
+/* n elements from the row-major position `begin` on, to contiguous memory */
+void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense);
+/* out[(i + shift) mod shape] = in[i], both row-major; 0 <= shift[d] < shape.dim[d], which is not 0 */
+void tp__roll(size_t size, tp_dims shape, const int64_t *shift, const void *in, void *out);
 /* n elements of `size` bytes, ts apart from fs apart (in elements; fs 0 repeats one) */
 void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs);
 void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype from); /* contiguous */

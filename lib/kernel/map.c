@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-enum { BLOCK = 512, GRAIN = 32768, LONG_ROW = 256 };
+enum { BLOCK = 512, GRAIN = 32768, LONG_ROW = 256, LEVEL = 256 };
 
 typedef struct {
     tp__block_fn fn;
     const void *attr;
     char *out;
     size_t out_size;
+    tp__layout layout[TP__MAX_OPERANDS];
     tp_dims shape; /* with neighbouring dimensions joined where all operands allow it */
     int n_in;
     tp__operand in[TP__MAX_OPERANDS];
@@ -20,6 +21,8 @@ typedef struct {
     size_t size[TP__MAX_OPERANDS]; /* of an element as it lies */
     bool direct[TP__MAX_OPERANDS]; /* contiguous and of the right dtype */
     bool single[TP__MAX_OPERANDS]; /* one value everywhere */
+    bool level[TP__MAX_OPERANDS];  /* one value in a row   */
+    bool any_level;
 } plan;
 
 _Atomic(const tp__map_table *) tp__map_chosen;
@@ -76,18 +79,9 @@ static void coalesce(plan *p)
 static void gather(const plan *p, int i, int64_t begin, int64_t n, void *to)
 {
     const tp__operand *in = &p->in[i];
-    int inner = p->shape.ndim - 1;
-    int64_t row = inner >= 0 ? p->shape.dim[inner] : 1;
     uint64_t raw[BLOCK];
-    char *dest = in->dtype == p->as[i] ? to : (void *)raw;
-    for (int64_t done = 0; done < n;) {
-        int64_t at = begin + done, column = at % row;
-        int64_t offset = tp__offset_at(inner, p->shape.dim, in->stride, at / row);
-        int64_t step = inner >= 0 ? in->stride[inner] : 0, run = row - column < n - done ? row - column : n - done;
-        tp__copy_run(p->size[i], run, dest + (size_t)done * p->size[i], 1,
-                     (const char *)in->data + (offset + column * step) * (int64_t)p->size[i], step);
-        done += run;
-    }
+    void *dest = in->dtype == p->as[i] ? to : (void *)raw;
+    tp__gather_span(&p->layout[i], p->size[i], in->data, begin, n, dest);
     if (in->dtype != p->as[i])
         tp__convert(n, to, p->as[i], raw, in->dtype);
 }
@@ -105,6 +99,16 @@ static const void *in_place(const plan *p, int i, int64_t begin)
     return (const char *)in->data + (size_t)offset * p->size[i];
 }
 
+/* How many elements from `at` on a call gets: not beyond a row where it goes by rows, and only so many that a value
+ * repeated along the row need not be written out for all of it. */
+static int64_t block_length(const plan *p, bool by_rows, int64_t row, int64_t at, int64_t end)
+{
+    int64_t n = end - at < BLOCK ? end - at : BLOCK;
+    if (by_rows && p->any_level && n > LEVEL)
+        n = LEVEL;
+    return by_rows && row - at % row < n ? row - at % row : n;
+}
+
 static void run_blocks(int64_t begin, int64_t end, void *user)
 {
     const plan *p = user;
@@ -115,21 +119,85 @@ static void run_blocks(int64_t begin, int64_t end, void *user)
     for (int i = 0; i < p->n_in; i++)
         if (p->single[i])
             gather(p, i, begin, end - begin < BLOCK ? end - begin : BLOCK, scratch[i]);
-    for (int64_t at = begin; at < end;) {
-        int64_t n = end - at < BLOCK ? end - at : BLOCK;
-        if (by_rows && row - at % row < n)
-            n = row - at % row;
+    for (int64_t at = begin, n; at < end; at += n) {
+        bool new_row = at == begin || at % row == 0;
+        n = block_length(p, by_rows, row, at, end);
         for (int i = 0; i < p->n_in; i++) {
-            const void *ready = p->direct[i] || by_rows ? in_place(p, i, at) : NULL;
-            if (p->single[i])
-                ready = scratch[i];
+            bool level = by_rows && p->level[i];
+            const void *ready = p->single[i] || (level && !new_row) ? scratch[i] : NULL;
+            if (ready == NULL && !level && (p->direct[i] || by_rows))
+                ready = in_place(p, i, at);
             if (ready == NULL)
                 gather(p, i, at, n, scratch[i]);
             in[i] = ready ? ready : scratch[i];
         }
         p->fn(n, p->out + (size_t)at * p->out_size, in, p->attr);
-        at += n;
     }
+}
+
+/* Rows by columns of a tile: what one operand walks across is read and turned a tile at a time. */
+enum { TILE_ROWS = 16, TILE_COLUMNS = BLOCK / TILE_ROWS };
+
+/* Operand i of the tile whose first element is at this offset; returns where it lies and the stride of its rows. */
+static const char *tile_of(const plan *p, int i, int64_t offset, int64_t rows, int64_t columns, uint64_t *space,
+                           int64_t *row)
+{
+    const tp__operand *in = &p->in[i];
+    int inner = p->shape.ndim - 1;
+    const char *from = (const char *)in->data + offset * (int64_t)p->size[i];
+    uint64_t raw[BLOCK];
+    bool converts = in->dtype != p->as[i];
+    if (!converts && in->stride[inner] == 1) {
+        *row = in->stride[inner - 1] * (int64_t)p->size[i];
+        return from;
+    }
+    tp__copy_plane(p->size[i], (tp__plane){rows, columns, columns, 1, in->stride[inner - 1], in->stride[inner]},
+                   converts ? raw : space, from);
+    if (converts)
+        tp__convert(rows * columns, space, p->as[i], raw, in->dtype);
+    *row = columns * (int64_t)tp_dtype_size(p->as[i]);
+    return (const char *)space;
+}
+
+/* Strips [begin, end) of TILE_ROWS rows, counted through all matrices of the last two dimensions. */
+static void run_tiles(int64_t begin, int64_t end, void *user)
+{
+    const plan *p = user;
+    int inner = p->shape.ndim - 1;
+    int64_t width = p->shape.dim[inner], height = p->shape.dim[inner - 1], row[TP__MAX_OPERANDS];
+    int64_t strips = (height + TILE_ROWS - 1) / TILE_ROWS;
+    uint64_t scratch[TP__MAX_OPERANDS][BLOCK];
+    const char *tile[TP__MAX_OPERANDS];
+    for (int64_t s = begin; s < end; s++) {
+        int64_t first = s / strips * height + s % strips * TILE_ROWS, left = height - s % strips * TILE_ROWS;
+        int64_t rows = left < TILE_ROWS ? left : TILE_ROWS;
+        for (int64_t c = 0; c < width; c += TILE_COLUMNS) {
+            int64_t columns = width - c < TILE_COLUMNS ? width - c : TILE_COLUMNS;
+            for (int i = 0; i < p->n_in; i++) {
+                int64_t offset = c * p->in[i].stride[inner] +
+                                 tp__offset_at(inner, p->shape.dim, p->in[i].stride, first);
+                tile[i] = tile_of(p, i, offset, rows, columns, scratch[i], &row[i]);
+            }
+            for (int64_t r = 0; r < rows; r++) {
+                const void *in[TP__MAX_OPERANDS];
+                for (int i = 0; i < p->n_in; i++)
+                    in[i] = tile[i] + r * row[i];
+                p->fn(columns, p->out + (size_t)((first + r) * width + c) * p->out_size, in, p->attr);
+            }
+        }
+    }
+}
+
+/* Does an operand step nearer from row to row than along a row? */
+static bool turned(const plan *p)
+{
+    int inner = p->shape.ndim - 1;
+    bool across = false;
+    for (int i = 0; i < p->n_in && inner > 0; i++) {
+        int64_t row = p->in[i].stride[inner - 1], column = p->in[i].stride[inner];
+        across |= row != 0 && (row < 0 ? -row : row) < (column < 0 ? -column : column);
+    }
+    return across && p->shape.dim[inner] >= TILE_COLUMNS && p->shape.dim[inner - 1] >= TILE_ROWS;
 }
 
 static void run_direct(int64_t begin, int64_t end, void *user)
@@ -171,5 +239,18 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
     for (int i = 0; i < n_in; i++)
         p.single[i] = one_value(&in[i], shape);
     coalesce(&p);
+    if (turned(&p)) {
+        int inner = p.shape.ndim - 1;
+        int64_t height = p.shape.dim[inner - 1], strips = (height + TILE_ROWS - 1) / TILE_ROWS;
+        tp__parallel_for(n / (height * p.shape.dim[inner]) * strips, 1 + GRAIN / (TILE_ROWS * p.shape.dim[inner]),
+                         run_tiles, &p);
+        return;
+    }
+    p.any_level = false;
+    for (int i = 0; i < n_in; i++) {
+        tp__layout_of(&p.layout[i], p.shape, p.in[i].stride);
+        p.level[i] = !p.single[i] && p.in[i].stride[p.shape.ndim - 1] == 0;
+        p.any_level |= p.level[i];
+    }
     tp__parallel_for(n, GRAIN, run_blocks, &p);
 }

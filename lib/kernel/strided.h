@@ -4,9 +4,13 @@
 
 #include "kernel/kernel.h"
 
-/* out[sum of i_d stride_d] += in[i], in row-major and in order; places may coincide. Floats. */
+/* out[sum of i_d stride_d] += in[i], in a fixed order; places may coincide. Floats. */
 void tp__add_strided(tp_dtype dtype, tp_dims shape, void *out, const int64_t *stride, const void *in);
 /* out[sum of i_d stride_d] = in[i], the same way: the last one counts. Any dtype. */
 void tp__put_strided(tp_dims shape, void *out, const int64_t *stride, const void *in, tp_dtype dtype);
+
+/* out[sum of i_d to_d] = (or +=) in[sum of i_d from_d]; no two places of out coincide. Floats. */
+void tp__move_strided(bool add, tp_dtype dtype, tp_dims shape, void *out, const int64_t *to, const void *in,
+                      const int64_t *from);
 
 #endif

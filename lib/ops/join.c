@@ -42,16 +42,16 @@ static tp_status cat_forward(tp_call *c)
 {
     int dim = *(const int *)c->attr;
     tp_tensor *y = c->out[0];
-    size_t outer = 1, stretch = tp_dtype_size((tp_dtype)y->dtype), at = 0;
+    int64_t outer = 1, stretch = 1, at = 0, size = (int64_t)tp_dtype_size((tp_dtype)y->dtype);
     for (int d = 0; d < y->ndim; d++)
-        *(d < dim ? &outer : &stretch) *= d == dim ? 1 : (size_t)y->shape[d];
-    size_t whole = stretch * (size_t)y->shape[dim];
+        *(d < dim ? &outer : &stretch) *= d == dim ? 1 : y->shape[d];
+    int64_t whole = stretch * y->shape[dim];
     for (int i = 0; i < c->n_in; i++) {
         if (nothing(c->in[i]) || c->in[i]->numel == 0)
             continue;
-        size_t part = stretch * (size_t)c->in[i]->shape[dim];
-        for (size_t o = 0; o < outer; o++)
-            memcpy((char *)y->data + o * whole + at, (const char *)c->in[i]->data + o * part, part);
+        int64_t part = stretch * c->in[i]->shape[dim];
+        tp__copy_plane((size_t)size, (tp__plane){outer, part, whole, 1, part, 1}, (char *)y->data + at * size,
+                       c->in[i]->data);
         at += part;
     }
     return TP_OK;
