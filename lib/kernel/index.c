@@ -128,25 +128,30 @@ int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t in
 #define ROW(id, type, formula)                                                                     \
     static void id(int64_t n, void *out, const int64_t *index, int64_t by_index, int64_t by_column, const void *in, int64_t step) \
     { type *o = out; const type *a = in;                                                           \
-      for (int64_t i = 0; i < n; i++) { type *y = o + (index ? index[i] * by_index : 0) + i * by_column, x = a[i * step]; *y = (type)(formula); } }
+      if (index == NULL && by_column == 1 && step == 1)                                            \
+          for (int64_t i = 0; i < n; i++) { type *y = o + i, x = a[i], old = *y; (void)old; *y = (type)(formula); }     \
+      else if (index == NULL)                                                                      \
+          for (int64_t i = 0; i < n; i++) { type *y = o + i * by_column, x = a[i * step], old = *y; (void)old; *y = (type)(formula); } \
+      else                                                                                         \
+          for (int64_t i = 0; i < n; i++) { type *y = o + index[i] * by_index + i * by_column, x = a[i * step], old = *y; (void)old; *y = (type)(formula); } }
 ROW(put1, uint8_t, x)
 ROW(put4, uint32_t, x)
 ROW(put8, uint64_t, x)
-ROW(add_f32, float, *y + x)
-ROW(add_f64, double, *y + x)
-ROW(add_i32, uint32_t, *y + x)
-ROW(add_i64, uint64_t, *y + x)
-ROW(add_u8, uint8_t, *y + x)
-ROW(add_bool, uint8_t, *y | x)
-ROW(times_f32, float, *y * x)
-ROW(times_f64, double, *y * x)
-ROW(times_i32, uint32_t, *y * x)
-ROW(times_i64, uint64_t, *y * x)
-ROW(times_u8, uint8_t, *y * x)
-ROW(times_bool, uint8_t, *y & x)
+ROW(add_f32, float, old + x)
+ROW(add_f64, double, old + x)
+ROW(add_i32, uint32_t, old + x)
+ROW(add_i64, uint64_t, old + x)
+ROW(add_u8, uint8_t, old + x)
+ROW(add_bool, uint8_t, old | x)
+ROW(times_f32, float, old * x)
+ROW(times_f64, double, old * x)
+ROW(times_i32, uint32_t, old * x)
+ROW(times_i64, uint64_t, old * x)
+ROW(times_u8, uint8_t, old * x)
+ROW(times_bool, uint8_t, old & x)
 #define EXTREMES(S, type)                                                                          \
-    ROW(larger_##S, type, x > *y || x != x ? x : *y)                                               \
-    ROW(smaller_##S, type, x < *y || x != x ? x : *y)
+    ROW(larger_##S, type, x != x ? x : x > old ? x : old)                                          \
+    ROW(smaller_##S, type, x != x ? x : x < old ? x : old)
 EXTREMES(f32, float)
 EXTREMES(f64, double)
 EXTREMES(i32, int32_t)

@@ -165,3 +165,40 @@ void tp__group(bool sorted, const tp__lines *l, int64_t *order, int64_t *group, 
     for (int64_t i = 0, g = -1; i < l->n; i++)
         group[i] = g += first[i];
 }
+
+void tp__group_starts(int64_t n, const int64_t *group, int64_t *start, int64_t *counts)
+{
+    for (int64_t i = n - 1; i >= 0; i--)
+        start[group[i]] = i;
+    for (int64_t g = 0, m = group[n - 1]; counts && g <= m; g++)
+        counts[g] = (g < m ? start[g + 1] : n) - start[g];
+}
+
+void tp__group_inverse(int64_t n, const int64_t *order, const int64_t *group, int64_t *inverse)
+{
+    for (int64_t i = 0; i < n; i++)
+        inverse[order[i]] = group[i];
+}
+
+/* ---- a gradient shared among equal elements ------------------------------------------------------------------ */
+
+/* clang-format off */
+#define SHARE(id, type)                                                                            \
+    static void share_##id(int64_t n, const type *x, type y, type g, type *restrict gx)            \
+    { int64_t count = 0; bool is_nan = y != y;                                                     \
+      if (is_nan) for (int64_t i = 0; i < n; i++) count += x[i] != x[i];                           \
+      else for (int64_t i = 0; i < n; i++) count += x[i] == y;                                     \
+      type share = g / (type)count;                                                                \
+      if (is_nan) { for (int64_t i = 0; i < n; i++) gx[i] += x[i] != x[i] ? share : 0; }           \
+      else for (int64_t i = 0; i < n; i++) gx[i] += x[i] == y ? share : 0; }
+SHARE(f32, float)
+SHARE(f64, double)
+/* clang-format on */
+
+void tp__share_equal(tp_dtype dtype, int64_t n, const void *x, const void *y, const void *g, void *gx)
+{
+    if (dtype == TP_F32)
+        share_f32(n, x, *(const float *)y, *(const float *)g, gx);
+    else
+        share_f64(n, x, *(const double *)y, *(const double *)g, gx);
+}

@@ -35,5 +35,12 @@ void tp__select(tp__selection what, bool descending, int64_t k, const tp__lines 
  * first on, or 0 .. n - 1 where `sorted` is false; group[i] numbers the runs of equal neighbours in that order. */
 size_t tp__group_space(const tp__lines *l, bool sorted);
 void tp__group(bool sorted, const tp__lines *l, int64_t *order, int64_t *group, void *space);
+/* start[g] = the position of group g's first, for n > 0 positions; counts[g] its size, or NULL. */
+void tp__group_starts(int64_t n, const int64_t *group, int64_t *start, int64_t *counts);
+/* inverse[order[i]] = group[i] */
+void tp__group_inverse(int64_t n, const int64_t *order, const int64_t *group, int64_t *inverse);
+
+/* gx += g / c at the c elements of x that equal y, NaN with NaN; y and g are single floats. */
+void tp__share_equal(tp_dtype dtype, int64_t n, const void *x, const void *y, const void *g, void *gx);
 
 #endif

@@ -160,6 +160,17 @@ static void scatter_add_samples(tp_sampler *s)
     tp_sample(s, &(int){1}, 3, in);
 }
 
+static tp_status gather_vjp_fused(tp_vjp *v)
+{
+    tp_tensor *to = v->gin[0], *index = v->in[1];
+    const tp_tensor *g = v->gout[0];
+    int dim = *(const int *)v->attr;
+    int64_t one = 1;
+    tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, tp__dims_of(index), dim, size_at(to, dim), to->ndim ? to->stride : &one,
+                to->data, index->data, g->ndim ? g->stride : &one, g->data);
+    return TP_OK;
+}
+
 static const tp_op gather_op = {.name = "gather",
                                 .n_in = 2,
                                 .n_out = 1,
@@ -168,6 +179,7 @@ static const tp_op gather_op = {.name = "gather",
                                 .infer = gather_infer,
                                 .forward = gather_forward,
                                 .vjp = gather_vjp,
+                                .vjp_fused = gather_vjp_fused,
                                 .samples = gather_samples,
                                 .grad_name = "GatherBackward0"};
 static const tp_op scatter_add_op = {.name = "scatter_add",

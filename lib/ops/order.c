@@ -73,8 +73,61 @@ tp_tensor *tp_flipud(tp_tape *T, tp_tensor *x)
 
 /* ---- roll and turn ------------------------------------------------------------------------------------------ */
 
+/* attr: how far each dimension is moved, at least 0 and less than its size */
+typedef struct {
+    int64_t by[TP_MAX_DIMS];
+} shifts_of;
+
+static tp_status roll_infer(tp_call *c)
+{
+    const shifts_of *s = c->attr;
+    for (int d = 0; d < c->in[0]->ndim; d++)
+        if (s->by[d] < 0 || (s->by[d] > 0 && s->by[d] >= c->in[0]->shape[d]))
+            return tp_call_fail(c, TP_EINVAL, "by %lld in a dimension of size %lld", (long long)s->by[d],
+                                (long long)c->in[0]->shape[d]);
+    return tp__infer_like_first(c);
+}
+
+static tp_status roll_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    if (x->numel)
+        tp__roll(tp_dtype_size((tp_dtype)x->dtype), tp__dims_of(x), ((const shifts_of *)c->attr)->by, x->data,
+                 c->out[0]->data);
+    return TP_OK;
+}
+
+static tp_status roll_vjp(tp_vjp *v)
+{
+    shifts_of back = *(const shifts_of *)v->attr;
+    for (int d = 0; d < v->in[0]->ndim; d++)
+        back.by[d] = back.by[d] ? v->in[0]->shape[d] - back.by[d] : 0;
+    v->gin[0] = tp__apply1(v->tape, v->op, &back, v->gout[0]);
+    return TP_OK;
+}
+
+static void roll_samples(tp_sampler *s)
+{
+    tp__sample_one(s, (tp_dims){3, {2, 3, 4}}, &(shifts_of){{1, 0, 3}});
+    tp__sample_one(s, (tp_dims){3, {2, 3, 4}}, &(shifts_of){{0, 2}});
+    tp__sample_one(s, (tp_dims){2, {0, 4}}, &(shifts_of){{0, 1}});
+    tp__sample_one(s, (tp_dims){.ndim = 0}, &(shifts_of){{0}});
+}
+
+static const tp_op roll_op = {.name = "roll",
+                              .n_in = 1,
+                              .n_out = 1,
+                              .attr_size = sizeof(shifts_of),
+                              .flags = TP__READS_NOTHING,
+                              .infer = roll_infer,
+                              .forward = roll_forward,
+                              .vjp = roll_vjp,
+                              .samples = roll_samples,
+                              .grad_name = "RollBackward0"};
+
 tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const int *dims)
 {
+    shifts_of s = {{0}};
     if (!tp__has_dims(T, "roll", x, dims && n > 0))
         return NULL;
     if (dims == NULL) { /* all of x as a vector */
@@ -85,18 +138,15 @@ tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const
         tp_tensor *flat = tp_roll(T, tp_reshape(T, x, (tp_dims){1, {-1}}), 1, shifts, &(int){0});
         return tp_reshape(T, flat, tp__dims_of(x));
     }
-    tp_tensor *y = x;
-    for (int i = 0; i < n && y; i++) {
+    for (int i = 0; i < n; i++) {
         int d = tp__dim_of(T, "roll", x->ndim, dims[i]);
         if (d < 0)
             return NULL;
-        int64_t size = x->shape[d], shift = size ? (shifts[i] % size + size) % size : 0;
-        if (shift == 0)
-            continue;
-        tp_tensor *parts[2] = {tp_narrow(T, y, d, size - shift, shift), tp_narrow(T, y, d, 0, size - shift)};
-        y = tp_cat(T, 2, parts, d);
+        int64_t size = x->shape[d], shift = size ? shifts[i] % size : 0, left = size - s.by[d];
+        shift = shift < 0 ? shift + size : shift;
+        s.by[d] = size == 0 ? 0 : shift >= left ? shift - left : s.by[d] + shift;
     }
-    return y == x ? tp_clone(T, x) : y;
+    return tp__apply1(T, &roll_op, &s, x);
 }
 
 tp_tensor *tp_rot90(tp_tape *T, tp_tensor *x, int k, int dim0, int dim1)
@@ -120,4 +170,4 @@ tp_tensor *tp_rot90(tp_tape *T, tp_tensor *x, int k, int dim0, int dim1)
     }
 }
 
-const tp_op *const tp__ops_order[] = {&flip_op, NULL};
+const tp_op *const tp__ops_order[] = {&flip_op, &roll_op, NULL};

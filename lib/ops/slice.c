@@ -1,4 +1,5 @@
 /* slice.c - parts of a tensor along a dimension, as views, and the adjoint: a part put back among zeros. */
+#include "kernel/strided.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -43,28 +44,46 @@ static tp_status slice_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* Zeros around the slice, which is overwritten itself. */
+static void clear_around(tp_tensor *whole, const cut *at)
+{
+    int64_t outer = 1, inner = 1, size = (int64_t)tp_dtype_size((tp_dtype)whole->dtype);
+    for (int d = 0; d < whole->ndim; d++)
+        if (d != at->dim)
+            *(d < at->dim ? &outer : &inner) *= whole->shape[d];
+    int64_t row = at->whole * inner, begin = at->start * inner, end = (at->start + at->length) * inner;
+    if (at->step != 1 || outer > whole->numel / 64) {
+        tp__fill(whole->numel, whole->data, (tp_dtype)whole->dtype, 0);
+        return;
+    }
+    for (int64_t o = 0; o < outer; o++) {
+        char *to = (char *)whole->data + o * row * size;
+        tp__fill(begin, to, (tp_dtype)whole->dtype, 0);
+        tp__fill(row - end, to + end * size, (tp_dtype)whole->dtype, 0);
+    }
+}
+
 /* Adds to the part of gin that the slice is: what many slices of one tensor cost is what they hold. */
 static tp_status slice_vjp_fused(tp_vjp *v)
 {
     const cut *at = v->attr;
     tp_tensor *whole = v->gin[0];
-    const tp_tensor *g = tp_contiguous(v->tape, v->gout[0]);
-    if (g == NULL || g->numel == 0)
-        return v->tape->status;
+    const tp_tensor *g = v->gout[0];
+    tp_dtype dtype = (tp_dtype)whole->dtype;
     tp_dims shape = tp__dims_of(whole);
-    tp_dtype dtype = (tp_dtype)g->dtype;
+    int64_t to[TP_MAX_DIMS], from[TP_MAX_DIMS];
+    if (v->fresh)
+        clear_around(whole, at);
+    if (whole->numel == 0)
+        return TP_OK;
     shape.dim[at->dim] = at->length;
-    char *part = (char *)whole->data + at->start * whole->stride[at->dim] * (int64_t)tp_dtype_size(dtype);
-    tp__operand from = {.data = part, .dtype = dtype};
-    memcpy(from.stride, whole->stride, sizeof from.stride);
-    from.stride[at->dim] *= at->step;
-    tp__storage *sum = tp__pool_alloc(v->tape->pool, (size_t)g->numel * tp_dtype_size(dtype));
-    if (sum == NULL)
-        return tp_fail(v->tape, TP_ENOMEM, "slice: no memory");
-    tp__copy(shape, sum->data, dtype, &from);
-    tp__axpy(g->numel, dtype, 1, g->data, sum->data);
-    tp__copy_out(shape, part, from.stride, sum->data, dtype);
-    tp__storage_unref(sum);
+    memcpy(to, whole->stride, sizeof to);
+    to[at->dim] *= at->step;
+    for (int d = 0; d < whole->ndim; d++) /* a selected dimension is not there in g */
+        from[d] = g->ndim == whole->ndim ? g->stride[d] : d == at->dim ? 0 : g->stride[d - (d > at->dim)];
+    tp__move_strided(!v->fresh, dtype, shape,
+                     (char *)whole->data + at->start * whole->stride[at->dim] * (int64_t)tp_dtype_size(dtype), to,
+                     g->data, from);
     return TP_OK;
 }
 
@@ -78,7 +97,7 @@ static const tp_op slice_op = {.name = "slice",
                                .n_in = 1,
                                .n_out = 1,
                                .attr_size = sizeof(cut),
-                               .flags = TP__VIEW_FLAGS,
+                               .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
                                .infer = slice_infer,
                                .vjp = slice_vjp,
                                .vjp_fused = slice_vjp_fused,
@@ -118,7 +137,7 @@ static const tp_op select_op = {.name = "select",
                                 .n_in = 1,
                                 .n_out = 1,
                                 .attr_size = sizeof(cut),
-                                .flags = TP__VIEW_FLAGS,
+                                .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
                                 .infer = select_infer,
                                 .vjp = select_vjp,
                                 .vjp_fused = slice_vjp_fused,

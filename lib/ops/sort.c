@@ -2,6 +2,7 @@
  * goes back to where it was. */
 #include "ops/ops.h"
 
+#include "kernel/index.h"
 #include "kernel/sort.h"
 
 #include <math.h>
@@ -89,6 +90,26 @@ static tp_status pick_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status pick_vjp_fused(tp_vjp *v)
+{
+    const pick *p = v->attr;
+    tp_tensor *to = v->gin[0];
+    const tp_tensor *g = v->gout[0];
+    int64_t stride[TP_MAX_DIMS] = {1}, step = 1, one = 1;
+    tp_dims shape = tp__dims_of(to);
+    if (g == NULL)
+        return TP_OK;
+    if (shape.ndim)
+        shape.dim[p->dim] = tp__selected(p->what, shape.dim[p->dim], p->k);
+    for (int d = shape.ndim - 1; d >= 0; d--) {
+        stride[d] = step;
+        step *= shape.dim[d];
+    }
+    tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, shape, p->dim, size_at(to, p->dim), to->ndim ? to->stride : &one,
+                to->data, v->out[1]->data, stride, g->data);
+    return TP_OK;
+}
+
 static void sample_pick(tp_sampler *s, pick p)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 5, 3}}, -1.9, 2.2);
@@ -118,7 +139,7 @@ static void mode_samples(tp_sampler *s) { sample_pick(s, (pick){.what = TP__MODE
 #define PICK(id, printed)                                                                          \
     static const tp_op id##_op = {.name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(pick), .flags = TP_OP_FORGETS_IN, \
                                   .infer = pick_infer, .forward = pick_forward, .vjp = pick_vjp,   \
-                                  .samples = id##_samples, .grad_name = printed};
+                                  .vjp_fused = pick_vjp_fused, .samples = id##_samples, .grad_name = printed};
 PICK(sort, "SortBackward0")
 PICK(topk, "TopkBackward0")
 PICK(kthvalue, "KthvalueBackward0")
@@ -219,6 +240,13 @@ static tp_status median_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status median_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *x = v->in[0];
+    tp__share_equal((tp_dtype)x->dtype, x->numel, x->data, v->out[0]->data, v->gout[0]->data, v->gin[0]->data);
+    return TP_OK;
+}
+
 static void sample_median(tp_sampler *s, tp__selection what)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1);
@@ -234,7 +262,7 @@ static void nanmedian_samples(tp_sampler *s) { sample_median(s, TP__NANMEDIAN); 
 #define MEDIAN(id, printed)                                                                        \
     static const tp_op id##_op = {.name = #id, .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__selection), \
                                   .infer = median_infer, .forward = median_forward, .vjp = median_vjp, \
-                                  .samples = id##_samples, .grad_name = printed};
+                                  .vjp_fused = median_vjp_fused, .samples = id##_samples, .grad_name = printed};
 MEDIAN(median, "MedianBackward0")
 MEDIAN(nanmedian, "NanmedianBackward0")
 /* clang-format on */

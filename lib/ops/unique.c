@@ -69,12 +69,20 @@ static tp_tensor *distinct(tp_tape *T, tp_tensor *x, grouping g, tp_tensor **inv
     order = out[0];
     group = out[1];
     int64_t n = group->numel, m = n ? ((const int64_t *)group->data)[n - 1] + 1 : 0;
-    tp_tensor *first = tp_searchsorted(T, group, tp_arange(T, TP_I64, 0, (double)m, 1), NULL);
-    if (inverse)
-        *inverse = tp_index_add(T, tp_zeros_like(T, group), 0, order, group);
+    tp_tensor *first = tp_empty(T, TP_I64, (tp_dims){1, {m}});
+    tp_tensor *size = counts ? tp_empty(T, TP_I64, (tp_dims){1, {m}}) : NULL;
+    tp_tensor *back = inverse ? tp_empty_like(T, group) : NULL;
+    if (!tp__ok(T))
+        return NULL;
+    if (n > 0)
+        tp__group_starts(n, group->data, first->data, size ? size->data : NULL);
+    if (back)
+        tp__group_inverse(n, order->data, group->data, back->data);
     if (counts)
-        *counts = tp_bincount(T, group, NULL, m);
-    return tp_index_select(T, x, g.dim, tp_index_select(T, order, 0, first));
+        *counts = size;
+    if (inverse)
+        *inverse = back;
+    return tp_index_select(T, x, g.dim, g.sorted ? tp_index_select(T, order, 0, first) : first);
 }
 
 static tp_tensor *of_all(tp_tape *T, const char *name, tp_tensor *x, bool sorted, tp_tensor **inverse,
