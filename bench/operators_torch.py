@@ -102,7 +102,7 @@ class Row:
         if not out.requires_grad:
             return None
         torch.manual_seed(1)
-        cotangent = torch.rand_like(out)
+        cotangent = torch.rand(out.shape, dtype=out.dtype)  # row-major, whatever out is
 
         def run():
             return torch.autograd.grad(out, self.leaves, cotangent, retain_graph=True)

@@ -2,9 +2,9 @@
  *
  * usage: tapir-sweep --list      the rows, a JSON object a line
  *        tapir-sweep --missing   the registry's operators that no row calls, forward or backward
- *        tapir-sweep             says which BLAS it has, then reads lines "NAME f32|f64 N fwd|bwd SECONDS" and answers
- *                                each with a line: seconds of CPU a call and a checksum of the result; "none" where there is no
- *                                gradient; "error ..."
+ *        tapir-sweep             says which BLAS it has; then, for each line "NAME f32|f64 N fwd|bwd SECONDS" that it
+ *                                reads, seconds of CPU a call and a checksum of the result, or "none" where there is
+ *                                no gradient, or "error ..."
  *
  * fwd is a call that records nothing; bwd a sweep through the recorded call, whose graph is kept. */
 #define _GNU_SOURCE
