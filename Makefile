@@ -84,6 +84,9 @@ isa_base   := -DTP__ISA=base
 isa_avx2   := -DTP__ISA=avx2 -mavx2 -mfma
 isa_avx512 := -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512
 
+# Substitution, like BLAS's own, may round once where it multiplies and adds.
+$(BUILD)/obj/lib/kernel/vec_triangle.%.o: lib_flags += -ffp-contract=fast
+
 # ---- the library ---------------------------------------------------------------------------------
 
 sources := $(wildcard lib/*/*.c)

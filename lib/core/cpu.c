@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 /* What TAPIR_ISA allows: base, avx2 or avx512; anything else is no limit. */
 static tp__isa allowed(void)
@@ -18,7 +21,7 @@ static tp__isa allowed(void)
 static tp__isa find(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
-    __builtin_cpu_init();
+    __builtin_cpu_init(); /* which asks the system, too, whether it keeps the registers */
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma"))
         return TP__ISA_AVX512;
@@ -39,6 +42,30 @@ tp__isa tp__cpu_isa(void)
         atomic_store_explicit(&known, isa, memory_order_relaxed);
     }
     return (tp__isa)(isa - 1);
+}
+
+#if defined(__x86_64__)
+static tp__vendor vendor_of(unsigned ebx, unsigned ecx)
+{
+    return ebx == signature_INTEL_ebx && ecx == signature_INTEL_ecx ? TP__INTEL
+           : ebx == signature_AMD_ebx && ecx == signature_AMD_ecx   ? TP__AMD
+                                                                    : TP__OTHER_VENDOR;
+}
+#endif
+
+tp__processor tp__cpu(void)
+{
+    tp__processor p = {.isa = find()};
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    if (__get_cpuid(0, &a, &b, &c, &d))
+        p.vendor = vendor_of(b, c);
+    if (__get_cpuid(1, &a, &b, &c, &d))
+        p.family = (int)((a >> 8 & 15) + ((a >> 8 & 15) == 15 ? a >> 20 & 255 : 0));
+    if (p.isa == TP__ISA_AVX512 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
+        p.bf16 = a >> 5 & 1;
+#endif
+    return p;
 }
 
 int tp__cpu_count(void)

@@ -1,17 +1,9 @@
-/* blas.c - matrix products, by CBLAS. This file and lapack.c are the only ones that know it. */
-#include "kernel/kernel.h"
+/* blas.c - products, by CBLAS: how they are divided, and the calls. */
+#include "kernel/triangle.h"
 
 #include <cblas.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
-
-/* OpenBLAS's own; another CBLAS has none. */
-extern char *openblas_get_config(void) __attribute__((weak));
-extern char *openblas_get_corename(void) __attribute__((weak));
-extern int openblas_get_parallel(void) __attribute__((weak));
-
-static bool fits(int64_t a, int64_t b, int64_t c) { return a <= INT_MAX && b <= INT_MAX && c <= INT_MAX; }
 
 static CBLAS_TRANSPOSE flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
 
@@ -46,23 +38,6 @@ enum {
     LARGE = 16 << 20     /* bytes of A that are too many to go by panel after panel */
 };
 
-static bool core_has_small_kernels(void)
-{
-    static atomic_int known; /* 0: not yet; 1: no; 2: yes. Every thread that races here finds the same. */
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == 0) {
-        const char *core = openblas_get_corename ? openblas_get_corename() : "";
-        bool wide = strcmp(core, "SkylakeX") == 0 || strcmp(core, "Cooperlake") == 0 ||
-                    strcmp(core, "SapphireRapids") == 0;
-        answer = wide ? 2 : 1;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == 2;
-}
-
-/* The pthread flavour: its threads are not OpenMP's, and our loops cannot keep it on one. */
-static bool blas_has_threads(void) { return openblas_get_parallel && openblas_get_parallel() == 1; }
-
 typedef struct {
     tp_dtype dtype;
     bool ta, tb, packs;
@@ -96,32 +71,13 @@ static void call_alone(const product *p)
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* to [k, n] = from^T, from [n, k] with rows ld apart; by tiles that stay in registers */
-/* clang-format off */
-#define TURN(name, type)                                                                           \
-    static void name(int64_t k, int64_t n, const void *from, int64_t ld, void *to)                 \
-    {                                                                                              \
-        const type *b = from; type *t = to; int64_t i = 0, j = 0;                                  \
-        for (; i + 4 <= k; i += 4)                                                                 \
-            for (j = 0; j + 4 <= n; j += 4) {                                                      \
-                type tile[4][4];                                                                   \
-                for (int y = 0; y < 4; y++) for (int x = 0; x < 4; x++) tile[x][y] = b[(j + y) * ld + i + x]; \
-                for (int x = 0; x < 4; x++) for (int y = 0; y < 4; y++) t[(i + x) * n + j + y] = tile[x][y]; \
-            }                                                                                      \
-        for (int64_t y = n - n % 4; y < n; y++) for (int64_t x = 0; x < i; x++) t[x * n + y] = b[y * ld + x]; \
-        for (; i < k; i++) for (j = 0; j < n; j++) t[i * n + j] = b[j * ld + i];                   \
-    }
-TURN(turn_f32, float)
-TURN(turn_f64, double)
-/* clang-format on */
-
 /* Rows [at, at + k) and columns [j, j + n) of op(B), laid together. */
 static void pack(const product *p, int64_t at, int64_t k, int64_t j, int64_t n, char *to)
 {
     int64_t size = (int64_t)tp_dtype_size(p->dtype);
     const char *b = p->b + (p->tb ? j * p->ldb + at : at * p->ldb + j) * size;
     if (p->tb)
-        (p->dtype == TP_F32 ? turn_f32 : turn_f64)(k, n, b, p->ldb, to);
+        TP__PICK(tp__triangle_table)->turn[p->dtype == TP_F64](k, n, b, p->ldb, to, n);
     else
         for (int64_t i = 0; i < k; i++)
             memcpy(to + i * n * size, b + i * p->ldb * size, (size_t)(n * size));
@@ -153,6 +109,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
     _Static_assert(PANEL * DEPTH <= TP__SCRATCH, "a panel is too large");
     char *panel = p->packs ? tp__scratch_take() : NULL;
     int64_t size = (int64_t)tp_dtype_size(p->dtype), tall = (p->m + p->rows - 1) / p->rows;
+    int threads = tp__alone_begin();
     for (int64_t job = begin; job < end; job++) {
         int64_t i = job % tall * p->rows, rows = least(p->rows, p->m - i);
         int64_t j = job / tall * p->columns, n = least(p->columns, p->n - j);
@@ -164,6 +121,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
                       p->packs ? n : p->ldb);
         }
     }
+    tp__alone_end(threads);
     if (panel)
         tp__scratch_give(panel);
 }
@@ -174,26 +132,35 @@ static int64_t part(int64_t n, int64_t parts) { return (n + parts - 1) / parts; 
 /* How many of so many jobs, which are `work` multiply-adds together, make a share. */
 static int64_t jobs_a_share(int64_t jobs, int64_t work) { return part(jobs, work < SHARE ? 1 : work / SHARE); }
 
-/* Does the product, where cutting it pays. */
-static bool cut(product *p)
+/* One panel holds all of op(B). */
+static bool fits_a_panel(const product *p)
+{
+    return p->m * p->n * p->k <= SMALL && p->n * p->k * (int64_t)tp_dtype_size(p->dtype) <= PANEL * DEPTH;
+}
+
+static bool panels_pay(const product *p)
 {
     int64_t size = (int64_t)tp_dtype_size(p->dtype), work = p->m * p->n * p->k;
-    bool one_call = work <= SMALL && p->n * p->k * size <= PANEL * DEPTH;
-    if (p->n * size > 4 * PANEL && p->m * p->k * size >= LARGE)
+    if (!tp__blas_has_small_kernels() || p->m < 32 || p->n < 16 || p->k < 16 || (p->tb && p->m < FEW_ROWS))
         return false;
-    if (p->m < 32 || p->n < 16 || p->k < 16 || (p->tb && p->m < FEW_ROWS) || (work <= SMALL && !(p->tb && one_call)) ||
-        !core_has_small_kernels())
-        return false;
+    if (work <= SMALL)
+        return p->tb && fits_a_panel(p);
+    return p->n * size <= 4 * PANEL || p->m * p->k * size < LARGE;
+}
+
+static void run_in_panels(product *p)
+{
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), work = p->m * p->n * p->k;
+    bool one = fits_a_panel(p);
     p->packs = p->tb || p->n * p->k * size > CACHED;
-    p->columns = one_call ? p->n : PANEL / size;
-    p->depth = one_call ? p->k : part(p->k, part(p->k, DEPTH));
+    p->columns = one ? p->n : PANEL / size;
+    p->depth = one ? p->k : part(p->k, part(p->k, DEPTH));
     int64_t across = part(p->n, p->columns), down = part(p->m, ROWS);
-    if (!one_call && across % 2 && down % 2) /* an even number of jobs */
+    if (!one && across % 2 && down % 2) /* an even number of jobs */
         down++;
     p->rows = part(part(p->m, down), 16) * 16;
     int64_t jobs = across * part(p->m, p->rows);
     tp__parallel_for(jobs, jobs_a_share(jobs, work), run_jobs, p);
-    return true;
 }
 
 /* ---- all others: C in parts, each by a call of its own -------------------------------------------------------
@@ -218,12 +185,12 @@ static void run_parts(int64_t begin, int64_t end, void *user)
     }
 }
 
-static void run_divided(product *p)
+static void run_in_parts(product *p)
 {
     enum { LINE = 16, NARROW = 64 }; /* parts begin at multiples of LINE; what is narrower than NARROW is not halved */
     int64_t work = p->m * p->n * p->k, down = 1, across = 1, parts = least(tp__cpu_count(), work / SHARE);
     if (work <= 32768 ||
-        blas_has_threads()) { /* no BLAS divides so few; one with threads of its own divides the rest */
+        tp__blas_has_threads()) { /* no BLAS divides so few; one with threads of its own divides the rest */
         call(p);
         return;
     }
@@ -243,38 +210,47 @@ static void run_divided(product *p)
     tp__parallel_for(jobs, jobs_a_share(jobs, work), run_parts, p);
 }
 
+/* What is no product of two matrices; false where nothing was done. */
+static bool run_special(const product *p, bool *counts)
+{
+    *counts = tp__blas_counts(p->m, p->n, p->k) && tp__blas_counts(p->lda, p->ldb, p->ldc);
+    if (!*counts || p->m == 0 || p->n == 0)
+        return true;
+    if (p->k == 0)
+        scale(p->dtype, p->m, p->n, p->beta, p->c, p->ldc);
+    else if (p->n == 1) /* a vector: op(A) is [m, k] */
+        *counts = tp__gemv(p->dtype, p->ta, p->ta ? p->k : p->m, p->ta ? p->m : p->k, p->alpha, p->a, p->lda, p->b,
+                           p->tb ? 1 : p->ldb, p->beta, p->c, p->ldc);
+    else if (p->m == 1) /* c^T = op(B)^T a^T */
+        *counts = tp__gemv(p->dtype, !p->tb, p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->alpha, p->b, p->ldb, p->a,
+                           p->ta ? p->lda : 1, p->beta, p->c, 1);
+    else
+        return false;
+    return true;
+}
+
+static bool multiply(product p, const tp__cut *how)
+{
+    bool counts;
+    if (run_special(&p, &counts))
+        return counts;
+    if (how ? *how == TP__IN_PANELS : panels_pay(&p))
+        run_in_panels(&p);
+    else
+        run_in_parts(&p);
+    return true;
+}
+
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
-    if (!fits(m, n, k) || !fits(lda, ldb, ldc))
-        return false;
-    if (m == 0 || n == 0)
-        return true;
-    if (k == 0) {
-        scale(dtype, m, n, beta, c, ldc);
-        return true;
-    }
-    if (n == 1) /* a vector: op(A) is [m, k] */
-        return tp__gemv(dtype, ta, ta ? k : m, ta ? m : k, alpha, a, lda, b, tb ? 1 : ldb, beta, c, ldc);
-    if (m == 1) /* c^T = op(B)^T a^T */
-        return tp__gemv(dtype, !tb, tb ? n : k, tb ? k : n, alpha, b, ldb, a, ta ? lda : 1, beta, c, 1);
-    product p = {.dtype = dtype,
-                 .ta = ta,
-                 .tb = tb,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .lda = lda,
-                 .ldb = ldb,
-                 .ldc = ldc,
-                 .alpha = alpha,
-                 .beta = beta,
-                 .a = a,
-                 .b = b,
-                 .c = c};
-    if (!cut(&p))
-        run_divided(&p);
-    return true;
+    return multiply((product){dtype, ta, tb, false, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, 0, 0, 0}, NULL);
+}
+
+bool tp__gemm_cut(tp__cut how, tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+                  const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+{
+    return multiply((product){dtype, ta, tb, false, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, 0, 0, 0}, &how);
 }
 
 /* ---- matrix times vector: elements of y in parts -----------------------------------------------------------
@@ -319,7 +295,7 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
               int64_t incx, double beta, void *y, int64_t incy)
 {
     enum { LEAST = 32768, LINE = 64, MOST = 16 }; /* elements of A, and of y, in a part; parts */
-    if (!fits(m, n, lda) || !fits(incx, incy, 0))
+    if (!tp__blas_counts(m, n, lda) || !tp__blas_counts(incx, incy, 0))
         return false;
     if (m == 0 || n == 0) {
         scale(dtype, ta ? n : m, 1, beta, y, incy);
@@ -329,85 +305,79 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
         scale(dtype, ta ? n : m, 1, 0, y, incy);
     int64_t length = ta ? n : m, along = ta ? m : n;
     int64_t block = part(LEAST / along + 1, LINE) * LINE, wide = part(part(length, MOST), LINE) * LINE;
-    block = blas_has_threads() ? length : block > wide ? block : wide;
+    block = tp__blas_has_threads() ? length : block > wide ? block : wide;
     vector_product p = {dtype, ta, m, n, lda < n ? n : lda, incx, incy, length, block, alpha, beta, a, x, y};
     tp__parallel_for(part(length, block), 1, run_vector, &p);
     return true;
 }
 
-double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy)
-{
-    double sum = 0;
-    size_t size = tp_dtype_size(dtype);
-    for (int64_t at = 0; at < n;) { /* by stretches that BLAS's integers can count */
-        int m = n - at < (1 << 30) ? (int)(n - at) : 1 << 30;
-        const char *px = (const char *)x + (size_t)(at * incx) * size,
-                   *py = (const char *)y + (size_t)(at * incy) * size;
-        sum += dtype == TP_F32 ? (double)cblas_sdot(m, (const void *)px, (int)incx, (const void *)py, (int)incy)
-                               : cblas_ddot(m, (const void *)px, (int)incx, (const void *)py, (int)incy);
-        at += m;
-    }
-    return sum;
-}
+/* ---- vector times vector: in blocks, whose sums are added in double and in order ------------------------------ */
 
-/* ---- triangular systems: columns of B in parts ------------------------------------------------------------- */
+enum { BLOCK = 1 << 14, BLOCKS = 256 };
 
 typedef struct {
     tp_dtype dtype;
-    CBLAS_UPLO half;
-    CBLAS_TRANSPOSE ta;
-    int m, lda, ldb;
-    int64_t n, block; /* columns of B; of a part of it */
-    const void *a;
-    char *b;
-} triangle;
+    int64_t n, incx, incy, block;
+    const char *x, *y;
+    double sum[BLOCKS];
+} inner_product;
 
-static void solve_part(const triangle *p, int64_t begin, int64_t end)
+/* For strides that BLAS cannot count, or takes for something else. */
+static double sum_products(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy)
 {
-    int n = (int)(end - begin), threads = tp__alone_begin();
-    void *b = p->b + begin * (int64_t)tp_dtype_size(p->dtype);
-    if (p->dtype == TP_F32)
-        cblas_strsm(CblasRowMajor, CblasLeft, p->half, p->ta, CblasNonUnit, p->m, n, 1, p->a, p->lda, b, p->ldb);
-    else
-        cblas_dtrsm(CblasRowMajor, CblasLeft, p->half, p->ta, CblasNonUnit, p->m, n, 1, p->a, p->lda, b, p->ldb);
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += dtype == TP_F32 ? (double)((const float *)x)[i * incx] * (double)((const float *)y)[i * incy]
+                               : ((const double *)x)[i * incx] * ((const double *)y)[i * incy];
+    return sum;
+}
+
+static void run_dot(int64_t begin, int64_t end, void *user)
+{
+    inner_product *p = user;
+    int64_t size = (int64_t)tp_dtype_size(p->dtype);
+    bool counts = p->incx > 0 && p->incy > 0 && tp__blas_counts(p->block, p->incx, p->incy);
+    int threads = tp__alone_begin();
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at = i * p->block, n = least(p->block, p->n - at);
+        const void *x = p->x + at * p->incx * size, *y = p->y + at * p->incy * size;
+        if (!counts)
+            p->sum[i] = sum_products(p->dtype, n, x, p->incx, y, p->incy);
+        else if (p->dtype == TP_F32)
+            p->sum[i] = (double)cblas_sdot((int)n, x, (int)p->incx, y, (int)p->incy);
+        else
+            p->sum[i] = cblas_ddot((int)n, x, (int)p->incx, y, (int)p->incy);
+    }
     tp__alone_end(threads);
 }
 
-static void run_triangle(int64_t begin, int64_t end, void *user)
+double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy)
 {
-    const triangle *p = user;
-    for (int64_t i = begin; i < end; i++)
-        solve_part(p, i * p->block, least((i + 1) * p->block, p->n));
+    inner_product p = {.dtype = dtype, .n = n, .incx = incx, .incy = incy, .x = x, .y = y};
+    double sum = 0;
+    p.block = least(BLOCK, n);
+    if (n > (int64_t)BLOCK * BLOCKS)
+        p.block = part(n, BLOCKS);
+    int64_t blocks = n > 0 ? part(n, p.block) : 0;
+    tp__parallel_for(blocks, 4, run_dot, &p);
+    for (int64_t i = 0; i < blocks; i++)
+        sum += p.sum[i];
+    return sum;
 }
 
-bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
-              int64_t ldb)
+/* ---- triangular systems ---------------------------------------------------------------------------------------- */
+
+bool tp__trsv(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, const void *a, int64_t lda, void *x)
 {
-    enum { LINE = 64, LEAST = 1 << 21 }; /* columns, and multiply-adds, of a part */
-    if (!fits(m, n, lda) || !fits(ldb, 0, 0))
+    CBLAS_UPLO half = upper ? CblasUpper : CblasLower;
+    CBLAS_DIAG diagonal = unit ? CblasUnit : CblasNonUnit;
+    if (!tp__blas_counts(m, lda, 0))
         return false;
-    if (m == 0 || n == 0)
-        return true;
-    int64_t parts = least(tp__cpu_count(), 1 + m * m * n / LEAST); /* each packs A for itself */
-    int64_t block = blas_has_threads() ? n : part(part(n, parts), LINE) * LINE;
-    triangle p = {dtype, upper ? CblasUpper : CblasLower, flag(ta), (int)m, (int)lda, (int)ldb, n, block, a, b};
-    tp__parallel_for(part(n, block), 1, run_triangle, &p);
+    int threads = tp__alone_begin();
+    if (dtype == TP_F32)
+        cblas_strsv(CblasRowMajor, half, flag(ta), diagonal, (int)m, a, (int)lda, x, 1);
+    else
+        cblas_dtrsv(CblasRowMajor, half, flag(ta), diagonal, (int)m, a, (int)lda, x, 1);
+    tp__alone_end(threads);
     return true;
-}
-
-const char *tp__blas_info(void)
-{
-    static const char *const threading[] = {"one thread", "pthreads", "openmp"};
-    static _Thread_local char text[128];
-    if (!openblas_get_config || !openblas_get_corename)
-        return "CBLAS";
-    int kind = openblas_get_parallel ? openblas_get_parallel() : 0;
-    char name[64];
-    snprintf(name, sizeof name, "%s", openblas_get_config());
-    char *second = strchr(name, ' '), *end = second ? strchr(second + 1, ' ') : NULL;
-    if (end)
-        *end = '\0';
-    snprintf(text, sizeof text, "%s, %s, %s", name, threading[kind < 0 || kind > 2 ? 0 : kind],
-             openblas_get_corename());
-    return text;
 }

@@ -95,24 +95,39 @@ void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps
                              const void *g, void *const gin[3], uint32_t fresh, void *scratch);
 int64_t tp__layer_norm_chunks(int64_t rows);
 
-/* ---- CBLAS (blas.c), LAPACKE (lapack.c): the only files that know them ------------------------- */
+/* ---- products, triangles and factorizations; CBLAS and LAPACKE, which blas*.c and lapack.c alone know ------------ */
 
-/* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where a size is beyond BLAS's integers. */
+/* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where tp__blas_counts says so. */
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+/* The same, cut in one of two ways whatever suits this processor: for tests and measurements. */
+typedef enum { TP__IN_PANELS, TP__IN_PARTS } tp__cut;
+bool tp__gemm_cut(tp__cut how, tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+                  const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 /* y [m] = alpha op(A) x + beta y, A row-major [m, n] before op */
 bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const void *a, int64_t lda, const void *x,
               int64_t incx, double beta, void *y, int64_t incy);
+/* Any strides. */
 double tp__dot(tp_dtype dtype, int64_t n, const void *x, int64_t incx, const void *y, int64_t incy);
-/* op(A) X = B in place (left) for triangular A [m, m], B [m, n], row-major */
-bool tp__trsm(tp_dtype dtype, bool upper, bool ta, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
+/* op(A) X = B in place (left) for triangular A [m, m], B [m, n], row-major; unit: with ones on the diagonal, unread
+ * (triangle.c; with one column, blas.c) */
+bool tp__trsm(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, int64_t n, const void *a, int64_t lda, void *b,
               int64_t ldb);
-const char *tp__blas_info(void);
-
-/* Row-major [n, n] in place. 0: done; > 0: where it is singular or not positive definite; < 0: a
- * size beyond LAPACK's integers, or no memory. */
+bool tp__trsv(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, const void *a, int64_t lda, void *x);
+/* Row-major [n, n] in place. 0: done; > 0: where it is singular or not positive definite; < 0: see tp__blas_trouble. */
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots);
 int tp__getrs(tp_dtype dtype, bool ta, int64_t n, int64_t k, const void *lu, const int *pivots, void *b);
-int tp__potrf(tp_dtype dtype, int64_t n, void *a); /* lower */
+int tp__potrf(tp_dtype dtype, int64_t n, void *a); /* lower; the other half becomes zero */
+
+/* ---- which BLAS that is (blas_kind.c) ------------------------------------------------------------------------------ */
+
+/* Whether it can be given these sizes and strides; what to say where not. */
+bool tp__blas_counts(int64_t a, int64_t b, int64_t c);
+const char *tp__blas_trouble(void);
+/* It has threads that are not OpenMP's, which our loops cannot keep out of a call. */
+bool tp__blas_has_threads(void);
+/* Its kernels for this processor multiply small matrices unpacked (blas.c). */
+bool tp__blas_has_small_kernels(void);
+const char *tp__blas_info(void);
 
 #endif

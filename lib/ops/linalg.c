@@ -148,7 +148,7 @@ static tp_status lapack_said(const tp_call *c, int info, const char *trouble)
 {
     if (info > 0)
         return tp_call_fail(c, TP_ENUMERIC, "A is %s", trouble);
-    return tp_call_fail(c, TP_EUNSUPPORTED, "a size beyond what this LAPACK can count");
+    return tp_call_fail(c, TP_EUNSUPPORTED, "%s", tp__blas_trouble());
 }
 
 static tp_status solve_forward(tp_call *c)
@@ -359,7 +359,7 @@ static tp_status solve_triangular_forward(tp_call *c)
         return TP_OK;
     memcpy(c->out[0]->data, b->data, (size_t)b->numel * size);
     for (int64_t i = 0; i < matrices(a); i++)
-        if (!tp__trsm((tp_dtype)a->dtype, *(const bool *)c->attr, false, n, k,
+        if (!tp__trsm((tp_dtype)a->dtype, *(const bool *)c->attr, false, false, n, k,
                       (const char *)a->data + (size_t)(i * n * n) * size, n,
                       (char *)c->out[0]->data + (size_t)(i * n * k) * size, k))
             return lapack_said(c, -1, "");

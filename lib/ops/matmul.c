@@ -77,7 +77,7 @@ enum {
 
 static tp_status too_large(tp_tape *T, const char *name)
 {
-    return tp_fail(T, TP_EUNSUPPORTED, "%s: a size beyond what this BLAS can count", name);
+    return tp_fail(T, TP_EUNSUPPORTED, "%s: %s", name, tp__blas_trouble());
 }
 
 /* out [batch, n, m] (contiguous) = beta out + A [batch, n, k] B [batch, k, m], or without the batch */

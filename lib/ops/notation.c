@@ -1,6 +1,7 @@
 /* notation.c - Python's index notation: x[:, 0:1] as tp_index(T, x, ":, 0:1"), and with tensors in it. */
 #include "ops/index.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ typedef struct {
 
 static const char *skip_space(const char *p)
 {
-    while (tp__is_space(*p))
+    while (isspace((unsigned char)*p))
         p++;
     return p;
 }
@@ -25,7 +26,7 @@ static bool read_number(const char **p, int64_t *value, bool *there)
 {
     char *end;
     const char *from = skip_space(*p);
-    *there = *from == '-' || *from == '+' || tp__is_digit(*from);
+    *there = *from == '-' || *from == '+' || isdigit((unsigned char)*from);
     if (!*there)
         return true;
     errno = 0;
