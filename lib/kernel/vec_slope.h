@@ -53,7 +53,7 @@ V_WIDE v_times_power(double c, double a, double e, double log_a)
 /* The same for what becomes a float: double has room, and digits, to spare. */
 V_WIDE v_times_powerf(double c, double a, double e, double log_a)
 {
-    double root = v_exp((e == 0) | (a == 1) ? 0 : 0.5 * e * log_a);
+    double root = v_exp(((e == 0) | (a == 1)) ? 0 : 0.5 * e * log_a);
     return v_pick((root == 0) & (c == c), 0, c * root * root);
 }
 

@@ -120,8 +120,8 @@ static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, cons
     if (status == TP_OK && out->numel > 0) {
         double work = (double)p.n * (double)p.m * (double)p.k;
         int64_t batch = out->numel / (p.n * p.m);
-        if (batch > 1 && work < WHOLE)
-            tp__parallel_for(batch, work > 0 ? 1 + (int64_t)(SHARE / work) : batch, multiply_range, &p);
+        if (batch > 1 && work < (double)WHOLE)
+            tp__parallel_for(batch, work > 0 ? 1 + (int64_t)((double)SHARE / work) : batch, multiply_range, &p);
         else
             multiply_range(0, batch, &p);
         if (!atomic_load(&p.counted))
