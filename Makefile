@@ -229,7 +229,7 @@ check: all tests bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	@CC='$(CC)' T='$(T)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
-# ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted.
+# ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted; another processor, emulated.
 check-full:
 	$(again) all bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests

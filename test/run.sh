@@ -204,12 +204,18 @@ accuracy()
     run 'derivatives' count_one "$build/test/derivatives"
 }
 
+other_processor()
+{
+    run 'aarch64, emulated' count_one sh test/aarch64.sh "$build"
+}
+
 if [ $full = yes ]; then
     address_sanitizer
     thread_sanitizer
     memory_checker
     instruction_counts
     accuracy
+    other_processor
 else
     rules
     programs "$build" ''
