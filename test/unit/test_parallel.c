@@ -172,14 +172,16 @@ static void look_around(int64_t begin, int64_t end, void *user)
 
 START_TEST(surrounded_as_the_caller)
 {
-    static const unsigned flags[] = {0, 0x8000, 0x4000, 0x6040,
-                                     0x8040}; /* flush, up, down, cut and denormals, both zero */
+#if defined(__x86_64__)
+    /* flush, up, down, cut and denormals, both zero */
+    static const unsigned modes[] = {0, 0x8000, 0x4000, 0x6040, 0x8040};
+#endif
     unsigned usual = control_word();
     surroundings s = {.caller = pthread_self()};
     omp_set_num_threads(3);
     for (int round = 0; round < 200; round++) {
 #if defined(__x86_64__)
-        s.mode = usual | flags[round % (int)LENGTH(flags)];
+        s.mode = usual | modes[round % (int)LENGTH(modes)];
 #else
         s.mode = (unsigned)(round % 2 ? FE_UPWARD : FE_TONEAREST);
 #endif
