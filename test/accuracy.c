@@ -66,6 +66,22 @@ static long double log_ndtr_64(long double x)
 }
 WIDE(log_ndtr)
 
+static long double gelu_tanh_64(long double x)
+{
+    long double v = 2 * sqrtl(2 / pi) * (x + 0.044715L * x * x * x);
+    return fabsl(x) > 1e4L ? (x < 0 ? 0 : x) : v < 0 ? x * expl(v) / (1 + expl(v)) : x / (1 + expl(-v));
+}
+WIDE(gelu_tanh)
+
+/* Whole turns taken off first, and a quarter where there is one */
+static long double sinc_64(long double x)
+{
+    long double n = roundl(x), r = fabsl(x - n), rest = 0.5L - r;
+    long double s = copysignl(r > 0.25L ? cosl(pi * rest) : sinl(pi * r), x - n) * (fmodl(n, 2) != 0 ? -1 : 1);
+    return isinf(x) ? (long double)NAN : x == 0 ? 1 : s / (pi * x);
+}
+WIDE(sinc)
+
 static long double entr_64(long double x) { return x > 0 ? -x * logl(x) : x == 0 ? 0 : (long double)-INFINITY; }
 WIDE(entr)
 
@@ -165,6 +181,8 @@ static const struct {
     {"softplus", tp_softplus, softplus_32, softplus_64, 3, 3, 0, 0},
     {"log_sigmoid", tp_log_sigmoid, log_sigmoid_32, log_sigmoid_64, 3, 3, 0, 0},
     {"gelu", tp_gelu, gelu_32, gelu_64, 4, 5, 0, 20},
+    {"gelu_tanh", tp_gelu_tanh, gelu_tanh_32, gelu_tanh_64, 1, 6, 0, 0},
+    {"sinc", tp_sinc, sinc_32, sinc_64, 4, 3, 0, 4},
     {"erfinv", tp_erfinv, erfinv_32, erfinv_64, 1, 3, 0, 4},
     {"erfcx", tp_erfcx, erfcx_32, erfcx_64, 1, 6, 0, 0},
     {"ndtr", tp_ndtr, ndtr_32, ndtr_64, 1, 4, 0, 8},

@@ -31,9 +31,16 @@ typedef enum {
     TP__WHERE,
     /* three operands */
     TP__LERP, TP__MUL3, TP__ADDCMUL, TP__ADDCDIV, TP__CLAMP_BETWEEN, TP__POWER_TERM,
-    /* backward, two operands: output (or input) and its gradient */
-    TP__TANH_BACKWARD, TP__SIGMOID_BACKWARD, TP__RELU_BACKWARD,
-    TP__GELU, TP__GELU_BACKWARD,
+    /* backward: the output and its gradient */
+    TP__RELU_BACKWARD,
+    TP__GELU, TP__GELU_TANH,
+    /* f'(x) g of x and g, and f"(x) g h of x, g and h (vec_curve.h) */
+    TP__SIGMOID_SLOPE, TP__TANH_SLOPE, TP__SOFTPLUS_SLOPE, TP__LOG_SIGMOID_SLOPE, TP__GELU_SLOPE, TP__GELU_TANH_SLOPE,
+    TP__EXPM1_SLOPE, TP__EXP2_SLOPE, TP__LOG2_SLOPE, TP__LOG10_SLOPE, TP__RSQRT_SLOPE, TP__LOGIT_SLOPE, TP__ASIN_SLOPE,
+    TP__ATAN_SLOPE, TP__ASINH_SLOPE, TP__ACOSH_SLOPE, TP__ATANH_SLOPE, TP__ERF_SLOPE, TP__SINC_SLOPE,
+    TP__SIGMOID_BEND, TP__TANH_BEND, TP__SOFTPLUS_BEND, TP__LOG_SIGMOID_BEND, TP__GELU_BEND, TP__GELU_TANH_BEND,
+    TP__EXPM1_BEND, TP__EXP2_BEND, TP__LOG2_BEND, TP__LOG10_BEND, TP__RSQRT_BEND, TP__LOGIT_BEND, TP__ASIN_BEND,
+    TP__ATAN_BEND, TP__ASINH_BEND, TP__ACOSH_BEND, TP__ATANH_BEND, TP__ERF_BEND, TP__SINC_BEND,
     TP__MUL_ADD, /* out += x y */
     /* losses of a prediction and a target, and their derivatives by the prediction */
     TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, TP__ABSOLUTE_ERROR, TP__ABSOLUTE_ERROR_SLOPE, TP__BCE, TP__BCE_SLOPE,

@@ -5,6 +5,7 @@
  */
 #include "kernel/map.h"
 #include "kernel/special.h"
+#include "kernel/vec_curve.h"
 #include "kernel/vec_math.h"
 #include "kernel/vec_slope.h"
 
@@ -86,7 +87,8 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
 #define PERIODIC(id, type, near, limit, any)                                                       \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; type *restrict o = out; const type *a = in[0], end = (type)(limit); int far = 0; \
-      for (int64_t i = 0; i < n; i++) { type x = a[i]; far |= !((x < 0 ? -x : x) <= end); o[i] = near(x); } \
+      for (int64_t i = 0; i < n; i++) { \
+          type x = a[i], here = (x < 0 ? -x : x) <= end ? 1 : 0; far |= here == 0; o[i] = near(x * here); } \
       for (int64_t i = 0; far && i < n; i++) if (!((a[i] < 0 ? -a[i] : a[i]) <= end)) o[i] = any(a[i]); }
 
 /* ---- floats: R is float or double, M(name) its libm function -------------------------------------------- */
@@ -116,6 +118,9 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     { double s = *(const double *)attr;                                                            \
       (s == 3 ? cube_##S : s == 0.5 ? sqrt_##S : s == -0.5 ? rsqrt_##S : s == -1 ? reciprocal_##S  \
        : s == -2 ? inverse_square_##S : power_##S)(n, out, in, attr); }
+
+#define CURVE(name, R, S, V)                                                                       \
+    BINARY(name##_slope_##S, R, R, y *V(name##_slope)(x)) TERNARY(name##_bend_##S, R, y *z *V(name##_bend)(x))
 
 #define FLOATS(R, S, M, V)                                                                            \
     BINARY(add_##S, R, R, x + y)                                                                   \
@@ -166,10 +171,14 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     UNARY(inverse_square_##S, R, R, 1 / (x * x))                                                   \
     POWER(pow_s_##S, S)                                                                            \
     SCALAR(clamp_##S, R, x != x ? x : s != s || t != t ? (R)NAN : (x > s ? x : s) < t ? (x > s ? x : s) : t) \
-    BINARY(tanh_backward_##S, R, R, y *(1 - x * x))                                                \
-    BINARY(sigmoid_backward_##S, R, R, y *(1 - x) * x)                                             \
     UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \
-    BINARY(gelu_backward_##S, R, R, y *V(gelu_slope)(x))                                           \
+    UNARY(gelu_tanh_##S, R, R, V(gelu_tanh)(x))                                                    \
+    UNARY(sinc_##S, R, R, V(sinc)(x))                                                              \
+    CURVE(sigmoid, R, S, V) CURVE(tanh, R, S, V) CURVE(softplus, R, S, V) CURVE(log_sigmoid, R, S, V) \
+    CURVE(gelu, R, S, V) CURVE(gelu_tanh, R, S, V) CURVE(expm1, R, S, V) CURVE(exp2, R, S, V)      \
+    CURVE(log2, R, S, V) CURVE(log10, R, S, V) CURVE(rsqrt, R, S, V) CURVE(asin, R, S, V) CURVE(atan, R, S, V) \
+    CURVE(asinh, R, S, V) CURVE(acosh, R, S, V) CURVE(atanh, R, S, V) CURVE(erf, R, S, V) CURVE(sinc, R, S, V) \
+    SCALED(logit_slope_##S, R, R, y *V(logit_slope)(x, s)) TERNARY(logit_bend_##S, R, y *z *V(logit_bend)(x, s)) \
     BINARY_OR(floor_divide_##S, R, (R)floor_near((double)x, (double)y), (R)floor_quotient((double)x, (double)y, fmod((double)x, (double)y))) \
     BINARY(trunc_divide_##S, R, R, M(trunc)(x / y))                                                \
     BINARY_OR(fmod_##S, R, V(fmod)(x, y), M(fmod)(x, y))                                           \
@@ -350,19 +359,6 @@ static inline double entropy(double x)
     return x > 0 ? y : x == 0 ? 0 : x != x ? x : -INFINITY;
 }
 
-static inline float sinc_nearf(float x)
-{
-    float t = 3.14159265358979323846f * x, y = v_sinf_near(t) / t;
-    return x == 0 ? 1 : y;
-}
-static float sinc_farf(float x) { return sinf(3.14159265358979323846f * x) / (3.14159265358979323846f * x); }
-static inline double sinc_near(double x)
-{
-    double t = 3.14159265358979323846 * x, y = v_sin_near(t) / t;
-    return x == 0 ? 1 : y;
-}
-static double sinc_far(double x) { return sin(3.14159265358979323846 * x) / (3.14159265358979323846 * x); }
-
 /* clang-format off */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -393,8 +389,6 @@ PERIODIC(tan_f32, float, v_tanf_near, V_NEAR64, tanf)
 PERIODIC(sin_f64, double, v_sin_near, V_NEAR64, sin)
 PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
-PERIODIC(sinc_f32, float, sinc_nearf, V_NEAR / 4, sinc_farf)
-PERIODIC(sinc_f64, double, sinc_near, V_NEAR64 / 4, sinc_far)
 POWER_TERM(power_term_f32, float, v_power_termf)
 POWER_TERM(power_term_f64, double, v_power_term)
 UNARY_OR(lgamma_f32, float, v_lgammaf(x), (float)tp__lgamma((double)x))
@@ -412,6 +406,7 @@ BINARY(mul_bool, uint8_t, uint8_t, x &&y)
 #define WHOLE(name) {[TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
 #define ROUNDING(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = same_i32, [TP_I64] = same_i64, [TP_U8] = same_u8}
 #define ANY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
+#define CURVE_OF(KIND, name) [TP__##KIND##_SLOPE] = FLOAT_ONLY(name##_slope), [TP__##KIND##_BEND] = FLOAT_ONLY(name##_bend)
 
 const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__ADD] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool},
@@ -464,8 +459,12 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__TRUNC] = ROUNDING(trunc), [TP__SIGMOID] = FLOAT_ONLY(sigmoid), [TP__RELU] = NUMBERS(relu),
     [TP__SOFTPLUS] = FLOAT_ONLY(softplus), [TP__LOG_SIGMOID] = FLOAT_ONLY(log_sigmoid),
     [TP__ISNAN] = FLOAT_ONLY(isnan), [TP__ISINF] = FLOAT_ONLY(isinf), [TP__ISFINITE] = FLOAT_ONLY(isfinite),
-    [TP__TANH_BACKWARD] = FLOAT_ONLY(tanh_backward), [TP__SIGMOID_BACKWARD] = FLOAT_ONLY(sigmoid_backward),
-    [TP__GELU] = FLOAT_ONLY(gelu), [TP__GELU_BACKWARD] = FLOAT_ONLY(gelu_backward),
+    [TP__GELU] = FLOAT_ONLY(gelu), [TP__GELU_TANH] = FLOAT_ONLY(gelu_tanh),
+    CURVE_OF(SIGMOID, sigmoid), CURVE_OF(TANH, tanh), CURVE_OF(SOFTPLUS, softplus), CURVE_OF(LOG_SIGMOID, log_sigmoid),
+    CURVE_OF(GELU, gelu), CURVE_OF(GELU_TANH, gelu_tanh), CURVE_OF(EXPM1, expm1), CURVE_OF(EXP2, exp2),
+    CURVE_OF(LOG2, log2), CURVE_OF(LOG10, log10), CURVE_OF(RSQRT, rsqrt), CURVE_OF(LOGIT, logit), CURVE_OF(ASIN, asin),
+    CURVE_OF(ATAN, atan), CURVE_OF(ASINH, asinh), CURVE_OF(ACOSH, acosh), CURVE_OF(ATANH, atanh), CURVE_OF(ERF, erf),
+    CURVE_OF(SINC, sinc),
     [TP__MUL_ADD] = FLOAT_ONLY(mul_add),
     [TP__MUL3] = FLOAT_ONLY(mul3),
     [TP__RELU_BACKWARD] = FLOAT_ONLY(relu_backward),

@@ -16,10 +16,36 @@
 /* See v_pick. */
 V_INLINE v_pickf(int first, float a, float b) { return first ? a : b; }
 
+static inline __attribute__((always_inline)) uint32_t v_bits(float x)
+{
+    uint32_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+V_INLINE v_float(uint32_t b)
+{
+    float x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+/* See v_least and v_most. */
+V_INLINE v_leastf(float a, float b)
+{
+    int32_t p = (int32_t)v_bits(a), q = (int32_t)v_bits(b);
+    return v_float((uint32_t)(p < q ? p : q));
+}
+V_INLINE v_mostf(float a, float b)
+{
+    int32_t p = (int32_t)v_bits(a), q = (int32_t)v_bits(b);
+    return v_float((uint32_t)(p > q ? p : q));
+}
+
 #if !defined(__FMA__)
 
 #define v_expf expf
 #define v_exp2f exp2f
+#define v_exp2_timesf(factor, x) ((factor)*exp2f(x))
 #define v_expm1f expm1f
 #define v_logf logf
 #define v_log2f log2f
@@ -48,6 +74,8 @@ V_INLINE v_pickf(int first, float a, float b) { return first ? a : b; }
 #define v_ndtrif(x) ((float)v_ndtri((double)(x)))
 #define v_lgammaf(x) ((float)v_lgamma((double)(x)))
 #define v_digammaf(x) ((float)v_digamma((double)(x)))
+#define v_bellf(factor, a) ((float)v_bell((double)(factor), (double)(a)))
+#define v_gaussf(factor, x) ((float)v_gauss((double)(factor), (double)(x)))
 #define v_fmodf fmodf
 #define v_sinf_near sinf
 #define v_cosf_near cosf
@@ -55,22 +83,16 @@ V_INLINE v_pickf(int first, float a, float b) { return first ? a : b; }
 #define V_NEAR INFINITY
 #define V_NEAR64 INFINITY
 
+V_INLINE v_sin_cos_pif(float x, float *cosine)
+{
+    double c, s = v_sin_cos_pi((double)x, &c);
+    *cosine = (float)c;
+    return (float)s;
+}
+
 #else
 
 #define V_FMA __builtin_fmaf
-
-static inline __attribute__((always_inline)) uint32_t v_bits(float x)
-{
-    uint32_t b;
-    memcpy(&b, &x, sizeof b);
-    return b;
-}
-V_INLINE v_float(uint32_t b)
-{
-    float x;
-    memcpy(&x, &b, sizeof x);
-    return x;
-}
 
 #define V_LN2_HIGH 0.693115234375f /* 14 bits: products with an exponent are exact */
 #define V_LN2_LOW 3.194618330e-05f
@@ -89,13 +111,6 @@ V_INLINE v_quadf(float x, float x2, float a, float b, float c, float d)
     return V_FMA(x2, V_FMA(d, x, c), V_FMA(b, x, a));
 }
 
-/* See v_least. */
-V_INLINE v_leastf(float a, float b)
-{
-    int32_t p = (int32_t)v_bits(a), q = (int32_t)v_bits(b);
-    return v_float((uint32_t)(p < q ? p : q));
-}
-
 /* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2 */
 V_INLINE v_power_partf(float r)
 {
@@ -111,6 +126,16 @@ V_INLINE v_exp_timesf(float factor, float x, float low)
 {
     float shifted = V_FMA(x, 1.44269504088896341f, V_ROUNDER_254), r = v_less_ln2f(x, shifted - V_ROUNDER_254) + low;
     uint32_t biased = v_bits(shifted), half = biased >> 1; /* n + 254, and half of it, in the low bits */
+    float e = V_FMA(r * r, v_power_partf(r), r);
+    return V_FMA(factor, e, factor) * v_float(half << 23) * v_float((biased - half) << 23);
+}
+
+/* factor 2^x */
+V_INLINE v_exp2_timesf(float factor, float x)
+{
+    float b = x < -160.0f ? -160.0f : x, c = b > 129.0f ? 129.0f : b; /* keeps NaN */
+    float shifted = c + V_ROUNDER_254, r = 0.693147182f * (c - (shifted - V_ROUNDER_254));
+    uint32_t biased = v_bits(shifted), half = biased >> 1;
     float e = V_FMA(r * r, v_power_partf(r), r);
     return V_FMA(factor, e, factor) * v_float(half << 23) * v_float((biased - half) << 23);
 }
@@ -135,7 +160,7 @@ V_INLINE v_expf(float x)
 /* x > 0 as 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); subnormals go through 2^23 x. */
 V_INLINE v_fractionf(float x, float *e)
 {
-    float y = x * (x < 1.17549435e-38f ? 8388608.0f : 1.0f);
+    float y = v_pickf(x < 1.17549435e-38f, v_leastf(x, 1) * 8388608.0f, x);
     uint32_t b = v_bits(y) - 0x3f3504f3u;
     *e = (float)((int32_t)b >> 23) - (x < 1.17549435e-38f ? 23.0f : 0.0f);
     return v_float((b & 0x007fffffu) + 0x3f3504f3u) - 1;
@@ -199,13 +224,13 @@ V_INLINE v_log1p_expf(float a)
 /* t / (t + 2) with t = e^2|x| - 1, which e^r - 1 gives without cancellation. */
 V_INLINE v_tanhf(float x)
 {
-    float a = __builtin_fabsf(x), c = a > 9.1f ? 9.1f : a; /* keeps NaN; beyond, it is 1 */
+    float a = __builtin_fabsf(x), c = v_leastf(a, 9.1f); /* beyond, it is 1 */
     float shifted = V_FMA(c, 2.88539008177792681f, V_ROUNDER_127), r = v_less_ln2f(2 * c, shifted - V_ROUNDER_127);
     float power = v_float(v_bits(shifted) << 23);
     float e = V_FMA(r * r, v_power_partf(r), r), t = V_FMA(power, e, power - 1), low = V_FMA(power, e, power - 1 - t);
     float d = t + 2, q = t / d, lost = V_FMA(q, (d - 2) - t, (1 - q) * low);
     float near = V_FMA(0.5f - 0.5f * q, lost, q); /* 1 / d = (1 - q) / 2 */
-    return __builtin_copysignf(v_pickf(a > 1, q, near), x);
+    return v_pickf(x == x, __builtin_copysignf(v_pickf(a > 1, q, near), x), x);
 }
 
 /* 1 / (1 + t) or t / (1 + t), t = e^-|x|, which is carried 2^30 times as large so that it is not subnormal before the
@@ -259,11 +284,23 @@ V_INLINE v_cosf_near(float x)
     return (quadrant + 1) & 2 ? -v : v;
 }
 
+/* sin(pi x) and cos(pi x): whole turns are taken off exactly. */
+V_INLINE v_sin_cos_pif(float x, float *cosine)
+{
+    float y = x - 2 * __builtin_nearbyintf(0.5f * x), shifted = V_FMA(2, y, V_ROUNDER);
+    float r = 3.14159265358979323846f * V_FMA(-0.5f, shifted - V_ROUNDER, y), u = r * r;
+    float s = v_sin_part(r, u), c = v_cos_part(u), sine;
+    uint32_t quadrant = v_bits(shifted);
+    *cosine = v_float(v_bits(v_pickf(quadrant & 1, s, c)) ^ ((quadrant + 1) & 2) << 30);
+    sine = v_pickf(quadrant & 1, c, s);
+    return v_float(v_bits(sine) ^ (quadrant & 2) << 30);
+}
+
 /* A polynomial in x^2 below 0.55, then 1 - e^p(|x|) with p = log erfc. The exponential counts for less than half of the
  * result, so it may be short. */
 V_INLINE v_erff(float x)
 {
-    float a = __builtin_fabsf(x), u = x * x, p = 4.618607927e-03f;
+    float a = __builtin_fabsf(x), near = v_leastf(a, 1), u = near * near, p = 4.618607927e-03f;
     p = V_FMA(p, u, -2.670891769e-02f);
     p = V_FMA(p, u, 1.128210202e-01f);
     p = V_FMA(p, u, -3.761257529e-01f);
@@ -279,16 +316,23 @@ V_INLINE v_erff(float x)
     float q = V_FMA(V_FMA(V_FMA(8.290304802e-03f, r, 4.189796746e-02f), r, 1.666763723e-01f), r, 4.999915063e-01f);
     float power = v_float((v_bits(shifted) - v_bits(V_ROUNDER) + 127) << 23);
     float far = 1 - power * V_FMA(V_FMA(q, r, 9.999997020e-01f), r, 1);
-    return v_pickf(a < 0.55f, x * p, __builtin_copysignf(far, x));
+    return __builtin_copysignf(v_pickf(a < 0.55f, near * p, far), x);
 }
 
-#define V_FAR 14.5f /* beyond, the bell is 0 */
+#define V_FAR 15.0f /* beyond, the bell is 0 */
 
 /* factor e^(-a^2 / 2), for 0 <= a <= V_FAR, with what the square loses. */
 V_INLINE v_bellf(float factor, float a)
 {
     float h = a * a;
     return v_exp_timesf(factor, -0.5f * h, -0.5f * V_FMA(a, a, -h));
+}
+
+/* factor e^(-x^2) */
+V_INLINE v_gaussf(float factor, float x)
+{
+    float b = v_leastf(__builtin_fabsf(x), 10.8f), h = b * b, v = v_exp_timesf(factor, -h, -V_FMA(b, b, -h));
+    return v_pickf(x == x, v, x);
 }
 
 /* P(-a) e^(a^2 / 2) (1 + a), for 0 <= a <= V_FAR, as a polynomial in (a - 3) / (a + 3) (after M. Shepherd and
@@ -306,21 +350,19 @@ V_INLINE v_tailf(float a)
 V_INLINE v_geluf(float x)
 {
     float c = v_leastf(__builtin_fabsf(x), V_FAR), tail = v_bellf(c * v_tailf(c) / (1 + c), c);
-    float left = x == -INFINITY ? NAN : -tail;
-    return v_pickf(x < 0, left, x - tail);
+    return v_pickf(x < 0, -tail, x - tail);
 }
 
 V_INLINE v_gelu_slopef(float x)
 {
-    float c = v_leastf(__builtin_fabsf(x), V_FAR), e = v_bellf(1, c), tail = e * (v_tailf(c) / (1 + c));
-    float density = 0.39894228f * e * c;
-    return v_pickf(x < 0, tail - density, v_pickf(x == x, 1 - tail + density, x));
+    float c = v_leastf(__builtin_fabsf(x), V_FAR), left = v_bellf(v_tailf(c) / (1 + c) - 0.39894228f * c, c);
+    return v_pickf(x < 0, left, v_pickf(x == x, 1 - left, x));
 }
 
 /* atan(y / x) of y, x >= 0: of the quotient that is at most 1, or of pi/2 less that */
 V_INLINE v_anglef(float y, float x)
 {
-    float high = y > x ? y : x, low = y > x ? x : y, t = v_pickf(y == x, y == 0 ? 0 : 1, low / high);
+    float high = v_mostf(y, x), t = v_pickf((y == x) & (y > 0), 1, v_leastf(y, x) / v_mostf(high, 0x1p-149f));
     float z = t * t, z2 = z * z, z4 = z2 * z2, p = -2.386997221e-03f;
     p = V_FMA(p, z4, v_quadf(z, z2, -8.656880260e-02f, 6.250169128e-02f, -3.587153926e-02f, 1.350777131e-02f));
     p = V_FMA(p, z4, v_quadf(z, z2, -3.333333135e-01f, 1.999973953e-01f, -1.427856833e-01f, 1.103376448e-01f));

@@ -19,10 +19,45 @@
 /* Both values are there before one is chosen: operations behind a branch are masked, which is dear. */
 V_WIDE v_pick(int first, double a, double b) { return first ? a : b; }
 
+static inline __attribute__((always_inline)) uint64_t v_bits64(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+V_WIDE v_double(uint64_t b)
+{
+    double x;
+    memcpy(&x, &b, sizeof x);
+    return x;
+}
+
+/* The smaller and the larger of two that are not negative; NaN counts as infinity. Where arithmetic goes on with them in
+ * place of a, it raises no exception that an a too large or too small would; of `a < b ? a : b` compilers may make arithmetic
+ * on a, and a choice after it. */
+V_WIDE v_least(double a, double b)
+{
+    int64_t p = (int64_t)v_bits64(a), q = (int64_t)v_bits64(b);
+    return v_double((uint64_t)(p < q ? p : q));
+}
+V_WIDE v_most(double a, double b)
+{
+    int64_t p = (int64_t)v_bits64(a), q = (int64_t)v_bits64(b);
+    return v_double((uint64_t)(p > q ? p : q));
+}
+
+/* What a + b loses, s being the rounded sum. */
+V_WIDE v_lost(double a, double b, double s)
+{
+    double t = s - a;
+    return (a - (s - t)) + (b - t);
+}
+
 #if !defined(__FMA__)
 
 #define v_exp exp
 #define v_exp2 exp2
+#define v_exp2_times(factor, x) ((factor)*exp2(x))
 #define v_expm1 expm1
 #define v_log log
 #define v_log2 log2
@@ -59,35 +94,43 @@ V_WIDE v_sigmoid(double x)
     return (x < 0 ? t : 1) / (1 + t);
 }
 
+/* factor e^(-a^2 / 2), in two factors, and with what the square loses; and factor e^(-x^2) */
+V_WIDE v_bell(double factor, double a)
+{
+    double h = a * a, root = exp(-0.25 * h);
+    return factor * (1 - 0.5 * fma(a, a, -h)) * root * root;
+}
+V_WIDE v_gauss(double factor, double x)
+{
+    double c = v_least(fabs(x), 28), h = c * c, root = exp(-0.5 * h), v = factor * (1 - fma(c, c, -h)) * root * root;
+    return x == x ? v : x;
+}
+
 /* x P(x) and its derivative P(x) + x p(x), with the normal distribution P and its density p */
 V_WIDE v_gelu(double x)
 {
-    /* -x / sqrt(2) and what is lost of it, which counts where erfc falls steeply */
-    double t = -0.70710678118654752440 * x, lost = fma(-0.70710678118654752440, x, -t) + 4.833646656726457e-17 * x;
-    double tail = erfc(t) - 1.12837916709551257390 * exp(-t * t) * lost;
-    return 0.5 * x * (lost == lost ? tail : erfc(t));
+    double c = v_least(fabs(x), 39), v = tp__ndtr(-c) * c;
+    return x < 0 ? -v : x - v;
 }
 V_WIDE v_gelu_slope(double x)
 {
-    return 0.5 * erfc(-0.70710678118654752440 * x) + 0.39894228040143267794 * x * exp(-0.5 * x * x);
+    double c = v_least(fabs(x), 39), tail = tp__ndtr(-c), density = v_bell(0.39894228040143267794 * c, c);
+    return x < 0 ? tail - density : x == x ? 1 - tail + density : x;
+}
+
+/* sin(pi x) and cos(pi x): whole turns are taken off exactly. */
+V_WIDE v_sin_cos_pi(double x, double *cosine)
+{
+    double y = x - 2 * nearbyint(0.5 * x), n = nearbyint(2 * y), r = 3.14159265358979323846 * (y - 0.5 * n);
+    double s = sin(r), c = cos(r);
+    int odd = n == 1 || n == -1;
+    *cosine = odd ? -n * s : n == 0 ? c : -c;
+    return odd ? n * c : n == 0 ? s : -s;
 }
 
 #else
 
 #define V_MADD __builtin_fma
-
-static inline __attribute__((always_inline)) uint64_t v_bits64(double x)
-{
-    uint64_t b;
-    memcpy(&b, &x, sizeof b);
-    return b;
-}
-V_WIDE v_double(uint64_t b)
-{
-    double x;
-    memcpy(&x, &b, sizeof x);
-    return x;
-}
 
 #define V_1_LN2 1.44269504088896339e+00
 #define V_LN2_HEAD 6.93147180559890330187e-01 /* 42 bits: products with an exponent are exact */
@@ -95,20 +138,6 @@ V_WIDE v_double(uint64_t b)
 #define V_WHOLE 6755399441055744.0 /* 1.5 2^52: a sum with it is rounded to a whole number, found in the low bits */
 #define V_WHOLE_1123 6755399441056867.0 /* the same, with room below for 2^100 and the exponents' bias */
 #define V_WHOLE_2046 6755399441057790.0 /* and for the bias, twice */
-
-/* The smaller of two that are not negative; NaN counts as infinity. */
-V_WIDE v_least(double a, double b)
-{
-    int64_t p = (int64_t)v_bits64(a), q = (int64_t)v_bits64(b);
-    return v_double((uint64_t)(p < q ? p : q));
-}
-
-/* What a + b loses, s being the rounded sum. */
-V_WIDE v_lost(double a, double b, double s)
-{
-    double t = s - a;
-    return (a - (s - t)) + (b - t);
-}
 
 /* a + b x + c x^2 + d x^3 in the shape that waits least; longer polynomials are made of these. */
 V_WIDE v_quad(double x, double x2, double a, double b, double c, double d)
@@ -174,12 +203,14 @@ V_WIDE v_exp(double x)
     return v_exp_times(1, c, -0.0);
 }
 
-V_WIDE v_exp2(double x)
+/* factor 2^x */
+V_WIDE v_exp2_times(double factor, double x)
 {
     double b = x < -1076 ? -1076 : x, c = b > 1025 ? 1025 : b, shifted = c + V_WHOLE_2046;
     double part = c - (shifted - V_WHOLE_2046);
-    return v_scaled(1, v_power_part(0.693147180559945309417 * part), shifted);
+    return v_scaled(factor, v_power_part(0.693147180559945309417 * part), shifted);
 }
+V_WIDE v_exp2(double x) { return v_exp2_times(1, x); }
 
 /* 2^n (e^r - 1) + (2^n - 1), halved on the way, for 2^1024 */
 V_WIDE v_expm1(double x)
@@ -209,8 +240,8 @@ V_WIDE v_ratio(double top, double t, double one)
 /* t / (t + 2) with t = e^2|x| - 1 */
 V_WIDE v_tanh(double x)
 {
-    double a = __builtin_fabs(x), t = v_expm1_small(2 * (a > 20 ? 20 : a));
-    return __builtin_copysign(v_ratio(t, t, 2), x);
+    double t = v_expm1_small(2 * v_least(__builtin_fabs(x), 20));
+    return v_pick(x == x, __builtin_copysign(v_ratio(t, t, 2), x), x);
 }
 
 /* 1 / (1 + t) or t / (1 + t), t = e^-|x|, which is carried 2^100 times as large so that it is not subnormal before the
@@ -280,7 +311,7 @@ V_WIDE v_log_odd(double x, double r)
 }
 
 /* x scaled by 2^54 where it is subnormal, and what the exponent is then too large by */
-#define V_NORMAL(x) ((x) * ((x) < 0x1p-1022 ? 0x1p54 : 1.0))
+#define V_NORMAL(x) v_pick((x) < 0x1p-1022, v_least(x, 1) * 0x1p54, (x))
 #define V_SHIFT(x) ((x) < 0x1p-1022 ? 54.0 : 0.0)
 
 V_WIDE v_log(double x)
@@ -336,11 +367,11 @@ V_WIDE v_log10(double x)
                     1.09831965021676507e-17);
 }
 
-/* sqrt(t + low) as a sum of two, t > 0 */
+/* sqrt(t + low) as a sum of two, t being 0 or not small */
 V_WIDE v_root(double t, double low, double *root_low)
 {
     double s = __builtin_sqrt(t);
-    *root_low = (V_MADD(-s, s, t) + low) * 0.5 / s;
+    *root_low = (V_MADD(-s, s, t) + low) * 0.5 / v_most(s, 0x1p-500);
     return s;
 }
 
@@ -349,21 +380,21 @@ V_WIDE v_root(double t, double low, double *root_low)
 /* log(a + sqrt(a^2 + 1)) */
 V_WIDE v_asinh(double x)
 {
-    double a = __builtin_fabs(x), b = a > V_LONG ? V_LONG : a, square = b * b, t = square + 1, s_low;
+    double a = __builtin_fabs(x), b = v_least(a, V_LONG), square = b * b, t = square + 1, s_low;
     double s = v_root(t, v_lost(square, 1, t) + V_MADD(b, b, -square), &s_low), u = s + b;
     double y = v_log_of(v_pick(a > V_LONG, a, u), v_pick(a > V_LONG, 0, (s - u) + b + s_low));
-    return __builtin_copysign(y + (a > V_LONG ? 0.693147180559945309417 : 0), x);
+    return v_pick(x == x, __builtin_copysign(y + (a > V_LONG ? 0.693147180559945309417 : 0), x), x);
 }
 
 /* log(x + sqrt(x^2 - 1)) */
 V_WIDE v_acosh(double x)
 {
-    double b = x > V_LONG ? V_LONG : x, square = b * b, t = square - 1, s_low;
+    double b = v_least(x, V_LONG), square = b * b, t = square - 1, s_low;
     double t_low = ((square - t) - 1) + V_MADD(b, b, -square), sum = t + t_low;
     double s = v_root(sum, (t - sum) + t_low, &s_low), u = b + s;
     double y = v_log_of(v_pick(x > V_LONG, x, u), v_pick(x > V_LONG, 0, (b - u) + s + s_low));
     y = v_pick(x == 1, 0, y + (x > V_LONG ? 0.693147180559945309417 : 0));
-    return v_pick(x < 1, NAN, y);
+    return v_pick(x >= 1, y, NAN);
 }
 
 /* log(1 + q) / 2, q = 2a / (1 - a) */
@@ -482,6 +513,20 @@ V_WIDE v_tan_near(double x)
            sum = bottom + bottom_low;
     double inverse = 1 / sum, t = (top + top_low) * inverse, lost = (bottom - sum) + bottom_low;
     return v_pick(x == 0, x, V_MADD((V_MADD(-t, sum, top) + top_low) - t * lost, inverse, t));
+}
+
+/* sin(pi x) and cos(pi x): whole turns are taken off exactly. */
+V_WIDE v_sin_cos_pi(double x, double *cosine)
+{
+    double y = x - 2 * __builtin_nearbyint(0.5 * x), shifted = V_MADD(2, y, V_WHOLE);
+    double z = V_MADD(-0.5, shifted - V_WHOLE, y), r = 3.14159265358979312e+00 * z;
+    double low = V_MADD(3.14159265358979312e+00, z, -r) + 1.22464679914735321e-16 * z, u = r * r;
+    double s_low, c_low, s = v_sine(r, low, u, &s_low), c = v_cosine(r, low, u, &c_low);
+    uint64_t quadrant = v_bits64(shifted);
+    s += s_low;
+    c += c_low;
+    *cosine = v_double(v_bits64(v_pick(quadrant & 1, s, c)) ^ ((quadrant + 1) & 2) << 62);
+    return v_double(v_bits64(v_pick(quadrant & 1, c, s)) ^ (quadrant & 2) << 62);
 }
 
 /* atan(y / x) of y, x >= 0 that are not both zero or infinite: the quotient's angle with the nearest of 0, pi/4 and
@@ -604,6 +649,13 @@ V_WIDE v_bell(double factor, double a)
     return v_exp_times(factor, -0.5 * h, -0.5 * V_MADD(a, a, -h));
 }
 
+/* factor e^(-x^2) */
+V_WIDE v_gauss(double factor, double x)
+{
+    double b = v_least(__builtin_fabs(x), 28), h = b * b, v = v_exp_times(factor, -h, -V_MADD(b, b, -h));
+    return v_pick(x == x, v, x);
+}
+
 /* 2 P(-sqrt(2) |x|), or what is missing to 2 */
 V_WIDE v_erfc(double x)
 {
@@ -612,10 +664,10 @@ V_WIDE v_erfc(double x)
     return v_pick(x < 0, 2 - tail, v_pick(x >= 0, tail, x));
 }
 
-/* |x| <= 0.65 */
+/* |x| <= 0.65; beyond 1, something finite */
 V_WIDE v_erf_near(double x)
 {
-    double u = x * x;
+    double c = v_least(__builtin_fabs(x), 1), u = c * c;
     double u2 = u * u, u4 = u2 * u2,
            p = v_quad(u, u2, 1.20549752304120028e-04, -1.49136244524200597e-05, 1.62161239997506922e-06,
                       -1.35321643741441345e-07);
@@ -623,7 +675,7 @@ V_WIDE v_erf_near(double x)
                v_quad(u, u2, 1.12837916709392111e-01, -2.68661706403016468e-02, 5.22397755094032492e-03,
                       -8.54832041349638263e-04));
     p = V_MADD(p, u, -3.76126389031835484e-01);
-    return x * V_MADD(p, u, 1.12837916709551256e+00);
+    return __builtin_copysign(c * V_MADD(p, u, 1.12837916709551256e+00), x);
 }
 
 V_WIDE v_erf(double x)
@@ -675,14 +727,13 @@ V_WIDE v_ndtri(double p)
 V_WIDE v_gelu(double x)
 {
     double c = v_least(__builtin_fabs(x), V_FAR64), tail = v_bell(c * (v_tail(c) / (1 + c)), c);
-    return v_pick(x < 0, v_pick(x == -INFINITY, NAN, -tail), x - tail);
+    return v_pick(x < 0, -tail, x - tail);
 }
 
 V_WIDE v_gelu_slope(double x)
 {
-    double c = v_least(__builtin_fabs(x), V_FAR64), e = v_bell(1, c), tail = e * (v_tail(c) / (1 + c));
-    double density = 0.39894228040143267794 * e * c;
-    return v_pick(x < 0, tail - density, v_pick(x == x, 1 - tail + density, x));
+    double c = v_least(__builtin_fabs(x), V_FAR64), left = v_bell(v_tail(c) / (1 + c) - 0.39894228040143267794 * c, c);
+    return v_pick(x < 0, left, v_pick(x == x, 1 - left, x));
 }
 
 V_WIDE v_ndtr(double x)

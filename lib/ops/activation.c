@@ -1,82 +1,5 @@
-/* activation.c - activation functions with kernels of their own. */
+/* activation.c - leaky_relu; the smooth activation functions are in curve.c, relu in unary.c. */
 #include "ops/elementwise.h"
-
-/* ---- gelu: x P(x) with the normal distribution P ------------------------------------------------------------ */
-
-static tp_tensor *gelu_backward(tp_tape *T, tp_tensor *x, tp_tensor *g);
-
-static tp_status gelu_vjp(tp_vjp *v)
-{
-    v->gin[0] = gelu_backward(v->tape, v->in[0], v->gout[0]);
-    return TP_OK;
-}
-
-/* g (P(x) + x p(x)): its derivative by x is g p(x) (2 - x^2), with the density p */
-static tp_status gelu_backward_vjp(tp_vjp *v)
-{
-    tp_tape *T = v->tape;
-    if (tp_vjp_needs(v, 0)) {
-        tp_tensor *square = tp_square(T, v->in[0]);
-        tp_tensor *density = tp_mul_scalar(T, tp_exp(T, tp_mul_scalar(T, square, -0.5)), 0.39894228040143267794);
-        v->gin[0] = tp_mul(T, tp_mul(T, v->gout[0], v->in[1]), tp_mul(T, density, tp_rsub_scalar(T, square, 2)));
-    }
-    if (tp_vjp_needs(v, 1))
-        v->gin[1] = gelu_backward(T, v->in[0], v->gout[0]);
-    return TP_OK;
-}
-
-static void gelu_samples(tp_sampler *s)
-{
-    const tp_dims shapes[] = {{2, {3, 5}}, {.ndim = 0}, {2, {0, 3}}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        tp_tensor *x = tp_sample_tensor(s, shapes[i], -2.3, 2.1);
-        tp_sample(s, NULL, 1, &x);
-    }
-}
-
-static void gelu_backward_samples(tp_sampler *s)
-{
-    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2.3, 2.1),
-                        tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2, 2)};
-    tp_sample(s, NULL, 2, in);
-}
-
-static const tp__map_op gelu_op = {{.name = "gelu",
-                                    .n_in = 1,
-                                    .n_out = 1,
-                                    .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
-                                    .infer = tp__map_infer,
-                                    .forward = tp__map_forward,
-                                    .vjp = gelu_vjp,
-                                    .samples = gelu_samples,
-                                    .grad_name = "GeluBackward0"},
-                                   TP__GELU,
-                                   TP__SAME};
-static const tp__map_op gelu_backward_op = {{.name = "gelu_backward",
-                                             .n_in = 2,
-                                             .n_out = 1,
-                                             .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
-                                             .infer = tp__map_infer,
-                                             .forward = tp__map_forward,
-                                             .vjp = gelu_backward_vjp,
-                                             .samples = gelu_backward_samples,
-                                             .grad_name = "GeluBackwardBackward0"},
-                                            TP__GELU_BACKWARD,
-                                            TP__SAME};
-
-static tp_tensor *gelu_backward(tp_tape *T, tp_tensor *x, tp_tensor *g)
-{
-    return tp__apply2(T, &gelu_backward_op.op, NULL, x, g);
-}
-
-tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &gelu_op.op, NULL, x); }
-
-tp_tensor *tp_gelu_tanh(tp_tape *T, tp_tensor *x)
-{
-    tp_tensor *cube = tp_mul(T, x, tp_square(T, x));
-    tp_tensor *inner = tp_mul_scalar(T, tp_add(T, x, tp_mul_scalar(T, cube, 0.044715)), 0.79788456080286535588);
-    return tp_mul(T, tp_mul_scalar(T, x, 0.5), tp_add_scalar(T, tp_tanh(T, inner), 1));
-}
 
 /* ---- leaky_relu: x, or slope x below 0 ------------------------------------------------------------------------- */
 
@@ -138,5 +61,5 @@ tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope)
 }
 
 const tp_op *const tp__ops_activation[] = {
-    &gelu_op.op, &gelu_backward_op.op, &leaky_relu_op.op, &leaky_relu_backward_op.op, NULL,
+    &leaky_relu_op.op, &leaky_relu_backward_op.op, NULL,
 };

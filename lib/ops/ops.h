@@ -27,6 +27,7 @@ extern const tp_op *const tp__ops_index[];
 extern const tp_op *const tp__ops_join[];
 extern const tp_op *const tp__ops_order[];
 extern const tp_op *const tp__ops_scatter[];
+extern const tp_op *const tp__ops_curve[];
 extern const tp_op *const tp__ops_activation[];
 extern const tp_op *const tp__ops_softmax[];
 extern const tp_op *const tp__ops_norm[];
@@ -73,6 +74,8 @@ tp_tensor *tp__share(tp_tape *T, tp_tensor *x, tp_tensor *y);       /* e^x / (e^
 tp_tensor *tp__share2(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* 2^x / (2^x + 2^y)        */
 /* c x^(y - n) log(x)^k */
 tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k);
+/* s'(x) g for the sigmoid s; the derivative of tanh at x is 4 s'(2 x) */
+tp_tensor *tp__sigmoid_backward(tp_tape *T, tp_tensor *x, tp_tensor *g);
 
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);

@@ -25,6 +25,7 @@ static const tp_op *const *const families[] = {
     tp__ops_sort,
     tp__ops_unique,
     tp__ops_search,
+    tp__ops_curve,
     tp__ops_activation,
     tp__ops_softmax,
     tp__ops_norm,

@@ -9,24 +9,6 @@
 #include <float.h>
 #include <math.h>
 
-/* (pi x cos(pi x) - sin(pi x)) / (pi x^2), 0 where that underflows */
-static tp_tensor *sinc_slope(tp_tape *T, tp_tensor *x)
-{
-    tp_tensor *angle = tp_mul_scalar(T, x, 3.14159265358979323846);
-    tp_tensor *top = tp_sub(T, tp_mul(T, angle, tp_cos(T, angle)), tp_sin(T, angle));
-    tp_tensor *zero = tp__number(T, x, 0), *bottom = tp_mul(T, angle, x);
-    return tp_where(T, tp_eq(T, bottom, zero), zero, tp_div(T, top, bottom));
-}
-
-/* g / (x (1 - x)) inside [eps, 1 - eps], 0 outside; without eps, NaN outside [0, 1] */
-static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *g, double eps)
-{
-    double low = eps < 0 ? 0 : eps;
-    tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, tp__number(T, x, low)), tp_le(T, x, tp__number(T, x, 1 - low)));
-    tp_tensor *slope = tp_div(T, g, tp_mul(T, x, tp_rsub_scalar(T, x, 1)));
-    return tp_where(T, inside, slope, tp__number(T, x, eps < 0 ? (double)NAN : 0));
-}
-
 /* The pieces that derivatives are written with. */
 /* clang-format off */
 #define VJP(name, formula)                                                                         \
@@ -39,70 +21,25 @@ VJP(abs, tp_mul(T, g, tp_sign(T, x)))
 VJP(zero, tp_zeros_like(T, x))
 VJP(square, tp_mul(T, g, tp_mul_scalar(T, x, 2)))
 VJP(sqrt, tp_div(T, g, tp_mul_scalar(T, y, 2)))
-VJP(rsqrt, tp_mul(T, g, tp_mul_scalar(T, tp_mul(T, y, tp_square(T, y)), -0.5)))
 VJP(reciprocal, tp_mul(T, g, tp_neg(T, tp_square(T, y))))
 VJP(exp, tp_mul(T, g, y))
-VJP(expm1, tp_mul(T, g, tp_add_scalar(T, y, 1)))
 VJP(log, tp_div(T, g, x))
 VJP(log1p, tp_div(T, g, tp_add_scalar(T, x, 1)))
-VJP(log2, tp_div(T, g, tp_mul_scalar(T, x, 0.693147180559945309417)))
-VJP(log10, tp_div(T, g, tp_mul_scalar(T, x, 2.30258509299404568402)))
 VJP(sin, tp_mul(T, g, tp_cos(T, x)))
 VJP(cos, tp_mul(T, g, tp_neg(T, tp_sin(T, x))))
 VJP(tan, tp_mul(T, g, tp_add_scalar(T, tp_square(T, y), 1)))
 VJP(sinh, tp_mul(T, g, tp_cosh(T, x)))
 VJP(cosh, tp_mul(T, g, tp_sinh(T, x)))
-VJP(asin, tp_mul(T, g, tp_rsqrt(T, tp_rsub_scalar(T, tp_square(T, x), 1))))
-VJP(acos, tp_mul(T, g, tp_neg(T, tp_rsqrt(T, tp_rsub_scalar(T, tp_square(T, x), 1)))))
-VJP(atan, tp_div(T, g, tp_add_scalar(T, tp_square(T, x), 1)))
-VJP(erf, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_neg(T, tp_square(T, x))), 1.12837916709551257390)))
-VJP(exp2, tp_mul(T, g, tp_mul_scalar(T, y, 0.693147180559945309417)))
-VJP(asinh, tp_mul(T, g, tp_rsqrt(T, tp_add_scalar(T, tp_square(T, x), 1))))
-VJP(acosh, tp_mul(T, g, tp_rsqrt(T, tp_sub_scalar(T, tp_square(T, x), 1))))
-VJP(atanh, tp_div(T, g, tp_rsub_scalar(T, tp_square(T, x), 1)))
-VJP(erfc, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_neg(T, tp_square(T, x))), -1.12837916709551257390)))
 VJP(erfinv, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_square(T, y)), 0.88622692545275801365)))
 VJP(lgamma, tp_mul(T, g, tp_digamma(T, x)))
 VJP(digamma, tp_mul(T, g, tp_polygamma(T, 1, x)))
 VJP(frac, g)
-VJP(sinc, tp_mul(T, g, sinc_slope(T, x)))
 VJP(nan_to_num, tp_mul(T, g, tp_isfinite(T, x)))
 VJP(polygamma, tp_mul(T, g, tp_polygamma(T, (int)*(const double *)v->attr + 1, x)))
-VJP(logit, logit_slope(T, x, g, *(const double *)v->attr))
-VJP(softplus, tp_mul(T, g, tp_where(T, tp_gt(T, x, tp__number(T, x, 20)),
-                                    tp_ones_like(T, x), tp_sigmoid(T, x))))
-VJP(log_sigmoid, tp_mul(T, g, tp_sigmoid(T, tp_neg(T, x))))
 /* clang-format on */
-/* Those that a network uses at every step have an operator for their derivative: f'(y) g in one pass. */
-static tp_tensor *tanh_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
-static tp_tensor *sigmoid_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
+/* It is used at every step of a network, so there is an operator for its derivative. */
 static tp_tensor *relu_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
-/* clang-format off */
-VJP(tanh, tanh_backward(T, y, g))
-VJP(sigmoid, sigmoid_backward(T, y, g))
 VJP(relu, relu_backward(T, y, g))
-/* clang-format on */
-/* g (1 - y^2) */
-static tp_status tanh_backward_vjp(tp_vjp *v)
-{
-    tp_tape *T = v->tape;
-    if (tp_vjp_needs(v, 0))
-        v->gin[0] = tp__mul3(T, v->gout[0], v->in[0], v->in[1], -2);
-    if (tp_vjp_needs(v, 1))
-        v->gin[1] = tanh_backward(T, v->in[0], v->gout[0]);
-    return TP_OK;
-}
-
-/* g y (1 - y) */
-static tp_status sigmoid_backward_vjp(tp_vjp *v)
-{
-    tp_tape *T = v->tape;
-    if (tp_vjp_needs(v, 0))
-        v->gin[0] = tp_mul(T, v->gout[0], tp_mul(T, v->in[1], tp_rsub_scalar(T, tp_mul_scalar(T, v->in[0], 2), 1)));
-    if (tp_vjp_needs(v, 1))
-        v->gin[1] = sigmoid_backward(T, v->in[0], v->gout[0]);
-    return TP_OK;
-}
 
 /* g but where y <= 0; NaN passes it on */
 static tp_status relu_backward_vjp(tp_vjp *v)
@@ -134,8 +71,6 @@ static void whole_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static void above_one_samples(tp_sampler *s) { samples(s, 1.2, 3.1); }
-
 static void number_samples(tp_sampler *s, const double attr[3], double low, double high)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, low, high);
@@ -151,12 +86,6 @@ static void polygamma_samples(tp_sampler *s)
     number_samples(s, (const double[3]){1, 0, 0}, 0.7, 3.1);
     number_samples(s, (const double[3]){2, 0, 0}, 0.7, 3.1);
 }
-static void logit_samples(tp_sampler *s)
-{
-    number_samples(s, (const double[3]){-1, 0, 0}, 0.1, 0.83);
-    number_samples(s, (const double[3]){0.2, 0, 0}, 0.03, 0.93);
-}
-
 static void pair_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9),
@@ -205,44 +134,24 @@ tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
 }
 
 UNARY(sqrt, SQRT, TO_FLOAT, sqrt_vjp, READS_Y, positive_samples, "SqrtBackward0")
-UNARY(rsqrt, RSQRT, TO_FLOAT, rsqrt_vjp, READS_Y, positive_samples, "RsqrtBackward0")
 UNARY(reciprocal, RECIPROCAL, TO_FLOAT, reciprocal_vjp, READS_Y, positive_samples, "ReciprocalBackward0")
 UNARY(exp, EXP, TO_FLOAT, exp_vjp, READS_Y, all_samples, "ExpBackward0")
-UNARY(expm1, EXPM1, TO_FLOAT, expm1_vjp, READS_Y, all_samples, "Expm1Backward0")
 UNARY(log, LOG, TO_FLOAT, log_vjp, READS_X, positive_samples, "LogBackward0")
 UNARY(log1p, LOG1P, TO_FLOAT, log1p_vjp, READS_X, positive_samples, "Log1PBackward0")
-UNARY(log2, LOG2, TO_FLOAT, log2_vjp, READS_X, positive_samples, "Log2Backward0")
-UNARY(log10, LOG10, TO_FLOAT, log10_vjp, READS_X, positive_samples, "Log10Backward0")
 UNARY(sin, SIN, TO_FLOAT, sin_vjp, READS_X, all_samples, "SinBackward0")
 UNARY(cos, COS, TO_FLOAT, cos_vjp, READS_X, all_samples, "CosBackward0")
 UNARY(tan, TAN, TO_FLOAT, tan_vjp, READS_Y, unit_samples, "TanBackward0")
 UNARY(sinh, SINH, TO_FLOAT, sinh_vjp, READS_X, all_samples, "SinhBackward0")
 UNARY(cosh, COSH, TO_FLOAT, cosh_vjp, READS_X, all_samples, "CoshBackward0")
-UNARY(tanh, TANH, TO_FLOAT, tanh_vjp, READS_Y, all_samples, "TanhBackward0")
-UNARY(asin, ASIN, TO_FLOAT, asin_vjp, READS_X, unit_samples, "AsinBackward0")
-UNARY(acos, ACOS, TO_FLOAT, acos_vjp, READS_X, unit_samples, "AcosBackward0")
-UNARY(atan, ATAN, TO_FLOAT, atan_vjp, READS_X, all_samples, "AtanBackward0")
-UNARY(erf, ERF, TO_FLOAT, erf_vjp, READS_X, all_samples, "ErfBackward0")
-UNARY(sigmoid, SIGMOID, TO_FLOAT, sigmoid_vjp, READS_Y, all_samples, "SigmoidBackward0")
 UNARY(relu, RELU, SAME, relu_vjp, READS_Y, all_samples, "ReluBackward0")
-UNARY(softplus, SOFTPLUS, TO_FLOAT, softplus_vjp, READS_X, all_samples, "SoftplusBackward0")
-UNARY(log_sigmoid, LOG_SIGMOID, TO_FLOAT, log_sigmoid_vjp, READS_X, all_samples, "LogSigmoidBackward0")
-UNARY(exp2, EXP2, TO_FLOAT, exp2_vjp, READS_Y, all_samples, "Exp2Backward0")
-UNARY(asinh, ASINH, TO_FLOAT, asinh_vjp, READS_X, all_samples, "AsinhBackward0")
-UNARY(acosh, ACOSH, TO_FLOAT, acosh_vjp, READS_X, above_one_samples, "AcoshBackward0")
-UNARY(atanh, ATANH, TO_FLOAT, atanh_vjp, READS_X, unit_samples, "AtanhBackward0")
-UNARY(erfc, ERFC, TO_FLOAT, erfc_vjp, READS_X, all_samples, "ErfcBackward0")
 UNARY(erfinv, ERFINV, TO_FLOAT, erfinv_vjp, READS_Y, unit_samples, "ErfinvBackward0")
 UNARY(lgamma, LGAMMA, TO_FLOAT, lgamma_vjp, READS_X, positive_samples, "LgammaBackward0")
 UNARY(digamma, DIGAMMA, TO_FLOAT, digamma_vjp, READS_X, positive_samples, "DigammaBackward0")
 UNARY(frac, FRAC, SAME, frac_vjp, TP__READS_NOTHING, positive_samples, "FracBackward0")
-UNARY(sinc, SINC, TO_FLOAT, sinc_vjp, READS_X, positive_samples, "SincBackward0")
 UNARY(floor, FLOOR, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "FloorBackward0")
 UNARY(ceil, CEIL, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "CeilBackward0")
 UNARY(round, ROUND, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "RoundBackward0")
 UNARY(trunc, TRUNC, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "TruncBackward0")
-BACKWARD(tanh_backward, TANH_BACKWARD, READS_X, "TanhBackwardBackward0")
-BACKWARD(sigmoid_backward, SIGMOID_BACKWARD, READS_X, "SigmoidBackwardBackward0")
 BACKWARD(relu_backward, RELU_BACKWARD, READS_X, "ThresholdBackwardBackward0")
 TRUTH(isnan, ISNAN, FLOAT_TO_BOOL)
 TRUTH(isinf, ISINF, FLOAT_TO_BOOL)
@@ -258,7 +167,6 @@ TRUTH(logical_not, NOT, TO_BOOL)
 WITH_NUMBERS(round_to, ROUND_TO, SAME, zero_vjp, TP__READS_NOTHING, "RoundBackward1")
 WITH_NUMBERS(nan_to_num, NAN_TO_NUM, SAME, nan_to_num_vjp, READS_X, "NanToNumBackward0")
 WITH_NUMBERS(polygamma, POLYGAMMA, TO_FLOAT, polygamma_vjp, READS_X, "PolygammaBackward0")
-WITH_NUMBERS(logit, LOGIT, TO_FLOAT, logit_vjp, READS_X, "LogitBackward0")
 /* clang-format on */
 
 tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals)
@@ -289,12 +197,6 @@ tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x)
     return tp__apply1(T, &polygamma_op.op, attr, x);
 }
 
-tp_tensor *tp_logit(tp_tape *T, tp_tensor *x, double eps)
-{
-    const double attr[3] = {eps > 0 ? eps : -1, 0, 0};
-    return tp__apply1(T, &logit_op.op, attr, x);
-}
-
 tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 0.01745329251994329577); }
 tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 57.29577951308232088); }
 
@@ -314,23 +216,10 @@ tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p)
 }
 
 const tp_op *const tp__ops_unary[] = {
-    &neg_op.op,           &abs_op.op,           &sign_op.op,
-    &square_op.op,        &sqrt_op.op,          &rsqrt_op.op,
-    &reciprocal_op.op,    &exp_op.op,           &expm1_op.op,
-    &log_op.op,           &log1p_op.op,         &log2_op.op,
-    &log10_op.op,         &sin_op.op,           &cos_op.op,
-    &tan_op.op,           &sinh_op.op,          &cosh_op.op,
-    &tanh_op.op,          &asin_op.op,          &acos_op.op,
-    &atan_op.op,          &erf_op.op,           &sigmoid_op.op,
-    &relu_op.op,          &softplus_op.op,      &log_sigmoid_op.op,
-    &floor_op.op,         &ceil_op.op,          &round_op.op,
-    &trunc_op.op,         &tanh_backward_op.op, &sigmoid_backward_op.op,
-    &relu_backward_op.op, &isnan_op.op,         &isinf_op.op,
-    &isfinite_op.op,      &logical_not_op.op,   &exp2_op.op,
-    &asinh_op.op,         &acosh_op.op,         &atanh_op.op,
-    &erfc_op.op,          &erfinv_op.op,        &lgamma_op.op,
-    &digamma_op.op,       &frac_op.op,          &sinc_op.op,
-    &isposinf_op.op,      &isneginf_op.op,      &signbit_op.op,
-    &round_to_op.op,      &nan_to_num_op.op,    &polygamma_op.op,
-    &logit_op.op,         &bitwise_not_op.op,   NULL,
+    &neg_op.op,     &abs_op.op,           &sign_op.op,       &square_op.op,    &sqrt_op.op,        &reciprocal_op.op,
+    &exp_op.op,     &log_op.op,           &log1p_op.op,      &sin_op.op,       &cos_op.op,         &tan_op.op,
+    &sinh_op.op,    &cosh_op.op,          &relu_op.op,       &floor_op.op,     &ceil_op.op,        &round_op.op,
+    &trunc_op.op,   &relu_backward_op.op, &isnan_op.op,      &isinf_op.op,     &isfinite_op.op,    &logical_not_op.op,
+    &erfinv_op.op,  &lgamma_op.op,        &digamma_op.op,    &frac_op.op,      &isposinf_op.op,    &isneginf_op.op,
+    &signbit_op.op, &round_to_op.op,      &nan_to_num_op.op, &polygamma_op.op, &bitwise_not_op.op, NULL,
 };

@@ -115,10 +115,10 @@ static void note(scan *s, error *worst, const char *what, double got, real want,
     }
 }
 
-/* What a change of x by one unit does to f. */
+/* What a change of x by four units does to f. */
 static real conditioning(const scan *s, real (*f)(real), double x)
 {
-    real unit = ulp_at((real)x, s->format), here = f((real)x), up = f((real)x + unit), down = f((real)x - unit);
+    real unit = 4 * ulp_at((real)x, s->format), here = f((real)x), up = f((real)x + unit), down = f((real)x - unit);
     real most = fmaxl(fabsl(up - here), fabsl(down - here));
     return isfinite(most) ? most : 0;
 }
@@ -298,6 +298,12 @@ static bool scan_two(scan s[2], const two_row *row)
     return bad && !(row->flags & OPEN);
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
 static bool has_row(const char *name)
 {
     const one_row *const lists[] = {one_rows, special_rows};
@@ -311,7 +317,7 @@ static bool has_row(const char *name)
     for (int i = 0; needs_no_row[i]; i++)
         if (strcmp(needs_no_row[i], name) == 0)
             return true;
-    return false;
+    return ends_with(name, "_backward"); /* of the row of the function that it is the derivative of */
 }
 
 /* Every elementwise operator of one or two arguments with a derivative has a row. */

@@ -18,7 +18,7 @@
 typedef long double real;
 
 enum {
-    /* Near a root of the derivative, or where it is steep, what a change of x by one unit in its last place does to the
+    /* Near a root of the derivative, or where it is steep, what a change of x by four units in its last place does to the
      * derivative is forgiven: its own conditioning. */
     CONDITIONED = 1,
     /* The derivative of NaN is a number, as in PyTorch: rounding and the like. */

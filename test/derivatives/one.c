@@ -75,26 +75,27 @@ static real sinc_series(int order, real t)
     return sum;
 }
 
-/* sin and cos of pi x, of which whole numbers are taken off first */
+/* sin and cos of pi x, of which whole numbers are taken off first, and a quarter turn where there is one */
 static void turn(real x, real *s, real *c)
 {
-    real n = roundl(x), odd = fmodl(n, 2) != 0 ? -1 : 1;
-    *s = odd * sinl(pi * (x - n));
-    *c = odd * cosl(pi * (x - n));
+    real n = roundl(x), r = x - n, odd = fmodl(n, 2) != 0 ? -1 : 1, rest = 0.5L - fabsl(r);
+    bool quarter = fabsl(r) > 0.25L;
+    *s = odd * (quarter ? copysignl(cosl(pi * rest), r) : sinl(pi * r));
+    *c = odd * (quarter ? sinl(pi * rest) : cosl(pi * r));
 }
 static real sinc_first(real x)
 {
     real s, c, t = pi * x;
     turn(x, &s, &c);
-    return pi * (fabsl(t) < 2 ? sinc_series(1, t) : isinf(x) ? 0 : (c - s / t) / t);
+    return pi * (fabsl(t) < 2 ? sinc_series(1, t) : (c - s / t) / t);
 }
 static real sinc_second(real x)
 {
     real s, c, t = pi * x;
     turn(x, &s, &c);
-    return pi * pi * (fabsl(t) < 2 ? sinc_series(2, t) : isinf(x) ? 0 : (-s - 2 * (c - s / t) / t) / t);
+    return pi * pi * (fabsl(t) < 2 ? sinc_series(2, t) : (-s - 2 * (c - s / t) / t) / t);
 }
-ROW(sinc, sinc_first(x), sinc_second(x))
+ROW(sinc, isinf(x) ? none : sinc_first(x), isinf(x) ? none : sinc_second(x)) /* NaN there, as PyTorch's */
 
 /* ---- gelu: P(x) + x p(x), p(x) (2 - x^2) ---- */
 
@@ -136,16 +137,16 @@ static tp_tensor *nan_to_num(tp_tape *T, tp_tensor *x) { return tp_nan_to_num(T,
 /* clang-format off */
 #define OF(name) #name, tp_##name, name##_1, name##_2
 const one_row one_rows[] = {
-    {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), 0, 0}, {OF(sqrt), OPEN, 0}, {OF(rsqrt), OPEN, 0},
+    {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), 0, 0}, {OF(sqrt), 0, 0}, {OF(rsqrt), 0, 0},
     {OF(reciprocal), 0, 0},
-    {OF(exp), 0, 0}, {OF(exp2), OPEN, 0}, {"expm1", tp_expm1, exp_1, exp_2, OPEN, 0},
-    {OF(log), OPEN, 0}, {OF(log1p), OPEN, 0}, {OF(log2), OPEN, 0}, {OF(log10), OPEN, 0},
-    {OF(sin), OPEN, 0}, {OF(cos), OPEN, 0}, {OF(tan), OPEN, 0}, {OF(sinh), 0, 0}, {OF(cosh), 0, 0}, {OF(tanh), OPEN, 0},
-    {OF(asin), OPEN, 0}, {OF(acos), OPEN, 0}, {OF(atan), OPEN, 0},
-    {OF(asinh), OPEN, 0}, {OF(acosh), OPEN, 0}, {OF(atanh), OPEN, 0},
-    {OF(sigmoid), OPEN, 0}, {OF(relu), FLAT, 0}, {OF(softplus), OPEN, 0}, {OF(log_sigmoid), OPEN, 0},
-    {OF(gelu), CONDITIONED | OPEN, 0}, {OF(gelu_tanh), CONDITIONED | OPEN, 0}, {OF(sinc), CONDITIONED | OPEN, 0},
-    {"logit", logit, logit_1, logit_2, OPEN, 0}, {OF(erf), OPEN, 0}, {OF(erfc), OPEN, 0},
+    {OF(exp), 0, 0}, {OF(exp2), 0, 0}, {"expm1", tp_expm1, exp_1, exp_2, 0, 0},
+    {OF(log), 0, 0}, {OF(log1p), 0, 0}, {OF(log2), 0, 0}, {OF(log10), 0, 0},
+    {OF(sin), 0, 0}, {OF(cos), 0, 0}, {OF(tan), 0, 0}, {OF(sinh), 0, 0}, {OF(cosh), 0, 0}, {OF(tanh), 0, 0},
+    {OF(asin), 0, 0}, {OF(acos), 0, 0}, {OF(atan), 0, 0},
+    {OF(asinh), 0, 0}, {OF(acosh), 0, 0}, {OF(atanh), 0, 0},
+    {OF(sigmoid), 0, 0}, {OF(relu), FLAT, 0}, {OF(softplus), 0, 0}, {OF(log_sigmoid), 0, 0},
+    {OF(gelu), CONDITIONED, 0}, {OF(gelu_tanh), CONDITIONED, 0}, {OF(sinc), CONDITIONED, 0},
+    {"logit", logit, logit_1, logit_2, 0, 0}, {OF(erf), 0, 0}, {OF(erfc), 0, 0},
     {"leaky_relu", leaky_relu, leaky_relu_1, leaky_relu_2, FLAT, 0}, {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
     {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
     {"ceil", tp_ceil, flat_1, flat_2, FLAT, 0}, {"round", tp_round, flat_1, flat_2, FLAT, 0},

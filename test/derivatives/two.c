@@ -27,7 +27,6 @@ const two_row two_rows[] = {
 /* What is only called by the derivatives of others is tried there. */
 /* clang-format off */
 const char *const needs_no_row[] = {
-    "tanh_backward", "sigmoid_backward", "relu_backward", "gelu_backward", "leaky_relu_backward",
     /* not written yet */
     "ldexp", "over_square", "direction", "share", "share2",
     "div", "pow", "atan2", "maximum", "minimum", "fmax", "fmin", "hypot", "copysign", "logaddexp", "logaddexp2",

@@ -11,7 +11,10 @@ typedef tp_tensor *(*fn2)(tp_tape *, tp_tensor *, tp_tensor *);
 typedef long double real;
 
 static real sigmoid(real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
-static real gelu(real x) { return 0.5L * x * erfcl(-x * 0.707106781186547524400844362104849039L); }
+static real gelu(real x)
+{
+    return isinf(x) && x < 0 ? -0.0L : 0.5L * x * erfcl(-x * 0.707106781186547524400844362104849039L);
+}
 static real softplus(real x) { return x > 20 ? x : log1pl(expl(x)); }
 static real log_sigmoid(real x) { return (x < 0 ? x : 0) - log1pl(expl(-fabsl(x))); }
 
@@ -245,7 +248,7 @@ START_TEST(edges)
 
     tp_tensor *tiny = tp_requires_grad(tp_scalar(T, TP_F32, 1e-30), true);
     tp_backward(T, tp_sinc(T, tiny));
-    ck_assert(tp_item(tp_grad(tiny)) == 0);
+    ck_assert_double_eq_tol(tp_item(tp_grad(tiny)) * 1e30, -3.2898681336964528, 1e-5);
     tp_tensor *w = tp_ones(T, TP_F32, tp_shape(3)), *two = tp_full(T, TP_F32, tp_shape(2, 3), 2);
     tp_tensor *y = tp_linear(T, two, w, tp_scalar(T, TP_F32, 1));
     ck_assert(tp_ndim(y) == 1 && tp_item_at(y, 1) == 7);
