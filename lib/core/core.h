@@ -6,9 +6,17 @@
 #include "tapir/tape.h"
 #include "tapir/tensor.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+
+/* What configure asks, too: sizes are counted in 64 bits, and files have the order of bytes of memory. */
+_Static_assert(sizeof(size_t) == 8, "a 64-bit machine is needed");
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "a little-endian machine is needed"
+#endif
 
 /* ---- sizes (size.c) --------------------------------------------------------------------------- */
 
@@ -33,6 +41,19 @@ static inline int64_t tp__offset_at(int ndim, const int64_t *dim, const int64_t 
     }
     return offset;
 }
+
+/* ---- text (text.c) ---------------------------------------------------------------------------- */
+
+/* As those of C, with a decimal point in every locale: what formats floats or the user's arguments uses these. */
+int tp__snprintf(char *buffer, size_t n, const char *format, ...) TP_PRINTF(3, 4);
+int tp__vsnprintf(char *buffer, size_t n, const char *format, va_list args) TP_PRINTF(3, 0);
+int tp__fprintf(FILE *to, const char *format, ...) TP_PRINTF(2, 3);
+const char *tp__error_text(int error); /* of an errno, in English */
+
+/* ASCII's, of any char */
+static inline bool tp__is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static inline bool tp__is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline char tp__upper(char c) { return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c); }
 
 /* ---- storage and pool (pool.c) ---------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* progress.c - how far a loop is, how fast, and how long it will take. */
 #define _POSIX_C_SOURCE 200809L
+#include "core/core.h"
 #include "tapir/data.h"
 
 #include <stdio.h>
@@ -63,8 +64,8 @@ int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n
     if (left > 5999999) /* 99999:59 */
         left = 5999999;
     int width = p->width > 0 ? p->width : LINE;
-    int used = snprintf(figures, sizeof figures, "%3d %%  loss %.4f  %.0f samples/s  %d:%02d left", (int)(100 * part),
-                        loss, rate, (int)left / 60, (int)left % 60);
+    int used = tp__snprintf(figures, sizeof figures, "%3d %%  loss %.4f  %.0f samples/s  %d:%02d left",
+                            (int)(100 * part), loss, rate, (int)left / 60, (int)left % 60);
     draw_bar(bar, used < width ? width - used - 1 : 0, part);
     return snprintf(buffer, n, "%s%.*s", bar, width, figures);
 }

@@ -1,24 +1,21 @@
 /* idx.c - IDX files, the format of MNIST: 0 0 type rank, the sizes as big-endian words, the elements. */
 #define _POSIX_C_SOURCE 200809L
-#include "tape/internal.h"
+#include "io/file.h"
 #include "tapir/io.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
 
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the stream: plain, or gzipped where zlib is there ---------------------------------------------------- */
 
 #ifdef HAVE_ZLIB
 #include <zlib.h>
 typedef gzFile stream;
-static stream open_stream(const char *path) { return gzopen(path, "rb"); }
+static stream open_stream(int fd) { return gzdopen(fd, "rb"); }
 static void close_stream(stream s) { gzclose(s); }
 static bool unreadable(const unsigned char *head)
 {
@@ -51,7 +48,7 @@ static bool at_end(stream s)
 }
 #else
 typedef FILE *stream;
-static stream open_stream(const char *path) { return fopen(path, "rb"); }
+static stream open_stream(int fd) { return fdopen(fd, "rb"); }
 static void close_stream(stream s) { fclose(s); }
 static bool unreadable(const unsigned char *head) { return head[0] == 0x1f && head[1] == 0x8b; }
 static int64_t expansion(stream s)
@@ -70,17 +67,15 @@ static int64_t word(const unsigned char *b)
     return (int64_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 }
 
-/* Whether a file of this length can hold that many elements; of a pipe, nobody knows. */
-static bool may_hold(stream s, const char *path, tp_dims shape)
+/* Whether a file of this length can hold that many elements. */
+static bool may_hold(stream s, size_t bytes, tp_dims shape)
 {
-    struct stat about;
     int64_t numel;
-    return tp__dims_numel(shape, &numel) &&
-           (stat(path, &about) != 0 || !S_ISREG(about.st_mode) || numel / expansion(s) <= about.st_size);
+    return tp__dims_numel(shape, &numel) && (uint64_t)(numel / expansion(s)) <= bytes;
 }
 
 /* The shape; what is wrong with the head, or NULL. */
-static const char *read_head(stream s, const char *path, tp_dims *shape, tp_status *status)
+static const char *read_head(stream s, size_t bytes, tp_dims *shape, tp_status *status)
 {
     unsigned char head[4], size[4];
     *status = TP_EIO;
@@ -102,14 +97,14 @@ static const char *read_head(stream s, const char *path, tp_dims *shape, tp_stat
             return "it is shorter than its head";
         shape->dim[shape->ndim] = word(size);
     }
-    return may_hold(s, path, *shape) ? NULL : "its length does not fit its head";
+    return may_hold(s, bytes, *shape) ? NULL : "its length does not fit its head";
 }
 
-static tp_tensor *read_tensor(tp_tape *T, stream s, const char *path)
+static tp_tensor *read_tensor(tp_tape *T, stream s, size_t bytes, const char *path)
 {
     tp_dims shape;
     tp_status status;
-    const char *wrong = read_head(s, path, &shape, &status);
+    const char *wrong = read_head(s, bytes, &shape, &status);
     tp_tensor *x = wrong ? NULL : tp__tensor_make(T, TP_U8, shape);
     if (x && (!read_all(s, x->data, (size_t)x->numel) || !at_end(s)))
         wrong = "its length does not fit its head, or it is damaged";
@@ -118,31 +113,19 @@ static tp_tensor *read_tensor(tp_tape *T, stream s, const char *path)
     return wrong ? NULL : x;
 }
 
-static stream open_file(const char *path)
-{
-    struct stat about;
-    errno = 0;
-    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
-        errno = EISDIR;
-        return NULL;
-    }
-    errno = 0;
-    return open_stream(path);
-}
-
 tp_tensor *tp_read_idx(tp_tape *T, const char *path)
 {
-    if (path == NULL)
-        tp__missing(T, "read_idx", "the path");
-    if (!tp__ok(T) || path == NULL)
+    size_t bytes;
+    int fd = tp__ok(T) && path ? tp__file_open(T, "read_idx", path, &bytes) : -1;
+    if (fd < 0)
         return NULL;
-    stream s = open_file(path);
+    stream s = open_stream(fd);
     if (s == NULL) {
-        bool memory = errno == 0 || errno == ENOMEM;
-        tp_fail(T, memory ? TP_ENOMEM : TP_EIO, "read_idx: %s: %s", path, memory ? "no memory" : strerror(errno));
+        close(fd);
+        tp_fail(T, TP_ENOMEM, "read_idx: %s: no memory", path);
         return NULL;
     }
-    tp_tensor *x = read_tensor(T, s, path);
+    tp_tensor *x = read_tensor(T, s, bytes, path);
     close_stream(s);
     return x;
 }

@@ -1,8 +1,10 @@
 /* safetensors.c - named tensors in a file: a length, a JSON header, the data. Format:
- * https://github.com/huggingface/safetensors. jansson reads and writes the JSON; everything it says is checked
- * against the length of the file before any of it is believed. */
-#define _POSIX_C_SOURCE 200809L
-#include "tape/internal.h"
+ * https://github.com/huggingface/safetensors. The header's object is taken apart here, member by member, and jansson reads
+ * and writes the members; everything they say is checked against the length of the file before any of it is believed. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "io/file.h"
 #include "tapir/io.h"
 
 #ifdef HAVE_CONFIG_H
@@ -10,30 +12,37 @@
 #endif
 
 #include <errno.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #ifdef HAVE_JANSSON
 #include <jansson.h>
 
-enum { LONGEST_HEADER = 100 * 1000 * 1000 };
+enum { LONGEST_HEADER = 100 * 1000 * 1000, LONGEST_RECORD = 16 * 1024 };
 
 /* One tensor as the header has it. */
 typedef struct {
-    const char *name; /* in the JSON */
-    int dtype;        /* -1: one that this library has not */
+    const char *name;
+    int dtype; /* -1: one that this library has not */
     tp_dims shape;
     size_t begin, end;
 } record;
 
+typedef struct {
+    const char *key, *value;
+} text_pair;
+
+/* Names, keys and values are decoded where they stand in the file's text, which has room for them: so what a header takes
+ * is a small multiple of its length, whatever it says. */
 struct tp_safetensors {
-    unsigned char *file; /* all of it */
-    size_t bytes, data;  /* where the data begins */
-    json_t *header;
-    record *list;
-    int n;
+    char *file;         /* all of it */
+    size_t bytes, data; /* where the data begins */
+    record *list;       /* in the order of their data */
+    const record **by_name;
+    text_pair *metadata; /* by key */
+    int n, n_metadata, room, room_metadata;
+    bool has_metadata;
 };
 
 static const struct {
@@ -54,45 +63,191 @@ void tp_safetensors_close(tp_safetensors *f)
 {
     if (f == NULL)
         return;
-    json_decref(f->header);
+    free(f->metadata);
+    free(f->by_name);
     free(f->list);
     free(f->file);
     free(f);
 }
 
-/* The whole file in memory; NULL is no failure of the format: errno says what went wrong. */
-static unsigned char *slurp(const char *path, size_t *bytes)
+/* What is being opened, for messages. */
+typedef struct {
+    tp_tape *T;
+    const char *path;
+    tp_safetensors *f;
+} reader;
+
+static bool refuse(const reader *r, const char *wrong)
 {
-    FILE *file = fopen(path, "rb");
-    unsigned char *all = NULL;
-    struct stat about;
-    if (file == NULL)
-        return NULL;
-    if (fstat(fileno(file), &about) == 0) {
-        if (!S_ISREG(about.st_mode))
-            errno = S_ISDIR(about.st_mode) ? EISDIR : ESPIPE;
-        else if ((uint64_t)about.st_size < SIZE_MAX)
-            all = malloc((size_t)about.st_size + 1);
-    }
-    if (all) {
-        *bytes = (size_t)about.st_size;
-        if (fread(all, 1, *bytes, file) != *bytes) {
-            free(all);
-            all = NULL;
-            errno = EIO;
-        }
-    }
-    fclose(file);
-    return all;
+    tp_fail(r->T, TP_EIO, "safetensors: %s: %s", r->path, wrong);
+    return false;
 }
 
-static uint64_t little_endian(const unsigned char *b)
+static bool no_memory(const reader *r)
+{
+    tp_fail(r->T, TP_ENOMEM, "safetensors: %s: no memory", r->path);
+    return false;
+}
+
+/* The whole file, and a zero after it */
+static bool slurp(const reader *r)
+{
+    tp_safetensors *f = r->f;
+    int fd = tp__file_open(r->T, "safetensors", r->path, &f->bytes);
+    if (fd < 0)
+        return false;
+    FILE *file = fdopen(fd, "rb");
+    f->file = file && f->bytes < SIZE_MAX ? malloc(f->bytes + 1) : NULL;
+    bool ok = f->file ? fread(f->file, 1, f->bytes, file) == f->bytes || refuse(r, "it could not be read")
+                      : no_memory(r);
+    if (file)
+        fclose(file);
+    else
+        close(fd);
+    return ok;
+}
+
+static uint64_t little_endian(const char *b)
 {
     uint64_t v = 0;
     for (int i = 7; i >= 0; i--)
-        v = v << 8 | b[i];
+        v = v << 8 | (unsigned char)b[i];
     return v;
 }
+
+/* ---- the members of a JSON object ---- */
+
+typedef struct {
+    char *at, *end;
+} stretch;
+
+static void skip_space(stretch *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+        s->at++;
+}
+
+/* Behind the string that begins here; false where it does not end. */
+static bool skip_string(stretch *s)
+{
+    if (s->at == s->end || *s->at != '"')
+        return false;
+    for (s->at++; s->at < s->end && *s->at != '"'; s->at++)
+        if (*s->at == '\\' && s->at + 1 < s->end)
+            s->at++;
+    return s->at < s->end && *s->at++ == '"';
+}
+
+/* Behind the value that begins here, as far as brackets and strings tell: jansson reads it, which calls itself for each
+ * bracket. */
+static bool skip_value(stretch *s)
+{
+    enum { DEEPEST = 16 };
+    int depth = 0;
+    char *begin = s->at;
+    while (s->at < s->end && depth <= DEEPEST) {
+        char c = *s->at;
+        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
+            break;
+        if (c == '"') {
+            if (!skip_string(s))
+                return false;
+            continue;
+        }
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        s->at++;
+    }
+    return depth == 0 && s->at > begin;
+}
+
+static bool take_char(stretch *s, char c)
+{
+    skip_space(s);
+    if (s->at == s->end || *s->at != c)
+        return false;
+    s->at++;
+    skip_space(s);
+    return true;
+}
+
+/* What the next member of the object has, where its place in it is given by s: +1, or 0 at the object's end, or -1. */
+static int next_member(stretch *s, bool first, stretch *key, stretch *value)
+{
+    if (take_char(s, '}'))
+        return 0;
+    if (!first && !take_char(s, ','))
+        return -1;
+    key->at = s->at;
+    if (!skip_string(s))
+        return -1;
+    key->end = s->at;
+    if (!take_char(s, ':'))
+        return -1;
+    value->at = s->at;
+    if (!skip_value(s))
+        return -1;
+    value->end = s->at;
+    return 1;
+}
+
+/* Shows each member of the object that s is to visit, until one returns false. */
+static bool each_member(const reader *r, stretch s, bool (*visit)(const reader *, stretch key, stretch value))
+{
+    stretch key, value;
+    int more;
+    if (!take_char(&s, '{'))
+        return refuse(r, "its header is no JSON");
+    for (bool first = true; (more = next_member(&s, first, &key, &value)) > 0; first = false)
+        if (!visit(r, key, value))
+            return false;
+    return (more == 0 && s.at == s.end) || refuse(r, "its header is no JSON");
+}
+
+/* The value that lies there; NULL after a failure. */
+static json_t *parse(const reader *r, stretch s)
+{
+    json_error_t error;
+    errno = 0;
+    json_t *j = json_loadb(s.at, (size_t)(s.end - s.at), JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (j == NULL && errno == ENOMEM)
+        no_memory(r);
+    else if (j == NULL)
+        refuse(r, "its header is no JSON");
+    return j;
+}
+
+/* The string that lies there, decoded on the spot: it takes less room than in quotes. NULL after a failure. */
+static const char *decode(const reader *r, stretch s)
+{
+    json_t *j = parse(r, s);
+    const char *text = json_string_value(j);
+    if (text)
+        text = memcpy(s.at, text, json_string_length(j) + 1);
+    else if (j)
+        refuse(r, "its metadata is not all text");
+    json_decref(j);
+    return text;
+}
+
+/* The list with room for one more than n, by doubling; NULL after a failure, and the list stays. */
+static void *grown(const reader *r, void *list, int n, int *room, size_t size)
+{
+    if (n < *room)
+        return list;
+    if (*room > INT_MAX / 2) {
+        refuse(r, "it has too many tensors");
+        return NULL;
+    }
+    int more = *room ? 2 * *room : 64;
+    void *larger = realloc(list, (size_t)more * size);
+    if (larger == NULL)
+        no_memory(r);
+    else
+        *room = more;
+    return larger;
+}
+
+/* ---- what the header says ---- */
 
 /* The shape, and the elements in it; of more dimensions than a tensor can have, those are counted alone. */
 static const char *read_shape(const json_t *j, tp_dims *shape, size_t *numel)
@@ -136,20 +291,68 @@ static const char *read_record(const json_t *j, size_t room, record *r)
     return NULL;
 }
 
+static bool metadata_member(const reader *r, stretch key, stretch value)
+{
+    tp_safetensors *f = r->f;
+    text_pair *list = grown(r, f->metadata, f->n_metadata, &f->room_metadata, sizeof *list);
+    if (list == NULL)
+        return false;
+    f->metadata = list;
+    const char *k = decode(r, key), *v = k ? decode(r, value) : NULL;
+    if (v)
+        f->metadata[f->n_metadata++] = (text_pair){k, v};
+    return v != NULL;
+}
+
+static bool tensor_member(const reader *r, const char *name, stretch value)
+{
+    tp_safetensors *f = r->f;
+    if (value.end - value.at > LONGEST_RECORD)
+        return refuse(r, "what it says of a tensor is too long");
+    record *list = grown(r, f->list, f->n, &f->room, sizeof *list);
+    if (list == NULL)
+        return false;
+    f->list = list;
+    json_t *j = parse(r, value);
+    if (j == NULL)
+        return false;
+    const char *wrong = read_record(j, f->bytes - f->data, &list[f->n]);
+    json_decref(j);
+    if (wrong)
+        return refuse(r, wrong);
+    list[f->n++].name = name;
+    return true;
+}
+
+static bool header_member(const reader *r, stretch key, stretch value)
+{
+    const char *name = decode(r, key);
+    if (name == NULL || strcmp(name, "__metadata__") != 0)
+        return name && tensor_member(r, name, value);
+    if (r->f->has_metadata)
+        return refuse(r, "its header is no JSON: a name is there twice");
+    r->f->has_metadata = true;
+    return *value.at == '{' ? each_member(r, value, metadata_member) : refuse(r, "its metadata is no object");
+}
+
 static int by_place(const void *a, const void *b)
 {
     const record *x = a, *y = b;
-    return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return x->name < y->name ? -1 : 1; /* all in one text: in the order there */
 }
 
-static const char *read_metadata(json_t *j)
+static int by_name(const void *a, const void *b)
 {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(j))
-        return "its metadata is no object";
-    json_object_foreach(j, key, value) if (!json_is_string(value)) return "its metadata is not all text";
-    return NULL;
+    return strcmp((*(const record *const *)a)->name, (*(const record *const *)b)->name);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const text_pair *)a)->key, ((const text_pair *)b)->key);
 }
 
 /* The data is to lie without gaps or overlaps, up to the end of the file. */
@@ -162,67 +365,57 @@ static const char *check_layout(const tp_safetensors *f)
     return at == f->bytes - f->data ? NULL : "there is more data than its tensors have";
 }
 
-/* The records, in the order of their data; what is wrong with them, or NULL. */
-static const char *read_records(tp_safetensors *f)
+/* Everything in its order; a name that is there twice is an error. */
+static bool sort_all(const reader *r)
 {
-    const char *name, *wrong = NULL;
-    json_t *value;
-    f->list = calloc(json_object_size(f->header) + 1, sizeof *f->list);
-    if (f->list == NULL)
-        return "no memory";
-    json_object_foreach(f->header, name, value)
-    {
-        if (strcmp(name, "__metadata__") == 0) {
-            if ((wrong = read_metadata(value)) != NULL)
-                return wrong;
-            continue;
-        }
-        record *r = &f->list[f->n++];
-        r->name = name;
-        if ((wrong = read_record(value, f->bytes - f->data, r)) != NULL)
-            return wrong;
-    }
-    qsort(f->list, (size_t)f->n, sizeof *f->list, by_place);
-    return check_layout(f);
+    tp_safetensors *f = r->f;
+    bool twice = false;
+    if ((f->by_name = malloc(((size_t)f->n + 1) * sizeof *f->by_name)) == NULL)
+        return no_memory(r);
+    if (f->n > 0)
+        qsort(f->list, (size_t)f->n, sizeof *f->list, by_place);
+    for (int i = 0; i < f->n; i++)
+        f->by_name[i] = &f->list[i];
+    qsort(f->by_name, (size_t)f->n, sizeof *f->by_name, by_name);
+    for (int i = 1; i < f->n; i++)
+        twice |= strcmp(f->by_name[i - 1]->name, f->by_name[i]->name) == 0;
+    if (f->n_metadata > 0)
+        qsort(f->metadata, (size_t)f->n_metadata, sizeof *f->metadata, by_key);
+    for (int i = 1; i < f->n_metadata; i++)
+        twice |= strcmp(f->metadata[i - 1].key, f->metadata[i].key) == 0;
+    return !twice || refuse(r, "its header is no JSON: a name is there twice");
 }
 
-static const char *read_header(tp_safetensors *f)
+static bool read_header(const reader *r)
 {
-    json_error_t error;
+    tp_safetensors *f = r->f;
     if (f->bytes < 8)
-        return "it is too short";
+        return refuse(r, "it is too short");
     uint64_t length = little_endian(f->file);
-    errno = 0;
     if (length > f->bytes - 8 || length > LONGEST_HEADER)
-        return "its header is longer than the file";
+        return refuse(r, "its header is longer than the file");
     f->data = 8 + (size_t)length;
-    f->header = json_loadb((const char *)f->file + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (f->header == NULL) /* without memory, jansson may say nothing, or that a token is invalid */
-        return errno == ENOMEM || error.text[0] == '\0' ? "no memory" : "its header is no JSON";
-    return json_is_object(f->header) ? read_records(f) : "its header is no object";
+    stretch header = {f->file + 8, f->file + f->data};
+    skip_space(&header);
+    if (header.at < header.end && *header.at != '{')
+        return refuse(r, "its header is no object");
+    if (!each_member(r, header, header_member) || !sort_all(r))
+        return false;
+    const char *wrong = check_layout(f);
+    return wrong == NULL || refuse(r, wrong);
 }
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
-    if (path == NULL)
-        tp__missing(T, "safetensors_open", "the path");
     if (!tp__ok(T) || path == NULL)
         return NULL;
-    tp_safetensors *f = calloc(1, sizeof *f);
-    errno = 0;
-    if (f == NULL || (f->file = slurp(path, &f->bytes)) == NULL) {
-        bool memory = f == NULL || errno == ENOMEM || errno == 0;
-        tp_fail(T, memory ? TP_ENOMEM : TP_EIO, "safetensors: %s: %s", path, memory ? "no memory" : strerror(errno));
-        tp_safetensors_close(f);
-        return NULL;
-    }
-    const char *wrong = read_header(f);
-    if (wrong) {
-        tp_fail(T, strcmp(wrong, "no memory") == 0 ? TP_ENOMEM : TP_EIO, "safetensors: %s: %s", path, wrong);
-        tp_safetensors_close(f);
-        return NULL;
-    }
-    return f;
+    reader r = {T, path, calloc(1, sizeof *r.f)};
+    if (r.f == NULL)
+        no_memory(&r);
+    else if (slurp(&r) && read_header(&r))
+        return r.f;
+    tp_safetensors_close(r.f);
+    return NULL;
 }
 
 int tp_safetensors_length(const tp_safetensors *f) { return f ? f->n : 0; }
@@ -234,10 +427,11 @@ const char *tp_safetensors_name(const tp_safetensors *f, int i)
 
 static const record *find(const tp_safetensors *f, const char *name)
 {
-    for (int i = 0; f && name && i < f->n; i++)
-        if (strcmp(f->list[i].name, name) == 0)
-            return &f->list[i];
-    return NULL;
+    const record key = {.name = name}, *at = &key;
+    if (f == NULL || name == NULL || f->n == 0)
+        return NULL;
+    const record *const *found = bsearch(&at, f->by_name, (size_t)f->n, sizeof *f->by_name, by_name);
+    return found ? *found : NULL;
 }
 
 bool tp_safetensors_has(const tp_safetensors *f, const char *name) { return find(f, name) != NULL; }
@@ -268,7 +462,11 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
 
 const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key)
 {
-    return f && key ? json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key)) : NULL;
+    const text_pair wanted = {key, NULL};
+    if (f == NULL || key == NULL || f->n_metadata == 0)
+        return NULL;
+    const text_pair *found = bsearch(&wanted, f->metadata, (size_t)f->n_metadata, sizeof *f->metadata, by_key);
+    return found ? found->value : NULL;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
@@ -281,60 +479,66 @@ static const char *dtype_text(tp_dtype dtype)
     return NULL;
 }
 
-static json_t *record_json(const tp_tensor *x, size_t begin, size_t end)
+static bool write_string(FILE *file, const char *text)
 {
-    json_t *shape = json_array();
-    for (int d = 0; d < x->ndim; d++)
-        if (json_array_append_new(shape, json_integer(x->shape[d])) != 0) {
-            json_decref(shape);
-            return NULL;
-        }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text((tp_dtype)x->dtype), "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)end);
-}
-
-/* NULL without memory; or, with errno EILSEQ, where a name or the metadata is no UTF-8. */
-static char *header_text(int n, const char *const *names, tp_tensor *const *tensors, int m, const char *const *keys,
-                         const char *const *values)
-{
-    json_t *header = json_object(), *metadata = json_object();
-    size_t at = 0;
-    bool ok = header && metadata;
-    errno = 0;
-    for (int i = 0; i < m && ok; i++)
-        ok = json_object_set_new(metadata, keys[i], json_string(values[i])) == 0;
-    if (m > 0 && ok)
-        ok = json_object_set(header, "__metadata__", metadata) == 0;
-    for (int i = 0; i < n && ok; i++) {
-        size_t bytes = (size_t)tensors[i]->numel * tp_dtype_size((tp_dtype)tensors[i]->dtype);
-        ok = json_object_set_new(header, names[i], record_json(tensors[i], at, at + bytes)) == 0;
-        at += bytes;
+    json_t *j = json_string_nocheck(text);
+    if (j == NULL) {
+        errno = ENOMEM;
+        return false;
     }
-    if (!ok && header && metadata && errno != ENOMEM)
-        errno = EILSEQ;
-    size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER, length = ok ? json_dumpb(header, NULL, 0, flags) : 0;
-    char *text = length ? malloc(length + 1) : NULL;
-    if (text && json_dumpb(header, text, length, flags) == length) {
-        text[length] = '\0';
-    } else {
-        free(text);
-        text = NULL;
-    }
-    json_decref(metadata);
-    json_decref(header);
-    return text;
-}
-
-static bool write_header(FILE *file, const char *text)
-{
-    size_t length = strlen(text), padded = (length + 7) & ~(size_t)7;
-    unsigned char head[8];
-    for (int i = 0; i < 8; i++)
-        head[i] = (unsigned char)((uint64_t)padded >> (8 * i));
-    bool ok = fwrite(head, 1, 8, file) == 8 && fwrite(text, 1, length, file) == length;
-    for (; ok && length < padded; length++)
-        ok = fputc(' ', file) == ' ';
+    bool ok = json_dumpf(j, file, JSON_ENCODE_ANY) == 0;
+    if (!ok && !ferror(file) && errno != ENOMEM)
+        errno = EILSEQ; /* no UTF-8 */
+    json_decref(j);
     return ok;
+}
+
+static bool write_record(FILE *file, const char *name, const tp_tensor *x, size_t begin, size_t end)
+{
+    if (!write_string(file, name) ||
+        fprintf(file, ":{\"dtype\":\"%s\",\"shape\":[", dtype_text((tp_dtype)x->dtype)) < 0)
+        return false;
+    for (int d = 0; d < x->ndim; d++)
+        if (fprintf(file, d ? ",%lld" : "%lld", (long long)x->shape[d]) < 0)
+            return false;
+    return fprintf(file, "],\"data_offsets\":[%zu,%zu]}", begin, end) > 0;
+}
+
+/* What is to be written. */
+typedef struct {
+    int n, m;
+    const char *const *names, *const *keys, *const *values;
+    tp_tensor *const *tensors;
+} content;
+
+static bool write_metadata(FILE *file, const content *c)
+{
+    bool ok = fputs("\"__metadata__\":{", file) >= 0;
+    for (int i = 0; i < c->m && ok; i++)
+        ok = (i == 0 || putc(',', file) == ',') && write_string(file, c->keys[i]) && putc(':', file) == ':' &&
+             write_string(file, c->values[i]);
+    return ok && fputs(c->n > 0 ? "}," : "}", file) >= 0;
+}
+
+/* Its length goes before it and is known after it. Spaces at the end bring the data to a multiple of 8. */
+static bool write_header(FILE *file, const content *c)
+{
+    size_t at = 0;
+    unsigned char length[8] = {0};
+    bool ok = fwrite(length, 1, 8, file) == 8 && putc('{', file) == '{' && (c->m == 0 || write_metadata(file, c));
+    for (int i = 0; i < c->n && ok; i++) {
+        size_t end = at + (size_t)c->tensors[i]->numel * tp_dtype_size((tp_dtype)c->tensors[i]->dtype);
+        ok = (i == 0 || putc(',', file) == ',') && write_record(file, c->names[i], c->tensors[i], at, end);
+        at = end;
+    }
+    ok = ok && putc('}', file) == '}';
+    long bytes = ok ? ftell(file) : -1;
+    for (; ok && bytes % 8 != 0; bytes++)
+        ok = putc(' ', file) == ' ';
+    for (int i = 0; i < 8; i++)
+        length[i] = (unsigned char)((uint64_t)(bytes - 8) >> (8 * i));
+    return ok && bytes > 8 && fseek(file, 0, SEEK_SET) == 0 && fwrite(length, 1, 8, file) == 8 &&
+           fseek(file, 0, SEEK_END) == 0;
 }
 
 /* Row by row where it does not lie contiguously. */
@@ -356,69 +560,65 @@ static bool write_tensor(tp_tape *T, FILE *file, tp_tensor *x)
     return ok;
 }
 
-static tp_status write_file(tp_tape *T, const char *path, const char *beside, const char *text, int n,
-                            tp_tensor *const *tensors)
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* The first of n texts that is there twice, or NULL; false without memory. */
+static bool find_twice(int n, const char *const *texts, const char **twice)
 {
-    errno = 0;
-    FILE *file = fopen(beside, "wb");
-    bool ok = file && write_header(file, text);
-    for (int i = 0; i < n && ok; i++)
-        ok = write_tensor(T, file, tensors[i]);
-    if (file && fclose(file) != 0)
-        ok = false;
-    if (ok && rename(beside, path) == 0)
-        return TP_OK;
-    tp_fail(T, errno == ENOMEM ? TP_ENOMEM : TP_EIO, "safetensors: %s: %s", path,
-            errno ? strerror(errno) : "it could not be written");
-    if (file)
-        remove(beside);
-    return T->status;
+    *twice = NULL;
+    const char **sorted = n > 1 ? malloc((size_t)n * sizeof *sorted) : NULL;
+    if (n <= 1)
+        return true;
+    if (sorted == NULL)
+        return false;
+    memcpy(sorted, texts, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_text);
+    for (int i = 1; i < n && *twice == NULL; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            *twice = sorted[i];
+    free(sorted);
+    return true;
 }
 
-static tp_status check_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors)
+static tp_status check_content(tp_tape *T, const char *path, const content *c)
 {
-    struct stat about;
-    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) /* a device would be replaced, not written to */
-        return tp_fail(T, TP_EIO, "safetensors: %s: it is there and is not a regular file", path);
-    for (int i = 0; i < n; i++) {
-        if (tensors[i] == NULL || names[i] == NULL)
+    const char *name, *key;
+    if (c->n < 0 || c->m < 0 || (c->n > 0 && (c->names == NULL || c->tensors == NULL)) ||
+        (c->m > 0 && (c->keys == NULL || c->values == NULL)))
+        return tp_fail(T, TP_EINVAL, "safetensors: %s: names, tensors, keys or values are NULL, or fewer than none",
+                       path);
+    for (int i = 0; i < c->n; i++) {
+        if (c->tensors[i] == NULL || c->names[i] == NULL)
             return tp_fail(T, TP_EINVAL, "safetensors: tensor %d or its name is NULL", i);
-        if (strcmp(names[i], "__metadata__") == 0)
+        if (strcmp(c->names[i], "__metadata__") == 0)
             return tp_fail(T, TP_EINVAL, "safetensors: __metadata__ cannot be a tensor's name");
-        if (!tp__usable(T, "safetensors", tensors[i]))
+        if (!tp__usable(T, "safetensors", c->tensors[i]))
             return T->status;
-        for (int j = 0; j < i; j++)
-            if (strcmp(names[i], names[j]) == 0)
-                return tp_fail(T, TP_EINVAL, "safetensors: %s is there twice", names[i]);
     }
-    return TP_OK;
+    for (int i = 0; i < c->m; i++)
+        if (c->keys[i] == NULL || c->values[i] == NULL)
+            return tp_fail(T, TP_EINVAL, "safetensors: key %d or its value is NULL", i);
+    if (!find_twice(c->n, c->names, &name) || !find_twice(c->m, c->keys, &key))
+        return tp_fail(T, TP_ENOMEM, "safetensors: %s: no memory for %d names", path, c->n + c->m);
+    return name || key ? tp_fail(T, TP_EINVAL, "safetensors: %s is there twice", name ? name : key) : TP_OK;
 }
 
 tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors,
                               int m, const char *const *keys, const char *const *values)
 {
-    if (path == NULL)
-        return tp__missing(T, "safetensors_save", "the path");
-    if (!tp__ok(T))
-        return tp_error_status(T);
-    if ((n > 0 && (names == NULL || tensors == NULL)) || (m > 0 && (keys == NULL || values == NULL)))
-        return tp_fail(T, TP_EINVAL, "safetensors: %s: names, tensors, keys or values are NULL", path);
-    if (check_save(T, path, n, names, tensors) != TP_OK)
+    content c = {n, m, names, keys, values, tensors};
+    tp__replacement r;
+    if (!tp__ok(T) || path == NULL)
+        return T && T->status != TP_OK ? T->status : TP_EINVAL;
+    if (check_content(T, path, &c) != TP_OK || !tp__replace_begin(T, "safetensors", path, &r))
         return T->status;
-    size_t room = strlen(path) + 8;
-    char *beside = malloc(room), *text = header_text(n, names, tensors, m, keys, values);
-    tp_status status = TP_OK;
-    if (beside == NULL || text == NULL) {
-        bool text_is_wrong = text == NULL && errno == EILSEQ;
-        status = tp_fail(T, text_is_wrong ? TP_EINVAL : TP_ENOMEM, "safetensors: %s: %s", path,
-                         text_is_wrong ? "a name or the metadata is no UTF-8" : "no memory for the header");
-    } else {
-        snprintf(beside, room, "%s.part", path);
-        status = write_file(T, path, beside, text, n, tensors);
-    }
-    free(beside);
-    free(text);
-    return status;
+    errno = 0;
+    bool ok = write_header(r.file, &c);
+    if (!ok && errno == EILSEQ)
+        tp_fail(T, TP_EINVAL, "safetensors: %s: a name or the metadata is no UTF-8", path);
+    for (int i = 0; i < n && ok; i++)
+        ok = write_tensor(T, r.file, tensors[i]);
+    return tp__replace_end(T, "safetensors", path, &r, ok);
 }
 
 #else
@@ -427,11 +627,10 @@ static const char *const missing = "safetensors: %s: built without jansson";
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
-    FILE *file = tp__ok(T) && path ? fopen(path, "rb") : NULL;
-    if (file)
-        fclose(file);
-    if (tp__ok(T) && path && file == NULL)
-        tp_fail(T, TP_EIO, "safetensors: %s: %s", path, strerror(errno));
+    size_t bytes;
+    int fd = tp__ok(T) && path ? tp__file_open(T, "safetensors", path, &bytes) : -1;
+    if (fd >= 0)
+        close(fd);
     tp_fail(T, TP_EUNSUPPORTED, missing, path ? path : "");
     return NULL;
 }

@@ -90,21 +90,35 @@ static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *
     return x;
 }
 
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* That all that is in the file is in the module. */
+static tp_status check_known(const state *s, const tp_safetensors *f, const char *path)
+{
+    const char **sorted = malloc(((size_t)s->n + 1) * sizeof *sorted), *name = NULL;
+    if (sorted == NULL)
+        return tp_fail(s->T, TP_ENOMEM, "module_load: no memory for %d names", s->n);
+    for (int i = 0; i < s->n; i++)
+        sorted[i] = s->name[i];
+    qsort(sorted, (size_t)s->n, sizeof *sorted, by_text);
+    for (int k = 0; k < tp_safetensors_length(f); k++) {
+        name = tp_safetensors_name(f, k);
+        if (!bsearch(&name, sorted, (size_t)s->n, sizeof *sorted, by_text))
+            break;
+        name = NULL;
+    }
+    free(sorted);
+    return name ? tp_fail(s->T, TP_EINVAL, "module_load: the module has no %s, which is in %s", name, path) : TP_OK;
+}
+
 static tp_status load(const state *s, const tp_safetensors *f, const char *path)
 {
     tp_tape *T = s->T;
     tp_tensor **found = tp__arena_alloc(&T->arena, ((size_t)s->n + 1) * sizeof *found);
     if (found == NULL)
         return tp_fail(T, TP_ENOMEM, "module_load: no memory");
-    if (tp_safetensors_length(f) != s->n)
-        for (int k = 0; k < tp_safetensors_length(f); k++) {
-            bool known = false;
-            for (int i = 0; i < s->n && !known; i++)
-                known = strcmp(s->name[i], tp_safetensors_name(f, k)) == 0;
-            if (!known)
-                return tp_fail(T, TP_EINVAL, "module_load: the module has no %s, which is in %s",
-                               tp_safetensors_name(f, k), path);
-        }
+    if (check_known(s, f, path) != TP_OK)
+        return T->status;
     for (int i = 0; i < s->n; i++)
         if ((found[i] = matching(s, f, path, i)) == NULL)
             return T->status;

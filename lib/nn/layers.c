@@ -1,4 +1,5 @@
 /* layers.c - layers without parameters. */
+#include "core/core.h"
 #include "tapir/nn.h"
 #include "tapir/ops.h"
 #include "tapir/random.h"
@@ -79,7 +80,7 @@ static tp_tensor *dropout_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 static int dropout_repr(const tp_module *self, char *buffer, size_t n)
 {
     double p = ((const dropout *)self)->p;
-    return snprintf(buffer, n, p == (double)(int)p ? "p=%.1f, inplace=False" : "p=%g, inplace=False", p);
+    return tp__snprintf(buffer, n, p == (double)(int)p ? "p=%.1f, inplace=False" : "p=%g, inplace=False", p);
 }
 
 static const tp_module_class dropout_class = {

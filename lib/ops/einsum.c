@@ -4,8 +4,6 @@
  * [batch, summed, own] by permutation, which BLAS takes without a copy where the dimensions join. */
 #include "ops/ops.h"
 
-#include <ctype.h>
-
 enum { LETTERS = 52, LABELS = LETTERS + TP_MAX_DIMS, OPERANDS = 16 };
 
 typedef struct {
@@ -44,7 +42,7 @@ static bool read_term(tp_tape *T, const char *equation, const char **p, term *t)
 {
     int before[TP_MAX_DIMS], n = 0, dots = -1;
     for (; **p && **p != ',' && strncmp(*p, "->", 2) != 0; ++*p) {
-        if (isspace((unsigned char)**p))
+        if (tp__is_space(**p))
             continue;
         if (strncmp(*p, "...", 3) == 0 && dots < 0) {
             dots = n;
@@ -90,7 +88,7 @@ static bool read_output(tp_tape *T, const char *equation, const char *p, sum *s)
         for (int d = 0; d < s->in[i].n; d++)
             known[s->in[i].label[d]] = true;
     for (; *p; p++) {
-        if (isspace((unsigned char)*p))
+        if (tp__is_space(*p))
             continue;
         if (strncmp(p, "...", 3) == 0) {
             for (int l = LABELS - 1; l >= LETTERS; l--)

@@ -1,7 +1,6 @@
 /* notation.c - Python's index notation: x[:, 0:1] as tp_index(T, x, ":, 0:1"), and with tensors in it. */
 #include "ops/index.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@ typedef struct {
 
 static const char *skip_space(const char *p)
 {
-    while (isspace((unsigned char)*p))
+    while (tp__is_space(*p))
         p++;
     return p;
 }
@@ -26,7 +25,7 @@ static bool read_number(const char **p, int64_t *value, bool *there)
 {
     char *end;
     const char *from = skip_space(*p);
-    *there = *from == '-' || *from == '+' || isdigit((unsigned char)*from);
+    *there = *from == '-' || *from == '+' || tp__is_digit(*from);
     if (!*there)
         return true;
     errno = 0;

@@ -2,7 +2,6 @@
  * the range asks for it, the middle left out of large tensors, and what is special about them at the end. */
 #include "tape/internal.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,29 +52,29 @@ enum { NUMBER = 512 };
 static void float_text(const format *f, double v, char *text)
 {
     if (isnan(v))
-        snprintf(text, NUMBER, "nan");
+        tp__snprintf(text, NUMBER, "nan");
     else if (isinf(v))
-        snprintf(text, NUMBER, v < 0 ? "-inf" : "inf");
+        tp__snprintf(text, NUMBER, v < 0 ? "-inf" : "inf");
     else if (f->scientific)
-        snprintf(text, NUMBER, "%.*e", f->o.precision, v);
+        tp__snprintf(text, NUMBER, "%.*e", f->o.precision, v);
     else if (f->whole)
-        snprintf(text, NUMBER, "%.0f.", v);
+        tp__snprintf(text, NUMBER, "%.0f.", v);
     else
-        snprintf(text, NUMBER, "%.*f", f->o.precision, v);
+        tp__snprintf(text, NUMBER, "%.*f", f->o.precision, v);
 }
 
 static void number_text(const format *f, const void *p, char *text)
 {
     switch (f->dtype) {
     case TP_BOOL:
-        snprintf(text, NUMBER, *(const uint8_t *)p ? "True" : "False");
+        tp__snprintf(text, NUMBER, *(const uint8_t *)p ? "True" : "False");
         break;
     case TP_I64:
-        snprintf(text, NUMBER, "%lld", (long long)*(const int64_t *)p);
+        tp__snprintf(text, NUMBER, "%lld", (long long)*(const int64_t *)p);
         break;
     case TP_I32:
     case TP_U8:
-        snprintf(text, NUMBER, "%.0f", tp__load(p, f->dtype));
+        tp__snprintf(text, NUMBER, "%.0f", tp__load(p, f->dtype));
         break;
     default:
         float_text(f, tp__load(p, f->dtype), text);
@@ -218,7 +217,7 @@ static void made_name(const char *op, char *text, size_t n)
     bool start = true;
     for (const char *p = dot ? dot + 1 : op; *p && at + 1 < n; p++) {
         if (*p != '_')
-            text[at++] = start ? (char)toupper((unsigned char)*p) : *p;
+            text[at++] = start ? tp__upper(*p) : *p;
         start = *p == '_';
     }
     text[at] = '\0';

@@ -32,7 +32,7 @@ static void set_error(tp_tape *T, tp_status status, const char *prefix, const ch
     T->status = status;
     int n = prefix ? snprintf(T->message, sizeof T->message, "%s: ", prefix) : 0;
     if (n >= 0 && (size_t)n < sizeof T->message)
-        vsnprintf(T->message + n, sizeof T->message - (size_t)n, format, args);
+        tp__vsnprintf(T->message + n, sizeof T->message - (size_t)n, format, args);
 }
 
 tp_status tp_fail(tp_tape *T, tp_status status, const char *format, ...)
@@ -72,7 +72,7 @@ void tp_warn(tp_tape *T, const char *format, ...)
     if (T == NULL)
         return;
     va_start(args, format);
-    vsnprintf(said, sizeof said, format, args);
+    tp__vsnprintf(said, sizeof said, format, args);
     va_end(args);
     if (strcmp(said, T->warning) == 0)
         return;

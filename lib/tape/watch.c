@@ -241,9 +241,9 @@ tp_status tp_profile_print(const tp_tape *T, FILE *to)
     double whole = (double)(total.time[0] + total.time[1]);
     for (size_t k = 0; k <= n; k++) {
         const row *r = k < n ? &rows[k] : &total;
-        fprintf(to, "%-24s %9lld %12.1f %9lld %12.1f %6.1f%% %10.2f\n", r->name, (long long)r->calls[0],
-                (double)r->time[0] / 1e3, (long long)r->calls[1], (double)r->time[1] / 1e3,
-                whole > 0 ? 100 * (double)(r->time[0] + r->time[1]) / whole : 0, (double)r->bytes / 1048576);
+        tp__fprintf(to, "%-24s %9lld %12.1f %9lld %12.1f %6.1f%% %10.2f\n", r->name, (long long)r->calls[0],
+                    (double)r->time[0] / 1e3, (long long)r->calls[1], (double)r->time[1] / 1e3,
+                    whole > 0 ? 100 * (double)(r->time[0] + r->time[1]) / whole : 0, (double)r->bytes / 1048576);
     }
     free(rows);
     return ferror(to) ? TP_EIO : TP_OK;
@@ -257,12 +257,12 @@ tp_status tp_profile_json(const tp_tape *T, FILE *to)
     fprintf(to, "{\"traceEvents\": [");
     for (size_t i = 0; w && i < w->n_events; i++) {
         const tp__event *e = &w->events[i];
-        fprintf(to,
-                "%s\n{\"name\": \"%s\", \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, "
-                "\"tid\": %d, "
-                "\"args\": {\"bytes\": %lld}}",
-                i ? "," : "", e->name, e->backward ? "backward" : "forward", (double)e->start / 1e3,
-                (double)e->length / 1e3, e->backward ? 2 : 1, (long long)e->bytes);
+        tp__fprintf(to,
+                    "%s\n{\"name\": \"%s\", \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, "
+                    "\"tid\": %d, "
+                    "\"args\": {\"bytes\": %lld}}",
+                    i ? "," : "", e->name, e->backward ? "backward" : "forward", (double)e->start / 1e3,
+                    (double)e->length / 1e3, e->backward ? 2 : 1, (long long)e->bytes);
     }
     fprintf(to, "\n], \"displayTimeUnit\": \"ns\"}\n");
     return ferror(to) ? TP_EIO : TP_OK;

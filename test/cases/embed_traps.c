@@ -51,7 +51,7 @@ static void loops(tp_tape *T, tp_dtype dtype)
     tp_sin(T, x);
     tp_tanh(T, x);
     tp_sigmoid(T, x);
-    tp_pow(T, p, x);
+    tp_pow(T, p, p);
     tp_maximum(T, x, p);
     tp_where(T, tp_gt(T, x, p), x, p);
     tp_sum(T, m);

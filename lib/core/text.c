@@ -1,0 +1,69 @@
+/* text.c - text that is the same in every locale: numbers have a decimal point, letters are ASCII's. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "core/core.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+
+/* Made once; threads that race here make the same, and one is kept. (glibc has it ready.) 0 without memory. */
+static locale_t c_locale(void)
+{
+    static _Atomic(locale_t) made;
+    locale_t c = atomic_load_explicit(&made, memory_order_acquire), none = (locale_t)0;
+    if (c != (locale_t)0 || (c = newlocale(LC_ALL_MASK, "C", (locale_t)0)) == (locale_t)0)
+        return c;
+    if (atomic_compare_exchange_strong(&made, &none, c))
+        return c;
+    freelocale(c);
+    return none;
+}
+
+/* This thread speaks C from here on, until it has its own locale back. */
+static locale_t enter(void)
+{
+    locale_t c = c_locale();
+    return c != (locale_t)0 ? uselocale(c) : (locale_t)0;
+}
+
+static void leave(locale_t own)
+{
+    if (own != (locale_t)0)
+        uselocale(own);
+}
+
+int tp__vsnprintf(char *buffer, size_t n, const char *format, va_list args)
+{
+    locale_t own = enter();
+    int length = vsnprintf(buffer, n, format, args);
+    leave(own);
+    return length;
+}
+
+int tp__snprintf(char *buffer, size_t n, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = tp__vsnprintf(buffer, n, format, args);
+    va_end(args);
+    return length;
+}
+
+int tp__fprintf(FILE *to, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    locale_t own = enter();
+    int length = vfprintf(to, format, args);
+    leave(own);
+    va_end(args);
+    return length;
+}
+
+const char *tp__error_text(int error)
+{
+    locale_t c = c_locale();
+    return c != (locale_t)0 ? strerror_l(error, c) : "a system call failed";
+}

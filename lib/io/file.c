@@ -1,0 +1,135 @@
+/* file.c - files that are read and replaced. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static tp_status fail(tp_tape *T, const char *who, const char *path, int error)
+{
+    return tp_fail(T, error == ENOMEM ? TP_ENOMEM : TP_EIO, "%s: %s: %s", who, path,
+                   error == ENOMEM ? "no memory"
+                   : error         ? tp__error_text(error)
+                                   : "it could not be written");
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------- */
+
+int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &about) != 0) {
+        fail(T, who, path, errno);
+    } else if (S_ISDIR(about.st_mode)) {
+        fail(T, who, path, EISDIR);
+    } else if (!S_ISREG(about.st_mode)) {
+        tp_fail(T, TP_EIO, "%s: %s: it is not a regular file", who, path);
+    } else {
+        *bytes = (size_t)about.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+/* The length of the path up to its last name, with the slash. */
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* A new file in the directory of `path`, under a name that was free: O_EXCL takes no file and no link that is there
+ * already. -1 with errno. */
+static int create_beside(const char *path, mode_t mode, char *name, size_t room)
+{
+    static atomic_uint calls;
+    int directory = (int)directory_length(path), fd = -1;
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        tp__snprintf(name, room, "%.*s.tapir-%lx-%x-%lx", directory, path, (unsigned long)getpid(),
+                     atomic_fetch_add(&calls, 1), (unsigned long)t.tv_nsec);
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (fd >= 0 || errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
+bool tp__replace_begin(tp_tape *T, const char *who, const char *path, tp__replacement *r)
+{
+    struct stat old;
+    bool there = stat(path, &old) == 0;
+    size_t room = directory_length(path) + 80;
+    mode_t mode = there ? old.st_mode & 0777 : 0666; /* less the umask, which open takes off */
+    *r = (tp__replacement){NULL, NULL};
+    if (there && !S_ISREG(old.st_mode)) { /* a device would be replaced, not written to */
+        tp_fail(T, TP_EIO, "%s: %s: it is there and is not a regular file", who, path);
+        return false;
+    }
+    if ((r->beside = malloc(room)) == NULL) {
+        fail(T, who, path, ENOMEM);
+        return false;
+    }
+    errno = 0;
+    int fd = create_beside(path, mode, r->beside, room);
+    if (fd >= 0 && (!there || fchmod(fd, mode) == 0) && (r->file = fdopen(fd, "wb")) != NULL)
+        return true;
+    fail(T, who, path, errno);
+    if (fd >= 0) {
+        close(fd);
+        unlink(r->beside);
+    }
+    free(r->beside);
+    return false;
+}
+
+/* The new name is on the disk, too; where the system cannot say so, the file is there all the same. */
+static void sync_directory(const char *path)
+{
+    size_t n = directory_length(path);
+    char *name = malloc(n + 2);
+    if (name == NULL)
+        return;
+    memcpy(name, path, n);
+    memcpy(name + n, ".", 2);
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(name);
+}
+
+tp_status tp__replace_end(tp_tape *T, const char *who, const char *path, tp__replacement *r, bool whole)
+{
+    bool good = whole && fflush(r->file) == 0 && fsync(fileno(r->file)) == 0;
+    int error = errno;
+    if (fclose(r->file) != 0 && good) {
+        good = false;
+        error = errno;
+    }
+    if (good && rename(r->beside, path) != 0) {
+        good = false;
+        error = errno;
+    }
+    if (good) {
+        sync_directory(path);
+    } else {
+        fail(T, who, path, error);
+        unlink(r->beside);
+    }
+    free(r->beside);
+    return good ? TP_OK : T->status;
+}
