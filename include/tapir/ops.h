@@ -213,9 +213,13 @@ TP_API tp_tensor *tp_atanh(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_erfc(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_erfinv(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_lgamma(tp_tape *T, tp_tensor *x);          /* log |gamma(x)| */
-TP_API tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p); /* of the p-variate gamma function (multigammaln) */
 TP_API tp_tensor *tp_digamma(tp_tape *T, tp_tensor *x);
-TP_API tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x); /* the n-th derivative of digamma */
+/* The logarithm of the p-variate gamma function (multigammaln): p log gammas for an element, p from 1 to 100,000, or else
+ * TP_EINVAL. */
+TP_API tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p);
+/* The n-th derivative of digamma, n >= 0 (TP_EINVAL). At most 60 powers for an element, whatever n and x; right to n log n
+ * units in the last place. tp_zeta is the same for any x: bounded, and whole orders alone left of 0. */
+TP_API tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x);
 TP_API tp_tensor *tp_frac(tp_tape *T, tp_tensor *x);             /* x - trunc(x) */
 TP_API tp_tensor *tp_sinc(tp_tape *T, tp_tensor *x);             /* sin(pi x) / (pi x), 1 at 0 */
 /* log(x / (1 - x)) of x, clamped to [eps, 1 - eps] where eps > 0 */

@@ -1,6 +1,7 @@
 /* special.c - special functions that libm has not, in double. */
 #define _DEFAULT_SOURCE /* lgamma_r */
 #include "kernel/special.h"
+#include "kernel/vec_special.h"
 
 #include <math.h>
 
@@ -26,9 +27,12 @@ double tp__digamma(double x)
     if (x < 0) {
         if (x == floor(x))
             return NAN;
-        double rest = x - trunc(x); /* tan of the fraction alone keeps its digits */
-        return tp__digamma(1 - x) - pi / tan(pi * rest);
+        double r = x - nearbyint(x); /* of the distance from the pole alone, or from the middle, tan keeps its digits */
+        double cot = fabs(r) < 0.25 ? 1 / tan(pi * r) : copysign(tan(pi * (0.5 - fabs(r))), r);
+        return tp__digamma(1 - x) - pi * cot;
     }
+    if (x <= 3 && x > 1e-300)
+        return v_digamma_near(x, 0);
     for (; x < 10; x++)
         sum -= 1 / x;
     if (x > 1e17)
@@ -40,59 +44,92 @@ double tp__digamma(double x)
     return sum + log(x) - 0.5 / x - series;
 }
 
-/* Euler and Maclaurin: terms up to q + k >= 10, then the integral of the rest and its corrections (Abramowitz and
- * Stegun 23.1.30; the factors are B_2j / (2j)!). */
-double tp__zeta(double s, double q)
+/* The sum of (q + k step)^-s over k >= 0, q > 0: Euler and Maclaurin's formula, with terms up to q + k >= 10 and ten of them
+ * at least, then the integral of the rest and its corrections (Abramowitz and Stegun 23.1.30; the factors are B_2j / (2j)!).
+ * For large s the terms fall too fast for the corrections to matter. At most 20 powers are taken, whatever the arguments. */
+static double sum_of_powers(double s, double q, double step)
 {
     static const double b[] = {1.0 / 12,          -1.0 / 720,
                                1.0 / 30240,       -1.0 / 1209600,
                                1.0 / 47900160,    -691.0 / 1307674368000,
                                1.0 / 74724249600, -3617.0 / 10670622842880000};
-    if (s == 1)
-        return INFINITY;
-    if (!(s > 1) || isnan(q))
-        return NAN;
-    if (isinf(q) && q > 0)
-        return 0;
-    if (q <= 0) {
-        if (q == floor(q))
-            return INFINITY;
-        if (s != floor(s))
-            return NAN;
-    }
-    double sum = 0;
-    for (int k = 0; k < 10 || q < 10; k++, q++) {
-        double term = pow(q, -s);
+    double sum = 0, base = q;
+    for (int k = 0; k < 10 || base < 10 * step; base = q + ++k * step) {
+        double term = pow(base, -s);
         sum += term;
-        if (fabs(term) < 1e-17 * fabs(sum) && q > 0)
+        if (term < 1e-17 * sum || isinf(sum))
             return sum;
     }
-    double term = pow(q, -s), factor = s;
-    sum += term * q / (s - 1) + 0.5 * term;
-    for (int j = 0; j < 8; j++) {
-        term /= q;
+    double term = pow(base, -s), factor = s, ratio = step / base;
+    sum += term / ratio / (s - 1) + 0.5 * term;
+    term *= ratio;
+    for (int j = 0; j < 8; j++, term *= ratio * ratio) {
         sum += b[j] * factor * term;
         factor *= (s + 2 * j + 1) * (s + 2 * j + 2);
-        term /= q;
     }
     return sum;
 }
 
+static int is_odd(double n) { return fmod(n, 2) != 0; }
+
+/* A sum over k >= 0 of (x + k)^-s, given as of(order, x) for x > 0, for whole s and an x < 0 that is not whole: that over all
+ * integers, which depends on the distance r from the nearest one alone, less that over k < 0. */
+static double left_of_zero(double (*of)(double, double), double order, int odd, double x)
+{
+    double r = fabs(x - nearbyint(x)), sign = x < nearbyint(x) && odd ? -1 : 1, other = of(order, 1 - r);
+    double all = odd && r == 0.5 ? 0 : of(order, r), beyond = of(order, 1 - x);
+    all = isinf(all) || (odd && r == 0.5) ? all : all + (odd ? -other : other);
+    return isinf(all) ? sign * all : sign * all - (odd ? -beyond : beyond);
+}
+
+static double zeta_right(double s, double q) { return sum_of_powers(s, q, 1); }
+
+double tp__zeta(double s, double q)
+{
+    if (isnan(s) || isnan(q) || s < 1)
+        return NAN;
+    if (s == 1 || (q <= 0 && q == floor(q)))
+        return INFINITY;
+    if (q > 0)
+        return isinf(q) ? 0 : zeta_right(s, q);
+    return s == floor(s) && !isinf(s) ? left_of_zero(zeta_right, s, is_odd(s), q) : (double)NAN;
+}
+
+/* n! zeta(n + 1, x), x > 0: of x = m 2^e, so that factors beyond the largest number do not matter; by logarithms where n! is
+ * one. */
+static double factorial_zeta(double n, double x)
+{
+    int e, k;
+    if (isinf(x))
+        return 0;
+    if (n > 170)
+        return exp(tp__lgamma(n + 1) - (n + 1) * log(x) + log(sum_of_powers(n + 1, 1, 1 / x)));
+    if (x > 0x1p70) { /* nearly (n - 1)! x^-n */
+        double m = frexp(x, &e), factorial = frexp(tgamma(n), &k);
+        return ldexp(factorial * pow(m, -n), k - e * (int)n);
+    }
+    double m = frexp(x, &e), factorial = frexp(tgamma(n + 1), &k);
+    return ldexp(factorial * sum_of_powers(n + 1, m, ldexp(1, -e)), k - e * ((int)n + 1));
+}
+
 double tp__polygamma(double n, double x, double pole)
 {
-    if (n == 0)
-        return tp__digamma(x);
-    if (x < 0 && n == 1) { /* reflection: 6.4.7 */
-        double sine = x == floor(x) ? pole : sin(pi * (x - floor(x)));
-        return pi * pi / (sine * sine) - tp__zeta(2, 1 - x);
+    double sign = is_odd(n) ? 1 : -1;
+    if (n == 0 || isnan(x))
+        return n == 0 ? tp__digamma(x) : x;
+    if (x <= 0 && x == floor(x))
+        return n == 1 ? (pi / pole) * (pi / pole) : sign * INFINITY;
+    if (x < 0 && n <= 2) { /* reflection (6.4.7) in closed form, with cos as the sine of the rest of a right angle */
+        double r = x - nearbyint(x), s = pi / sin(pi * r), beyond = factorial_zeta(n, 1 - x);
+        return n == 1 ? s * s - beyond : -beyond - 2 * s * s * s * sin(pi * (0.5 - fabs(r)));
     }
-    return (fmod(n, 2) == 0 ? -1 : 1) * tgamma(n + 1) * tp__zeta(n + 1, x);
+    return sign * (x > 0 ? factorial_zeta(n, x) : left_of_zero(factorial_zeta, n, !is_odd(n), x));
 }
 
 /* ---- the inverse of erf ----------------------------------------------------------------------------------- */
 
-/* A first guess (M. Giles, "Approximating the erfinv function", GPU Computing Gems, 2011), then two steps of
- * Newton's method, on erfc where x is near 1. */
+/* A first guess (M. Giles, "Approximating the erfinv function", GPU Computing Gems, 2011), then four steps of
+ * Newton's method, on log erfc where x is near 1. */
 double tp__erfinv(double x)
 {
     static const double near[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
@@ -102,16 +139,14 @@ double tp__erfinv(double x)
     double a = fabs(x);
     if (!(a < 1))
         return a == 1 ? copysign(INFINITY, x) : NAN;
-    double w = -log1p(-a * a), y = 0;
+    double w = -log((1 - a) * (1 + a)), y = 0;
     const double *c = w < 5 ? near : far;
     double t = w < 5 ? w - 2.5 : sqrt(w) - 3;
     for (int i = 0; i < 9; i++)
         y = y * t + c[i];
     y *= a;
-    for (int i = 0; i < 2; i++) {
-        double error = a < 0.5 ? erf(y) - a : (1 - a) - erfc(y);
-        y -= error * 0.88622692545275801365 * exp(y * y);
-    }
+    for (int i = 0; i < 4; i++)
+        y += 0.88622692545275801365 * (a < 0.5 ? (a - erf(y)) * exp(y * y) : log(erfc(y) / (1 - a)) * tp__erfcx(y));
     return copysign(y, x);
 }
 
@@ -142,16 +177,12 @@ double tp__erfcx(double x)
 /* In the lower tail erfc would magnify the rounding of its argument. */
 double tp__ndtr(double x)
 {
-    double square = x * x;
-    if (!(x < -1) || isinf(square))
+    if (!(x < -1))
         return 0.5 * erfc(-root_half * x);
+    if (x < -39)
+        return 0;
+    double square = x * x;
     return 0.5 * tp__erfcx(-root_half * x) * (exp(-0.5 * square) * (1 - 0.5 * fma(x, x, -square)));
-}
-
-double tp__log_ndtr(double x)
-{
-    double t = root_half * x;
-    return x < -1 ? log(0.5 * tp__erfcx(-t)) - t * t : log1p(-tp__ndtr(-x));
 }
 
 /* Near the middle from the inverse of erf. In the tails from a guess by the leading term of the asymptotic series, with
@@ -175,45 +206,62 @@ double tp__ndtri(double p)
     return y;
 }
 
-double tp__entr(double x) { return x > 0 ? -x * log(x) : x == 0 ? 0 : isnan(x) ? x : -INFINITY; }
+/* ---- modified Bessel functions: what only higher derivatives ask for ---------------------------------------- */
 
-/* ---- modified Bessel functions ------------------------------------------------------------------------------ */
-
-/* The power series, all of whose terms are positive, up to 20 (Abramowitz and Stegun 9.6.10), the asymptotic one after
- * that (9.7.1). */
-static double bessel_scaled(int order, double x)
+/* e^-a times the power series of I_n(a), all of whose terms are positive (Abramowitz and Stegun 9.6.10). */
+static double bessel_series(int n, double a)
 {
-    double sum = 1, term = 1;
-    if (isnan(x))
-        return x;
-    if (x <= 20) {
-        double q = 0.25 * x * x;
-        for (int k = 1; term > 1e-17 * sum; k++) {
-            term *= q / ((double)k * (k + order));
-            sum += term;
-        }
-        return (order ? 0.5 * x : 1) * sum * exp(-x);
-    }
-    for (int k = 1; k < 40 && fabs(term) > 1e-17; k++) {
-        double odd = 2 * k - 1;
-        term *= (odd * odd - 4.0 * order) / (8 * x * k);
-        sum += term;
-    }
-    return sum / (sqrt(2 * pi) * sqrt(x));
+    double term = exp(-a), sum, q = 0.25 * a * a;
+    for (int k = 1; k <= n; k++)
+        term *= 0.5 * a / k;
+    sum = term;
+    for (int k = 1; term > 1e-17 * sum; k++)
+        sum += term *= q / ((double)k * (k + n));
+    return sum;
 }
 
-double tp__i0e(double x) { return bessel_scaled(0, fabs(x)); }
-double tp__i1e(double x) { return copysign(bessel_scaled(1, fabs(x)), x); }
-
-/* The exponential in two halves: it may overflow before the product does. */
-static double unscaled(double scaled, double x)
+/* sqrt(2 pi a) e^-a I_n(a) for large a (9.7.1); with `drop` > 0 the derivative of that order of e^-a I_n(a), times a^drop. */
+static double bessel_tail(int n, int drop, double a)
 {
-    double half = exp(0.5 * fabs(x));
-    return isinf(x) ? copysign(INFINITY, scaled) : scaled * half * half;
+    double c = 1, sum = 0;
+    for (int k = 0; k < 60; k++) {
+        double falls = 1, odd = 2 * k + 1;
+        for (int i = 0; i < drop; i++)
+            falls *= k + 0.5 + i;
+        sum += c * falls;
+        if (fabs(c * falls) < 1e-17 * fabs(sum))
+            break;
+        c *= (odd * odd - 4.0 * n * n) / (8 * a * (k + 1));
+    }
+    return sum;
 }
 
-double tp__i0(double x) { return unscaled(tp__i0e(x), x); }
-double tp__i1(double x) { return isinf(x) ? x : unscaled(tp__i1e(x), x); }
+double tp__bessel_i(int n, double x)
+{
+    double a = fabs(x), sign = x < 0 && n % 2 ? -1 : 1;
+    if (!(a < INFINITY))
+        return sign * a;
+    double c = a < 2000 ? a : 2000, half = exp(0.5 * c);
+    return sign * half * half * (c < 30 + n * n ? bessel_series(n, c) : bessel_tail(n, 0, c) / sqrt(2 * pi * c));
+}
+
+/* By Kummer's transformation (13.1.27) (1/2)_n / n! 2^n e^-2a M(1/2, n + 1, 2a), whose terms are positive, too. */
+double tp__i0e_fall(int n, double a)
+{
+    if (a < 30) {
+        double term = exp(-2 * a), sum;
+        for (int k = 0; k < n; k++)
+            term *= (2.0 * k + 1) / (k + 1);
+        sum = term;
+        for (int k = 0; term > 1e-17 * sum; k++)
+            sum += term *= (k + 0.5) / (n + 1.0 + k) * (2 * a) / (k + 1);
+        return sum;
+    }
+    double v = bessel_tail(0, n, a) / (sqrt(2 * pi) * sqrt(a));
+    for (int i = 0; i < n; i++)
+        v /= a;
+    return v;
+}
 
 /* ---- incomplete gamma functions ----------------------------------------------------------------------------- */
 
@@ -232,11 +280,13 @@ static double log1p_less(double d)
     return sum;
 }
 
-/* x^a e^-x / gamma(a); for large a from Stirling's series, where the logarithms of the factors would cancel. */
+/* x^a e^-x / gamma(a) = a x^a e^-x / gamma(1 + a); for large a from Stirling's series, where the logarithms of the factors would cancel. */
 static double gamma_prefix(double a, double x)
 {
-    if (a < 10)
-        return exp(a * log(x) - x - tp__lgamma(a));
+    if (a < 10) {
+        double root = exp(-0.5 * x), v = pow(x, a) * root * (a / tgamma(a + 1)) * root;
+        return x < 1400 && v >= 0x1p-1000 && !isinf(v) ? v : exp(a * log(x) - x - tp__lgamma(a));
+    }
     double r = 1 / a, stirling = r * (1.0 / 12 - r * r * (1.0 / 360 - r * r * (1.0 / 1260 - r * r / 1680)));
     return sqrt(a / (2 * pi)) * exp(a * log1p_less((x - a) / a) - stirling);
 }
@@ -322,6 +372,18 @@ static double incomplete(double a, double x, int upper)
     }
     double q = upper_fraction(a, x);
     return upper ? q : 1 - q;
+}
+
+/* The derivative of the lower one by x: x^(a - 1) e^-x / gamma(a). A power that is nearly x^0 is taken as one. */
+double tp__gamma_pdf(double a, double x)
+{
+    if (isnan(a) || isnan(x) || a < 0 || x < 0)
+        return NAN;
+    if (x == 0 || isinf(x) || a == 0 || isinf(a))
+        return x > 0 || a > 1 ? 0 : a == 1 ? 1 : INFINITY;
+    if (a > 0.5 && a < 10 && x < 1)
+        return pow(x, a - 1) * exp(-x) * (a / tgamma(a + 1));
+    return gamma_prefix(a, x) / x;
 }
 
 double tp__igamma(double a, double x) { return incomplete(a, x, 0); }

@@ -8,18 +8,15 @@ double tp__digamma(double x);
 /* The n-th derivative of digamma, n >= 0 and whole. At its poles the first one is what PyTorch has there, pi^2 / pole^2
  * with the sine of pi x as the type at hand rounds it. */
 double tp__polygamma(double n, double x, double pole);
-double tp__zeta(double s, double q); /* Hurwitz: the sum of (q + k)^-s over k >= 0 */
+double tp__zeta(double s, double q); /* Hurwitz: the sum of (q + k)^-s over k >= 0; whole s where q < 0 */
 double tp__erfinv(double x);
-double tp__erfcx(double x);    /* e^(x^2) erfc(x) */
-double tp__ndtr(double x);     /* P(X <= x) of a standard normal X */
-double tp__log_ndtr(double x); /* its logarithm */
-double tp__ndtri(double p);    /* its inverse */
-double tp__entr(double x);     /* -x log x */
-double tp__i0(double x);       /* modified Bessel functions of the first kind; with e: times e^-|x| */
-double tp__i0e(double x);
-double tp__i1(double x);
-double tp__i1e(double x);
+double tp__erfcx(double x);            /* e^(x^2) erfc(x) */
+double tp__ndtr(double x);             /* P(X <= x) of a standard normal X */
+double tp__ndtri(double p);            /* its inverse */
+double tp__bessel_i(int n, double x);  /* the modified Bessel function of the first kind of order n >= 0 */
+double tp__i0e_fall(int n, double a);  /* (-1)^n times the n-th derivative of e^-a I_0(a), a >= 0 */
 double tp__igamma(double a, double x); /* the regularized incomplete gamma functions, lower and upper */
 double tp__igammac(double a, double x);
+double tp__gamma_pdf(double a, double x); /* of the gamma distribution: igamma's derivative by x */
 
 #endif

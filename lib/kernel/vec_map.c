@@ -8,6 +8,7 @@
 #include "kernel/vec_curve.h"
 #include "kernel/vec_math.h"
 #include "kernel/vec_slope.h"
+#include "kernel/vec_special.h"
 
 #include <math.h>
 #include <string.h>
@@ -73,6 +74,54 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; type *restrict o = out; const uint8_t *c = in[0]; const type *a = in[1], *b = in[2]; \
       for (int64_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i]; }
+
+/* A function of x and of a whole number k, the first attribute. */
+#define BY_ORDER(id, type, k, formula)                                                             \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const int k = (int)*(const double *)attr;     \
+      for (int64_t i = 0; i < n; i++) { type x = a[i]; o[i] = (type)(formula); } }
+
+/* Derivatives of i0e and i1e: (-1)^k (E_k - v E_k+1)(|x|), odd or even; the attributes are the function's order v and k > 0. */
+#define BESSEL_IE(id, type)                                                                        \
+    UNARY(id##_1, type, type, v_i0e_slope((double)x)) UNARY(id##_2, type, type, v_i0e_fall2(fabs((double)x))) \
+    UNARY(id##_3, type, type, v_i1e_slope((double)x)) UNARY(id##_4, type, type, v_i1e_bend((double)x)) \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr; int v = (int)at[0], k = (int)at[1]; \
+      if (k < 3) (v ? k == 1 ? id##_3 : id##_4 : k == 1 ? id##_1 : id##_2)(n, out, in, attr);      \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)scaled_bessel_term(v, k, (double)a[i]); }
+
+#define BELL(id, type)                                                                             \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
+      double factor = at[0], half = at[1]; int k = (int)at[2];                                     \
+      if (k == 0) for (int64_t i = 0; i < n; i++) o[i] = (type)v_bell_term((double)a[i], factor, half, 0); \
+      else if (k == 1) for (int64_t i = 0; i < n; i++) o[i] = (type)v_bell_term((double)a[i], factor, half, 1); \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)v_bell_term((double)a[i], factor, half, k); }
+
+/* The order is the first attribute: 1 has a fast way for x > 0. */
+#define POLYGAMMA(id, type, S, M)                                                                  \
+    UNARY_OR(trigamma_##S, type, (type)v_trigamma((double)x), (type)tp__polygamma(1, (double)x, (double)M(sin)((type)3.14159265358979323846 * x))) \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0]; const double *at = attr;                      \
+      if (at[0] == 0) digamma_##S(n, out, in, attr);                                               \
+      else if (at[0] == 1) trigamma_##S(n, out, in, attr);                                         \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)tp__polygamma(at[0], (double)a[i], 1); }
+
+/* The sum over j < p of the derivative of order k of log gamma at x - j / 2; the attributes are k and p. */
+#define MULTIGAMMA(id, type, S)                                                                    \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *o = out, x[256], y[256]; const type *a = in[0]; const double *at = attr; double sum[256], order = at[0] - 1; \
+      for (int64_t i = 0; i < n; i += 256) {                                                       \
+          int64_t m = n - i < 256 ? n - i : 256;                                                   \
+          for (int64_t k = 0; k < m; k++) sum[k] = 0;                                              \
+          for (double j = 0; j < at[1]; j++) {                                                     \
+              for (int64_t k = 0; k < m; k++) x[k] = (type)(a[i + k] - 0.5 * j);                   \
+              if (order < 0) lgamma_##S(m, y, (const void *[]){x}, NULL);                          \
+              else polygamma_##S(m, y, (const void *[]){x}, &order);                               \
+              for (int64_t k = 0; k < m; k++) sum[k] += y[k];                                      \
+          }                                                                                        \
+          for (int64_t k = 0; k < m; k++) o[i + k] = (type)sum[k];                                 \
+      } }
 
 /* c x^(y - n) log(x)^k, with n and k in the attributes. */
 #define POWER_TERM(id, type, term)                                                                 \
@@ -200,29 +249,42 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(direction_##S, R, R, v_direction((double)x, (double)y))                                 \
     BINARY(share_##S, R, R, v_share((double)x, (double)y))                                         \
     BINARY(share2_##S, R, R, v_share2((double)x, (double)y))                                       \
-    UNARY(erfcx_##S, R, R, tp__erfcx((double)x))                                                   \
+    UNARY(erfcx_slope_##S, R, R, v_erfcx_slope((double)x))                                         \
+    UNARY(erfcx_bend_##S, R, R, v_erfcx_bend((double)x))                                           \
+    UNARY(hazard_##S, R, R, v_hazard((double)x))                                                   \
+    UNARY(hazard_slope_##S, R, R, v_hazard_slope((double)x))                                       \
+    UNARY(hazard_gap_##S, R, R, v_hazard_gap((double)x))                                           \
+    UNARY(erfinv_slope_##S, R, R, v_erfinv_slope_at((double)x, v_erfinv((double)x)))               \
+    UNARY_OR(ndtri_slope_##S, R, (R)v_ndtri_slope_at((double)x, v_ndtri((double)x)), (R)v_ndtri_slope_at((double)x, tp__ndtri((double)x))) \
+    UNARY(i1_slope_##S, R, R, v_i1_slope((double)x))                                               \
+    BY_ORDER(bessel_i_##S, R, k, tp__bessel_i(k, (double)x))                                       \
+    BESSEL_IE(bessel_ie_##S, R)                                                                    \
+    BELL(bell_##S, R)                                                                              \
+    BINARY(gamma_density_##S, R, R, tp__gamma_pdf((double)x, (double)y))                       \
+    UNARY(erfcx_##S, R, R, v_erfcx((double)x))                                                   \
     UNARY(ndtr_##S, R, R, V(ndtr)(x))                                                              \
-    UNARY(log_ndtr_##S, R, R, tp__log_ndtr((double)x))                                             \
+    UNARY(log_ndtr_##S, R, R, v_log_ndtr((double)x))                                             \
     UNARY_OR(ndtri_##S, R, V(ndtri)(x), (R)tp__ndtri((double)x))                                   \
     UNARY(entr_##S, R, R, entropy((double)x))                                                      \
-    UNARY(i0_##S, R, R, tp__i0((double)x))                                                         \
-    UNARY(i0e_##S, R, R, tp__i0e((double)x))                                                       \
-    UNARY(i1_##S, R, R, tp__i1((double)x))                                                         \
-    UNARY(i1e_##S, R, R, tp__i1e((double)x))                                                       \
+    UNARY(i0_##S, R, R, v_i0((double)x))                                                         \
+    UNARY(i0e_##S, R, R, v_i0e((double)x))                                                       \
+    UNARY(i1_##S, R, R, v_i1((double)x))                                                         \
+    UNARY(i1e_##S, R, R, v_i1e((double)x))                                                       \
     UNARY(exp2_##S, R, R, V(exp2)(x))                                                              \
     UNARY(asinh_##S, R, R, V(asinh)(x))                                                            \
     UNARY(acosh_##S, R, R, V(acosh)(x))                                                            \
     UNARY(atanh_##S, R, R, V(atanh)(x))                                                            \
     UNARY(erfc_##S, R, R, V(erfc)(x))                                                              \
     UNARY(erfinv_##S, R, R, V(erfinv)(x))                                                          \
-    UNARY_OR(digamma_##S, R, V(digamma)(x), (R)tp__digamma((double)x))                             \
+    UNARY_OR(digamma_##S, R, (R)v_digamma_near((double)x, (double)V(digamma)(x)), (R)tp__digamma((double)x))                             \
     UNARY(frac_##S, R, R, x - M(trunc)(x))                                                         \
     UNARY(signbit_##S, R, uint8_t, signbit(x) != 0)                                                \
     UNARY(isposinf_##S, R, uint8_t, x == (R)INFINITY)                                              \
     UNARY(isneginf_##S, R, uint8_t, x == -(R)INFINITY)                                             \
     SCALAR(round_to_##S, R, t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x * s) / s)             \
     SCALAR(logit_##S, R, log_odds((double)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x)))        \
-    SCALAR(polygamma_##S, R, tp__polygamma((double)s, (double)x, (double)M(sin)((R)3.14159265358979323846 * x))) \
+    POLYGAMMA(polygamma_##S, R, S, M)                                                              \
+    MULTIGAMMA(multigamma_##S, R, S)                                                               \
     REPLACE(nan_to_num_##S, R)                                                                     \
     TERNARY(lerp_##S, R, (z < 0 ? -z : z) < (R)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z))      \
     TERNARY(addcdiv_##S, R, x + s * (y / z))                                                       \
@@ -355,8 +417,14 @@ static inline double log_odds(double p) { return v_log(p / (1 - p)); }
 
 static inline double entropy(double x)
 {
-    double y = -x * v_log(x);
+    double y = -x * v_log(v_most(x, 0x1p-1074));
     return x > 0 ? y : x == 0 ? 0 : x != x ? x : -INFINITY;
+}
+
+static double scaled_bessel_term(int v, int k, double x)
+{
+    double a = fabs(x), term = tp__i0e_fall(k, a) - (v ? tp__i0e_fall(k + 1, a) : 0), even = k % 2 ? -term : term;
+    return (k + v) % 2 == 0 ? even : x < 0 ? -even : x > 0 ? even : x;
 }
 
 /* clang-format off */
@@ -364,6 +432,8 @@ static inline double entropy(double x)
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wtype-limits"
+UNARY_OR(lgamma_f32, float, v_lgammaf(x), (float)tp__lgamma((double)x))
+UNARY(lgamma_f64, double, double, tp__lgamma(x))
 FLOATS(float, f32, F32_FN, F32_VEC)
 FLOATS(double, f64, F64_FN, F64_VEC)
 INTEGERS(int32_t, i32, uint32_t)
@@ -391,8 +461,6 @@ PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
 POWER_TERM(power_term_f32, float, v_power_termf)
 POWER_TERM(power_term_f64, double, v_power_term)
-UNARY_OR(lgamma_f32, float, v_lgammaf(x), (float)tp__lgamma((double)x))
-UNARY(lgamma_f64, double, double, tp__lgamma(x))
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
 UNARY(signbit_i64, int64_t, uint8_t, x < 0)
 UNARY(signbit_u8, uint8_t, uint8_t, x < 0)
@@ -429,6 +497,12 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__LDEXP] = FLOAT_ONLY(ldexp), [TP__OVER_SQUARE] = FLOAT_ONLY(over_square),
     [TP__DIRECTION] = FLOAT_ONLY(direction), [TP__SHARE] = FLOAT_ONLY(share), [TP__SHARE2] = FLOAT_ONLY(share2),
     [TP__POWER_TERM] = FLOAT_ONLY(power_term),
+    [TP__ERFCX_SLOPE] = FLOAT_ONLY(erfcx_slope), [TP__ERFCX_BEND] = FLOAT_ONLY(erfcx_bend),
+    [TP__HAZARD] = FLOAT_ONLY(hazard), [TP__HAZARD_SLOPE] = FLOAT_ONLY(hazard_slope),
+    [TP__HAZARD_GAP] = FLOAT_ONLY(hazard_gap), [TP__ERFINV_SLOPE] = FLOAT_ONLY(erfinv_slope),
+    [TP__NDTRI_SLOPE] = FLOAT_ONLY(ndtri_slope), [TP__I1_SLOPE] = FLOAT_ONLY(i1_slope),
+    [TP__BESSEL_I] = FLOAT_ONLY(bessel_i), [TP__BESSEL_IE] = FLOAT_ONLY(bessel_ie), [TP__BELL] = FLOAT_ONLY(bell),
+    [TP__MULTIGAMMA] = FLOAT_ONLY(multigamma), [TP__GAMMA_DENSITY] = FLOAT_ONLY(gamma_density),
     [TP__ERFCX] = FLOAT_ONLY(erfcx), [TP__NDTR] = FLOAT_ONLY(ndtr), [TP__LOG_NDTR] = FLOAT_ONLY(log_ndtr),
     [TP__NDTRI] = FLOAT_ONLY(ndtri), [TP__ENTR] = FLOAT_ONLY(entr), [TP__I0] = FLOAT_ONLY(i0),
     [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),

@@ -717,7 +717,8 @@ V_WIDE v_erfinv(double x)
 /* The inverse of P by that of erf; NaN in the far tails, where that one's guess ends. */
 V_WIDE v_ndtri(double p)
 {
-    double rest = 2 * v_pick(p < 0.5, p, 1 - p), y = 1.41421356237309515e+00 * v_erfinv_of(1 - rest, rest);
+    double rest = 2 * v_pick(p < 0.5, p, 1 - p), safe = rest > 0x1p-52 ? rest : 1;
+    double y = 1.41421356237309515e+00 * v_erfinv_of(1 - safe, safe);
     return v_pick(rest > 0x1p-52, v_pick(p < 0.5, -y, y), NAN);
 }
 
@@ -749,8 +750,8 @@ V_WIDE v_ndtr(double x)
  * 2^-49, absolutely, so of use for float32 alone. */
 V_WIDE v_lgamma(double x)
 {
-    double w = v_least(x, 8), q = w * (w + 7), product = q * (q + 6) * ((q + 10) * (q + 12));
-    double z = v_pick(x < 8, x + 8, x), r = 1 / z, r2 = r * r, p = -3617.0 / 122400;
+    double a = __builtin_fabs(x), w = v_least(a, 8), q = w * (w + 7), product = q * (q + 6) * ((q + 10) * (q + 12));
+    double z = v_pick(a < 8, a + 8, a), r = 1 / z, r2 = r * r, p = -3617.0 / 122400;
     p = V_MADD(p, r2, 1.0 / 156);
     p = V_MADD(p, r2, -691.0 / 360360);
     p = V_MADD(p, r2, 1.0 / 1188);
@@ -759,25 +760,26 @@ V_WIDE v_lgamma(double x)
     p = V_MADD(p, r2, -1.0 / 360);
     p = V_MADD(p, r2, 1.0 / 12);
     double y = V_MADD(z - 0.5, v_log(z) - 1, V_MADD(p, r, 0.91893853320467274178 - 0.5));
-    return v_pick((x > 0) & (x < 1e300), y - (v_log(product) - v_pick(x < 8, 0, 19.3741100227754773)), NAN);
+    y = v_pick((x == 1) | (x == 2), v_log(product) - v_pick(a < 8, 0, 19.3741100227754773), y);
+    return v_pick((x > 0) & (x < 1e300), y - (v_log(product) - v_pick(a < 8, 0, 19.3741100227754773)), NAN);
 }
 
 /* For x > 0, or else NaN: as tp__digamma; the sum of 1 / (x + k), k < 10, is the derivative of their product by it. */
 V_WIDE v_digamma(double x)
 {
-    double product = 1, slope = 0, small = v_pick(x < 10, x, 1);
+    double product = 1, slope = 0, a = __builtin_fabs(x), small = v_least(a, 10);
     for (int k = 0; k < 10; k++) {
         slope = V_MADD(slope, small + k, product);
         product *= small + k;
     }
-    double z = v_pick(x < 10, x + 10, x), r = 1 / z, r2 = r * r, p = 1.0 / 12;
+    double z = v_pick(a < 10, a + 10, a), r = 1 / z, r2 = r * r, p = 1.0 / 12;
     p = V_MADD(p, r2, -691.0 / 32760);
     p = V_MADD(p, r2, 1.0 / 132);
     p = V_MADD(p, r2, -1.0 / 240);
     p = V_MADD(p, r2, 1.0 / 252);
     p = V_MADD(p, r2, -1.0 / 120);
     p = V_MADD(p, r2, 1.0 / 12);
-    double y = v_log(z) - 0.5 * r - p * r2 - v_pick(x < 10, slope / product, 0);
+    double y = v_log(z) - 0.5 * r - p * r2 - v_pick(a < 10, slope / product, 0);
     return v_pick((x > 1e-300) & (x < 1e300), y, NAN);
 }
 

@@ -76,6 +76,16 @@ tp_tensor *tp__share2(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* 2^x / (2^
 tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k);
 /* s'(x) g for the sigmoid s; the derivative of tanh at x is 4 s'(2 x) */
 tp_tensor *tp__sigmoid_backward(tp_tape *T, tp_tensor *x, tp_tensor *g);
+/* factor x^k e^(-half x^2) */
+tp_tensor *tp__bell(tp_tape *T, tp_tensor *x, double factor, double half, int k);
+tp_tensor *tp__erfcx_slope(tp_tape *T, tp_tensor *x);
+tp_tensor *tp__hazard(tp_tape *T, tp_tensor *x); /* the derivative of log_ndtr */
+tp_tensor *tp__erfinv_slope(tp_tape *T, tp_tensor *x);
+tp_tensor *tp__ndtri_slope(tp_tape *T, tp_tensor *p);
+tp_tensor *tp__i1_slope(tp_tape *T, tp_tensor *x);
+/* The derivative of order k of i0e (v = 0) or i1e (v = 1) */
+tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k);
+tp_tensor *tp__gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x); /* x^(a - 1) e^-x / gamma(a) */
 
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);

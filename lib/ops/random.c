@@ -1,5 +1,6 @@
 /* random.c - random tensors from the tape's generator, as PyTorch draws them. */
 #define _DEFAULT_SOURCE /* getentropy */
+#include "kernel/special.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -156,7 +157,7 @@ static double many_arrivals(tp__rng *g, double rate)
             return k;
         if (k < 0 || (edge < 0.013 && v > edge))
             continue;
-        if (log(v) + log(inverse_alpha) - log(a / (edge * edge) + b) <= -rate + k * log_rate - lgamma(k + 1))
+        if (log(v) + log(inverse_alpha) - log(a / (edge * edge) + b) <= -rate + k * log_rate - tp__lgamma(k + 1))
             return k;
     }
 }

@@ -8,30 +8,6 @@
 
 /* ---- derivatives ----------------------------------------------------------------------------------------------- */
 
-static const double root_2pi = 2.50662827463100050242;
-
-/* e^(-x^2 / 2) */
-static tp_tensor *bell(tp_tape *T, tp_tensor *x) { return tp_exp(T, tp_mul_scalar(T, tp_square(T, x), -0.5)); }
-
-/* 0.5 at 0, where y / x is it, and `slope` elsewhere */
-static tp_tensor *half_at_zero(tp_tape *T, tp_tensor *x, tp_tensor *slope)
-{
-    return tp_where(T, tp_eq(T, x, tp__number(T, x, 0)), tp__number(T, slope, 0.5), slope);
-}
-
-/* x, and 1 in place of 0 */
-static tp_tensor *off_zero(tp_tape *T, tp_tensor *x)
-{
-    return tp_where(T, tp_eq(T, x, tp__number(T, x, 0)), tp__number(T, x, 1), x);
-}
-
-/* The derivative by x of the lower incomplete gamma function: x^(a - 1) e^-x / gamma(a) */
-static tp_tensor *gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x)
-{
-    tp_tensor *log_power = tp_mul(T, tp_sub_scalar(T, a, 1), tp_log(T, x));
-    return tp_exp(T, tp_sub(T, tp_sub(T, log_power, x), tp_lgamma(T, a)));
-}
-
 static tp_status by_second_alone(const tp_vjp *v)
 {
     return tp_vjp_needs(v, 0) ? tp_fail(v->tape, TP_EINVAL, "%s: has no derivative by its first argument", v->op->name)
@@ -41,8 +17,8 @@ static tp_status by_second_alone(const tp_vjp *v)
 /* clang-format off */
 #define VJP(name, formula)                                                                         \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
-    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *y = v->out[0], *g = v->gout[0];              \
-      (void)x; (void)y; v->gin[0] = tp_mul(T, g, (formula)); return TP_OK; }
+    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *g = v->gout[0];                               \
+      v->gin[0] = tp_mul(T, g, (formula)); return TP_OK; }
 #define VJP_BY_SECOND(name, formula)                                                               \
     static tp_status name##_vjp(tp_vjp *v)                                                         \
     { tp_tape *T = v->tape; tp_tensor *a = v->in[0], *x = v->in[1], *g = v->gout[0];               \
@@ -50,17 +26,17 @@ static tp_status by_second_alone(const tp_vjp *v)
       return by_second_alone(v); }
 
 VJP(entr, tp_rsub_scalar(T, tp_log(T, x), -1))
-VJP(erfcx, tp_sub_scalar(T, tp_mul_scalar(T, tp_mul(T, x, y), 2), 1.12837916709551257390))
-VJP(ndtr, tp_div_scalar(T, bell(T, x), root_2pi))
-VJP(log_ndtr, tp_mul_scalar(T, tp_reciprocal(T, tp_erfcx(T, tp_mul_scalar(T, x, -0.70710678118654752440))), 2 / root_2pi))
-VJP(ndtri, tp_mul_scalar(T, tp_reciprocal(T, bell(T, y)), root_2pi))
+VJP(erfcx, tp__erfcx_slope(T, x))
+VJP(ndtr, tp__bell(T, x, 0.39894228040143267794, 0.5, 0))
+VJP(log_ndtr, tp__hazard(T, x))
+VJP(ndtri, tp__ndtri_slope(T, x))
 VJP(i0, tp_i1(T, x))
-VJP(i0e, tp_sub(T, tp_i1e(T, x), tp_mul(T, tp_sign(T, x), y)))
-VJP(i1, half_at_zero(T, x, tp_sub(T, tp_i0(T, x), tp_div(T, y, off_zero(T, x)))))
-VJP(i1e, half_at_zero(T, x, tp_sub(T, tp_i0e(T, x), tp_mul(T, y, tp_add(T, tp_sign(T, x), tp_reciprocal(T, off_zero(T, x)))))))
+VJP(i0e, tp__bessel_ie(T, x, 0, 1))
+VJP(i1, tp__i1_slope(T, x))
+VJP(i1e, tp__bessel_ie(T, x, 1, 1))
 VJP_BY_SECOND(zeta, tp_neg(T, tp_mul(T, a, tp_zeta(T, tp_add_scalar(T, a, 1), x))))
-VJP_BY_SECOND(igamma, gamma_density(T, a, x))
-VJP_BY_SECOND(igammac, tp_neg(T, gamma_density(T, a, x)))
+VJP_BY_SECOND(igamma, tp__gamma_density(T, a, x))
+VJP_BY_SECOND(igammac, tp_neg(T, tp__gamma_density(T, a, x)))
 /* clang-format on */
 
 /* ---- samples ---------------------------------------------------------------------------------------------------- */
@@ -101,14 +77,14 @@ static void pair_samples(tp_sampler *s)
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &fn##_op.op, NULL, a, x); }
 
 UNARY(entr, ENTR, TP_OP_FORGETS_OUT, positive_samples, "SpecialEntrBackward0")
-UNARY(erfcx, ERFCX, 0, all_samples, "SpecialErfcxBackward0")
+UNARY(erfcx, ERFCX, TP_OP_FORGETS_OUT, all_samples, "SpecialErfcxBackward0")
 UNARY(ndtr, NDTR, TP_OP_FORGETS_OUT, all_samples, "SpecialNdtrBackward0")
 UNARY(log_ndtr, LOG_NDTR, TP_OP_FORGETS_OUT, all_samples, "SpecialLogNdtrBackward0")
-UNARY(ndtri, NDTRI, TP_OP_FORGETS_IN, unit_samples, "SpecialNdtriBackward0")
+UNARY(ndtri, NDTRI, TP_OP_FORGETS_OUT, unit_samples, "SpecialNdtriBackward0")
 UNARY(i0, I0, TP_OP_FORGETS_OUT, all_samples, "I0Backward0")
-UNARY(i0e, I0E, 0, positive_samples, "SpecialI0EBackward0")
-UNARY(i1, I1, 0, all_samples, "SpecialI1Backward0")
-UNARY(i1e, I1E, 0, positive_samples, "SpecialI1EBackward0")
+UNARY(i0e, I0E, TP_OP_FORGETS_OUT, positive_samples, "SpecialI0EBackward0")
+UNARY(i1, I1, TP_OP_FORGETS_OUT, all_samples, "SpecialI1Backward0")
+UNARY(i1e, I1E, TP_OP_FORGETS_OUT, positive_samples, "SpecialI1EBackward0")
 BINARY(zeta, ZETA, TO_FLOAT, "SpecialZetaBackward0")
 BINARY(igamma, IGAMMA, SAME, "IgammaBackward0")
 BINARY(igammac, IGAMMAC, SAME, "IgammacBackward0")
@@ -207,8 +183,8 @@ static tp_status frexp_forward(tp_call *c)
 static tp_status frexp_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *power = tp_exp2(T, tp_to(T, v->out[1], (tp_dtype)v->in[0]->dtype));
-    v->gin[0] = v->gout[0] ? tp_div(T, v->gout[0], power) : NULL;
+    tp_tensor *power = tp_to(T, v->out[1], (tp_dtype)v->in[0]->dtype);
+    v->gin[0] = v->gout[0] ? tp_ldexp(T, v->gout[0], tp_neg(T, power)) : NULL;
     return TP_OK;
 }
 

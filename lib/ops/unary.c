@@ -9,6 +9,9 @@
 #include <float.h>
 #include <math.h>
 
+static tp_tensor *polygamma(tp_tape *T, double n, tp_tensor *x);
+static tp_tensor *multigamma(tp_tape *T, double n, double p, tp_tensor *x);
+
 /* The pieces that derivatives are written with. */
 /* clang-format off */
 #define VJP(name, formula)                                                                         \
@@ -30,12 +33,13 @@ VJP(cos, tp_mul(T, g, tp_neg(T, tp_sin(T, x))))
 VJP(tan, tp_mul(T, g, tp_add_scalar(T, tp_square(T, y), 1)))
 VJP(sinh, tp_mul(T, g, tp_cosh(T, x)))
 VJP(cosh, tp_mul(T, g, tp_sinh(T, x)))
-VJP(erfinv, tp_mul(T, g, tp_mul_scalar(T, tp_exp(T, tp_square(T, y)), 0.88622692545275801365)))
+VJP(erfinv, tp_mul(T, g, tp__erfinv_slope(T, x)))
 VJP(lgamma, tp_mul(T, g, tp_digamma(T, x)))
-VJP(digamma, tp_mul(T, g, tp_polygamma(T, 1, x)))
+VJP(digamma, tp_mul(T, g, polygamma(T, 1, x)))
 VJP(frac, g)
 VJP(nan_to_num, tp_mul(T, g, tp_isfinite(T, x)))
-VJP(polygamma, tp_mul(T, g, tp_polygamma(T, (int)*(const double *)v->attr + 1, x)))
+VJP(polygamma, tp_mul(T, g, polygamma(T, *(const double *)v->attr + 1, x)))
+VJP(multigamma, tp_mul(T, g, multigamma(T, ((const double *)v->attr)[0] + 1, ((const double *)v->attr)[1], x)))
 /* clang-format on */
 /* It is used at every step of a network, so there is an operator for its derivative. */
 static tp_tensor *relu_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
@@ -85,6 +89,11 @@ static void polygamma_samples(tp_sampler *s)
 {
     number_samples(s, (const double[3]){1, 0, 0}, 0.7, 3.1);
     number_samples(s, (const double[3]){2, 0, 0}, 0.7, 3.1);
+}
+static void multigamma_samples(tp_sampler *s)
+{
+    number_samples(s, (const double[3]){0, 3, 0}, 1.7, 4.1);
+    number_samples(s, (const double[3]){1, 2, 0}, 1.2, 3.1);
 }
 static void pair_samples(tp_sampler *s)
 {
@@ -144,7 +153,7 @@ UNARY(tan, TAN, TO_FLOAT, tan_vjp, READS_Y, unit_samples, "TanBackward0")
 UNARY(sinh, SINH, TO_FLOAT, sinh_vjp, READS_X, all_samples, "SinhBackward0")
 UNARY(cosh, COSH, TO_FLOAT, cosh_vjp, READS_X, all_samples, "CoshBackward0")
 UNARY(relu, RELU, SAME, relu_vjp, READS_Y, all_samples, "ReluBackward0")
-UNARY(erfinv, ERFINV, TO_FLOAT, erfinv_vjp, READS_Y, unit_samples, "ErfinvBackward0")
+UNARY(erfinv, ERFINV, TO_FLOAT, erfinv_vjp, READS_X, unit_samples, "ErfinvBackward0")
 UNARY(lgamma, LGAMMA, TO_FLOAT, lgamma_vjp, READS_X, positive_samples, "LgammaBackward0")
 UNARY(digamma, DIGAMMA, TO_FLOAT, digamma_vjp, READS_X, positive_samples, "DigammaBackward0")
 UNARY(frac, FRAC, SAME, frac_vjp, TP__READS_NOTHING, positive_samples, "FracBackward0")
@@ -167,6 +176,7 @@ TRUTH(logical_not, NOT, TO_BOOL)
 WITH_NUMBERS(round_to, ROUND_TO, SAME, zero_vjp, TP__READS_NOTHING, "RoundBackward1")
 WITH_NUMBERS(nan_to_num, NAN_TO_NUM, SAME, nan_to_num_vjp, READS_X, "NanToNumBackward0")
 WITH_NUMBERS(polygamma, POLYGAMMA, TO_FLOAT, polygamma_vjp, READS_X, "PolygammaBackward0")
+WITH_NUMBERS(multigamma, MULTIGAMMA, TO_FLOAT, multigamma_vjp, READS_X, "MvlgammaBackward0")
 /* clang-format on */
 
 tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals)
@@ -187,32 +197,40 @@ tp_tensor *tp_nan_to_num(tp_tape *T, tp_tensor *x, const tp_nan_to_num_options *
     return tp__apply1(T, &nan_to_num_op.op, attr, x);
 }
 
+static tp_tensor *polygamma(tp_tape *T, double n, tp_tensor *x)
+{
+    return tp__apply1(T, &polygamma_op.op, (const double[3]){n, 0, 0}, x);
+}
+
 tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x)
 {
-    const double attr[3] = {n, 0, 0};
     if (n < 0 && tp__ok(T)) {
-        tp_fail(T, TP_EINVAL, "polygamma: the derivative of order %d", n);
+        tp_fail(T, TP_EINVAL, "polygamma: the order is %d; 0 or more is needed", n);
         return NULL;
     }
-    return tp__apply1(T, &polygamma_op.op, attr, x);
+    return polygamma(T, n, x);
 }
 
 tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 0.01745329251994329577); }
 tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 57.29577951308232088); }
 
-/* The sum of log gamma(x - j / 2) over j < p, and p (p - 1) / 4 log pi. */
+/* The sum over j < p of the derivative of order n of log gamma at x - j / 2 */
+static tp_tensor *multigamma(tp_tape *T, double n, double p, tp_tensor *x)
+{
+    return tp__apply1(T, &multigamma_op.op, (const double[3]){n, p, 0}, x);
+}
+
+/* That sum, and p (p - 1) / 4 log pi. */
 tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p)
 {
+    const int most = 100000;
     if (!tp__usable(T, "mvlgamma", x))
         return NULL;
-    if (p < 1) {
-        tp_fail(T, TP_EINVAL, "mvlgamma: p is %d, not 1 or more", p);
+    if (p < 1 || p > most) {
+        tp_fail(T, TP_EINVAL, "mvlgamma: p is %d; 1 to %d is needed", p, most);
         return NULL;
     }
-    tp_tensor *sum = tp_lgamma(T, x);
-    for (int j = 1; j < p; j++)
-        sum = tp_add(T, sum, tp_lgamma(T, tp_sub_scalar(T, x, 0.5 * j)));
-    return tp_add_scalar(T, sum, 0.25 * p * (p - 1) * 1.14472988584940017414);
+    return tp_add_scalar(T, multigamma(T, 0, p, x), 0.25 * p * (p - 1.0) * 1.14472988584940017414);
 }
 
 const tp_op *const tp__ops_unary[] = {
@@ -221,5 +239,6 @@ const tp_op *const tp__ops_unary[] = {
     &sinh_op.op,    &cosh_op.op,          &relu_op.op,       &floor_op.op,     &ceil_op.op,        &round_op.op,
     &trunc_op.op,   &relu_backward_op.op, &isnan_op.op,      &isinf_op.op,     &isfinite_op.op,    &logical_not_op.op,
     &erfinv_op.op,  &lgamma_op.op,        &digamma_op.op,    &frac_op.op,      &isposinf_op.op,    &isneginf_op.op,
-    &signbit_op.op, &round_to_op.op,      &nan_to_num_op.op, &polygamma_op.op, &bitwise_not_op.op, NULL,
+    &signbit_op.op, &round_to_op.op,      &nan_to_num_op.op, &polygamma_op.op, &bitwise_not_op.op, &multigamma_op.op,
+    NULL,
 };

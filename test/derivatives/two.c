@@ -28,11 +28,12 @@ const two_row two_rows[] = {
 /* clang-format off */
 const char *const needs_no_row[] = {
     /* not written yet */
-    "ldexp", "over_square", "direction", "share", "share2",
-    "div", "pow", "atan2", "maximum", "minimum", "fmax", "fmin", "hypot", "copysign", "logaddexp", "logaddexp2",
-    "xlogy", "xlog1py", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar", "div_scalar",
-    "pow_scalar", "clamp", "erfinv", "lgamma", "digamma", "polygamma", "erfcx", "ndtr", "log_ndtr", "ndtri", "i0",
-    "i0e", "i1", "i1e", "zeta", "igamma", "igammac",
+    "div", "pow", "atan2", "hypot", "copysign", "logaddexp", "logaddexp2", "xlogy", "xlog1py", "ldexp",
+    "maximum", "minimum", "fmax", "fmin", "remainder", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar",
+    "div_scalar", "pow_scalar", "clamp", "zeta", "igamma", "igammac",
+    /* parts of derivatives; but for those of lower orders */
+    "over_square", "direction", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
+    "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
     NULL,
 };
 /* clang-format on */
