@@ -181,7 +181,7 @@ static const struct {
     {"softplus", tp_softplus, softplus_32, softplus_64, 3, 3, 0, 0},
     {"log_sigmoid", tp_log_sigmoid, log_sigmoid_32, log_sigmoid_64, 3, 3, 0, 0},
     {"gelu", tp_gelu, gelu_32, gelu_64, 4, 5, 0, 20},
-    {"gelu_tanh", tp_gelu_tanh, gelu_tanh_32, gelu_tanh_64, 1, 6, 0, 0},
+    {"gelu_tanh", tp_gelu_tanh, gelu_tanh_32, gelu_tanh_64, 1, 4, 0, 6},
     {"sinc", tp_sinc, sinc_32, sinc_64, 4, 3, 0, 4},
     {"erfinv", tp_erfinv, erfinv_32, erfinv_64, 1, 3, 0, 4},
     {"erfcx", tp_erfcx, erfcx_32, erfcx_64, 1, 6, 0, 0},

@@ -94,15 +94,22 @@ V_WIDE v_sigmoid(double x)
     return (x < 0 ? t : 1) / (1 + t);
 }
 
-/* factor e^(-a^2 / 2), in two factors, and with what the square loses; and factor e^(-x^2) */
+/* factor e^(x + low): the exponential alone may be subnormal. */
+V_WIDE v_exp_times(double factor, double x, double low)
+{
+    double root = exp(0.5 * x);
+    return factor * (1 + low) * root * root;
+}
+
+/* factor e^(-a^2 / 2), with what the square loses; and factor e^(-x^2) */
 V_WIDE v_bell(double factor, double a)
 {
-    double h = a * a, root = exp(-0.25 * h);
-    return factor * (1 - 0.5 * fma(a, a, -h)) * root * root;
+    double h = a * a;
+    return v_exp_times(factor, -0.5 * h, -0.5 * fma(a, a, -h));
 }
 V_WIDE v_gauss(double factor, double x)
 {
-    double c = v_least(fabs(x), 28), h = c * c, root = exp(-0.5 * h), v = factor * (1 - fma(c, c, -h)) * root * root;
+    double c = v_least(fabs(x), 28), h = c * c, v = v_exp_times(factor, -h, -fma(c, c, -h));
     return x == x ? v : x;
 }
 

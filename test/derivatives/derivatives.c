@@ -2,7 +2,8 @@
  * range of the floats, in units in the last place, as a table for doc/accuracy.md; and whether a right result raises a
  * floating-point exception. Fails where an error is above its bound, and where an operator has no row.
  *
- * usage: derivatives [--short] [NAME ...]
+ * usage: derivatives >> doc/accuracy.md
+ *        derivatives [--short] [NAME ...]
  *        --short    fewer points
  *        NAME       of these operators alone, with what is wrong written out
  *
@@ -281,7 +282,7 @@ static bool scan_one(scan s[2], const one_row *row)
     print_row(row->name, row->flags, bound, worst, bad);
     for (int d = 0; d < 2; d++)
         if (raises[d])
-            printf("    %s, in %s: an exception at %.17g\n", row->name, tp_dtype_name(s[d].dtype), where[d]);
+            fprintf(stderr, "%s, in %s: an exception at %.17g\n", row->name, tp_dtype_name(s[d].dtype), where[d]);
     return bad && !(row->flags & OPEN);
 }
 
@@ -333,16 +334,18 @@ static int without_row(void)
     return missing;
 }
 
-static const char heading[] = "\n## Derivatives\n\n"
-                              "The largest error of the first and the second derivative over the whole range of the "
-                              "floats, in units in the last\n"
-                              "place, and where (`test/derivatives`). c: near the roots of the derivative, what a "
-                              "change of x by one unit in its\n"
-                              "last place does to it is forgiven.\n\n"
-                              "| function     | f32, 1st |         at | f32, 2nd |         at | f64, 1st |         at "
-                              "| f64, 2nd |         at | bound |\n"
-                              "|--------------|---------:|-----------:|---------:|-----------:|---------:|-----------:|"
-                              "---------:|-----------:|------:|\n";
+static const char heading[] =
+    "\n## Derivatives\n\n"
+    "The largest error of the first and the second derivative over the whole range of the "
+    "floats, in units in the last\n"
+    "place, and where (`test/derivatives`). c: near the roots of the derivative, what a "
+    "change of x by one unit in its\n"
+    "last place does to it is forgiven. open: not yet right. Right results of finite operands raise no invalid,\n"
+    "divide-by-zero or overflow exception, which is tried as well.\n\n"
+    "| function     | f32, 1st |         at | f32, 2nd |         at | f64, 1st |         at "
+    "| f64, 2nd |         at | bound |\n"
+    "|--------------|---------:|-----------:|---------:|-----------:|---------:|-----------:|"
+    "---------:|-----------:|------:|\n";
 
 /* The points of two arguments: each of a coarse list with each. */
 static void pairs(scan *s, tp_dtype dtype)
