@@ -44,10 +44,11 @@ struct tp_module {
 /* A zeroed struct of the class's size. */
 TP_API tp_module *tp_module_new(tp_tape *T, const tp_module_class *type);
 TP_API void       tp_module_free(tp_module *m);
-/* Adds a child, which the parent then owns; returns it. */
+/* Adds a child, which the parent then owns; returns it. A child has one parent, and is not within itself. */
 TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child);
 /* Adds a parameter (asks for a gradient) or a buffer (does not); the module owns the tensor, which
- * must be an owned one (tp_keep). Returns it. */
+ * must be an owned one (tp_keep). Returns it. Several modules may have the same one (tied weights): it is listed once in
+ * a set, gets one gradient, and is freed with the last of them. */
 TP_API tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 TP_API tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 
@@ -61,7 +62,9 @@ TP_API tp_module *tp_module_child(tp_module *m, const char *name);
 /* All parameters below m in torch's order, in one slab a dtype; the set belongs to the module and
  * must be asked for after the module is complete. NULL: no memory, or m is NULL, which an optimizer says of it. */
 TP_API tp_params *tp_module_params(tp_module *m);
-/* Converts parameters and float buffers. Before tp_module_params. */
+/* Converts parameters and float buffers. Before tp_module_params and tp_params_of: of what is in a set, or in a graph on
+ * another tape, it is TP_EINVAL, and nothing is changed. What T has recorded of them can no longer be differentiated
+ * (TP_EMUTATED). */
 TP_API tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype);
 TP_API void      tp_module_train(tp_module *m, bool training);
 /* Calls visit with the dotted name, of any length, of each parameter and buffer below m, in torch's state_dict order;

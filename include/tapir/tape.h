@@ -54,10 +54,15 @@ TP_API void     tp_tape_free(tp_tape *T);
  * status: an error outlives the reset. */
 TP_API tp_status tp_tape_reset(tp_tape *T);
 
-/* A scope by hand: rewind gives back all that was made since the mark, values and graph. Gradients
- * of older tensors stay. */
+/* A scope by hand: rewind gives back all that was made since the mark, values and graph. Gradients of older tensors
+ * stay; of one with a graph (create_graph), which goes, the numbers. A mark may be rewound to again and again, until a
+ * reset, or a rewind to an older mark, makes it stale: TP_EINVAL.
+ *
+ * A tensor that was given back tells so wherever its header is still there: TP_EINVAL, "given back by tp_tape_reset";
+ * tp_item is NaN and tp_data NULL. A later tensor may have its header, and is then taken for it; but in anomaly mode
+ * (insight.h) headers are kept apart, the newest quarter of a million at least. */
 typedef struct {
-    uint64_t opaque[6];
+    uint64_t opaque[9];
 } tp_mark;
 TP_API tp_mark   tp_tape_mark(tp_tape *T);
 TP_API tp_status tp_tape_rewind(tp_tape *T, tp_mark mark);
@@ -69,8 +74,8 @@ TP_API bool tp_tape_is_recording(const tp_tape *T); /* torch.is_grad_enabled */
 typedef struct {
     int64_t system_allocations; /* how often the tape asked the system for memory, ever */
     int64_t bytes_reserved;     /* what it holds of the system's                        */
-    int64_t bytes_in_use;       /* what tensors use of that now                         */
-    int64_t bytes_peak;         /* the most they used                                   */
+    int64_t bytes_in_use;       /* what tensors, headers and nodes use of that now      */
+    int64_t bytes_peak;         /* the most they used; up to a step's headers too much  */
 } tp_memory;
 TP_API tp_memory tp_tape_memory(const tp_tape *T);
 
@@ -99,7 +104,8 @@ TP_API void tp_warn(tp_tape *T, const char *format, ...) TP_PRINTF(2, 3);
 
 /* An owned, detached tensor that shares x's storage; free it with tp_free. */
 TP_API tp_tensor *tp_keep(tp_tensor *x);
-/* Frees an owned tensor; a tensor of a tape, or NULL, is left alone. */
+/* Frees an owned tensor. It may go while a graph has it, and lives on for backward until that is given back. Left alone
+ * are NULL and what is not the caller's: a tensor of a tape, a module's parameter or buffer, a gradient, a sink's. */
 TP_API void tp_free(tp_tensor *x);
 /* Shares the storage, is not recorded. */
 TP_API tp_tensor *tp_detach(tp_tape *T, tp_tensor *x);
@@ -206,6 +212,7 @@ TP_API tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outpu
 typedef struct tp_params tp_params;
 /* A set of the caller's tensors, which are not moved; the set does not own them. */
 TP_API tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors);
+/* A module's set is left alone: it goes with the module. An optimizer whose set was freed fails its steps. */
 TP_API void       tp_params_free(tp_params *params);
 TP_API int        tp_params_length(const tp_params *params); /* tensors         */
 TP_API int64_t    tp_params_count(const tp_params *params);  /* elements in all */
@@ -215,7 +222,8 @@ TP_API void       tp_params_zero_grad(tp_params *params);
  * failed tape (torch.nn.utils.clip_grad_norm_). */
 TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max_norm);
 
-/* A private place for the gradients of a set: one a thread, added up in fixed order. It must not outlive the set. */
+/* A private place for the gradients of a set: one a thread, added up in fixed order. Where the set is freed first,
+ * nothing more arrives in it. */
 typedef struct tp_grads tp_grads;
 TP_API tp_grads        *tp_grads_new(const tp_params *params);
 TP_API void             tp_grads_free(tp_grads *grads);

@@ -79,6 +79,8 @@ tp__pool *tp__pool_new(void);
 void tp__pool_release(tp__pool *pool);                     /* freed when nothing escaped is left */
 tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes); /* 64-byte aligned; NULL: no memory */
 tp_memory tp__pool_memory(const tp__pool *pool);
+size_t tp__pool_peak(const tp__pool *pool);               /* the most that was in use... */
+void tp__pool_peak_from_now(tp__pool *pool);              /* ...since this was called */
 void tp__pool_count_system(tp__pool *pool, size_t bytes); /* the tape's other allocations */
 
 tp__storage *tp__storage_new(size_t bytes);              /* from malloc, aligned, zeroed */
@@ -105,28 +107,47 @@ enum {
     TP__SWEPT = 1u << 8,      /* a temporary of a sweep, to be given back or written to freely */
     TP__HOOKED = 1u << 9,     /* some tape has hooks on it */
     TP__PARAMETER = 1u << 10, /* a module's: it is printed as such */
-    TP__YOUNG = 1u << 14,     /* made by a function whose tape is being rewound... */
-    TP__MOVED = 1u << 15      /* ...but held beyond that (sweep.c, checkpoint.c) */
+    TP__BY_RESET = 1u << 11,  /* given back by tp_tape_reset... */
+    TP__BY_REWIND = 1u << 12, /* ...or by tp_tape_rewind */
+    TP__BELONGS =
+        1u << 13, /* an owned tensor of a module, a sink, or a leaf whose gradient it is: tp_free is not for it */
+    TP__YOUNG = 1u << 14,    /* made by a function whose tape is being rewound... */
+    TP__MOVED = 1u << 15,    /* ...but held beyond that (sweep.c, checkpoint.c) */
+    TP__GRADIENT = 1u << 16, /* a leaf's gradient buffer, which lives as long as the leaf */
+    TP__FREED = 1u << 17,    /* by tp_free, and still held by a graph */
+    TP__SHELVED = 1u << 18   /* a snapshot of a checkpoint (checkpoint.c) */
 };
 
+/* Headers of a tape lie in an arena where nothing else lies, so that a pointer which outlived a reset meets a header
+ * still: of a tensor that was given back (serial 0), or of a later one. */
 struct tp_tensor {
     void *data;
     tp__storage *storage;
     int64_t numel;
     uint8_t dtype, ndim;
-    uint16_t flags;
-    uint32_t saves;        /* nodes that saved it for backward */
-    uint32_t uses;         /* as a gradient in a sweep: who holds it */
+    uint32_t flags;
+    union {
+        uint32_t saves;    /* of a tape: nodes that saved it for backward, and leaves whose gradient it is */
+        atomic_uint holds; /* owned: its owner, its modules, graphs it was recorded in, hooks */
+    };
+    union {
+        uint32_t uses;    /* of a tape: as a gradient in a sweep, who holds it */
+        uint32_t modules; /* owned: modules that hold it */
+    };
     tp_tape *tape;         /* NULL: owned */
     struct tp__node *node; /* the operator that made it; NULL: a leaf */
     tp_tensor *grad;
-    tp_tensor *acc;            /* the gradient that is gathering in a sweep */
-    tp_tensor *prev;           /* the tensor made before it on the tape */
-    struct tp__member *member; /* of which parameter sets */
-    uint32_t seq;              /* nodes on the tape when it was made */
+    tp_tensor *acc; /* the gradient that is gathering in a sweep */
+    union {
+        tp_tensor *prev;           /* of a tape: the tensor made before it */
+        struct tp__member *member; /* owned: of which parameter sets */
+    };
+    uint32_t seq;    /* nodes on the tape when it was made */
+    uint64_t serial; /* of the tape's tensors, counted up and never given twice between resets; 0: given back */
     int64_t shape[TP_MAX_DIMS];
     int64_t stride[TP_MAX_DIMS];
 };
+_Static_assert(sizeof(tp_tensor) == 256, "a header is four cache lines");
 
 /* Fills dtype, shape, numel and row-major strides; storage and data are left alone. */
 void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel);

@@ -118,6 +118,8 @@ void tp__pool_release(tp__pool *pool)
 }
 
 tp_memory tp__pool_memory(const tp__pool *pool) { return pool->memory; }
+size_t tp__pool_peak(const tp__pool *pool) { return (size_t)pool->memory.bytes_peak; }
+void tp__pool_peak_from_now(tp__pool *pool) { pool->memory.bytes_peak = pool->memory.bytes_in_use; }
 
 /* ---- blocks --------------------------------------------------------------------------------------- */
 

@@ -31,7 +31,7 @@ void tp__tensor_note_layout(tp_tensor *x)
     if (contiguous || x->numel == 0)
         x->flags |= TP__CONTIGUOUS;
     else
-        x->flags &= (uint16_t)~TP__CONTIGUOUS;
+        x->flags &= (uint32_t)~TP__CONTIGUOUS;
 }
 
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data)
@@ -42,6 +42,7 @@ tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, vo
         return NULL;
     tp__tensor_init(x, dtype, shape, numel);
     x->flags |= TP__OWNED;
+    atomic_init(&x->holds, 1);
     tp__storage_ref(s);
     x->storage = s;
     x->data = data;

@@ -27,6 +27,6 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
         }
         counts[k * classes + ((const int64_t *)guess->data)[i]]++;
     }
-    tp_tape_rewind(T, mark);
+    tp__rewind(T, mark);
     return T->status;
 }

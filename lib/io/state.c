@@ -142,7 +142,7 @@ tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path)
         load(&s, f, path);
         state_free(&s);
     }
-    tp_tape_rewind(T, mark);
+    tp__rewind(T, mark);
     tp_safetensors_close(f);
     return T->status;
 }

@@ -56,10 +56,11 @@ void tp_module_free(tp_module *m)
     leave_parent(m);
     if (m->type->free)
         m->type->free(m);
-    tp_params_free(m->params);
+    tp__params_abandon(m->params);
     for (int i = 0; i < m->n_entries; i++) {
         if (m->entries[i].kind != CHILD) {
-            tp_free(m->entries[i].tensor);
+            m->entries[i].tensor->modules--;
+            tp__tensor_drop(m->entries[i].tensor);
         } else {
             m->entries[i].child->parent = NULL;
             tp_module_free(m->entries[i].child);
@@ -110,7 +111,12 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
     }
     if (parent == NULL)
         tp__missing(T, "module_add", "the parent");
-    if (child->parent || child == parent) {
+    for (const tp_module *above = parent; above; above = above->parent)
+        if (above == child) {
+            tp_fail(T, TP_EINVAL, "module_add: %s cannot be within itself", child->type->name);
+            return NULL;
+        }
+    if (child->parent) {
         tp_fail(T, TP_EINVAL, "module_add: %s has a parent already", child->type->name);
         return NULL;
     }
@@ -138,6 +144,10 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
         tp_free(x);
         return NULL;
     }
+    if (x->flags & TP__BELONGS) /* another module's, too, or the gradient of a tensor */
+        atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+    x->flags |= TP__BELONGS; /* from now on it is the modules' to free */
+    x->modules++;
     return e->tensor = x;
 }
 
@@ -309,6 +319,8 @@ tp_params *tp_module_params(tp_module *m)
     tp_tensor **list = all_tensors(m, true, &n);
     if (list)
         m->params = tp__params_slab(n, list);
+    if (m->params)
+        m->params->belongs = true;
     free(list);
     return m->params;
 }
@@ -322,11 +334,25 @@ static void take_over(tp_tensor *x, tp_tensor *converted)
     x->data = converted->data;
     memcpy(x->stride, converted->stride, sizeof x->stride);
     tp__tensor_note_layout(x);
-    tp_free(x->grad);
+    tp__tensor_drop(x->grad);
     x->grad = NULL;
-    x->flags &= (uint16_t)~TP__HAS_GRAD;
+    x->storage->version = was.storage->version + 1;
+    x->flags &= (uint32_t)~TP__HAS_GRAD;
     converted->storage = was.storage;
     converted->data = was.data;
+}
+
+/* May x change its dtype? Sets and their optimizers, and what other tapes have recorded, go by the one it has. */
+static bool may_convert(tp_tape *T, const tp_tensor *x)
+{
+    char shape[200];
+    bool others = atomic_load_explicit(&x->holds, memory_order_relaxed) > x->modules + tp__holds_of(T, x);
+    if (x->member == NULL && !others)
+        return true;
+    tp_fail(T, TP_EINVAL, "module_to: a tensor of %s is %s", tp__dims_text(tp__dims_of(x), shape, sizeof shape),
+            x->member ? "in a parameter set; convert before tp_module_params and tp_params_of"
+                      : "in use by a graph on another tape; reset that first");
+    return false;
 }
 
 tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
@@ -342,6 +368,9 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
         return tp_fail(T, TP_EINVAL, "module_to: to be called before tp_module_params");
     tp_tensor **list = all_tensors(m, false, &n), **converted = calloc((size_t)n + 1, sizeof *converted);
     bool ok = list && converted;
+    for (int i = 0; ok && i < n; i++)
+        if (tp_dtype_is_float((tp_dtype)list[i]->dtype) && list[i]->dtype != dtype)
+            ok = may_convert(T, list[i]);
     for (int i = 0; ok && i < n; i++) {
         if (!tp_dtype_is_float((tp_dtype)list[i]->dtype) || list[i]->dtype == dtype)
             continue;
@@ -349,8 +378,10 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
         ok = converted[i] != NULL && tp_copy_into(T, converted[i], list[i]) == TP_OK;
     }
     for (int i = 0; converted && i < n; i++) {
-        if (ok && converted[i])
+        if (ok && converted[i]) {
+            tp__nodes_convert(T, list[i]);
             take_over(list[i], converted[i]);
+        }
         tp_free(converted[i]);
     }
     free(list);

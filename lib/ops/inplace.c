@@ -111,7 +111,7 @@ static tp_status aside_end(tp_tape *T, aside a, const char *name, tp_tensor *x, 
         tp_copy_into(T, x, value);
     tp_status status = T->status;
     tp_tape_record(T, a.recorded);
-    tp_tape_rewind(T, a.mark);
+    tp__rewind(T, a.mark);
     return status;
 }
 

@@ -30,6 +30,7 @@ tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, size_t size, tp
     }
     o->type = type;
     o->params = params;
+    tp__params_hold(params);
     o->lr = lr;
     return o;
 }
@@ -40,6 +41,7 @@ void tp_optim_free(tp_optim *o)
         return;
     if (o->type->free)
         o->type->free(o);
+    tp__params_drop(o->params);
     free(o->steps);
     free(o);
 }
@@ -114,11 +116,18 @@ static void step(tp_optim *o)
     tp__params_touch(o->params);
 }
 
+static bool gone(tp_tape *T, const tp_optim *o)
+{
+    if (o->params->gone)
+        tp_fail(T, TP_EINVAL, "%s: its parameters were freed, with their module or by tp_params_free", o->type->name);
+    return o->params->gone;
+}
+
 tp_status tp_optim_step(tp_tape *T, tp_optim *o)
 {
     if (o == NULL)
         return tp__missing(T, "optim_step", "the optimizer");
-    if (!tp__ok(T))
+    if (!tp__ok(T) || gone(T, o))
         return tp_error_status(T);
     if (o->type->update == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs tp_optim_step_closure", o->type->name);
@@ -130,7 +139,7 @@ double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *
 {
     if (o == NULL || closure == NULL)
         tp__missing(T, "optim_step_closure", o ? "the closure" : "the optimizer");
-    if (!tp__ok(T) || o == NULL || closure == NULL)
+    if (!tp__ok(T) || o == NULL || closure == NULL || gone(T, o))
         return NAN;
     if (o->type->step_closure)
         return o->type->step_closure(T, o, closure, user);

@@ -1,4 +1,5 @@
 /* apply.c - the life of an operator call: check, infer, run, record. */
+#include "tape/hooks.h"
 #include "tape/watch.h"
 
 #include <stdlib.h>
@@ -39,6 +40,57 @@ static bool push_node(tp_tape *T, tp__node *node)
     return true;
 }
 
+typedef struct tp__hold {
+    struct tp__hold *next;
+    tp_tensor *x;
+    uint32_t node; /* for which it was taken */
+} hold;
+
+static inline size_t held_at(const tp_tensor *x) { return ((uintptr_t)x >> 4) % TP__HELD; }
+
+__attribute__((noinline)) tp_status tp__hold(tp_tape *T, tp_tensor *x)
+{
+    hold *h = tp__arena_alloc(&T->arena, sizeof *h);
+    if (h == NULL)
+        return tp_fail(T, TP_ENOMEM, "no memory to record a call");
+    atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+    *h = (hold){T->holds, x, T->n_nodes};
+    T->holds = h;
+    T->held[held_at(x)] = x;
+    return TP_OK;
+}
+
+void tp__unhold(tp_tape *T, uint32_t begin)
+{
+    for (hold *h = T->holds; h && h->node >= begin; T->holds = h = h->next) {
+        if (T->held[held_at(h->x)] == h->x)
+            T->held[held_at(h->x)] = NULL;
+        tp__tensor_drop(h->x);
+    }
+}
+
+unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x)
+{
+    unsigned n = 0;
+    for (const hold *h = T->holds; h; h = h->next)
+        n += h->x == x;
+    for (const tp__hook *h = T->hooks; h; h = h->next)
+        n += h->x == x;
+    return n;
+}
+
+/* Owned tensors are shared between tapes: each tape counts itself once among their holders. */
+static bool hold_owned(tp_tape *T, int n, tp_tensor *const *in)
+{
+    bool ok = true;
+    for (int i = 0; i < n; i++)
+        if (in[i]->tape == NULL && T->held[held_at(in[i])] != in[i])
+            ok = tp__hold(T, in[i]) == TP_OK && ok;
+    return ok;
+}
+
+_Static_assert(TP_F32 == 0 && TP_F64 == 1, "the floats come first");
+
 static inline tp_status record(tp_tape *T, const tp_call *c)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
@@ -50,7 +102,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     node->op = c->op;
     node->n_in = (uint32_t)n_in;
     node->n_out = (uint32_t)n_out;
-    node->consumed = false;
+    node->consumed = node->converted = false;
     node->stamp = 0;
     node->in = (tp_tensor **)(void *)(node + 1);
     node->out = node->in + n_in;
@@ -59,15 +111,15 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     bool saves_in = !(c->op->flags & TP_OP_FORGETS_IN), saves_out = !(c->op->flags & TP_OP_FORGETS_OUT);
     for (size_t i = 0; i < n_in; i++) {
         tp_tensor *x = node->in[i] = c->in[i];
-        node->versions[i] = x && x->storage ? x->storage->version : 0;
-        if (saves_in && x && x->tape) /* owned tensors are shared between tapes: not ours to count */
+        node->versions[i] = x->storage ? x->storage->version : 0;
+        if (saves_in && x->tape)
             x->saves++;
     }
     for (size_t i = 0; i < n_out; i++) {
         tp_tensor *y = node->out[i] = c->out[i];
         node->versions[n_in + i] = y->storage ? y->storage->version : 0;
         y->saves += saves_out;
-        if (tp_dtype_is_float((tp_dtype)y->dtype) && !((c->op->constant_out >> i) & 1u)) {
+        if (y->dtype <= TP_F64 && !((c->op->constant_out >> i) & 1u)) {
             y->node = node;
             y->flags |= TP__REQUIRES_GRAD;
         }
@@ -77,6 +129,8 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
 
 tp_status tp__record(tp_tape *T, const tp_call *call)
 {
+    if (!hold_owned(T, call->n_in, call->in))
+        return T->status;
     tp_status status = record(T, call);
     if (T->watch && status == TP_OK)
         tp__watch_recorded(T);
@@ -125,19 +179,19 @@ static tp_status record_owner(tp_tape *T, const tp_call *c)
 
 /* ---- the call ---------------------------------------------------------------------------------------------- */
 
-/* True where the inputs may be used; *wants where one asks for a gradient. */
-static bool inputs_fit(tp_tape *T, const tp_op *op, int n, tp_tensor *const *in, bool *wants, bool *strided)
+/* True where the inputs may be used; the flags that any, and that all of them have. */
+static bool inputs_fit(tp_tape *T, const tp_op *op, int n, tp_tensor *const *in, uint32_t *any, uint32_t *all)
 {
-    bool any_grad = false, any_strided = false;
+    uint32_t some = 0, each = UINT32_MAX;
     for (int i = 0; i < n; i++) {
         const tp_tensor *x = in[i];
         if (x == NULL || ((x->tape != T && x->tape) || (x->flags & TP__RELEASED)))
             return tp__refuse(T, op->name, i, x) == TP_OK;
-        any_grad |= (x->flags & TP__REQUIRES_GRAD) != 0;
-        any_strided |= !tp__contiguous(x);
+        some |= x->flags;
+        each &= x->flags;
     }
-    *wants = any_grad;
-    *strided = any_strided;
+    *any = some;
+    *all = each;
     return true;
 }
 
@@ -171,7 +225,7 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
 
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
-    bool wants = false, strided = false;
+    uint32_t any = 0, all = 0; /* flags of the inputs */
     for (int i = 0; op && i < op->n_out; i++)
         out[i] = NULL;
     if (!tp__ok(T))
@@ -185,13 +239,13 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
                          tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));
     if (n > 0 && in == NULL)
         return give_back(T, op, attr, tp__missing(T, op->name, "the list of inputs"));
-    if (!inputs_fit(T, op, n, in, &wants, &strided))
+    if (!inputs_fit(T, op, n, in, &any, &all))
         return give_back(T, op, attr, T->status);
     if (op->attr_size && attr == NULL)
         return tp_fail(T, TP_EINVAL, "%s: needs its attributes", op->name);
 
     tp_tensor *few[MANY], **dense = few;
-    if (strided && !(op->flags & TP_OP_STRIDED)) {
+    if (!(all & TP__CONTIGUOUS) && !(op->flags & TP_OP_STRIDED)) {
         if (n > MANY && (dense = tp__arena_alloc(&T->arena, (size_t)n * sizeof *dense)) == NULL)
             return give_back(T, op, attr, tp_fail(T, TP_ENOMEM, "%s: no memory", op->name));
         if (make_contiguous(T, n, in, dense) != TP_OK)
@@ -199,7 +253,10 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
         in = dense;
     }
     tp_call c = {T, op, attr, n, op->n_out, in, out};
-    wants = wants && T->recording && !(op->flags & TP_OP_NO_GRAD) && (op->vjp || op->vjp_fused);
+    bool wants = (any & TP__REQUIRES_GRAD) && T->recording && !(op->flags & TP_OP_NO_GRAD) &&
+                 (op->vjp || op->vjp_fused);
+    if (wants && (any & TP__OWNED) && !hold_owned(T, n, in))
+        return give_back(T, op, attr, T->status);
     tp_status status = call_it(T, &c, wants);
     for (int i = 0; status != TP_OK && i < op->n_out; i++)
         out[i] = NULL;

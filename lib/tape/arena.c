@@ -6,6 +6,7 @@
 struct tp__chunk {
     tp__chunk *next;
     size_t bytes;
+    size_t before; /* bytes of the chunks before it */
 };
 
 enum { FIRST_BYTES = 16 * 1024, HEAD = 64 };
@@ -33,6 +34,7 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
     tp__pool_count_system(a->pool, size);
     c->next = NULL;
     c->bytes = size;
+    c->before = a->current ? a->current->before + a->current->bytes : 0;
     if (a->current)
         a->current->next = c;
     else
@@ -41,7 +43,17 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
     return tp__arena_alloc(a, bytes);
 }
 
-void tp__arena_reset(tp__arena *a) { open_chunk(a, a->first); }
+void tp__arena_back(tp__arena *a, tp__arena_place place)
+{
+    open_chunk(a, place.chunk ? place.chunk : a->first);
+    if (place.chunk)
+        a->at = place.at;
+}
+
+size_t tp__arena_used(const tp__arena *a)
+{
+    return a->current ? a->current->before + (size_t)(a->at - (char *)a->current) - HEAD : 0;
+}
 
 void tp__arena_free(tp__arena *a)
 {

@@ -38,7 +38,7 @@ static tp_status settle(tp_tape *T, int n, tp_tensor **x, tp_tensor *room)
 tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_tensor *room)
 {
     hold(n, x, room);
-    tp_tape_rewind(T, mark);
+    tp__rewind(T, mark);
     return settle(T, n, x, room);
 }
 
@@ -124,19 +124,20 @@ static int64_t stride_to_next(int64_t l, int64_t s)
 
 static shelf *shelf_new(tp_tape *T, const chain *c, int64_t room)
 {
-    size_t n = (size_t)room, headers, bytes;
-    if (!tp__mul_size(n - 1, (size_t)c->n_out, &headers) || !tp__mul_size(headers, sizeof(tp_tensor), &bytes))
+    size_t n = (size_t)room, headers;
+    if (!tp__mul_size(n - 1, (size_t)c->n_out, &headers))
         return NULL;
     shelf *s = tp__arena_alloc(&T->arena, sizeof *s);
     int64_t *step = s ? tp__arena_alloc(&T->arena, n * sizeof *step) : NULL;
-    tp_tensor *header = step ? tp__arena_alloc(&T->arena, bytes) : NULL;
+    tp_tensor *header = step ? tp__tensor_headers(T, headers) : NULL;
     if (header == NULL)
         return NULL;
     *s = (shelf){.room = room, .n = 1, .step = step, .header = header};
     step[0] = 0;
     for (size_t i = 0; i < headers; i++) {
-        header[i] = (tp_tensor){.flags = TP__RELEASED, .saves = 1, .tape = T, .prev = T->last, .seq = T->n_nodes};
-        T->last = &header[i]; /* it counts as saved, so that no scope's end gives it back */
+        /* it counts as saved, so that no scope's end gives it back */
+        header[i] = (tp_tensor){.flags = TP__RELEASED | TP__SHELVED, .saves = 1};
+        tp__tensor_link(T, &header[i]);
     }
     return s;
 }
@@ -152,7 +153,7 @@ static void shelf_put(const tp_tape *T, const chain *c, int64_t step, tp_tensor 
         to[i].numel = x->numel;
         memcpy(to[i].shape, x->shape, sizeof to[i].shape);
         memcpy(to[i].stride, x->stride, sizeof to[i].stride);
-        to[i].flags = x->flags & TP__CONTIGUOUS;
+        to[i].flags = (x->flags & TP__CONTIGUOUS) | TP__SHELVED;
         to[i].storage = x->storage;
         to[i].data = x->data;
         tp__storage_ref(x->storage);
@@ -256,8 +257,7 @@ static tp_status run_forward(tp_tape *T, const chain *c, tp_tensor *const *in, t
         for (int i = 0; i < c->n_out && T->status == TP_OK && s; i++)
             c->asks[i] |= (next[i]->flags & TP__REQUIRES_GRAD) != 0;
         hold(c->n_out, next, room);
-        tp__nodes_drop(T, begin);
-        tp_tape_rewind(T, mark);
+        tp__rewind(T, mark);
         if (drew && shelf_add_rng(T, s, &before) == TP_OK) {
             mark = tp_tape_mark(T);
             last = T->last;
@@ -372,7 +372,7 @@ static tp_status sweep_back(tp_vjp *v, const chain *c)
     if (take_hands(T, c, &h) != TP_OK || tp__replay_open(T, &replay, v->n_in, v->in, c->n_out) != TP_OK)
         return T->status;
     for (int i = 0; i < c->n_out; i++) {
-        if ((h.adjoint[i] = v->gout[i]) != NULL)
+        if ((h.adjoint[i] = v->gout[i]) != NULL && h.adjoint[i]->tape)
             h.adjoint[i]->uses++;
         tp__replay_slot(&replay, &h.adjoint[i]);
     }
@@ -402,7 +402,7 @@ static tp_status sweep_recorded(tp_vjp *v, const chain *c)
         memcpy(h.state, h.next, (size_t)c->n_out * sizeof *h.state);
     }
     for (int i = 0; i < c->n_out; i++)
-        if ((h.adjoint[i] = v->gout[i]) != NULL)
+        if ((h.adjoint[i] = v->gout[i]) != NULL && h.adjoint[i]->tape)
             h.adjoint[i]->uses++;
     if (T->status == TP_OK && check_alike(T, c, h.next, h.adjoint) == TP_OK)
         tp__replay_sweep(T, begin, c->n_out, h.next, h.adjoint);
@@ -444,7 +444,7 @@ static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor *const *in, 
     for (int i = 0; i < c->n_out; i++)
         if (!c->asks[i]) {
             out[i]->node = NULL;
-            out[i]->flags &= (uint16_t)~TP__REQUIRES_GRAD;
+            out[i]->flags &= (uint32_t)~TP__REQUIRES_GRAD;
         }
     return TP_OK;
 }

@@ -102,7 +102,6 @@ static tp_status leave(job *j)
         return T && T->status == TP_OK ? TP_EINVAL : tp_error_status(T);
     tp_tape_record(T, j->was_recording);
     if (!j->o.create_graph || T->status != TP_OK) {
-        tp__nodes_drop(T, j->begin);
         tp__rewind_keep(T, j->mark, j->n_keep, j->keep, j->room);
     }
     return T->status;
@@ -383,7 +382,7 @@ static tp_status sweep_line(const matrix *m, int of, int64_t at, tp_tensor *from
     for (int l = 0; l < n_to && T->status == TP_OK; l++)
         put_line(m, m->forward ? l : of, m->forward ? of : l, at, g[l]);
     if (!m->j->o.create_graph)
-        tp_tape_rewind(T, mark);
+        tp__rewind(T, mark);
     return T->status;
 }
 

@@ -20,6 +20,7 @@ tp_tensor *tp_keep(tp_tensor *x)
     memcpy(y->stride, x->stride, sizeof y->stride);
     tp__tensor_note_layout(y);
     y->flags |= TP__OWNED;
+    atomic_init(&y->holds, 1);
     y->storage = x->storage;
     y->data = x->data;
     tp__storage_escape(y->storage);
@@ -28,10 +29,19 @@ tp_tensor *tp_keep(tp_tensor *x)
 
 void tp_free(tp_tensor *x)
 {
-    if (x == NULL || !(x->flags & TP__OWNED))
+    if (x == NULL || !(x->flags & TP__OWNED) || (x->flags & (TP__BELONGS | TP__FREED)))
+        return;
+    x->flags |= TP__FREED;
+    tp__params_forget(x);
+    tp__tensor_drop(x);
+}
+
+void tp__tensor_drop(tp_tensor *x)
+{
+    if (x == NULL || atomic_fetch_sub_explicit(&x->holds, 1, memory_order_acq_rel) != 1)
         return;
     tp__params_forget(x);
-    tp_free(x->grad);
+    tp__tensor_drop(x->grad);
     tp__storage_unref(x->storage);
     free(x);
 }
@@ -59,7 +69,7 @@ tp_tensor *tp_requires_grad(tp_tensor *x, bool on)
     if (on)
         x->flags |= TP__REQUIRES_GRAD;
     else
-        x->flags &= (uint16_t)~TP__REQUIRES_GRAD;
+        x->flags &= (uint32_t)~TP__REQUIRES_GRAD;
     return x;
 }
 
@@ -95,32 +105,42 @@ tp_tensor *tp_grad(const tp_tensor *x) { return x && (x->flags & TP__HAS_GRAD) ?
 void tp_zero_grad(tp_tensor *x)
 {
     if (x)
-        x->flags &= (uint16_t)~TP__HAS_GRAD;
+        x->flags &= (uint32_t)~TP__HAS_GRAD;
 }
 
 /* A tape tensor's gradient header lives in an arena of its own, so that it survives a rewind. */
 static tp_tensor *grad_on_tape(tp_tensor *x)
 {
     tp_tape *T = x->tape;
-    tp_tensor *g = tp__arena_alloc(&T->grad_arena, sizeof *g);
-    if (g == NULL)
+    tp_tensor *g = T->free_gradients;
+    if (g)
+        T->free_gradients = g->prev;
+    else if ((g = tp__arena_alloc(&T->gradients, sizeof *g)) == NULL)
         return NULL;
     tp__tensor_init(g, (tp_dtype)x->dtype, tp__dims_of(x), x->numel);
     g->tape = T;
-    if (!tp__give_storage(T, g))
-        return NULL;
-    g->prev = T->last_grad;
-    return T->last_grad = g;
+    g->serial = 1; /* it is there, and older than anything that a rewind gives back */
+    if (tp__give_storage(T, g))
+        return g;
+    g->flags |= TP__RELEASED;
+    g->prev = T->free_gradients;
+    T->free_gradients = g;
+    return NULL;
 }
 
 tp_tensor *tp__grad_buffer(tp_tensor *x)
 {
-    if (x->grad && ((x->grad->flags & TP__REQUIRES_GRAD) ||
-                    !tp__contiguous(x->grad))) /* left by a recorded sweep: not ours to write */
-        x->grad = NULL;
-    if (x->grad == NULL)
-        x->grad = x->tape ? grad_on_tape(x) : tp__tensor_owned((tp_dtype)x->dtype, tp__dims_of(x));
-    return x->grad;
+    tp_tensor *g = x->grad;
+    if (g == NULL || !(g->flags & TP__GRADIENT)) { /* one that a recorded sweep left is not ours to write */
+        g = x->tape ? grad_on_tape(x) : tp__tensor_owned((tp_dtype)x->dtype, tp__dims_of(x));
+        if (g == NULL)
+            return NULL;
+        g->flags |= TP__GRADIENT | (x->tape ? 0 : TP__BELONGS);
+        x->grad = g;
+    }
+    if (!(x->flags & TP__HAS_GRAD)) /* what was said of an older one does not hold for this */
+        g->flags &= (uint32_t)~TP__REQUIRES_GRAD;
+    return g;
 }
 
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh)
@@ -148,18 +168,81 @@ tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fr
     return TP_OK;
 }
 
+/* Gradients with a graph that were left at leaves. The graph goes with a rewind, the leaf may stay. */
+typedef struct tp__left {
+    struct tp__left *next;
+    tp_tensor *leaf, *g;
+    tp_tensor *before; /* the buffer that was there, which nodes may have as an input */
+    uint64_t serial;   /* of the tape at the time */
+} left;
+
+static void forget_buffer(tp_tape *T, tp_tensor *g)
+{
+    if (g == NULL)
+        return;
+    tp__tensor_bury(T, g, 0);
+    g->prev = T->free_gradients;
+    T->free_gradients = g;
+}
+
+/* The leaf stays, g goes: its numbers stay. */
+static void keep_numbers(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
+{
+    bool had = (leaf->flags & TP__HAS_GRAD) != 0;
+    leaf->grad = NULL;
+    leaf->flags &= (uint32_t)~TP__HAS_GRAD;
+    if (!had || g->data == NULL)
+        return;
+    if (tp__grad_buffer(leaf) == NULL || tp__add_into(T, leaf->grad, g, true) != TP_OK)
+        tp_fail(T, TP_ENOMEM, "tape_rewind: no memory for a gradient");
+    else
+        leaf->flags |= TP__HAS_GRAD;
+}
+
+void tp__left_settle(tp_tape *T, uint64_t serial)
+{
+    for (left *l = T->left; l && l->serial > serial; T->left = l = l->next) {
+        if (l->leaf->serial <= serial && l->leaf->grad == l->g)
+            keep_numbers(T, l->leaf, l->g);
+        else if (l->leaf->grad == l->g)
+            l->leaf->grad = NULL;
+        tp__unsave(l->g);
+        forget_buffer(T, l->before);
+    }
+}
+
+void tp__left_bury(tp_tape *T)
+{
+    for (left *l = T->left; l; T->left = l = l->next)
+        forget_buffer(T, l->before);
+}
+
+static tp_status leave(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
+{
+    left *l = tp__arena_alloc(&T->arena, sizeof *l);
+    if (l == NULL)
+        return tp_fail(T, TP_ENOMEM, "no memory for a gradient");
+    bool buffer = leaf->grad && (leaf->grad->flags & TP__GRADIENT);
+    *l = (left){T->left, leaf, g, buffer ? leaf->grad : NULL, ++T->serial};
+    T->left = l;
+    g->saves++; /* no scope's end gives it back */
+    leaf->grad = g;
+    leaf->flags |= TP__HAS_GRAD;
+    return TP_OK;
+}
+
 /* A recorded gradient of a tensor of the tape stays what it is, and so does its sum with what was there. An owned
  * tensor outlives the graph: it has numbers alone. */
 static tp_status keep_graph(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
 {
     if (leaf->flags & TP__HAS_GRAD)
         g = tp_add(T, leaf->grad, g);
+    else if (g->tape == NULL || (g->flags & TP__GRADIENT)) /* another's, who may free it */
+        g = tp_expand(T, g, tp__dims_of(g));
     if (g == NULL)
         return T->status;
-    g->flags &= (uint16_t)~TP__SWEPT; /* no later sweep's to give back */
-    leaf->grad = g;
-    leaf->flags |= TP__HAS_GRAD;
-    return TP_OK;
+    g->flags &= (uint32_t)~TP__SWEPT; /* no later sweep's to give back */
+    return leave(T, leaf, g);
 }
 
 tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
@@ -168,11 +251,11 @@ tp_status tp__grad_accumulate(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
     bool recorded = (g->flags & TP__REQUIRES_GRAD) || (!fresh && (leaf->grad->flags & TP__REQUIRES_GRAD));
     if (leaf->tape && T->recording && recorded)
         return keep_graph(T, leaf, g);
-    const tp_tensor *before = fresh ? NULL : leaf->grad;
+    tp_tensor *before = fresh ? NULL : leaf->grad;
     if (tp__grad_buffer(leaf) == NULL)
         return tp_fail(T, TP_ENOMEM, "no memory for a gradient");
-    if (before && before != leaf->grad)
-        tp__add_into(T, leaf->grad, before, true);
+    if (before && before != leaf->grad && tp__add_into(T, leaf->grad, before, true) != TP_OK)
+        return T->status;
     tp_status status = tp__add_into(T, leaf->grad, g, fresh);
     if (status == TP_OK) {
         leaf->grad->storage->version++;

@@ -81,7 +81,7 @@ static double value(check *c)
         if (c->u[k])
             s += dot(out[k], c->u[k]);
     tp_tape_record(c->T, was);
-    tp_tape_rewind(c->T, mark);
+    tp__rewind(c->T, mark);
     return s;
 }
 
@@ -121,7 +121,7 @@ static double slope_value(check *c, tp_tensor *const *v)
     for (int i = 0; i < c->n; i++)
         if (grad[i] && v[i])
             t += dot(grad[i], v[i]);
-    tp_tape_rewind(c->T, mark);
+    tp__rewind(c->T, mark);
     return t;
 }
 
@@ -353,7 +353,7 @@ static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradche
     if (T->status == TP_OK && c->o.second)
         second_order(c);
     tp_tape_record(T, was);
-    tp_tape_rewind(T, mark);
+    tp__rewind(T, mark);
     T->lent = lent;
     T->rng = c->rng;
     return T->status;

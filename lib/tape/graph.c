@@ -28,16 +28,18 @@ tp_status tp_tape_print(const tp_tape *T, FILE *to)
     return ferror(to) ? TP_EIO : TP_OK;
 }
 
+static bool is_member(const tp_tensor *x) { return x->tape == NULL && x->member; }
+
 static const char *kind_of(const tp_tensor *x)
 {
-    return x->member ? "parameter" : x->flags & TP__REQUIRES_GRAD ? "leaf" : "constant";
+    return is_member(x) ? "parameter" : x->flags & TP__REQUIRES_GRAD ? "leaf" : "constant";
 }
 
 /* A name for x in the drawing: of its node's output, or of a leaf. */
 static void put_leaf(FILE *to, const tp_tensor *x)
 {
     char text[200];
-    const char *colour = x->member ? "lightblue" : x->flags & TP__REQUIRES_GRAD ? "palegreen" : "gray92";
+    const char *colour = is_member(x) ? "lightblue" : x->flags & TP__REQUIRES_GRAD ? "palegreen" : "gray92";
     fprintf(to, "  leaf_%" PRIxPTR " [shape=ellipse, style=filled, fillcolor=%s, label=\"%s\\n%s\"];\n", (uintptr_t)x,
             colour, kind_of(x), tp__dims_text(tp__dims_of(x), text, sizeof text));
 }

@@ -15,8 +15,6 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
         tp_fail(T, TP_EGRAPH, "register_hook: the tensor does not require a gradient");
         return 0;
     }
-    if (!(x->flags & TP__HOOKED))
-        tp__hooks_forget(T, x); /* of a tensor that was freed, and lay where x lies */
     tp__hook *h = malloc(sizeof *h), **end = &T->hooks;
     if (h == NULL) {
         tp_fail(T, TP_ENOMEM, "register_hook: no memory");
@@ -26,13 +24,18 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
         end = &(*end)->next;
     *h = (tp__hook){.id = ++T->last_hook, .x = x, .fn = hook, .user = user, .owned = x->tape == NULL};
     *end = h;
-    x->flags |= TP__HOOKED;
+    if (h->owned) /* it stays as long as the hook: tapes that share it do not write to it */
+        atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+    else
+        x->flags |= TP__HOOKED;
     return h->id;
 }
 
 /* A sweep may be going through the list: there a hook is only put out of use. */
 static void take_out(tp_tape *T, tp__hook *h)
 {
+    if (h->owned)
+        tp__tensor_drop(h->x);
     h->x = NULL;
     h->fn = NULL;
     if (T->sweep == NULL)
@@ -46,10 +49,10 @@ void tp_remove_hook(tp_tape *T, int64_t handle)
         h = h->next;
     if (h == NULL || h->fn == NULL)
         return;
-    tp_tensor *x = h->owned ? NULL : h->x; /* an owned one may be gone, or have hooks of other tapes */
+    tp_tensor *x = h->owned ? NULL : h->x;
     take_out(T, h);
     if (x && !tp__has_hook(T, x))
-        x->flags &= (uint16_t)~TP__HOOKED;
+        x->flags &= (uint32_t)~TP__HOOKED;
 }
 
 void tp__hooks_forget(tp_tape *T, const tp_tensor *x)
@@ -78,8 +81,11 @@ void tp__hooks_purge(tp_tape *T)
 
 void tp__hooks_free(tp_tape *T)
 {
-    for (tp__hook *h = T->hooks; h; h = h->next)
+    for (tp__hook *h = T->hooks; h; h = h->next) {
+        if (h->owned)
+            tp__tensor_drop(h->x);
         h->fn = NULL;
+    }
     tp__hooks_purge(T);
 }
 

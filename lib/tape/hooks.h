@@ -11,7 +11,7 @@ typedef struct tp__hook {
     tp_tensor *x;
     tp_hook fn; /* NULL: removed while a sweep ran, to be freed after it */
     void *user;
-    bool owned; /* the tensor, which may be freed before the hook is removed */
+    bool owned; /* the tensor, which the hook holds */
 } tp__hook;
 
 /* Has x a hook on this tape? */

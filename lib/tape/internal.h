@@ -16,8 +16,15 @@ typedef struct {
     tp__pool *pool; /* where its system allocations are counted */
 } tp__arena;
 
+typedef struct {
+    tp__chunk *chunk;
+    char *at;
+} tp__arena_place;
+
 void *tp__arena_grow(tp__arena *a, size_t bytes);
-void tp__arena_reset(tp__arena *a);
+static inline tp__arena_place tp__arena_here(const tp__arena *a) { return (tp__arena_place){a->current, a->at}; }
+void tp__arena_back(tp__arena *a, tp__arena_place place); /* a NULL chunk: to the beginning */
+size_t tp__arena_used(const tp__arena *a);
 void tp__arena_free(tp__arena *a);
 /* 16-byte aligned, not zeroed; NULL: no memory. */
 static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
@@ -38,28 +45,37 @@ typedef struct tp__node {
     const void *attr;
     uint32_t n_in, n_out;
     bool consumed;  /* a sweep has been here and gave back what was saved */
+    bool converted; /* a parameter that it used has another dtype by now (tp_module_to) */
     uint32_t stamp; /* the sweep in which it leads to a wanted input */
     uint32_t index; /* on the tape */
     tp_tensor **in, **out;
     uint32_t *versions; /* of the inputs' storage when recorded, then of the outputs' */
 } tp__node;
 
+enum { TP__HELD = 64 };
+
 struct tp_tape {
     tp_status status;
     bool recording;
-    bool in_forward; /* an operator's forward runs: what it makes is not recorded */
     uint32_t stamp;
+    uint64_t serial; /* of the newest tensor */
+    uint64_t epoch;  /* resets, counted from 1 */
     uint32_t n_nodes, cap_nodes;
     tp__node **nodes;
     tp_tensor *last; /* the newest tensor */
     tp__pool *pool;
-    tp__arena arena;      /* headers and nodes */
-    tp__arena grad_arena; /* headers of tape leaves' gradients: these outlive a rewind */
-    tp_tensor *last_grad;
-    struct tp__sweep *sweep; /* the one that runs */
-    const tp_tensor *ground; /* the newest tensor when it began: nothing older may be given back meanwhile */
-    struct tp__watch *watch; /* anomaly mode, profiling (watch.c); NULL: nobody looks */
-    struct tp__hook *hooks;  /* in order of registration (hooks.c) */
+    tp__arena headers;   /* tensors */
+    tp__arena arena;     /* nodes and lists */
+    tp__arena gradients; /* headers of tape leaves' gradients: these outlive a rewind */
+    tp_tensor *free_gradients;
+    struct tp__left *left;           /* gradients with a graph that were left at leaves, newest first (grad.c) */
+    struct tp__hold *holds;          /* on owned tensors, newest first (apply.c) */
+    const tp_tensor *held[TP__HELD]; /* some of these, by their address */
+    size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
+    struct tp__sweep *sweep;         /* the one that runs */
+    uint64_t ground;                 /* the serial where it began: nothing older may be given back meanwhile */
+    struct tp__watch *watch;         /* anomaly mode, profiling (watch.c); NULL: nobody looks */
+    struct tp__hook *hooks;          /* in order of registration (hooks.c) */
     int64_t last_hook;
     struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
     const void *lent;             /* attributes that calls are given and do not own (gradcheck.c) */
@@ -71,6 +87,7 @@ struct tp_tape {
     void *on_warning_user;
 };
 
+bool tp__is_anomalous(const tp_tape *T);
 static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == TP_OK; }
 
 /* A new header on the tape with this dtype and shape, without storage. */
@@ -82,8 +99,15 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
 bool tp__give_storage(tp_tape *T, tp_tensor *x);
+/* A header like `model`, which has a count of the storage that passes to it; as the newest of the tape. */
+tp_tensor *tp__tensor_join(tp_tape *T, const tp_tensor *model);
+/* n headers in a row, blank and not yet of the tape, for tp__tensor_link. */
+tp_tensor *tp__tensor_headers(tp_tape *T, size_t n);
+void tp__tensor_link(tp_tape *T, tp_tensor *x);
 /* Gives the storage of a tape's tensor back; the header stays. */
 void tp__tensor_release(tp_tensor *x);
+/* The header of a tape's tensor, or of a gradient, goes too: `how` is TP__BY_RESET, TP__BY_REWIND or 0. */
+void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how);
 
 /* True where x is there and may be used on T; otherwise T fails. On a tape that has failed before, nothing more is
  * said. The second form names x as input i. */
@@ -99,8 +123,22 @@ void tp__cleanup(tp_tape *T, uint32_t begin);
 
 /* Pushes a node for a call that has run. */
 tp_status tp__record(tp_tape *T, const tp_call *call);
-/* Forgets the nodes from `begin` on: what they had saved is theirs no more. */
-void tp__nodes_drop(tp_tape *T, uint32_t begin);
+/* Forgets the nodes from `begin` on: what they had saved is theirs no more. Results that were made before `clock` stay,
+ * as leaves. */
+void tp__nodes_drop(tp_tape *T, uint32_t begin, uint64_t clock);
+void tp__unsave(tp_tensor *x);
+/* x is about to change its dtype: what was recorded of it can no longer be differentiated. */
+void tp__nodes_convert(tp_tape *T, const tp_tensor *x);
+/* How often T holds an owned tensor. */
+unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x);
+/* Keeps an owned tensor until the node that is being recorded is forgotten. */
+tp_status tp__hold(tp_tape *T, tp_tensor *x);
+/* Gives back the holds of nodes from `begin` on. */
+void tp__unhold(tp_tape *T, uint32_t begin);
+/* One holder of an owned tensor less; it is freed with the last. */
+void tp__tensor_drop(tp_tensor *x);
+/* Rewinds at the end of a scope: what is used later is told so. */
+tp_status tp__rewind(tp_tape *T, tp_mark mark);
 /* Rewinds, but for n tensors (NULLs are passed over), which get detached headers. `room` has space for n headers,
  * below the mark. On failure all are NULL. */
 tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_tensor *room);
@@ -117,6 +155,10 @@ void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *
 
 /* ---- gradients (grad.c, sweep.c) ---------------------------------------------------------------- */
 
+/* What was left at leaves since `clock` goes: leaves that stay keep the numbers. */
+void tp__left_settle(tp_tape *T, uint64_t clock);
+/* At a reset. */
+void tp__left_bury(tp_tape *T);
 /* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
 tp_tensor *tp__grad_buffer(tp_tensor *leaf);
 /* Adds g (leaf's shape, any layout) to the leaf's gradient; the first one is copied. */
@@ -171,6 +213,9 @@ typedef struct tp__member {
 
 /* Parameter i lies at offset[i] elements in the vectors of its dtype. */
 struct tp_params {
+    atomic_int holds; /* its owner, optimizers, sinks */
+    bool belongs;     /* to a module, which frees it */
+    bool gone;        /* its owner has */
     int n;
     tp_tensor **at; /* NULL where it was freed */
     tp__member *member;
@@ -179,6 +224,10 @@ struct tp_params {
     int64_t count_of[2]; /* f32, f64 */
 };
 
+void tp__params_hold(tp_params *p);
+void tp__params_drop(tp_params *p);
+/* The owner frees it; optimizers and sinks that hold it see that it is gone. */
+void tp__params_abandon(tp_params *p);
 /* The tensors are laid in one slab a dtype, their gradients in another. NULL: no memory. */
 tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
 

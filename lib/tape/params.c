@@ -15,6 +15,7 @@ static tp_params *params_new(int n, tp_tensor *const *tensors)
     tp_params *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
+    atomic_init(&p->holds, 1);
     p->at = calloc((size_t)n + 1, sizeof *p->at);
     p->offset = calloc((size_t)n + 1, sizeof *p->offset);
     p->member = calloc((size_t)n + 1, sizeof *p->member);
@@ -59,11 +60,28 @@ void tp__params_forget(tp_tensor *x)
 {
     for (tp__member *m = x->member; m; m = m->next)
         m->set->at[m->index] = NULL;
+    x->member = NULL;
 }
+
+void tp__params_hold(tp_params *p) { atomic_fetch_add_explicit(&p->holds, 1, memory_order_relaxed); }
 
 void tp_params_free(tp_params *p)
 {
-    if (p == NULL)
+    if (p && !p->belongs && !p->gone)
+        tp__params_abandon(p);
+}
+
+void tp__params_abandon(tp_params *p)
+{
+    if (p) {
+        p->gone = true;
+        tp__params_drop(p);
+    }
+}
+
+void tp__params_drop(tp_params *p)
+{
+    if (p == NULL || atomic_fetch_sub_explicit(&p->holds, 1, memory_order_acq_rel) != 1)
         return;
     for (int i = 0; i < p->n; i++)
         for (tp__member **m = p->at[i] ? &p->at[i]->member : NULL; m && *m; m = &(*m)->next)
@@ -96,6 +114,8 @@ static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__s
     at->value = tp__storage_segment(values, start, bytes);
     at->grad = g ? tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g, g->data) : NULL;
     tp__storage_unref(g);
+    if (at->grad)
+        at->grad->flags |= TP__GRADIENT | TP__BELONGS;
     return at->value && at->grad;
 }
 
@@ -109,7 +129,7 @@ static void move_in(tp_tensor *x, place *at)
         memcpy(at->grad->data, x->grad->data, (size_t)x->numel * tp_dtype_size(from.dtype));
     at->value->version = x->storage->version;
     tp__storage_unref(x->storage);
-    tp_free(x->grad);
+    tp__tensor_drop(x->grad);
     int64_t stride = 1;
     for (int d = shape.ndim - 1; d >= 0; d--) {
         x->stride[d] = stride;
@@ -141,7 +161,7 @@ tp_params *tp__params_slab(int n, tp_tensor *const *tensors)
         if (ok && places[i].value)
             move_in(tensors[i], &places[i]);
         tp__storage_unref(places[i].value);
-        tp_free(places[i].grad);
+        tp__tensor_drop(places[i].grad);
     }
     for (int k = 0; k < 2; k++)
         for (int t = 0; t < 2; t++)
@@ -252,7 +272,7 @@ double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
 /* ---- sinks ------------------------------------------------------------------------------------------------------------ */
 
 struct tp_grads {
-    const tp_params *set;
+    tp_params *set;
     int n;
     tp_tensor **at; /* headers on one block: float32 parameters first, then float64 */
     bool *arrived;
@@ -264,10 +284,11 @@ void tp_grads_free(tp_grads *g)
     if (g == NULL)
         return;
     for (int i = 0; g->at && i < g->n; i++)
-        tp_free(g->at[i]);
+        tp__tensor_drop(g->at[i]);
     tp__storage_unref(g->all);
     free(g->at);
     free(g->arrived);
+    tp__params_drop(g->set);
     free(g);
 }
 
@@ -277,7 +298,8 @@ tp_grads *tp_grads_new(const tp_params *p)
     if (g == NULL)
         return NULL;
     size_t narrow = ((size_t)p->count_of[0] * sizeof(float) + 7) & ~(size_t)7;
-    g->set = p;
+    g->set = (tp_params *)(uintptr_t)p; /* of the set itself only its count is written */
+    tp__params_hold(g->set);
     g->at = calloc((size_t)p->n + 1, sizeof *g->at);
     g->arrived = calloc((size_t)p->n + 1, sizeof *g->arrived);
     g->all = tp__storage_new(narrow + (size_t)p->count_of[1] * sizeof(double));
@@ -290,6 +312,8 @@ tp_grads *tp_grads_new(const tp_params *p)
                                           : (size_t)p->offset[i] * sizeof(float);
         g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, (char *)g->all->data + start);
         ok = g->at[i] != NULL;
+        if (ok)
+            g->at[i]->flags |= TP__BELONGS;
     }
     if (!ok) {
         tp_grads_free(g);
@@ -307,7 +331,7 @@ void tp_grads_zero(tp_grads *g)
 /* The set may be gone and another be where it was: only a place that fits the leaf is one. */
 static int index_in(const tp_grads *g, const tp_tensor *leaf)
 {
-    for (const tp__member *m = leaf->member; m; m = m->next)
+    for (const tp__member *m = leaf->tape ? NULL : leaf->member; m; m = m->next)
         if (m->set == g->set && m->index < g->n) {
             const tp_tensor *at = g->at[m->index];
             return at && at->dtype == leaf->dtype && tp__same_shape(at, leaf) ? m->index : -1;

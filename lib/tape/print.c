@@ -303,7 +303,9 @@ static void write_tensor(writer *w, const tp_tensor *x, const tp_print_options *
         put(w, "Parameter containing:\n");
     put(w, "tensor(");
     if (x->data == NULL && x->numel > 0) {
-        put(w, "<its scope has ended>)");
+        put(w, x->flags & TP__BY_RESET    ? "<given back by tp_tape_reset>)"
+               : x->flags & TP__BY_REWIND ? "<given back by tp_tape_rewind>)"
+                                          : "<its scope has ended>)");
         return;
     }
     format f = format_for(x, options);

@@ -39,9 +39,16 @@ typedef struct tp__sweep {
 
 /* ---- gradients on the way --------------------------------------------------------------------------------- */
 
+/* Owned tensors, which are the caller's and may be shared with other tapes, are neither counted nor written. */
+static void hold(tp_tensor *g)
+{
+    if (g->tape)
+        g->uses++;
+}
+
 static void drop(const sweep *s, tp_tensor *g)
 {
-    if (g && --g->uses == 0 && !s->create && (g->flags & TP__SWEPT))
+    if (g && g->tape && --g->uses == 0 && !s->create && (g->flags & TP__SWEPT))
         tp__tensor_release(g);
 }
 
@@ -56,7 +63,7 @@ static tp_status gather(sweep *s, tp_tensor **slot, tp_tensor *g)
 {
     tp_tensor *old = *slot;
     if (old == NULL) {
-        g->uses++;
+        hold(g);
         *slot = g;
         return TP_OK;
     }
@@ -113,7 +120,7 @@ static whole *find_whole(const sweep *s, const tp_tensor *x)
 /* Does x's gradient gather apart? It does to the end, even where the hook is removed meanwhile. */
 static bool gathers_apart(const sweep *s, const tp_tensor *x)
 {
-    return (x->flags & TP__HOOKED) && x->tape == NULL && (find_whole(s, x) || tp__has_hook(s->T, x));
+    return x->tape == NULL && s->T->hooks && (find_whole(s, x) || tp__has_hook(s->T, x));
 }
 
 /* Where the gradient of such an x gathers; NULL: no memory. */
@@ -192,8 +199,8 @@ static void note_made(const sweep *s, const tp_tensor *since, int n_keep, tp_ten
         x->flags |= TP__SWEPT;
     tp__scope_close(s->T, (tp__scope){(tp_tensor *)since}, n_keep, keep);
     for (int i = 0; i < n_keep; i++)
-        if (keep[i])
-            keep[i]->flags &= (uint16_t)~TP__SCOPED;
+        if (keep[i] && keep[i]->tape)
+            keep[i]->flags &= (uint32_t)~TP__SCOPED;
 }
 
 static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
@@ -315,6 +322,9 @@ static tp_status check_versions(const sweep *s, const tp__node *node, const char
 static tp_status check_saved(const sweep *s, const tp__node *node)
 {
     unsigned forgets = node->op->flags & (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT);
+    if (node->converted)
+        return tp_fail(s->T, TP_EMUTATED, "%s: a parameter that it used was converted by tp_module_to since",
+                       node->op->name);
     if (node->consumed && forgets != (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT))
         return tp_fail(s->T, TP_EGRAPH,
                        "%s: a second backward through a graph that was given back; ask for retain_graph the first time",
@@ -327,7 +337,7 @@ static tp_status check_saved(const sweep *s, const tp__node *node)
     return check_versions(s, node, "output", node->n_out, node->out, node->versions + node->n_in);
 }
 
-static void unsave(tp_tensor *x)
+void tp__unsave(tp_tensor *x)
 {
     if (x && x->tape && x->saves > 0 && --x->saves == 0 && (x->flags & TP__SCOPED))
         tp__tensor_release(x);
@@ -339,9 +349,16 @@ static void consume(tp__node *node)
         return;
     node->consumed = true;
     for (uint32_t i = 0; i < node->n_in && !(node->op->flags & TP_OP_FORGETS_IN); i++)
-        unsave(node->in[i]);
+        tp__unsave(node->in[i]);
     for (uint32_t i = 0; i < node->n_out && !(node->op->flags & TP_OP_FORGETS_OUT); i++)
-        unsave(node->out[i]);
+        tp__unsave(node->out[i]);
+}
+
+void tp__nodes_convert(tp_tape *T, const tp_tensor *x)
+{
+    for (uint32_t k = 0; k < T->n_nodes; k++)
+        for (uint32_t i = 0; i < T->nodes[k]->n_in; i++)
+            T->nodes[k]->converted |= T->nodes[k]->in[i] == x;
 }
 
 /* All of one shape and dtype, contiguous. */
@@ -401,7 +418,7 @@ static tp_tensor *hooked(sweep *s, const tp_tensor *y, tp_tensor *g)
     tp_tensor *seen = tp__hooks_run(s->T, y, g);
     if (seen == NULL || seen == g)
         return g;
-    seen->uses++;
+    hold(seen);
     drop(s, g);
     return seen;
 }
@@ -531,7 +548,7 @@ static void part_survivors(sweep *s, tp__replay *r)
         if (!slot->moves)
             continue;
         slot->header = *g;
-        slot->header.flags &= (uint16_t)~TP__YOUNG;
+        slot->header.flags &= (uint32_t)~TP__YOUNG;
         tp__storage_ref(g->storage);
         g->flags |= TP__MOVED;
         g->seq = (uint32_t)i;
@@ -545,16 +562,8 @@ static tp_status settle_survivors(sweep *s, tp__replay *r)
     for (int i = 0; i < r->n; i++) {
         tp__slot *slot = &r->slot[i];
         if (slot->moves) {
-            tp_tensor *g = tp__arena_alloc(&T->arena, sizeof *g);
-            *slot->at = g;
-            if (g == NULL) {
+            if ((*slot->at = tp__tensor_join(T, &slot->header)) == NULL)
                 tp__storage_unref(slot->header.storage);
-                tp_fail(T, TP_ENOMEM, "backward: no memory");
-                continue;
-            }
-            *g = slot->header;
-            g->prev = T->last;
-            T->last = g;
         } else if (slot->same >= 0) {
             *slot->at = *r->slot[slot->same].at;
         }
@@ -572,19 +581,28 @@ static tp_status settle_survivors(sweep *s, tp__replay *r)
 
 tp_status tp__replay_close(tp_tape *T, tp__replay *r, uint32_t begin)
 {
-    tp__nodes_drop(T, begin);
-    if (T->status != TP_OK) /* the sweep ends here, and its memory is given back as a whole */
+    if (T->status != TP_OK) { /* the sweep ends here, and its memory is given back as a whole */
+        tp__nodes_drop(T, begin, T->serial);
         return T->status;
+    }
     part_survivors(T->sweep, r);
-    tp_tape_rewind(T, r->mark);
+    tp__rewind(T, r->mark);
     return settle_survivors(T->sweep, r);
 }
 
-void tp__nodes_drop(tp_tape *T, uint32_t begin)
+void tp__nodes_drop(tp_tape *T, uint32_t begin, uint64_t clock)
 {
-    for (uint32_t k = begin; k < T->n_nodes; k++)
-        consume(T->nodes[k]);
-    T->n_nodes = begin;
+    for (uint32_t k = begin; k < T->n_nodes; k++) {
+        tp__node *node = T->nodes[k];
+        consume(node);
+        for (uint32_t i = 0; i < node->n_out; i++)
+            if (node->out[i]->serial <= clock && node->out[i]->node == node) {
+                node->out[i]->node = NULL;
+                node->out[i]->flags &= (uint32_t)~TP__REQUIRES_GRAD;
+            }
+    }
+    if (begin < T->n_nodes)
+        T->n_nodes = begin;
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
@@ -624,7 +642,7 @@ static tp_status seed(sweep *s, tp_tensor *root, tp_tensor *g)
     if (g != given)
         g->flags |= TP__SWEPT;
     else
-        g->uses++; /* the caller holds it too */
+        hold(g); /* the caller holds it too */
     return wanted(s, root) ? deliver(s, root, g) : TP_OK;
 }
 
@@ -661,9 +679,9 @@ static void finish(sweep *s)
     }
     for (int k = 0; k < s->n_targets; k++) {
         if (s->targets[k]->tape)
-            s->targets[k]->flags &= (uint16_t)~TP__TARGET;
-        if (s->results[k])
-            s->results[k]->uses = 0, s->results[k]->flags &= (uint16_t)~TP__SWEPT;
+            s->targets[k]->flags &= (uint32_t)~TP__TARGET;
+        if (s->results[k] && s->results[k]->tape)
+            s->results[k]->uses = 0, s->results[k]->flags &= (uint32_t)~TP__SWEPT;
     }
 }
 
@@ -676,7 +694,7 @@ static void suspend(sweep *s)
     }
     for (int k = 0; k < s->n_targets; k++)
         if (s->targets[k]->tape)
-            s->targets[k]->flags &= (uint16_t)~TP__TARGET;
+            s->targets[k]->flags &= (uint32_t)~TP__TARGET;
 }
 
 static void resume(sweep *s)
@@ -695,9 +713,9 @@ static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const 
     sweep *outer = T->sweep;
     if (outer)
         suspend(outer);
-    const tp_tensor *ground = T->ground;
+    uint64_t ground = T->ground;
     T->sweep = s;
-    T->ground = T->last;
+    T->ground = ++T->serial;
     for (int i = 0; i < n; i++)
         if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= s->end)
             s->end = roots[i]->node->index + 1;
@@ -726,7 +744,7 @@ static tp_status run_and_rewind(sweep *s, int n, tp_tensor *const *roots, tp_ten
     tp_mark mark = tp_tape_mark(s->T);
     tp_status status = run(s, n, roots, grads);
     if (!s->create)
-        tp_tape_rewind(s->T, mark);
+        tp__rewind(s->T, mark);
     return status;
 }
 
@@ -771,7 +789,7 @@ static tp_status backward_to_inputs(tp_tape *T, int n, tp_tensor *const *roots, 
     }
     tp_tape_record(T, was);
     if (!o->create_graph)
-        tp_tape_rewind(T, mark);
+        tp__rewind(T, mark);
     return status;
 }
 

@@ -18,7 +18,8 @@ tp_tape *tp_tape_new(void)
         return NULL;
     }
     T->recording = true;
-    T->arena.pool = T->grad_arena.pool = T->pool;
+    T->epoch = 1;
+    T->arena.pool = T->headers.pool = T->gradients.pool = T->pool;
     tp__rng_seed(&T->rng, DEFAULT_SEED);
     return T;
 }
@@ -99,20 +100,39 @@ void tp_tape_on_warning(tp_tape *T, tp_warning_handler handler, void *user)
 
 /* ---- headers ---------------------------------------------------------------------------------------- */
 
+tp_tensor *tp__tensor_headers(tp_tape *T, size_t n)
+{
+    size_t bytes;
+    return tp__mul_size(n, sizeof(tp_tensor), &bytes) ? tp__arena_alloc(&T->headers, bytes) : NULL;
+}
+
 static tp_tensor *blank(tp_tape *T)
 {
-    tp_tensor *x = tp__arena_alloc(&T->arena, sizeof *x);
+    tp_tensor *x = tp__arena_alloc(&T->headers, sizeof *x);
     if (x == NULL)
         tp_fail(T, TP_ENOMEM, "no memory for a tensor");
     return x;
 }
 
-static void join(tp_tape *T, tp_tensor *x)
+static inline void join(tp_tape *T, tp_tensor *x)
 {
     x->tape = T;
     x->seq = T->n_nodes;
+    x->serial = ++T->serial;
     x->prev = T->last;
     T->last = x;
+}
+
+void tp__tensor_link(tp_tape *T, tp_tensor *x) { join(T, x); }
+
+tp_tensor *tp__tensor_join(tp_tape *T, const tp_tensor *model)
+{
+    tp_tensor *x = blank(T);
+    if (x == NULL)
+        return NULL;
+    *x = *model;
+    join(T, x);
+    return x;
 }
 
 static tp_tensor *header(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t numel)
@@ -224,7 +244,10 @@ tp_status tp__refuse(tp_tape *T, const char *name, int i, const tp_tensor *x)
         return tp_fail(T, TP_EINVAL, "%s: %s is NULL", name, who);
     if (x->tape && x->tape != T)
         return tp_fail(T, TP_EFOREIGN, "%s: %s is a tensor of another tape", name, who);
-    return tp_fail(T, TP_EINVAL, "%s: %s was given back when its scope ended", name, who);
+    const char *by = x->flags & TP__BY_RESET    ? "by tp_tape_reset"
+                     : x->flags & TP__BY_REWIND ? "by tp_tape_rewind"
+                                                : "when its scope ended";
+    return tp_fail(T, TP_EINVAL, "%s: %s was given back %s", name, who, by);
 }
 
 tp_status tp__missing(tp_tape *T, const char *name, const char *what)
@@ -268,68 +291,129 @@ void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *
     }
 }
 
-static void release_until(tp_tape *T, tp_tensor *x, const tp_tensor *end)
+static __attribute__((noinline, cold)) void bury_gradient(tp_tape *T, tp_tensor *x, uint32_t how)
 {
-    for (; x != end; x = x->prev) {
-        if (x->flags & TP__HOOKED)
-            tp__hooks_forget(T, x);
-        if (!(x->flags & TP__RELEASED))
-            tp__storage_unref(x->storage);
+    if (x->grad->flags & TP__GRADIENT) {
+        tp__tensor_bury(T, x->grad, how);
+        x->grad->prev = T->free_gradients;
+        T->free_gradients = x->grad;
     }
+    x->grad = NULL;
 }
+
+/* What is said of a tensor that has gone: its shape, and what took it. */
+static inline void bury(tp_tape *T, tp_tensor *x, uint32_t how)
+{
+    uint32_t flags = x->flags;
+    if (flags & TP__HOOKED)
+        tp__hooks_forget(T, x);
+    if (!(flags & TP__RELEASED))
+        tp__storage_unref(x->storage);
+    if (x->grad)
+        bury_gradient(T, x, how);
+    x->flags = (flags & TP__CONTIGUOUS) | TP__RELEASED | how;
+    x->data = NULL;
+    x->storage = NULL;
+    x->node = NULL;
+    x->serial = 0;
+}
+
+void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how) { bury(T, x, how); }
+
+/* From the newest tensor back to `end`, which stays. */
+static void bury_until(tp_tape *T, const tp_tensor *end, uint32_t how)
+{
+    for (tp_tensor *x = T->last; x != end; x = x->prev)
+        bury(T, x, how);
+}
+
+/* ---- marks ---- */
 
 typedef struct {
     tp_tensor *last;
-    tp__chunk *chunk;
-    char *at, *end;
+    tp__arena_place headers, arena;
+    uint64_t serial, epoch; /* of the tape when it was taken */
     uint64_t n_nodes;
     tp_tape *tape;
-} mark;
+} place;
 
-_Static_assert(sizeof(mark) <= sizeof(tp_mark), "tp_mark is too small");
+_Static_assert(sizeof(place) <= sizeof(tp_mark), "tp_mark is too small");
 
 tp_mark tp_tape_mark(tp_tape *T)
 {
     tp_mark opaque = {{0}};
     if (T) {
-        mark m = {T->last, T->arena.current, T->arena.at, T->arena.end, T->n_nodes, T};
+        place m = {.last = T->last,
+                   .headers = tp__arena_here(&T->headers),
+                   .arena = tp__arena_here(&T->arena),
+                   .serial = T->serial,
+                   .epoch = T->epoch,
+                   .n_nodes = T->n_nodes,
+                   .tape = T};
         memcpy(&opaque, &m, sizeof m);
     }
     return opaque;
 }
 
-/* Would a rewind to `last` give back what the sweep that runs stands on? */
-static bool reaches_below(const tp_tape *T, const tp_tensor *last)
+/* Is what was newest when the mark was taken still there? Where a rewind has gone below it, its header has no serial, or
+ * that of a later tensor. */
+static bool still_there(const tp_tape *T, const place *m)
 {
-    for (const tp_tensor *x = T->last; T->sweep && x != last; x = x->prev)
-        if (x == T->ground)
-            return true;
-    return false;
+    return m->tape == T && m->epoch == T->epoch && m->n_nodes <= T->n_nodes &&
+           (m->last == NULL || (m->last->serial != 0 && m->last->serial <= m->serial));
 }
 
-tp_status tp_tape_rewind(tp_tape *T, tp_mark opaque)
+/* Bytes of headers, nodes and lists. */
+static size_t beside_tensors(const tp_tape *T)
 {
-    mark m;
+    return tp__arena_used(&T->headers) + tp__arena_used(&T->arena) + tp__arena_used(&T->gradients);
+}
+
+/* Since the last look headers and nodes have only become more, and tensors at most the pool's peak. */
+static void look_at_peak(tp_tape *T)
+{
+    size_t peak = tp__pool_peak(T->pool) + beside_tensors(T);
+    if (peak > T->peak)
+        T->peak = peak;
+}
+
+/* In anomaly mode headers are not used again while they are few enough: a stale pointer then always tells. */
+static bool keeps_headers(const tp_tape *T)
+{
+    return tp__is_anomalous(T) && tp__arena_used(&T->headers) < (size_t)64 << 20;
+}
+
+static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
+{
+    place m;
     memcpy(&m, &opaque, sizeof m);
     if (T == NULL)
         return TP_EINVAL;
-    if (m.tape != T || m.n_nodes > T->n_nodes)
-        return tp_fail(T, TP_EINVAL, "tape_rewind: the mark is not of this tape, or was rewound before");
-    if (reaches_below(T, m.last))
+    if (!still_there(T, &m))
+        return tp_fail(T, TP_EINVAL,
+                       "tape_rewind: the mark is not of this tape, or a reset or a rewind to an older mark "
+                       "has made it stale");
+    if (m.serial < T->ground)
         return tp_fail(T, TP_EINVAL, "tape_rewind: in the middle of backward, to a mark from before it");
+    look_at_peak(T);
     tp__cleanup(T, (uint32_t)m.n_nodes);
-    release_until(T, T->last, m.last);
+    tp__nodes_drop(T, (uint32_t)m.n_nodes, m.serial);
+    tp__unhold(T, (uint32_t)m.n_nodes);
+    tp__left_settle(T, m.serial);
+    bury_until(T, m.last, how);
     T->last = m.last;
-    T->n_nodes = (uint32_t)m.n_nodes;
-    if (m.chunk) {
-        T->arena.current = m.chunk;
-        T->arena.at = m.at;
-        T->arena.end = m.end;
-    } else {
-        tp__arena_reset(&T->arena);
-    }
+    tp__arena_back(&T->arena, m.arena);
+    if (keeps_headers(T))
+        T->free_gradients = NULL;
+    else
+        tp__arena_back(&T->headers, m.headers);
+    tp__pool_peak_from_now(T->pool);
     return T->status;
 }
+
+tp_status tp_tape_rewind(tp_tape *T, tp_mark mark) { return rewind_to(T, mark, TP__BY_REWIND); }
+
+tp_status tp__rewind(tp_tape *T, tp_mark mark) { return rewind_to(T, mark, 0); }
 
 tp_status tp_tape_reset(tp_tape *T)
 {
@@ -337,13 +421,22 @@ tp_status tp_tape_reset(tp_tape *T)
         return TP_EINVAL;
     if (T->sweep)
         return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward");
+    look_at_peak(T);
     tp__cleanup(T, 0);
-    release_until(T, T->last, NULL);
-    release_until(T, T->last_grad, NULL);
-    T->last = T->last_grad = NULL;
+    tp__unhold(T, 0);
+    tp__left_bury(T);
+    bury_until(T, NULL, TP__BY_RESET);
+    T->last = NULL;
+    T->free_gradients = NULL;
     T->n_nodes = 0;
-    tp__arena_reset(&T->arena);
-    tp__arena_reset(&T->grad_arena);
+    T->epoch++;
+    T->serial = 0;
+    tp__arena_back(&T->arena, (tp__arena_place){NULL, NULL});
+    if (!keeps_headers(T)) {
+        tp__arena_back(&T->headers, (tp__arena_place){NULL, NULL});
+        tp__arena_back(&T->gradients, (tp__arena_place){NULL, NULL});
+    }
+    tp__pool_peak_from_now(T->pool);
     return T->status;
 }
 
@@ -355,7 +448,8 @@ void tp_tape_free(tp_tape *T)
     tp__hooks_free(T);
     tp__watch_free(T->watch);
     tp__arena_free(&T->arena);
-    tp__arena_free(&T->grad_arena);
+    tp__arena_free(&T->headers);
+    tp__arena_free(&T->gradients);
     free(T->nodes);
     tp__pool_release(T->pool);
     free(T);
@@ -373,4 +467,13 @@ bool tp_tape_record(tp_tape *T, bool on)
 
 bool tp_tape_is_recording(const tp_tape *T) { return T && T->recording; }
 
-tp_memory tp_tape_memory(const tp_tape *T) { return T ? tp__pool_memory(T->pool) : (tp_memory){0}; }
+tp_memory tp_tape_memory(const tp_tape *T)
+{
+    if (T == NULL)
+        return (tp_memory){0};
+    tp_memory m = tp__pool_memory(T->pool);
+    size_t beside = beside_tensors(T), peak = tp__pool_peak(T->pool) + beside;
+    m.bytes_in_use += (int64_t)beside;
+    m.bytes_peak = (int64_t)(peak > T->peak ? peak : T->peak);
+    return m;
+}

@@ -65,6 +65,8 @@ tp__site tp__site_of(const tp_tape *T, const tp__node *node)
 
 /* ---- anomaly --------------------------------------------------------------------------------------------------- */
 
+bool tp__is_anomalous(const tp_tape *T) { return T->watch && T->watch->anomaly; }
+
 bool tp_tape_anomaly(tp_tape *T, bool on)
 {
     if (T == NULL || (T->watch == NULL && !on))
@@ -87,7 +89,7 @@ static bool all_finite(tp_tape *T, tp_tensor *x)
     T->watch = NULL;
     T->recording = false;
     double truth = tp_item(tp_all(T, tp_isfinite(T, x)));
-    tp_tape_rewind(T, mark);
+    tp__rewind(T, mark);
     T->watch = w;
     T->recording = recording;
     return truth != 0;

@@ -89,7 +89,7 @@ START_TEST(marks)
     tp_tensor *y = tp_mul(T, before, tp_zeros(T, TP_F64, tp_shape(1000)));
     tp_backward(T, tp_sum(T, y));
     tp_tape_rewind(T, mark);
-    ck_assert_int_le(tp_tape_memory(T).bytes_in_use - m0.bytes_in_use, 64); /* x's gradient */
+    ck_assert_int_le(tp_tape_memory(T).bytes_in_use - m0.bytes_in_use, 64 + 256); /* x's gradient */
     ck_assert(tp_item(tp_grad(x)) == 0);                                    /* it outlives the rewind */
     ck_assert(tp_item(before) == 4);
     ck_no_error(T);
