@@ -14,7 +14,7 @@ extern "C" {
 
 /* Sees the whole gradient of a tensor in backward, before it is stored or goes on, and may replace it: returns a tensor
  * of the same shape and dtype, or NULL to leave it. A hook may fail the tape, may differentiate something else, and may
- * register and remove hooks; it may not keep `grad`, nor reset the tape. Its operators are recorded under create_graph. */
+ * register and remove hooks; it may not keep `grad`, nor reset the tape (TP_EINVAL). Its operators are recorded under create_graph. */
 typedef tp_tensor *(*tp_hook)(tp_tape *T, tp_tensor *grad, void *user);
 /* Hooks of one tensor run in the order of registration, once a sweep; what tp_retain_grad keeps, and what tp_gradients
  * returns, is what they made of the gradient (as in torch since 2.0). They belong to this tape's sweeps. On a tensor of

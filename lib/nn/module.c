@@ -404,7 +404,10 @@ tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
         return NULL;
     }
     tp__scope scope = tp__scope_open(T);
+    tp__call_out call;
+    tp__enter(T, &call);
     tp_tensor *y = m->type->forward(T, m, x);
+    tp__leave(&call);
     tp__scope_close(T, scope, 1, &y);
     return tp__ok(T) ? y : NULL;
 }

@@ -236,10 +236,13 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
     if (f == NULL)
         return tp_fail(T, TP_EINVAL, "apply_: no function");
     tp_dtype dtype = (tp_dtype)x->dtype;
+    tp__call_out call;
+    tp__enter(T, &call);
     for (int64_t i = 0; i < x->numel; i++) {
         char *p = element(x, i);
         tp__store(p, dtype, f(tp__load(p, dtype), user));
     }
+    tp__leave(&call);
     return written(x);
 }
 
@@ -254,10 +257,13 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
         return tp_fail(T, TP_EINVAL, "map_: no function");
     aside a = aside_begin(T);
     tp_tensor *value = tp_clone(T, x), *other = tp_expand(T, y, tp__dims_of(x));
+    tp__call_out call;
+    tp__enter(T, &call);
     for (int64_t i = 0; value && other && i < x->numel; i++) {
         char *p = element(value, i);
         double v = f(tp__load(p, (tp_dtype)x->dtype), tp__load(element(other, i), (tp_dtype)y->dtype), user);
         tp__store(p, (tp_dtype)x->dtype, v);
     }
+    tp__leave(&call);
     return aside_end(T, a, "map_", x, other ? value : NULL);
 }

@@ -146,11 +146,16 @@ typedef struct tp__cleanup {
 
 void tp__cleanup(tp_tape *T, uint32_t begin)
 {
+    tp__call_out call;
+    if (T->cleanups == NULL)
+        return;
+    tp__enter(T, &call);
     while (T->cleanups && T->cleanups->node->index >= begin) {
         const tp__node *node = T->cleanups->node;
         T->cleanups = T->cleanups->next;
         node->op->free_attr((void *)(uintptr_t)node->attr);
     }
+    tp__leave(&call);
 }
 
 /* The attributes are the call's, whatever comes of it: of one that no node takes over they are freed. */
@@ -208,9 +213,12 @@ static tp_status make_contiguous(tp_tape *T, int n, tp_tensor *const *in, tp_ten
 
 static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
 {
+    tp__call_out call;
+    tp__enter(T, &call);
     tp_status status = c->op->infer(c);
     if (status == TP_OK)
         status = tp__run(T, c);
+    tp__leave(&call);
     if (status == TP_OK)
         status = T->status;
     if (status != TP_OK)

@@ -74,8 +74,11 @@ static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const
 {
     for (int i = 0; i < c->n_out; i++)
         out[i] = NULL;
+    tp__call_out call;
+    tp__enter(T, &call);
     tp_status status = c->step ? c->step(T, c->user, step, c->n_in, in, out)
                                : c->whole(T, c->user, c->n_in, in, c->n_out, out);
+    tp__leave(&call);
     if (status != TP_OK && T->status == TP_OK)
         return tp_fail(T, status, "%s: the function failed", c->name);
     for (int i = 0; i < c->n_out && T->status == TP_OK; i++) {

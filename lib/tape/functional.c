@@ -21,6 +21,7 @@ typedef struct {
     tp_mark mark;
     uint32_t begin; /* nodes before the function's */
     bool was_recording;
+    tp__call_out call;
 } job;
 
 /* ---- entering, leaving -------------------------------------------------------------------------------------------------- */
@@ -90,6 +91,7 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     j->n_keep = n_keep;
     j->mark = tp_tape_mark(T);
     j->begin = T->n_nodes;
+    tp__enter(T, &j->call);
     j->was_recording = tp_tape_record(T, true);
     return call_function(j, f, user);
 }
@@ -101,6 +103,7 @@ static tp_status leave(job *j)
     if (j->room == NULL)
         return T && T->status == TP_OK ? TP_EINVAL : tp_error_status(T);
     tp_tape_record(T, j->was_recording);
+    tp__leave(&j->call);
     if (!j->o.create_graph || T->status != TP_OK) {
         tp__rewind_keep(T, j->mark, j->n_keep, j->keep, j->room);
     }

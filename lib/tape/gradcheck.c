@@ -343,6 +343,8 @@ static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradche
     c->rng = T->rng;
     tp__rng_seed(&c->dice, 1);
     tp_mark mark = tp_tape_mark(T);
+    tp__call_out call;
+    tp__enter(T, &call);
     bool was = tp_tape_record(T, true);
     const void *lent = T->lent;
     T->lent = c->attr;
@@ -353,6 +355,7 @@ static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradche
     if (T->status == TP_OK && c->o.second)
         second_order(c);
     tp_tape_record(T, was);
+    tp__leave(&call);
     tp__rewind(T, mark);
     T->lent = lent;
     T->rng = c->rng;

@@ -54,6 +54,14 @@ typedef struct tp__node {
 
 enum { TP__HELD = 64 };
 
+/* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
+ * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
+ * frame has gone without tp__leave, a longjmp or an exception has left the function. */
+typedef struct {
+    uint64_t ground; /* the tape's before */
+    tp_tape *tape;
+} tp__call_out;
+
 struct tp_tape {
     tp_status status;
     bool recording;
@@ -73,9 +81,11 @@ struct tp_tape {
     const tp_tensor *held[TP__HELD]; /* some of these, by their address */
     size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
     struct tp__sweep *sweep;         /* the one that runs */
-    uint64_t ground;                 /* the serial where it began: nothing older may be given back meanwhile */
-    struct tp__watch *watch;         /* anomaly mode, profiling (watch.c); NULL: nobody looks */
-    struct tp__hook *hooks;          /* in order of registration (hooks.c) */
+    uint64_t ground; /* the serial where the user's function was called: nothing older may be given back; 0: none */
+    const tp__call_out *outermost; /* of the user's functions that run */
+    bool was_recording;            /* when that one was called */
+    struct tp__watch *watch;       /* anomaly mode, profiling (watch.c); NULL: nobody looks */
+    struct tp__hook *hooks;        /* in order of registration (hooks.c) */
     int64_t last_hook;
     struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
     const void *lent;             /* attributes that calls are given and do not own (gradcheck.c) */
@@ -108,6 +118,23 @@ void tp__tensor_link(tp_tape *T, tp_tensor *x);
 void tp__tensor_release(tp_tensor *x);
 /* The header of a tape's tensor, or of a gradient, goes too: `how` is TP__BY_RESET, TP__BY_REWIND or 0. */
 void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how);
+
+/* Round the user's functions. */
+void tp__recover(tp_tape *T); /* a function was left by a jump: T is as it was before, but for what was recorded */
+bool tp__inside(tp_tape *T);  /* does a function run? Recovers where one was left */
+static inline void tp__enter(tp_tape *T, tp__call_out *c)
+{
+    if (T->ground != 0 && (uintptr_t)c >= (uintptr_t)T->outermost) /* nested ones lie deeper */
+        tp__recover(T);
+    c->ground = T->ground;
+    c->tape = T;
+    if (c->ground == 0) {
+        T->outermost = c;
+        T->was_recording = T->recording;
+    }
+    T->ground = ++T->serial;
+}
+static inline void tp__leave(const tp__call_out *c) { c->tape->ground = c->ground; }
 
 /* True where x is there and may be used on T; otherwise T fails. On a tape that has failed before, nothing more is
  * said. The second form names x as input i. */

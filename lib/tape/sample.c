@@ -27,6 +27,10 @@ tp_tensor *tp_sample_index(tp_sampler *s, tp_dims shape, int64_t low, int64_t hi
 
 void tp_sample(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
 {
-    if (s && s->run)
-        s->run(s, attr, n, in);
+    tp__call_out call;
+    if (s == NULL || s->run == NULL || s->tape == NULL)
+        return;
+    tp__enter(s->tape, &call);
+    s->run(s, attr, n, in);
+    tp__leave(&call);
 }

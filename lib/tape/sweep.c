@@ -238,7 +238,6 @@ static tp_tensor *destination(sweep *s, tp_tensor *x, bool *fresh, bool *apart)
             tp_fail(s->T, TP_ENOMEM, "no memory for a gradient");
             return NULL;
         }
-        x->flags |= TP__HAS_GRAD;
         g->storage->version++;
         return g;
     }
@@ -295,11 +294,11 @@ static tp_status run_fused(sweep *s, const tp__node *node, tp_vjp *v)
     if (status == TP_OK && T->watch)
         status = tp__watch_gradients(T, node, v->n_in, v->gin);
     if (status != TP_OK || T->status != TP_OK) {
-        for (int i = 0; i < v->n_in; i++)
-            if ((leaf_mask >> i) & 1u) /* what is there is no gradient */
-                tp_zero_grad(node->in[i]);
         return tp_fail(T, status, "%s: its vjp failed", node->op->name);
     }
+    for (int i = 0; i < v->n_in; i++)
+        if ((leaf_mask >> i) & 1u) /* not before: until now there is no gradient */
+            node->in[i]->flags |= TP__HAS_GRAD;
     note_made(s, since, v->n_in, v->gin);
     for (int i = 0; i < v->n_in; i++)
         if (((apart_mask >> i) & 1u) && deliver(s, node->in[i], v->gin[i]) != TP_OK)
@@ -709,13 +708,14 @@ static void resume(sweep *s)
 static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const *grads)
 {
     tp_tape *T = s->T;
+    tp__call_out call;
+    tp__inside(T); /* a sweep that was left by a jump is none */
+    tp__enter(T, &call);
     bool was = tp_tape_record(T, s->create);
     sweep *outer = T->sweep;
     if (outer)
         suspend(outer);
-    uint64_t ground = T->ground;
     T->sweep = s;
-    T->ground = ++T->serial;
     for (int i = 0; i < n; i++)
         if (roots[i] && roots[i]->node && roots[i]->tape == T && roots[i]->node->index >= s->end)
             s->end = roots[i]->node->index + 1;
@@ -729,7 +729,7 @@ static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const 
         visit(s, T->nodes[k - 1]);
     finish(s);
     T->sweep = outer;
-    T->ground = ground;
+    tp__leave(&call);
     if (outer)
         resume(outer);
     else if (T->hooks)

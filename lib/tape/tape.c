@@ -383,6 +383,35 @@ static bool keeps_headers(const tp_tape *T)
     return tp__is_anomalous(T) && tp__arena_used(&T->headers) < (size_t)64 << 20;
 }
 
+/* ---- the user's functions ---- */
+
+void tp__recover(tp_tape *T)
+{
+    T->ground = 0;
+    T->recording = T->was_recording;
+    T->sweep = NULL;
+    T->lent = NULL;
+    tp__watch_recover(T);
+    for (tp_tensor *x = T->last; x; x = x->prev) {
+        x->acc = NULL;
+        x->uses = 0;
+        x->flags &= (uint32_t) ~(TP__TARGET | TP__SWEPT | TP__YOUNG | TP__MOVED);
+    }
+    tp__hooks_purge(T);
+}
+
+/* Within the function this frame lies deeper, and the outermost call's is as it was. */
+__attribute__((noinline)) bool tp__inside(tp_tape *T)
+{
+    if (T->ground == 0)
+        return false;
+    const tp__call_out *c = T->outermost;
+    if ((uintptr_t)__builtin_frame_address(0) < (uintptr_t)c && c->tape == T && c->ground == 0)
+        return true;
+    tp__recover(T);
+    return false;
+}
+
 static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
 {
     place m;
@@ -394,7 +423,9 @@ static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
                        "tape_rewind: the mark is not of this tape, or a reset or a rewind to an older mark "
                        "has made it stale");
     if (m.serial < T->ground)
-        return tp_fail(T, TP_EINVAL, "tape_rewind: in the middle of backward, to a mark from before it");
+        return tp_fail(T, TP_EINVAL,
+                       "tape_rewind: in the middle of backward, or of a function that another call runs, "
+                       "to a mark from before it");
     look_at_peak(T);
     tp__cleanup(T, (uint32_t)m.n_nodes);
     tp__nodes_drop(T, (uint32_t)m.n_nodes, m.serial);
@@ -411,7 +442,12 @@ static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
     return T->status;
 }
 
-tp_status tp_tape_rewind(tp_tape *T, tp_mark mark) { return rewind_to(T, mark, TP__BY_REWIND); }
+tp_status tp_tape_rewind(tp_tape *T, tp_mark mark)
+{
+    if (T)
+        tp__inside(T);
+    return rewind_to(T, mark, TP__BY_REWIND);
+}
 
 tp_status tp__rewind(tp_tape *T, tp_mark mark) { return rewind_to(T, mark, 0); }
 
@@ -419,8 +455,8 @@ tp_status tp_tape_reset(tp_tape *T)
 {
     if (T == NULL)
         return TP_EINVAL;
-    if (T->sweep)
-        return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward");
+    if (tp__inside(T))
+        return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward, or of a function that another call runs");
     look_at_peak(T);
     tp__cleanup(T, 0);
     tp__unhold(T, 0);
@@ -444,6 +480,10 @@ void tp_tape_free(tp_tape *T)
 {
     if (T == NULL)
         return;
+    if (tp__inside(T)) {
+        tp_fail(T, TP_EINVAL, "tape_free: in the middle of backward, or of a function that another call runs");
+        return;
+    }
     tp_tape_reset(T);
     tp__hooks_free(T);
     tp__watch_free(T->watch);

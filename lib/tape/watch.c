@@ -65,6 +65,12 @@ tp__site tp__site_of(const tp_tape *T, const tp__node *node)
 
 /* ---- anomaly --------------------------------------------------------------------------------------------------- */
 
+void tp__watch_recover(tp_tape *T)
+{
+    if (T->watch)
+        T->watch->depth = 0;
+}
+
 bool tp__is_anomalous(const tp_tape *T) { return T->watch && T->watch->anomaly; }
 
 bool tp_tape_anomaly(tp_tape *T, bool on)

@@ -31,6 +31,7 @@ typedef struct tp__watch {
 /* The watch of T, made where there is none; NULL: no memory, and T has failed. */
 tp__watch *tp__watch_of(tp_tape *T);
 void tp__watch_free(tp__watch *w);
+void tp__watch_recover(tp_tape *T); /* a call that was measured was left by a jump */
 tp__site tp__site_of(const tp_tape *T, const tp__node *node);
 
 /* Round a call's forward, a node's gradients: hooks of apply.c and sweep.c, called where T->watch is set. */

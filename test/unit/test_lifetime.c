@@ -3,6 +3,8 @@
 #include "support/alloc.h"
 #include "support/support.h"
 
+#include <setjmp.h>
+
 static tp_tape *T;
 
 static void setup(void) { T = tp_tape_new(); }
@@ -449,6 +451,252 @@ START_TEST(conversion_under_a_graph)
 }
 END_TEST
 
+/* ---- within the user's functions ---------------------------------------------------------------------------------- */
+
+/* What a function does that it may not. */
+typedef enum { NOTHING, RESET, REWIND, FREE, JUMP, DEEDS } deed;
+static deed to_do;
+static int done; /* how often */
+static tp_mark old_mark;
+static jmp_buf outside;
+
+static void misbehave(void)
+{
+    if (to_do == NOTHING)
+        return;
+    done++;
+    if (to_do == RESET)
+        ck_assert_int_eq(tp_tape_reset(T), TP_EINVAL);
+    if (to_do == REWIND)
+        ck_assert_int_eq(tp_tape_rewind(T, old_mark), TP_EINVAL);
+    if (to_do == FREE)
+        tp_tape_free(T);
+    if (to_do == JUMP)
+        longjmp(outside, 1);
+}
+
+enum { IN_INFER = 1, IN_FORWARD, IN_VJP, IN_FUSED };
+static int where; /* in which of the operator's functions */
+
+static tp_status bad_infer(tp_call *c)
+{
+    if (where == IN_INFER)
+        misbehave();
+    return tp_call_out(c, 0, tp_dtype_of(c->in[0]), tp_shape_of(c->in[0]));
+}
+static tp_status bad_forward(tp_call *c)
+{
+    if (where == IN_FORWARD)
+        misbehave();
+    memcpy(tp_data(c->out[0]), tp_data(c->in[0]), (size_t)tp_numel(c->in[0]) * 8);
+    return TP_OK;
+}
+static tp_status bad_vjp(tp_vjp *v)
+{
+    if (where == IN_VJP)
+        misbehave();
+    v->gin[0] = tp_mul_scalar(v->tape, v->gout[0], 1);
+    return TP_OK;
+}
+static tp_status bad_fused(tp_vjp *v)
+{
+    if (where == IN_FUSED)
+        misbehave();
+    for (int64_t i = 0; i < tp_numel(v->gin[0]); i++)
+        ((double *)tp_data(v->gin[0]))[i] += ((double *)tp_data(v->gout[0]))[i];
+    return TP_OK;
+}
+static const tp_op bad_op = {
+    .name = "user.bad", .n_in = 1, .n_out = 1, .infer = bad_infer, .forward = bad_forward, .vjp = bad_vjp};
+static const tp_op bad_fused_op = {.name = "user.bad_fused",
+                                   .n_in = 1,
+                                   .n_out = 1,
+                                   .infer = bad_infer,
+                                   .forward = bad_forward,
+                                   .vjp_fused = bad_fused};
+
+static tp_tensor *bad_hook(tp_tape *tape, tp_tensor *grad, void *user)
+{
+    (void)tape, (void)grad, (void)user;
+    misbehave();
+    return NULL;
+}
+static tp_status bad_function(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)user, (void)n_in, (void)n_out;
+    out[0] = tp_sum(tape, tp_square(tape, in[0]));
+    misbehave();
+    return TP_OK;
+}
+static bool from_now; /* a checkpoint's function misbehaves when it is called again */
+static tp_status late_function(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)user, (void)n_in, (void)n_out;
+    out[0] = tp_sum(tape, tp_square(tape, in[0]));
+    if (from_now)
+        misbehave();
+    return TP_OK;
+}
+static tp_tensor *bad_module(tp_tape *tape, tp_module *self, tp_tensor *x)
+{
+    (void)self;
+    x = tp_square(tape, x);
+    misbehave();
+    return x;
+}
+static double bad_element(double x, void *user)
+{
+    (void)user;
+    misbehave();
+    return x;
+}
+static void bad_sample(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    (void)s, (void)attr, (void)n, (void)in;
+    misbehave();
+}
+
+/* Each of these has a function of the user's run. */
+static void by_operator(tp_tensor *x)
+{
+    tp_backward(T, tp_sum(T, tp_apply(T, where == IN_FUSED ? &bad_fused_op : &bad_op, NULL, 1, &x)));
+}
+static void by_hook(tp_tensor *x)
+{
+    tp_tensor *y = tp_square(T, x);
+    tp_register_hook(T, y, bad_hook, NULL);
+    tp_backward(T, tp_sum(T, y));
+}
+static void by_leaf_hook(tp_tensor *x)
+{
+    tp_register_hook(T, x, bad_hook, NULL);
+    tp_backward(T, tp_sum(T, tp_square(T, x)));
+}
+static void by_checkpoint(tp_tensor *x)
+{
+    tp_tensor *y;
+    tp_checkpoint(T, bad_function, NULL, 1, &x, 1, &y);
+}
+static void by_late_checkpoint(tp_tensor *x)
+{
+    tp_tensor *y;
+    from_now = false;
+    tp_checkpoint(T, late_function, NULL, 1, &x, 1, &y);
+    from_now = true;
+    tp_backward(T, y);
+}
+static void by_jacobian(tp_tensor *x)
+{
+    tp_tensor *j;
+    tp_jacobian(T, bad_function, NULL, 1, &x, 1, &j, NULL);
+}
+static void by_gradcheck(tp_tensor *x) { tp_gradcheck_of(T, bad_function, NULL, 1, &x, 1, NULL); }
+static void by_module(tp_tensor *x)
+{
+    static const tp_module_class type = {.name = "Bad", .size = sizeof(tp_module), .forward = bad_module};
+    static tp_module *m;
+    tp_module_free(m);
+    m = tp_module_new(T, &type);
+    tp_forward(T, m, x);
+    if (to_do != JUMP) {
+        tp_module_free(m);
+        m = NULL;
+    }
+}
+static void by_element(tp_tensor *x) { tp_apply_(T, tp_detach(T, x), bad_element, NULL); }
+static void by_sampler(tp_tensor *x)
+{
+    tp_sampler s = {.tape = T, .dtype = TP_F64, .run = bad_sample};
+    tp_sample(&s, NULL, 1, &x);
+}
+
+typedef struct {
+    const char *name;
+    void (*run)(tp_tensor *x);
+    int where;
+} way;
+static const way ways[] = {{"infer", by_operator, IN_INFER},
+                           {"forward", by_operator, IN_FORWARD},
+                           {"vjp", by_operator, IN_VJP},
+                           {"vjp_fused", by_operator, IN_FUSED},
+                           {"hook", by_hook, 0},
+                           {"hook of a leaf", by_leaf_hook, 0},
+                           {"checkpoint", by_checkpoint, 0},
+                           {"checkpoint, called again", by_late_checkpoint, 0},
+                           {"jacobian", by_jacobian, 0},
+                           {"gradcheck", by_gradcheck, 0},
+                           {"module", by_module, 0},
+                           {"element", by_element, 0},
+                           {"sampler", by_sampler, 0}};
+
+static void a_right_step(tp_tensor *w, const char *after)
+{
+    tp_tensor *x = leaf(3), *y = tp_sum(T, tp_mul(T, tp_square(T, x), w));
+    tp_zero_grad(w);
+    tp_backward(T, y);
+    ck_assert_msg(tp_error(T) == NULL && tp_item_at(tp_grad(x), 0) == 12 && tp_item_at(tp_grad(w), 1) == 9 &&
+                      tp_tape_is_recording(T),
+                  "after %s: %s", after, tp_error(T) ? tp_error(T) : "wrong gradients");
+    ck_assert_int_eq(tp_tape_reset(T), TP_OK);
+}
+
+/* It is told, and nothing happens; a jump out leaves a tape that a reset makes well. */
+START_TEST(within_functions)
+{
+    const way *c = &ways[_i];
+    tp_tensor *w = owned(2);
+    for (int k = NOTHING; k < DEEDS; k++) {
+        tp_tensor *below = leaf(1), *x = leaf(2);
+        old_mark = tp_tape_mark(T);
+        to_do = (deed)k;
+        where = c->where;
+        done = 0;
+        if (setjmp(outside) == 0)
+            c->run(x);
+        else
+            to_do = NOTHING;
+        ck_assert_msg(k == NOTHING || done > 0, "%s was not called", c->name);
+        if (k == RESET || k == REWIND || k == FREE) {
+            ck_assert_msg(tp_error_status(T) == TP_EINVAL, "%s: %s", c->name, tp_error(T) ? tp_error(T) : "no error");
+            ck_error(T, TP_EINVAL, k == RESET ? "tape_reset: in" : k == REWIND ? "tape_rewind: in" : "tape_free: in");
+            ck_values(below, 0, 1, 1, 1);
+        }
+        ck_no_error(T);
+        ck_assert_int_eq(tp_tape_reset(T), TP_OK);
+        to_do = NOTHING;
+        a_right_step(w, c->name);
+    }
+    tp_free(w);
+}
+END_TEST
+
+/* A rewind to a mark from before does as well; and a reset from a deeper function. */
+static __attribute__((noinline)) tp_status reset_below(int depth)
+{
+    volatile char room[512];
+    room[depth] = (char)depth;
+    return depth > 0 ? reset_below(depth - 1) : tp_tape_reset(T) + (tp_status)(room[0] & 0);
+}
+
+START_TEST(well_after_a_jump)
+{
+    const way *c = &ways[_i];
+    tp_tensor *w = owned(2);
+    for (volatile int round = 0; round < 2; round++) {
+        tp_tensor *x = leaf(2);
+        old_mark = tp_tape_mark(T);
+        to_do = JUMP;
+        where = c->where;
+        if (setjmp(outside) == 0)
+            c->run(x);
+        to_do = NOTHING;
+        ck_assert_int_eq(round == 0 ? tp_tape_rewind(T, old_mark) : reset_below(10), TP_OK);
+        a_right_step(w, c->name);
+    }
+    tp_free(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lifetime");
@@ -470,6 +718,8 @@ int main(void)
     tcase_add_test(t, tied_weights);
     tcase_add_test(t, no_module_within_itself);
     tcase_add_test(t, conversion_under_a_graph);
+    tcase_add_loop_test(t, within_functions, 0, LENGTH(ways));
+    tcase_add_loop_test(t, well_after_a_jump, 0, LENGTH(ways));
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
