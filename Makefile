@@ -134,7 +134,8 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/libtapir.so
 	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
 
 # test/support/alloc.c counts and fails the library's allocations.
-wrapped     := malloc calloc realloc aligned_alloc mmap munmap free
+# test/support/support.c checks the tape at the end of each step.
+wrapped     := malloc calloc realloc aligned_alloc mmap munmap free tp_tape_reset tp_tape_free tp_backward
 test_wrap   := $(wrapped:%=-Wl,--wrap=%)
 object_of    = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 conformance := $(if $(filter yes,$(HAVE_JANSSON)),$(BUILD)/test/conformance)

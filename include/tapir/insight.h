@@ -44,6 +44,12 @@ TP_API tp_status tp_tape_print(const tp_tape *T, FILE *to);
 /* The same for Graphviz: leaves as ellipses, calls as boxes. */
 TP_API tp_status tp_tape_dot(const tp_tape *T, FILE *to);
 
+/* Does the tape hang together: counts, chains, lists of free memory? TP_OK, or TP_EINVAL with a sentence in `message`
+ * (n bytes; it may be NULL) that says what is wrong with the tape, which is then the library's fault, or that of an
+ * operator that wrote where it should not. Reads everything, changes nothing, not even a failed tape's error. In the
+ * middle of one of the caller's functions, where counts are on the way, nothing is looked at. */
+TP_API tp_status tp_tape_check(tp_tape *T, char *message, size_t n);
+
 /* ---- where the time goes ------------------------------------------------------------------------ */
 
 /* Turns measuring on or off; on starts anew. Calls inside an operator count for the operator. Returns what it was. */

@@ -79,6 +79,7 @@ tp__pool *tp__pool_new(void);
 void tp__pool_release(tp__pool *pool);                     /* freed when nothing escaped is left */
 tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes); /* 64-byte aligned; NULL: no memory */
 tp_memory tp__pool_memory(const tp__pool *pool);
+const char *tp__pool_check(const tp__pool *pool);         /* what is wrong with its lists; NULL: nothing */
 size_t tp__pool_peak(const tp__pool *pool);               /* the most that was in use... */
 void tp__pool_peak_from_now(tp__pool *pool);              /* ...since this was called */
 void tp__pool_count_system(tp__pool *pool, size_t bytes); /* the tape's other allocations */

@@ -35,6 +35,7 @@ struct tp__pool {
     region *regions;
     char *at, *end; /* the rest of the current chunk */
     tp_memory memory;
+    size_t blocks, bytes;            /* ever cut: how many, and what they hold */
     atomic_int owners;               /* the tape, and each escaped block */
     _Atomic(tp__storage *) returned; /* escaped blocks on their way back */
 };
@@ -165,6 +166,8 @@ static tp__storage *block_new(tp__pool *pool, int c)
     s->capacity = class_bytes(c);
     s->size_class = (uint8_t)c;
     s->pool = pool;
+    pool->blocks++;
+    pool->bytes += s->capacity;
     return s;
 }
 
@@ -189,6 +192,23 @@ tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes)
     if (pool->memory.bytes_in_use > pool->memory.bytes_peak)
         pool->memory.bytes_peak = pool->memory.bytes_in_use;
     return s;
+}
+
+/* Every block is in use, on the list of its class, or on its way back. */
+const char *tp__pool_check(const tp__pool *pool)
+{
+    size_t blocks = 0, free = 0;
+    if (atomic_load(&((tp__pool *)(uintptr_t)pool)->returned) != NULL) /* other threads may be adding to it */
+        return NULL;
+    for (int c = 0; c < CLASSES; c++)
+        for (const tp__storage *s = pool->free_list[c]; s; s = s->next) {
+            if (++blocks > pool->blocks)
+                return "a list of free blocks goes round, or has a block twice";
+            if (s->pool != pool || s->size_class != c || s->capacity != class_bytes(c))
+                return "a free block is on the list of another size";
+            free += s->capacity;
+        }
+    return pool->bytes - free == (size_t)pool->memory.bytes_in_use ? NULL : "bytes in use are not what is not free";
 }
 
 /* ---- storage outside a pool ------------------------------------------------------------------------ */

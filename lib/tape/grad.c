@@ -217,6 +217,15 @@ void tp__left_bury(tp_tape *T)
         forget_buffer(T, l->before);
 }
 
+void tp__left_count(const tp_tape *T, int by)
+{
+    for (left *l = T->left; l; l = l->next)
+        if (by > 0)
+            l->g->uses++;
+        else if (l->before)
+            l->before->uses = 0;
+}
+
 static tp_status leave(tp_tape *T, tp_tensor *leaf, tp_tensor *g)
 {
     left *l = tp__arena_alloc(&T->arena, sizeof *l);

@@ -186,6 +186,8 @@ void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *
 void tp__left_settle(tp_tape *T, uint64_t clock);
 /* At a reset. */
 void tp__left_bury(tp_tape *T);
+/* For tp_tape_check: by 1 counts these gradients into `uses`, by -1 clears the count of the buffers that they replaced. */
+void tp__left_count(const tp_tape *T, int by);
 /* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
 tp_tensor *tp__grad_buffer(tp_tensor *leaf);
 /* Adds g (leaf's shape, any layout) to the leaf's gradient; the first one is copied. */

@@ -32,6 +32,7 @@ typedef struct tp__sweep {
     tp_tensor *const *targets;
     tp_tensor **results;
     uint32_t stamp, begin, end; /* of the nodes that lead to targets, and where they lie */
+    int seeded;                 /* roots whose given gradient is counted as the caller's, too */
     int64_t pending;            /* computed tensors that hold a gradient and wait for their node */
     touched *list;              /* all tensors of the tape that hold one */
     whole *wholes;
@@ -680,7 +681,7 @@ static void finish(sweep *s)
         if (s->targets[k]->tape)
             s->targets[k]->flags &= (uint32_t)~TP__TARGET;
         if (s->results[k] && s->results[k]->tape)
-            s->results[k]->uses = 0, s->results[k]->flags &= (uint32_t)~TP__SWEPT;
+            s->results[k]->uses--, s->results[k]->flags &= (uint32_t)~TP__SWEPT;
     }
 }
 
@@ -705,6 +706,16 @@ static void resume(sweep *s)
         mark_targets(s);
 }
 
+/* A sweep that failed half-way let go of nothing. */
+static void forget_uses(const tp_tape *T)
+{
+    for (tp_tensor *x = T->last; x; x = x->prev) {
+        x->uses = 0;
+        if (x->grad && x->grad->tape)
+            x->grad->uses = 0;
+    }
+}
+
 static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const *grads)
 {
     tp_tape *T = s->T;
@@ -723,11 +734,16 @@ static tp_status run(sweep *s, int n, tp_tensor *const *roots, tp_tensor *const 
     s->stamp = ++T->stamp;
     if (s->n_targets)
         mark_targets(s);
-    for (int i = 0; i < n && T->status == TP_OK; i++)
-        seed(s, roots[i], grads ? grads[i] : NULL);
+    for (; s->seeded < n && T->status == TP_OK; s->seeded++)
+        seed(s, roots[s->seeded], grads ? grads[s->seeded] : NULL);
     for (uint32_t k = end; k > 0 && s->pending > 0 && T->status == TP_OK; k--)
         visit(s, T->nodes[k - 1]);
     finish(s);
+    for (int i = 0; grads && i < s->seeded && T->status == TP_OK; i++)
+        if (grads[i] && grads[i]->tape && grads[i]->dtype == roots[i]->dtype)
+            grads[i]->uses--;
+    if (outer == NULL && T->status != TP_OK)
+        forget_uses(T);
     T->sweep = outer;
     tp__leave(&call);
     if (outer)

@@ -1,6 +1,47 @@
 /* support.c - see support.h. */
 #include "support/support.h"
 
+#include <stdatomic.h>
+
+/* Every step of every test ends with these: the tape must hang together before and after. */
+tp_status __real_tp_tape_reset(tp_tape *T);
+tp_status __wrap_tp_tape_reset(tp_tape *T);
+tp_status __real_tp_backward(tp_tape *T, tp_tensor *loss);
+tp_status __wrap_tp_backward(tp_tape *T, tp_tensor *loss);
+void __real_tp_tape_free(tp_tape *T);
+void __wrap_tp_tape_free(tp_tape *T);
+
+static void check_tape(tp_tape *T, const char *when)
+{
+    char message[200];
+    if (T && tp_tape_check(T, message, sizeof message) != TP_OK)
+        ck_abort_msg("%s: %s", when, message);
+}
+
+tp_status __wrap_tp_tape_reset(tp_tape *T)
+{
+    check_tape(T, "before a reset");
+    tp_status status = __real_tp_tape_reset(T);
+    check_tape(T, "after a reset");
+    return status;
+}
+
+tp_status __wrap_tp_backward(tp_tape *T, tp_tensor *loss)
+{
+    static atomic_int calls; /* a tape that is never reset is long: then now and then */
+    tp_status status = __real_tp_backward(T, loss);
+    int n = calls++;
+    if (n < 64 || n % 256 == 0)
+        check_tape(T, "after backward");
+    return status;
+}
+
+void __wrap_tp_tape_free(tp_tape *T)
+{
+    check_tape(T, "at the end");
+    __real_tp_tape_free(T);
+}
+
 int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

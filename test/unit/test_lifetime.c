@@ -674,7 +674,8 @@ END_TEST
 static __attribute__((noinline)) tp_status reset_below(int depth)
 {
     volatile char room[512];
-    room[depth] = (char)depth;
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = (char)depth;
     return depth > 0 ? reset_below(depth - 1) : tp_tape_reset(T) + (tp_status)(room[0] & 0);
 }
 
