@@ -1,5 +1,6 @@
 /* matmul.c - products of matrices and vectors, over one operator: a batch of matrices times a batch of
  * matrices. Transposed operands are passed to BLAS as they lie; nothing is copied to transpose it. */
+#include "kernel/small.h"
 #include "ops/ops.h"
 
 #include <stdatomic.h>
@@ -103,6 +104,44 @@ static void multiply_range(int64_t begin, int64_t end, void *user)
         atomic_store(&p->counted, false);
 }
 
+/* Are the products small, and the matrices of both sides evenly apart? */
+static bool are_small(const products *p, int64_t batch)
+{
+    const matrix *side[2] = {&p->A, &p->B};
+    if (batch < 2 || p->n > TP__SMALL_SIDE || p->k > TP__SMALL_SIDE || p->m > TP__SMALL_SIDE)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const matrix *m = side[i];
+        for (int d = 0; d + 1 < m->batch_dims; d++)
+            if (m->batch_stride[d] != m->batch_stride[d + 1] * m->batch_shape[d + 1])
+                return false;
+    }
+    return true;
+}
+
+static void multiply_small_range(int64_t begin, int64_t end, void *user)
+{
+    const products *p = user;
+    const matrix *A = &p->A, *B = &p->B;
+    int64_t size = (int64_t)tp_dtype_size(p->dtype), a = A->batch_stride[A->batch_dims - 1],
+            b = B->batch_stride[B->batch_dims - 1];
+    tp__small_products s = {.count = end - begin,
+                            .n = p->n,
+                            .k = p->k,
+                            .m = p->m,
+                            .a_row = A->transposed ? 1 : A->ld,
+                            .a_column = A->transposed ? A->ld : 1,
+                            .a_step = a,
+                            .b_row = B->transposed ? 1 : B->ld,
+                            .b_column = B->transposed ? B->ld : 1,
+                            .b_step = b,
+                            .a = A->data + begin * a * size,
+                            .b = B->data + begin * b * size,
+                            .c = p->out + begin * p->n * p->m * size,
+                            .accumulate = p->beta != 0};
+    TP__PICK(tp__small_table)->multiply[p->dtype == TP_F64](&s);
+}
+
 static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta,
                           tp_tensor *out)
 {
@@ -120,7 +159,9 @@ static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, cons
     if (status == TP_OK && out->numel > 0) {
         double work = (double)p.n * (double)p.m * (double)p.k;
         int64_t batch = out->numel / (p.n * p.m);
-        if (batch > 1 && work < (double)WHOLE)
+        if (are_small(&p, batch))
+            tp__parallel_for(batch, 1 + (int64_t)((double)SHARE / 4 / (work + 8)), multiply_small_range, &p);
+        else if (batch > 1 && work < (double)WHOLE)
             tp__parallel_for(batch, work > 0 ? 1 + (int64_t)((double)SHARE / work) : batch, multiply_range, &p);
         else
             multiply_range(0, batch, &p);
