@@ -8,10 +8,10 @@ enum { GRAIN = 32768, STRIP = 64 };
 /* The first position that is out of range, or -1. All are looked at in one pass that the compiler can vectorize. */
 static int64_t out_of_range(int64_t n, int64_t size, const int64_t *index)
 {
-    uint64_t bad = 0;
+    uint64_t signs = 0; /* of the index and of what is left up to the last place */
     for (int64_t i = 0; i < n; i++)
-        bad |= (uint64_t)((uint64_t)index[i] >= (uint64_t)size);
-    for (int64_t i = 0; bad && i < n; i++)
+        signs |= (uint64_t)index[i] | ((uint64_t)size - 1 - (uint64_t)index[i]);
+    for (int64_t i = 0; signs >> 63 && i < n; i++)
         if (index[i] < 0 || index[i] >= size)
             return i;
     return -1;
@@ -32,6 +32,14 @@ static int64_t product(const int64_t *dim, int begin, int end)
 #define PICK(id, type)                                                                             \
     static void id(int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index, int64_t by_column) \
     { type *o = out; const type *a = x; for (int64_t k = 0; k < n; k++) o[k] = a[index[k] * by_index + k * by_column]; }
+#define PICK_ROWS(id, type)                                                                        \
+    static void id(int64_t rows, int64_t n, void *out, const void *x, int64_t row, const int64_t *index) \
+    { type *o = out; const type *a = x;                                                            \
+      for (int64_t r = 0; r < rows; r++, o += n, index += n, a += row)                             \
+          for (int64_t k = 0; k < n; k++) o[k] = a[index[k]]; }
+PICK_ROWS(pick_rows1, uint8_t)
+PICK_ROWS(pick_rows4, uint32_t)
+PICK_ROWS(pick_rows8, uint64_t)
 PICK(pick1, uint8_t)
 PICK(pick4, uint32_t)
 PICK(pick8, uint64_t)
@@ -43,10 +51,27 @@ static void pick(size_t size, int64_t n, void *out, const void *x, const int64_t
     (size == 8 ? pick8 : size == 4 ? pick4 : pick1)(n, out, x, index, by_index, by_column);
 }
 
+/* The stride from one row to the next where the dimensions before the last are walked as one, otherwise -1. */
+static int64_t row_stride(int last, const int64_t *dim, const int64_t *stride)
+{
+    int64_t row = -1, expected = -1;
+    for (int d = last - 1; d >= 0; d--) {
+        if (dim[d] == 1)
+            continue;
+        if (row < 0)
+            row = expected = stride[d];
+        if (stride[d] != expected)
+            return -1;
+        expected = stride[d] * dim[d];
+    }
+    return row < 0 ? 0 : row;
+}
+
 /* A walk over the index in row-major order. */
 typedef struct {
     size_t size;
-    int ndim; /* of the dimensions before the last */
+    int64_t row_stride; /* of x, where the index runs along the last dimension; otherwise -1 */
+    int ndim;           /* of the dimensions before the last */
     int64_t row, dim[TP_MAX_DIMS], stride[TP_MAX_DIMS], by_index, by_column;
     const char *x;
     const int64_t *index;
@@ -65,6 +90,17 @@ static void gather_range(int64_t begin, int64_t end, void *user)
     }
 }
 
+/* Rows [begin, end), each picked from a row of x. */
+static void gather_rows_range(int64_t begin, int64_t end, void *user)
+{
+    const picking *p = user;
+    (p->size == 8   ? pick_rows8
+     : p->size == 4 ? pick_rows4
+                    : pick_rows1)(end - begin, p->row, p->out + (size_t)(begin * p->row) * p->size,
+                                  p->x + (size_t)(begin * p->row_stride) * p->size, p->row_stride,
+                                  p->index + begin * p->row);
+}
+
 int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
                    const int64_t *index, void *out)
 {
@@ -72,7 +108,8 @@ int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const i
     int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
     if (bad >= 0 || n == 0)
         return bad;
-    picking p = {.size = tp_dtype_size(dtype), .row = 1, .by_index = 1, .x = x, .index = index, .out = out};
+    picking p = {
+        .size = tp_dtype_size(dtype), .row = 1, .row_stride = -1, .by_index = 1, .x = x, .index = index, .out = out};
     if (last >= 0) {
         p.ndim = last;
         p.row = shape.dim[last];
@@ -81,8 +118,13 @@ int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const i
         memcpy(p.dim, shape.dim, sizeof p.dim);
         for (int d = 0; d < last; d++)
             p.stride[d] = d == dim ? 0 : x_stride[d];
+        if (dim == last)
+            p.row_stride = row_stride(last, shape.dim, x_stride);
     }
-    tp__parallel_for(n, GRAIN, gather_range, &p);
+    if (p.row_stride >= 0 && p.by_index == 1)
+        tp__parallel_for(n / p.row, 1 + GRAIN / p.row, gather_rows_range, &p);
+    else
+        tp__parallel_for(n, GRAIN, gather_range, &p);
     return -1;
 }
 
@@ -149,9 +191,10 @@ ROW(times_i32, uint32_t, old * x)
 ROW(times_i64, uint64_t, old * x)
 ROW(times_u8, uint8_t, old * x)
 ROW(times_bool, uint8_t, old & x)
+/* Chosen by an index: a branch would be guessed wrong every other time. */
 #define EXTREMES(S, type)                                                                          \
-    ROW(larger_##S, type, x != x ? x : x > old ? x : old)                                          \
-    ROW(smaller_##S, type, x != x ? x : x < old ? x : old)
+    ROW(larger_##S, type, ((type[2]){old, x})[(x > old) | (x != x)])                               \
+    ROW(smaller_##S, type, ((type[2]){old, x})[(x < old) | (x != x)])
 EXTREMES(f32, float)
 EXTREMES(f64, double)
 EXTREMES(i32, int32_t)
@@ -176,6 +219,7 @@ typedef struct {
     int64_t size, rows, row, strips; /* rows: in a piece */
     int ndim;                        /* of the dimensions before the last */
     int64_t dim[TP_MAX_DIMS], to[TP_MAX_DIMS], from[TP_MAX_DIMS];
+    int64_t to_row, from_row; /* strides from row to row, where they are even, otherwise -1 */
     int64_t by_index, by_column, step;
     char *out;
     const char *src;
@@ -194,6 +238,12 @@ static void place_piece(const placing *p, int64_t first, int64_t c, int64_t n)
 static void place_range(int64_t begin, int64_t end, void *user)
 {
     const placing *p = user;
+    if (p->to_row >= 0 && p->from_row >= 0) { /* a row each, and nothing to look up */
+        for (int64_t r = begin; r < end; r++)
+            p->place(p->row, p->out + r * p->to_row * p->size, p->index + r * p->row, p->by_index, 0,
+                     p->src + r * p->from_row * p->size, p->step);
+        return;
+    }
     for (int64_t at = begin, m; at < end; at += m) {
         int64_t strip = at % p->strips, stop;
         m = p->strips - strip < end - at ? p->strips - strip : end - at;
@@ -209,6 +259,8 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
     int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
     placing p = {.place = rows_of[how][dtype],
                  .size = (int64_t)tp_dtype_size(dtype),
+                 .to_row = -1,
+                 .from_row = -1,
                  .rows = 1,
                  .row = 1,
                  .strips = 1,
@@ -229,6 +281,10 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
         memcpy(p.from, src_stride, (size_t)last * sizeof *src_stride);
         for (int d = 0; d < last; d++)
             p.to[d] = d == dim ? 0 : out_stride[d];
+    }
+    if (dim == last) {
+        p.to_row = row_stride(last, p.dim, p.to);
+        p.from_row = row_stride(last, p.dim, p.from);
     }
     if (dim < last) {
         p.rows = product(shape.dim, dim, last);

@@ -9,6 +9,7 @@
 
 enum {
     FEW = 24,      /* sorted by insertion                              */
+    FEW_FIRST = 8, /* the first of a line are found by comparing with the last of them */
     MANY = 192,    /* times the bytes of a key: from here on by radix  */
     WORK = 16384,  /* elements that a task has at least                */
     FEW_TASKS = 8, /* there is space for these, and more of short lines */

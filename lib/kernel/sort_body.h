@@ -103,11 +103,29 @@ static S(pair) S(nth)(int64_t n, const S(pair) * a, S(pair) * b, int64_t k)
     return b[k];
 }
 
+/* The first k in order, in b, for small k: each element is compared with the last of the best so far. */
+static S(pair) * S(few_first)(int64_t n, const S(pair) * a, S(pair) * b, int64_t k)
+{
+    memcpy(b, a, (size_t)k * sizeof *b);
+    S(insert)(k, b);
+    for (int64_t i = k; i < n; i++) {
+        int64_t j = k - 1;
+        if (a[i].key >= b[j].key)
+            continue;
+        for (; j > 0 && b[j - 1].key > a[i].key; j--)
+            b[j] = b[j - 1];
+        b[j] = a[i];
+    }
+    return b;
+}
+
 /* The first k in order, in b or a. */
 static S(pair) * S(top)(int64_t n, S(pair) * a, S(pair) * b, int64_t k)
 {
     if (k == 0 || k == n)
         return S(sort)(k, a, b);
+    if (k <= FEW_FIRST)
+        return S(few_first)(n, a, b, k);
     S(pair) last = S(nth)(n, a, b, k - 1);
     int64_t m = 0;
     for (int64_t i = 0; i < n; i++)

@@ -1,4 +1,5 @@
 /* join.c - tensors side by side. */
+#include "kernel/strided.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -49,9 +50,13 @@ static tp_status cat_forward(tp_call *c)
     for (int i = 0; i < c->n_in; i++) {
         if (nothing(c->in[i]) || c->in[i]->numel == 0)
             continue;
-        int64_t part = stretch * c->in[i]->shape[dim];
-        tp__copy_plane((size_t)size, (tp__plane){outer, part, whole, 1, part, 1}, (char *)y->data + at * size,
-                       c->in[i]->data);
+        const tp_tensor *x = c->in[i];
+        int64_t part = stretch * x->shape[dim];
+        char *to = (char *)y->data + at * size;
+        if (tp_is_contiguous(x))
+            tp__copy_plane((size_t)size, (tp__plane){outer, part, whole, 1, part, 1}, to, x->data);
+        else
+            tp__move_strided(false, (tp_dtype)x->dtype, tp__dims_of(x), to, y->stride, x->data, x->stride);
         at += part;
     }
     return TP_OK;
@@ -86,7 +91,7 @@ static const tp_op cat_op = {.name = "cat",
                              .n_in = -1,
                              .n_out = 1,
                              .attr_size = sizeof(int),
-                             .flags = TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
+                             .flags = TP_OP_STRIDED | TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
                              .infer = cat_infer,
                              .forward = cat_forward,
                              .vjp = cat_vjp,
