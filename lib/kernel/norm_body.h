@@ -19,7 +19,7 @@ static double NAME(row_sum)(int64_t n, const REAL *x)
             lane[l] += x[i + l];
     for (; i < n; i++)
         rest += (double)x[i];
-    return NAME(fold)(lane) + rest;
+    return n < LANES ? rest : NAME(fold)(lane) + rest;
 }
 
 static double NAME(row_squares)(int64_t n, const REAL *x, REAL mean)
@@ -34,7 +34,7 @@ static double NAME(row_squares)(int64_t n, const REAL *x, REAL mean)
     }
     for (; i < n; i++)
         rest += (double)((x[i] - mean) * (x[i] - mean));
-    return NAME(fold)(lane) + rest;
+    return n < LANES ? rest : NAME(fold)(lane) + rest;
 }
 
 static void NAME(row_stats)(const tp__norm_rows *w, const REAL *x, REAL *mean, REAL *rstd)
@@ -79,8 +79,8 @@ static void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const R
         rest += (double)gw;
         rest2 += (double)(gw * (x[i] - mean));
     }
-    *sum = (REAL)(NAME(fold)(lane) + rest);
-    *dot = (REAL)(NAME(fold)(lane2) + rest2);
+    *sum = (REAL)(n < LANES ? rest : NAME(fold)(lane) + rest);
+    *dot = (REAL)(n < LANES ? rest2 : NAME(fold)(lane2) + rest2);
 }
 
 /* gx (+)= rstd (g w - mean(g w) - xhat mean(g w xhat)), xhat = (x - mean) rstd */

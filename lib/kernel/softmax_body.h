@@ -25,6 +25,17 @@ static double NAME(fold)(const REAL *lane)
     return sum;
 }
 
+/* e^x of fewer than LANES elements, as many as fit in whole vectors. */
+static void NAME(exp_rest)(int64_t n, const REAL *x, REAL top, REAL *e)
+{
+    enum { HALF = LANES / 4 };
+    for (int l = 0; l < LANES; l++)
+        e[l] = l < n ? x[l] - top : 0;
+    for (int h = 0; h < n; h += HALF)
+        for (int l = 0; l < HALF; l++)
+            e[h + l] = EXP(e[h + l]);
+}
+
 /* y = e^(x - top); returns the sum. y may be NULL. */
 static double NAME(row_exp)(int64_t n, const REAL *x, REAL top, REAL *restrict y)
 {
@@ -40,11 +51,13 @@ static double NAME(row_exp)(int64_t n, const REAL *x, REAL top, REAL *restrict y
                 y[i + l] = e;
         }
     }
-    for (; i < n; i++) {
-        REAL e = EXP(x[i] - top);
-        rest += (double)e;
+    REAL e[LANES];
+    if (i < n)
+        NAME(exp_rest)(n - i, x + i, top, e);
+    for (int l = 0; i < n; i++, l++) {
+        rest += (double)e[l];
         if (y)
-            y[i] = e;
+            y[i] = e[l];
     }
     return n < LANES ? rest : NAME(fold)(lane) + rest;
 }
@@ -67,7 +80,7 @@ static void NAME(log_softmax)(int64_t begin, int64_t end, void *user)
     for (int64_t r = begin; r < end; r++) {
         const REAL *x = (const REAL *)w->x + r * w->n;
         REAL *restrict y = (REAL *)w->y + r * w->n, top = NAME(row_max)(w->n, x);
-        REAL shift = (REAL)log(NAME(row_exp)(w->n, x, top, NULL));
+        REAL shift = (REAL)v_log(NAME(row_exp)(w->n, x, top, NULL));
         for (int64_t i = 0; i < w->n; i++)
             y[i] = x[i] - top - shift;
     }
@@ -103,7 +116,17 @@ static void NAME(log_softmax_backward)(int64_t begin, int64_t end, void *user)
     for (int64_t r = begin; r < end; r++) {
         const REAL *y = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n;
         REAL *restrict gx = (REAL *)w->y + r * w->n, s = (REAL)NAME(row_dot)(w->n, g, NULL);
-        for (int64_t i = 0; i < w->n; i++)
-            gx[i] = g[i] - EXP(y[i]) * s + (w->accumulate ? gx[i] : 0);
+        REAL e[LANES];
+        int64_t i = 0;
+        for (; i + LANES <= w->n; i += LANES) {
+            for (int l = 0; l < LANES; l++)
+                e[l] = g[i + l] - EXP(y[i + l]) * s;
+            for (int l = 0; l < LANES; l++)
+                gx[i + l] = e[l] + (w->accumulate ? gx[i + l] : 0);
+        }
+        if (i < w->n)
+            NAME(exp_rest)(w->n - i, y + i, 0, e);
+        for (int l = 0; i < w->n; i++, l++)
+            gx[i] = g[i] - e[l] * s + (w->accumulate ? gx[i] : 0);
     }
 }
