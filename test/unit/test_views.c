@@ -189,6 +189,117 @@ START_TEST(moves)
 }
 END_TEST
 
+/* ---- walks over strided memory ---------------------------------------------------------------------------------- */
+
+/* Short and long rows, windows that overlap, what is turned, repeated and passed over: shape, strides, offset. */
+enum { STORAGE = 60000 };
+static const struct {
+    tp_dims shape;
+    int64_t stride[4], offset;
+} walks[] = {
+    {{2, {3000, 5}}, {1, 1}, 3},
+    {{2, {300, 3}}, {7, 2}, 1},
+    {{2, {9, 3000}}, {3, 1}, 0},
+    {{2, {70, 90}}, {1, 70}, 0},
+    {{2, {100, 300}}, {1, 101}, 5},
+    {{2, {33, 17}}, {1, 40}, 2},
+    {{2, {40, 600}}, {1, 0}, 0},
+    {{2, {600, 40}}, {0, 1}, 7},
+    {{3, {20, 30, 8}}, {8, 160, 1}, 0},
+    {{3, {8, 50, 20}}, {1, 160, 8}, 0},
+    {{3, {5, 400, 4}}, {4, 0, 1}, 0},
+    {{4, {3, 5, 7, 11}}, {2, 30, 5, 200}, 9},
+    {{1, {20000}}, {2}, 1},
+    {{1, {700}}, {3}, 0},
+    {{4, {2, 1, 300, 2}}, {600, 9, 2, 1}, 0},
+    {{2, {64, 64}}, {1, 64}, 0},
+    {{3, {3, 65, 129}}, {65, 1, 200}, 4},
+    {{2, {1, 600}}, {0, 0}, 11},
+};
+
+static int64_t place_of(int i, int64_t position)
+{
+    int64_t at = walks[i].offset;
+    for (int d = walks[i].shape.ndim - 1; d >= 0; d--) {
+        at += position % walks[i].shape.dim[d] * walks[i].stride[d];
+        position /= walks[i].shape.dim[d];
+    }
+    return at;
+}
+
+/* Copied, converted, turned around, read by arithmetic beside a dense operand, joined and rolled. */
+START_TEST(walked)
+{
+    static const tp_dtype dtypes[] = {TP_F32, TP_F64, TP_U8};
+    tp_tape *T = tp_tape_new();
+    for (size_t k = 0; k < LENGTH(dtypes); k++) {
+        tp_tensor *x = tp_to(T, tp_remainder(T, tp_arange(T, TP_F64, 0, STORAGE, 1), tp_scalar(T, TP_F64, 251)),
+                             dtypes[k]);
+        tp_tensor *v = tp_as_strided(T, x, walks[_i].shape, walks[_i].stride, walks[_i].offset);
+        tp_tensor *copy = tp_contiguous(T, v), *as_int = tp_to(T, v, TP_I32), *turned = tp_flip(T, v, 1, &(int){-1});
+        tp_tensor *sum = tp_add(T, v, copy), *both = tp_cat(T, 2, (tp_tensor *[]){v, copy}, 0);
+        tp_tensor *rolled = tp_roll(T, v, 2, (const int64_t[]){3, -1}, (const int[]){0, -1});
+        ck_no_error(T);
+        int64_t n = tp_numel(v), row = tp_size(v, -1), rows = n / tp_size(v, 0), last = tp_ndim(v) - 1;
+        for (int64_t i = 0; i < n; i++) {
+            double want = (double)(place_of(_i, i) % 251);
+            int64_t c = i % row, to = (i / row * row + (c + row - 1) % row + (last ? 3 : 0) * rows) % n;
+            to = last ? to : ((i + 2) % n + n) % n;
+            ck_assert_msg(tp_item_at(copy, i) == want, "walk %d, element %lld", _i, (long long)i);
+            ck_assert(tp_item_at(as_int, i) == want && tp_item_at(turned, i - c + row - 1 - c) == want);
+            ck_assert(tp_item_at(both, i) == want && tp_item_at(both, n + i) == want);
+            ck_assert(tp_item_at(sum, i) == (dtypes[k] == TP_U8 ? (double)(uint8_t)(2 * want) : 2 * want));
+            ck_assert_msg(tp_item_at(rolled, to) == want, "walk %d, element %lld rolled to %lld", _i, (long long)i,
+                          (long long)to);
+        }
+        tp_tape_reset(T);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* A view's gradient is added up where it looks, however often. */
+START_TEST(walked_back)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_requires_grad(tp_zeros(T, TP_F64, tp_shape(STORAGE)), true);
+    tp_tensor *v = tp_as_strided(T, x, walks[_i].shape, walks[_i].stride, walks[_i].offset);
+    int64_t n = tp_numel(v);
+    tp_tensor *g = tp_reshape(T, tp_remainder(T, tp_arange(T, TP_F64, 0, (double)n, 1), tp_scalar(T, TP_F64, 17)),
+                              tp_shape_of(v));
+    tp_backward(T, tp_sum(T, tp_mul(T, v, g)));
+    ck_no_error(T);
+    double *want = calloc(STORAGE, sizeof *want);
+    for (int64_t i = 0; i < n; i++)
+        want[place_of(_i, i)] += (double)(i % 17);
+    for (int64_t i = 0; i < STORAGE; i++)
+        ck_assert_msg(tp_item_at(tp_grad(x), i) == want[i], "walk %d, place %lld", _i, (long long)i);
+    free(want);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Slices of one tensor, some over others: the first swept writes the gradient, the others add to it. */
+START_TEST(slices_add_up)
+{
+    tp_tape *T = tp_tape_new();
+    for (int dim = 0; dim < 2; dim++) {
+        tp_tensor *x = tp_requires_grad(counted(T, tp_shape(6, 5)), true);
+        tp_tensor *a = tp_slice(T, x, dim, 1, 4, 1), *b = tp_slice(T, x, dim, 0, 5, 2), *c = tp_select(T, x, dim, 3);
+        tp_tensor *y = tp_add(T, tp_sum(T, tp_mul(T, a, a)),
+                              tp_add(T, tp_sum(T, b), tp_mul_scalar(T, tp_sum(T, c), 3)));
+        tp_backward(T, y);
+        for (int64_t i = 0; i < 30; i++) {
+            int64_t at = dim ? i % 5 : i / 5;
+            double want = (at >= 1 && at < 4 ? 2.0 * (double)i : 0) + (at % 2 == 0 && at < 5) + (at == 3 ? 3 : 0);
+            ck_assert_msg(tp_item_at(tp_grad(x), i) == want, "dimension %d, element %lld", dim, (long long)i);
+        }
+        ck_no_error(T);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("views");
@@ -200,6 +311,9 @@ int main(void)
     tcase_add_test(t, putting);
     tcase_add_test(t, bad_indices);
     tcase_add_test(t, moves);
+    tcase_add_loop_test(t, walked, 0, (int)LENGTH(walks));
+    tcase_add_loop_test(t, walked_back, 0, (int)LENGTH(walks));
+    tcase_add_test(t, slices_add_up);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
