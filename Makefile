@@ -262,7 +262,7 @@ install: lib
 	    -e 's|@libdir@|$(call below_prefix,$(libdir))|' -e 's|@includedir@|$(call below_prefix,$(includedir))|' \
 	    -e 's|@RPATH@|$(if $(filter $(looked_in),$(libdir)),, -Wl,-rpath,$${libdir})|' \
 	    -e 's|@REQUIRES_PRIVATE@|$(strip $(REQUIRES_PRIVATE))|' \
-	    -e 's|@LIBS_PRIVATE@|$(strip $(LAPACKE_LIBS) $(BLAS_LIBS) $(OPENMP_CFLAGS) -lm $(LIBS))|' \
+	    -e 's|@LIBS_PRIVATE@|$(strip $(ASK_OPENBLAS) $(LAPACKE_LIBS) $(BLAS_LIBS) $(OPENMP_CFLAGS) -lm $(LIBS))|' \
 	    tapir.pc.in > '$(DESTDIR)$(libdir)/pkgconfig/tapir.pc'
 	@[ -n '$(DESTDIR)' ] || ! [ -w /etc/ld.so.cache ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig
 

@@ -17,11 +17,13 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* OpenBLAS's own; another CBLAS has none. */
+/* OpenBLAS's own; another CBLAS has none. From a static library the linker takes what something else needs, which may be
+ * the last three alone; tapir.pc asks for the others. */
 extern char *openblas_get_config(void) __attribute__((weak));
 extern char *openblas_get_corename(void) __attribute__((weak));
 extern int openblas_get_parallel(void) __attribute__((weak));
 extern int openblas_get_num_threads(void) __attribute__((weak));
+extern char *gotoblas_corename(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 
@@ -58,7 +60,10 @@ const char *tp__blas_trouble(void)
 
 /* ---- kernels ------------------------------------------------------------------------------------------------------ */
 
-static const char *core(void) { return openblas_get_corename ? openblas_get_corename() : ""; }
+static const char *core(void)
+{
+    return openblas_get_corename ? openblas_get_corename() : gotoblas_corename ? gotoblas_corename() : "";
+}
 
 /* What a set of kernels needs. A name that is not here is of a newer OpenBLAS, or of another kind of processor. */
 enum { UNKNOWN = TP__ISA_AVX512 + 1 };
@@ -164,9 +169,9 @@ void tp__blas_choose_core(void)
  * finds done. */
 __attribute__((constructor)) static void look(void)
 {
-    kind.wide = has_wide_integers();
     if (gotoblas_dynamic_init)
         gotoblas_dynamic_init();
+    kind.wide = has_wide_integers();
     kind.small_kernels = class_of(core()) == TP__ISA_AVX512;
     tp__blas_choose_core();
 }
@@ -194,12 +199,14 @@ static void say(words *w, const char *format, const char *a, const char *b)
 static void say_openblas(words *w)
 {
     static const char *const threading[] = {"one thread", "pthreads", "openmp"};
-    int threads = openblas_get_parallel ? openblas_get_parallel() : 0;
+    int threads = openblas_get_parallel ? openblas_get_parallel() : -1;
     const char *config = openblas_get_config ? openblas_get_config() : "OpenBLAS";
     const char *second = strchr(config, ' '), *end = second ? strchr(second + 1, ' ') : NULL;
     char name[64];
     snprintf(name, sizeof name, "%.*s", end ? (int)(end - config) : (int)sizeof name - 1, config);
-    say(w, "%s, %s", name, threading[threads < 0 || threads > 2 ? 0 : threads]);
+    say(w, "%s", name, NULL);
+    if (threads >= 0 && threads <= 2)
+        say(w, ", %s", threading[threads], NULL);
     say(w, ", %s", core(), NULL);
     if (kind.before[0])
         say(w, " (instead of %s)", kind.before, NULL);
@@ -210,7 +217,7 @@ const char *tp__blas_info(void)
     static _Thread_local words w;
     Dl_info library;
     w.used = 0;
-    if (openblas_get_corename)
+    if (core()[0])
         say_openblas(&w);
     else
         say(&w, "CBLAS", NULL, NULL);
