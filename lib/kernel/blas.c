@@ -27,15 +27,14 @@ static void scale(tp_dtype dtype, int64_t m, int64_t n, double beta, void *c, in
  * are the same bits on any number of threads. */
 
 enum {
-    SMALL = 1000000,     /* multiply-adds of a call that the small kernels take */
-    SHARE = 1 << 20,     /* multiply-adds that are worth a thread of their own: what is less is done before the other
+    SMALL = 1000000,    /* multiply-adds of a call that the small kernels take */
+    SHARE = 1 << 20,    /* multiply-adds that are worth a thread of their own: what is less is done before the other
                             core has the operands, where cores share no cache   */
-    PANEL = 256,         /* bytes in a row of a panel: 64 floats                */
-    DEPTH = 256,         /* rows of a panel, at most                            */
-    ROWS = 512,          /* of A beside one panel, at most                      */
-    FEW_ROWS = 64,       /* fewer do not pay for turning B                      */
-    CACHED = 256 * 1024, /* bytes of B that can be used where they lie          */
-    LARGE = 16 << 20     /* bytes of A that are too many to go by panel after panel */
+    PANEL = 256,        /* bytes in a row of a panel: 64 floats                */
+    DEPTH = 256,        /* rows of a panel, at most                            */
+    ROWS = 512,         /* of A beside one panel, at most                      */
+    FEW_ROWS = 64,      /* fewer do not pay for turning B                      */
+    CACHED = 256 * 1024 /* bytes of B that can be used where they lie          */
 };
 
 typedef struct {
@@ -138,6 +137,28 @@ static bool fits_a_panel(const product *p)
     return p->m * p->n * p->k <= SMALL && p->n * p->k * (int64_t)tp_dtype_size(p->dtype) <= PANEL * DEPTH;
 }
 
+/* Bytes of A that are too many to go by panel after panel: by what was measured on kinds of processors
+ * (doc/benchmarks.md), the same for all products of a process. */
+static int64_t large_for(tp__processor p, bool ta)
+{
+    if (p.vendor == TP__AMD && p.family >= 26) /* Zen 5 */
+        return 16 << 20;
+    if (p.vendor == TP__AMD) /* Zen 4: a row of A^T is a line of the first cache each */
+        return ta ? 1 << 20 : 2 << 20;
+    return 512 << 10; /* Intel's */
+}
+
+static int64_t large(bool ta)
+{
+    static _Atomic int64_t known[2]; /* 0: not yet. Every thread that races here finds the same. */
+    int64_t bytes = atomic_load_explicit(&known[ta], memory_order_relaxed);
+    if (bytes == 0) {
+        bytes = large_for(tp__cpu(), ta);
+        atomic_store_explicit(&known[ta], bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
 static bool panels_pay(const product *p)
 {
     int64_t size = (int64_t)tp_dtype_size(p->dtype), work = p->m * p->n * p->k;
@@ -145,7 +166,7 @@ static bool panels_pay(const product *p)
         return false;
     if (work <= SMALL)
         return p->tb && fits_a_panel(p);
-    return p->n * size <= 4 * PANEL || p->m * p->k * size < LARGE;
+    return p->n * size <= 4 * PANEL || p->m * p->k * size < large(p->ta);
 }
 
 static void run_in_panels(product *p)
