@@ -400,8 +400,9 @@ void tp__recover(tp_tape *T)
     tp__hooks_purge(T);
 }
 
-/* Within the function this frame lies deeper, and the outermost call's is as it was. */
-__attribute__((noinline)) bool tp__inside(tp_tape *T)
+/* Within the function this frame lies deeper, and the outermost call's is as it was. What is read may by now be of another
+ * frame, between its variables, which the address sanitizer would take for a fault. */
+__attribute__((noinline, no_sanitize_address)) bool tp__inside(tp_tape *T)
 {
     if (T->ground == 0)
         return false;
