@@ -6,13 +6,21 @@
 
 /* ---- derivatives ----------------------------------------------------------------------------------------------- */
 
-/* With R(x, y) = x / (x^2 + y^2): R_x = R(y, x)^2 - R(x, y)^2, R_y = -2 R(x, y) R(y, x). */
+/* With R(x, y) = x / (x^2 + y^2): R_x = R(y, x)^2 - R(x, y)^2, R_y = -2 R(x, y) R(y, x). Of the difference of squares, with
+ * m the larger of x and y and R its own, R^2 (y - x) / m (y + x) / m keeps the digits; halved, for sums may overflow. */
 static tp_status over_square_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *g = v->gout[0], *y = v->out[0], *other = tp__over_square(T, v->in[1], v->in[0]);
-    if (tp_vjp_needs(v, 0))
-        v->gin[0] = tp_mul(T, tp_mul(T, g, tp_sub(T, other, y)), tp_add(T, other, y));
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *less = tp_lt(T, tp_abs(T, v->in[1]), tp_abs(T, v->in[0])),
+                  *m = tp_where(T, less, v->in[0], v->in[1]);
+        tp_tensor *r = tp_where(T, less, y, other), *a = tp_mul_scalar(T, v->in[0], 0.5),
+                  *b = tp_mul_scalar(T, v->in[1], 0.5);
+        tp_tensor *first = tp_mul(T, r, tp_div(T, tp_sub(T, b, a), m));
+        v->gin[0] = tp_mul(T, tp_mul(T, g, first),
+                           tp__mul3(T, r, tp_div(T, tp_add(T, a, b), m), tp__number(T, y, 4), 1));
+    }
     if (tp_vjp_needs(v, 1))
         v->gin[1] = tp__mul3(T, g, y, other, -2);
     return TP_OK;

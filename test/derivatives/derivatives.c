@@ -157,6 +157,15 @@ static void measure_one(scan *s, const one_row *row, error worst[2])
     tp_tape_reset(s->T);
 }
 
+/* The same of a function of two numbers: by a unit of either. */
+static real conditioning_two(const scan *s, real (*f)(real, real), double x, double y)
+{
+    real a = (real)x, b = (real)y, here = f(a, b), up = f(a + ulp_at(a, s->format), b),
+         right = f(a, b + ulp_at(b, s->format));
+    real most = fmaxl(fabsl(up - here), fabsl(right - here));
+    return isfinite(most) ? most : 0;
+}
+
 static void measure_two(scan *s, const two_row *row, error worst[2])
 {
     tp_tensor *x = tensor_of(s, s->n, s->x), *y = tensor_of(s, s->n, s->y), *z = row->fn(s->T, x, y);
@@ -170,9 +179,10 @@ static void measure_two(scan *s, const two_row *row, error worst[2])
             if (row->slope[k] == NULL ||
                 (isnan(s->x[i]) || isnan(s->y[i]) ? (row->flags & FLAT) != 0 : isnan(want) != 0))
                 continue;
-            note(s, &worst[k > 1], slope_name[k], element(s, d[k], i), want, 0, i);
+            real slack = row->flags & CONDITIONED ? conditioning_two(s, row->slope[k], s->x[i], s->y[i]) : 0;
+            note(s, &worst[k > 1], slope_name[k], element(s, d[k], i), want, slack, i);
             if (k < 2)
-                note(s, &worst[0], "as backward takes it", element(s, plain[k], i), want, 0, i);
+                note(s, &worst[0], "as backward takes it", element(s, plain[k], i), want, slack, i);
         }
     tp_tape_reset(s->T);
 }
