@@ -724,7 +724,7 @@ V_WIDE v_erfinv(double x)
 /* The inverse of P by that of erf; NaN in the far tails, where that one's guess ends. */
 V_WIDE v_ndtri(double p)
 {
-    double rest = 2 * v_pick(p < 0.5, p, 1 - p), safe = rest > 0x1p-52 ? rest : 1;
+    double rest = 2 * v_pick(p < 0.5, p, 1 - p), safe = v_most(rest, 0x1p-52);
     double y = 1.41421356237309515e+00 * v_erfinv_of(1 - safe, safe);
     return v_pick(rest > 0x1p-52, v_pick(p < 0.5, -y, y), NAN);
 }
