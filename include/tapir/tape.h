@@ -212,8 +212,28 @@ TP_API tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outpu
 
 /* ---- parameter sets and sinks ---------------------------------------------------------------- */
 
-/* An ordered set of owned tensors that are trained together. A module's set (tp_module_params)
- * lays the values of one dtype in one slab, gradients in a parallel one. */
+/* An ordered set of owned tensors that are trained together.
+ *
+ * A slab holds something for each of them (values, gradients) in this layout: from its first byte on the float32
+ * parameters, one after another in the set's order, each in row-major order; then, from the next multiple of 8 bytes on, the
+ * float64 parameters in the same way. tp_params_count_of says where a dtype begins and how many elements there are,
+ * tp_params_offset where a parameter does. A module's set (tp_module_params) lays its values in one slab, and
+ * their gradients in another; each sink has one.
+ *
+ * Data-parallel training, by your own MPI: each rank has a replica of the parameters, a sink, and a part of the batch.
+ *
+ *     tp_grads_zero(sink);
+ *     tp_backward_into(T, loss, sink);
+ *     size_t  at;
+ *     char   *slab = tp_grads_data(sink);
+ *     int64_t n = tp_params_count_of(params, TP_F64, &at);
+ *     MPI_Allreduce(MPI_IN_PLACE, slab, (int)tp_params_count_of(params, TP_F32, NULL), MPI_FLOAT, MPI_SUM, comm);
+ *     MPI_Allreduce(MPI_IN_PLACE, slab + at, (int)n, MPI_DOUBLE, MPI_SUM, comm);
+ *     tp_params_set_grads(T, params, sink);
+ *     tp_optim_step(T, optim);
+ *
+ * (for a mean over all samples, with the losses' sums divided by the number of samples of all ranks), and replicas stay the
+ * same bits, as they began: MPI_Bcast of tp_params_data, or the same seed. */
 typedef struct tp_params tp_params;
 /* A set of the caller's tensors, which are not moved; the set does not own them. */
 TP_API tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors);
@@ -222,7 +242,13 @@ TP_API void       tp_params_free(tp_params *params);
 TP_API int        tp_params_length(const tp_params *params); /* tensors         */
 TP_API int64_t    tp_params_count(const tp_params *params);  /* elements in all */
 TP_API tp_tensor *tp_params_at(const tp_params *params, int i);
-TP_API void       tp_params_zero_grad(tp_params *params);
+TP_API size_t     tp_params_bytes(const tp_params *params);         /* of a slab */
+TP_API size_t     tp_params_offset(const tp_params *params, int i); /* in bytes; SIZE_MAX where there is none */
+/* Elements of a dtype, and where in a slab the first one is, in bytes (offset may be NULL). */
+TP_API int64_t tp_params_count_of(const tp_params *params, tp_dtype dtype, size_t *offset);
+/* The slab of values, where the parameters lie so, as those of a module do; else NULL. */
+TP_API void *tp_params_data(const tp_params *params);
+TP_API void  tp_params_zero_grad(tp_params *params);
 /* Scales all gradients so that their 2-norm is at most max_norm; returns the norm before, NaN on a
  * failed tape (torch.nn.utils.clip_grad_norm_). */
 TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max_norm);
@@ -234,8 +260,15 @@ TP_API tp_grads        *tp_grads_new(const tp_params *params);
 TP_API void             tp_grads_free(tp_grads *grads);
 TP_API void             tp_grads_zero(tp_grads *grads);
 TP_API void             tp_grads_add(tp_grads *into, const tp_grads *from); /* into += from            */
-TP_API void            *tp_grads_data(const tp_grads *grads);               /* all, in the set's order */
 TP_API tp_tensor       *tp_grads_at(const tp_grads *grads, int i);          /* NULL where none arrived */
+/* The sink's slab, to be read and written; it stays where it is. From the first call on each parameter has a gradient
+ * in the sink, zeros where nothing arrived, and tp_grads_zero makes zeros of all: what another rank's all-reduce brings
+ * counts, whether or not this rank had something for that parameter. */
+TP_API void *tp_grads_data(tp_grads *grads);
+/* Gives each parameter a copy of its gradient in the sink, or none where none arrived, in place of what it had. The sink
+ * may be another set's, of parameters of the same dtypes and shapes (a replica's): otherwise TP_ESHAPE, and nothing is
+ * changed. */
+TP_API tp_status tp_params_set_grads(tp_tape *T, tp_params *params, const tp_grads *grads);
 /* As tp_backward, but gradients of the set's tensors go into the sink and all others nowhere. */
 TP_API tp_status tp_backward_into(tp_tape *T, tp_tensor *loss, tp_grads *sink);
 

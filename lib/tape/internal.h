@@ -257,7 +257,7 @@ void tp__params_hold(tp_params *p);
 void tp__params_drop(tp_params *p);
 /* The owner frees it; optimizers and sinks that hold it see that it is gone. */
 void tp__params_abandon(tp_params *p);
-/* The tensors are laid in one slab a dtype, their gradients in another. NULL: no memory. */
+/* The tensors are laid in one slab, their gradients in another (tape.h has the layout). NULL: no memory. */
 tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
 
 /* A stretch of parameters that lie one after another, all with a gradient: what an optimizer updates

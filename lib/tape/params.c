@@ -99,7 +99,54 @@ int tp_params_length(const tp_params *p) { return p ? p->n : 0; }
 int64_t tp_params_count(const tp_params *p) { return p ? p->count : 0; }
 tp_tensor *tp_params_at(const tp_params *p, int i) { return p && i >= 0 && i < p->n ? p->at[i] : NULL; }
 
-/* ---- slabs ------------------------------------------------------------------------------------------------------ */
+/* ---- slabs ------------------------------------------------------------------------------------------------------
+ *
+ * One layout for values, gradients and sinks: float32 parameters in the set's order, then, from a multiple of 8 bytes on,
+ * float64 parameters in the set's order, each dtype without gaps. */
+
+static size_t start_of(const tp_params *p, tp_dtype dtype)
+{
+    return dtype == TP_F64 ? ((size_t)p->count_of[slot_of(TP_F32)] * sizeof(float) + 7) & ~(size_t)7 : 0;
+}
+
+/* Of parameter i, which is there. */
+static size_t offset_of(const tp_params *p, int i)
+{
+    tp_dtype dtype = (tp_dtype)p->at[i]->dtype;
+    return start_of(p, dtype) + (size_t)p->offset[i] * tp_dtype_size(dtype);
+}
+
+size_t tp_params_bytes(const tp_params *p)
+{
+    return p ? start_of(p, TP_F64) + (size_t)p->count_of[slot_of(TP_F64)] * sizeof(double) : 0;
+}
+
+size_t tp_params_offset(const tp_params *p, int i) { return tp_params_at(p, i) ? offset_of(p, i) : SIZE_MAX; }
+
+int64_t tp_params_count_of(const tp_params *p, tp_dtype dtype, size_t *offset)
+{
+    bool is_float = p && tp_dtype_is_float(dtype);
+    if (offset)
+        *offset = is_float ? start_of(p, dtype) : 0;
+    return is_float ? p->count_of[slot_of(dtype)] : 0;
+}
+
+void *tp_params_data(const tp_params *p)
+{
+    char *all = NULL;
+    for (int i = 0; p && i < p->n; i++) {
+        const tp_tensor *x = p->at[i];
+        if (x == NULL || !tp__contiguous(x))
+            return NULL;
+        if (x->numel == 0)
+            continue;
+        if (all == NULL)
+            all = (char *)x->data - offset_of(p, i);
+        if ((char *)x->data != all + offset_of(p, i))
+            return NULL;
+    }
+    return all;
+}
 
 /* What a parameter gets in the slabs, before anything is changed. */
 typedef struct {
@@ -107,9 +154,9 @@ typedef struct {
     tp_tensor *grad;
 } place;
 
-static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__storage *grads, int64_t offset)
+static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__storage *grads, size_t start)
 {
-    size_t size = tp_dtype_size((tp_dtype)x->dtype), start = (size_t)offset * size, bytes = (size_t)x->numel * size;
+    size_t bytes = (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype);
     tp__storage *g = tp__storage_segment(grads, start, bytes);
     at->value = tp__storage_segment(values, start, bytes);
     at->grad = g ? tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g, g->data) : NULL;
@@ -146,26 +193,20 @@ tp_params *tp__params_slab(int n, tp_tensor *const *tensors)
 {
     tp_params *p = params_new(n, tensors);
     place *places = calloc((size_t)n + 1, sizeof *places);
-    tp__storage *slab[2][2] = {{NULL}}; /* values, gradients; by dtype */
-    bool ok = p && places;
-    for (int k = 0; k < 2 && ok; k++)
-        for (int t = 0; t < 2 && ok; t++)
-            ok = p->count_of[t] == 0 ||
-                 (slab[k][t] = tp__storage_new((size_t)p->count_of[t] * tp_dtype_size(t ? TP_F64 : TP_F32))) != NULL;
-    for (int i = 0; i < n && ok; i++) {
-        int t = slot_of((tp_dtype)tensors[i]->dtype);
+    size_t bytes = tp_params_bytes(p);
+    tp__storage *values = bytes ? tp__storage_new(bytes) : NULL, *grads = bytes ? tp__storage_new(bytes) : NULL;
+    bool ok = p && places && (bytes == 0 || (values && grads));
+    for (int i = 0; i < n && ok; i++)
         if (tensors[i]->numel > 0)
-            ok = make_place(&places[i], tensors[i], slab[0][t], slab[1][t], p->offset[i]);
-    }
+            ok = make_place(&places[i], tensors[i], values, grads, offset_of(p, i));
     for (int i = 0; i < n && places; i++) {
         if (ok && places[i].value)
             move_in(tensors[i], &places[i]);
         tp__storage_unref(places[i].value);
         tp__tensor_drop(places[i].grad);
     }
-    for (int k = 0; k < 2; k++)
-        for (int t = 0; t < 2; t++)
-            tp__storage_unref(slab[k][t]);
+    tp__storage_unref(values);
+    tp__storage_unref(grads);
     free(places);
     if (!ok) {
         tp_params_free(p);
@@ -274,8 +315,9 @@ double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
 struct tp_grads {
     tp_params *set;
     int n;
-    tp_tensor **at; /* headers on one block: float32 parameters first, then float64 */
+    tp_tensor **at; /* headers on one block, which is laid out as the set's slabs */
     bool *arrived;
+    bool open; /* the block was handed out: everything in it counts */
     tp__storage *all;
 };
 
@@ -297,20 +339,18 @@ tp_grads *tp_grads_new(const tp_params *p)
     tp_grads *g = p ? calloc(1, sizeof *g) : NULL;
     if (g == NULL)
         return NULL;
-    size_t narrow = ((size_t)p->count_of[0] * sizeof(float) + 7) & ~(size_t)7;
     g->set = (tp_params *)(uintptr_t)p; /* of the set itself only its count is written */
     tp__params_hold(g->set);
     g->at = calloc((size_t)p->n + 1, sizeof *g->at);
     g->arrived = calloc((size_t)p->n + 1, sizeof *g->arrived);
-    g->all = tp__storage_new(narrow + (size_t)p->count_of[1] * sizeof(double));
+    g->all = tp__storage_new(tp_params_bytes(p));
     bool ok = g->at && g->arrived && g->all;
     for (int i = 0; i < p->n && ok; i++, g->n++) {
         const tp_tensor *x = p->at[i];
         if (x == NULL)
             continue;
-        size_t start = x->dtype == TP_F64 ? narrow + (size_t)p->offset[i] * sizeof(double)
-                                          : (size_t)p->offset[i] * sizeof(float);
-        g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, (char *)g->all->data + start);
+        char *data = (char *)g->all->data + offset_of(p, i);
+        g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, data);
         ok = g->at[i] != NULL;
         if (ok)
             g->at[i]->flags |= TP__BELONGS;
@@ -322,10 +362,13 @@ tp_grads *tp_grads_new(const tp_params *p)
     return g;
 }
 
+/* A flag for each is enough where nobody else looks at the block. */
 void tp_grads_zero(tp_grads *g)
 {
     for (int i = 0; g && i < g->n; i++)
-        g->arrived[i] = false;
+        g->arrived[i] = g->open;
+    if (g && g->open)
+        memset(g->all->data, 0, g->all->bytes);
 }
 
 /* The set may be gone and another be where it was: only a place that fits the leaf is one. */
@@ -365,13 +408,45 @@ void tp_grads_add(tp_grads *into, const tp_grads *from)
     }
 }
 
-/* What has not arrived may hold an older gradient; outside it counts as zero. */
-void *tp_grads_data(const tp_grads *g)
+/* What has not arrived may hold an older gradient, for which it is made zero. The host may write what it wants, so from now
+ * on all have arrived. */
+void *tp_grads_data(tp_grads *g)
 {
-    for (int i = 0; g && i < g->n; i++)
+    for (int i = 0; g && i < g->n; i++) {
         if (!g->arrived[i] && g->at[i])
             tp__fill(g->at[i]->numel, g->at[i]->data, (tp_dtype)g->at[i]->dtype, 0);
+        g->arrived[i] = true;
+    }
+    if (g)
+        g->open = true;
     return g ? g->all->data : NULL;
+}
+
+static bool fits(const tp_tensor *x, const tp_tensor *grad)
+{
+    return !x || !grad || (x->dtype == grad->dtype && tp__dims_equal(tp__dims_of(x), tp__dims_of(grad)));
+}
+
+tp_status tp_params_set_grads(tp_tape *T, tp_params *p, const tp_grads *g)
+{
+    if (!tp__ok(T))
+        return T ? T->status : TP_EINVAL;
+    if (p == NULL || g == NULL)
+        return tp_fail(T, TP_EINVAL, "params_set_grads: the %s NULL", p ? "sink is" : "set is");
+    if (p->n != g->n)
+        return tp_fail(T, TP_ESHAPE, "params_set_grads: the set has %d parameters, the sink is for %d", p->n, g->n);
+    for (int i = 0; i < p->n; i++) {
+        char a[200], b[200];
+        const tp_tensor *x = p->at[i], *grad = g->at[i];
+        if (!fits(x, grad))
+            return tp_fail(T, TP_ESHAPE, "params_set_grads: parameter %d is %s of %s, the sink's gradient %s of %s", i,
+                           tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name((tp_dtype)x->dtype),
+                           tp__dims_text(tp__dims_of(grad), b, sizeof b), tp_dtype_name((tp_dtype)grad->dtype));
+    }
+    for (int i = 0; i < p->n && T->status == TP_OK; i++)
+        if (p->at[i])
+            tp_set_grad(T, p->at[i], tp_grads_at(g, i));
+    return T->status;
 }
 
 tp_tensor *tp_grads_at(const tp_grads *g, int i) { return g && i >= 0 && i < g->n && g->arrived[i] ? g->at[i] : NULL; }

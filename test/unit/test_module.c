@@ -277,6 +277,89 @@ START_TEST(sinks)
 }
 END_TEST
 
+/* The layout of slabs, with both dtypes in turn. */
+START_TEST(slabs)
+{
+    static const struct {
+        tp_dtype dtype;
+        int64_t n;
+        size_t offset;
+    } of[] = {{TP_F64, 2, 24}, {TP_F32, 3, 0}, {TP_F64, 1, 40}, {TP_F32, 2, 12}};
+    tp_tensor *x[4];
+    size_t at32, at64;
+    for (int i = 0; i < 4; i++)
+        x[i] = tp_requires_grad(tp_keep(tp_full(T, of[i].dtype, tp_shape(of[i].n), i)), true);
+    tp_params *p = tp_params_of(T, 4, x);
+    ck_assert(tp_params_count_of(p, TP_F32, &at32) == 5 && at32 == 0);
+    ck_assert(tp_params_count_of(p, TP_F64, &at64) == 3 && at64 == 24);
+    ck_assert(tp_params_count_of(p, TP_I64, NULL) == 0 && tp_params_bytes(p) == 48);
+    ck_assert(tp_params_offset(p, 4) == SIZE_MAX && tp_params_offset(p, -1) == SIZE_MAX);
+    ck_assert_ptr_null(tp_params_data(p)); /* the user's tensors lie where they lie */
+    tp_grads *g = tp_grads_new(p);
+    char *slab = tp_grads_data(g);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq(tp_params_offset(p, i), of[i].offset);
+        ck_assert_ptr_eq(tp_data(tp_grads_at(g, i)), slab + of[i].offset);
+    }
+    tp_grads_free(g);
+    tp_params_free(p);
+    for (int i = 0; i < 4; i++)
+        tp_free(x[i]);
+    tp_module *m = small_net();
+    p = tp_module_params(m);
+    slab = tp_params_data(p);
+    ck_assert_ptr_nonnull(slab);
+    for (int i = 0; i < tp_params_length(p); i++)
+        ck_assert_ptr_eq(tp_data(tp_params_at(p, i)), slab + tp_params_offset(p, i));
+    tp_module_free(m);
+}
+END_TEST
+
+/* What comes into a slab from outside counts, also for a parameter that had nothing, also in later steps. */
+START_TEST(slabs_from_outside)
+{
+    tp_tensor *x[2], *y[2];
+    for (int i = 0; i < 2; i++) {
+        x[i] = tp_requires_grad(tp_keep(tp_ones(T, TP_F64, tp_shape(2))), true);
+        y[i] = tp_requires_grad(tp_keep(tp_ones(T, TP_F64, tp_shape(2 + i))), true);
+    }
+    tp_params *p = tp_params_of(T, 2, x), *replica = tp_params_of(T, 2, (tp_tensor *[]){x[1], x[0]}),
+              *others = tp_params_of(T, 2, y);
+    tp_grads *g = tp_grads_new(p);
+    tp_backward_into(T, tp_sum(T, x[0]), g);
+    ck_assert_ptr_null(tp_grads_at(g, 1));
+    ck_assert_int_eq(tp_params_set_grads(T, p, g), TP_OK);
+    ck_values(tp_grad(x[0]), 0, 1, 1);
+    ck_assert_ptr_null(tp_grad(x[1]));
+    double *slab = tp_grads_data(g);
+    for (int step = 0; step < 3; step++) {
+        tp_grads_zero(g);
+        for (int i = 0; i < 4; i++)
+            ck_assert_double_eq(slab[i], 0);
+        tp_backward_into(T, tp_sum(T, tp_square(T, x[0])), g);
+        slab[3] += 5;
+        ck_assert_int_eq(tp_params_set_grads(T, p, g), TP_OK);
+        ck_values(tp_grad(x[0]), 0, 2, 2);
+        ck_values(tp_grad(x[1]), 0, 0, 5);
+    }
+    ck_assert_int_eq(tp_params_set_grads(T, replica, g), TP_OK);
+    ck_values(tp_grad(x[1]), 0, 2, 2);
+    ck_assert_int_eq(tp_params_set_grads(T, others, g), TP_ESHAPE);
+    ck_error(T, TP_ESHAPE, "parameter 1 is [3] of float64");
+    ck_assert_ptr_null(tp_grad(y[0]));
+    ck_assert_int_eq(tp_params_set_grads(T, NULL, g), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "the set is NULL");
+    tp_grads_free(g);
+    tp_params_free(p);
+    tp_params_free(replica);
+    tp_params_free(others);
+    for (int i = 0; i < 2; i++) {
+        tp_free(x[i]);
+        tp_free(y[i]);
+    }
+}
+END_TEST
+
 #ifdef HAVE_JANSSON
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
@@ -325,6 +408,8 @@ int main(void)
     tcase_add_test(t, own_memory);
     tcase_add_test(t, clipping);
     tcase_add_test(t, sinks);
+    tcase_add_test(t, slabs);
+    tcase_add_test(t, slabs_from_outside);
 #ifdef HAVE_JANSSON
     tcase_add_test(t, save_and_load);
 #endif
