@@ -349,7 +349,7 @@ static const char heading[] =
     "The largest error of the first and the second derivative over the whole range of the "
     "floats, in units in the last\n"
     "place, and where (`test/derivatives`). c: near the roots of the derivative, what a "
-    "change of x by one unit in its\n"
+    "change of x by four units in its\n"
     "last place does to it is forgiven. open: not yet right. Right results of finite operands raise no invalid,\n"
     "divide-by-zero or overflow exception, which is tried as well.\n\n"
     "| function     | f32, 1st |         at | f32, 2nd |         at | f64, 1st |         at "
