@@ -17,7 +17,8 @@ static double raised_cosine(double t, double a, double b) { return a - b * cos(2
 static double blackman(double t, double a, double b)
 {
     (void)a, (void)b;
-    return 0.42 - 0.5 * cos(2 * pi * t) + 0.08 * cos(4 * pi * t);
+    double s = sin(pi * t); /* 0.42 - 0.5 cos 2 pi t + 0.08 cos 4 pi t, in a form that is 0 at 0 */
+    return s * s * (0.36 + 0.64 * s * s);
 }
 
 /* The modified Bessel function of the first kind and order 0, by its series of positive terms. */
