@@ -298,7 +298,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(V(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))  \
     BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                         \
     BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x)))        \
-    BINARY(bce_logits_slope_##S, R, R, V(sigmoid)(x) - y)
+    BINARY(bce_logits_slope_##S, R, R, (1 - y) * V(sigmoid)(x) - y * V(sigmoid)(-x))
 
 /* ---- integers: U is the unsigned type that arithmetic wraps in ------------------------------------------- */
 

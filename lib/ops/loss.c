@@ -121,6 +121,12 @@ static tp_tensor *factor(const tp_vjp *v)
       return TP_OK; }
 /* clang-format on */
 
+/* sigmoid(x) - t as (1 - t) sigmoid(x) - t sigmoid(-x), which does not cancel where t is 1 */
+static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp_sub(T, tp_mul(T, tp_rsub_scalar(T, t, 1), tp_sigmoid(T, x)), tp_mul(T, t, tp_sigmoid(T, tp_neg(T, x))));
+}
+
 /* x (1 - x), kept from 0 by torch's 1e-12 */
 static tp_tensor *variance(tp_tape *T, tp_tensor *x)
 {
@@ -132,26 +138,13 @@ VJP(mse, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x),
 VJP(l1, tp_sign(T, tp_sub(T, x, t)), tp_sign(T, tp_sub(T, t, x)))
 VJP(bce, tp_div(T, tp_sub(T, x, t), variance(T, x)),
     tp_sub(T, tp_clamp(T, tp_log1p(T, tp_neg(T, x)), -100, INFINITY), tp_clamp(T, tp_log(T, x), -100, INFINITY)))
-VJP(bce_logits, tp_sub(T, tp_sigmoid(T, x), t), tp_neg(T, x))
+VJP(bce_logits, logit_slope(T, x, t), tp_neg(T, x))
 /* clang-format on */
 
 /* A target that asks for a gradient has it from the operators; the slope by x is a kernel. */
-static tp_status by_target(tp_vjp *v)
-{
-    tp_tensor *into = v->gin[1], *g[2] = {NULL};
-    tp_vjp only = *v;
-    only.need = 2;
-    only.gin = g;
-    tp_status status = v->op->vjp(&only);
-    if (status != TP_OK || v->tape->status != TP_OK)
-        return v->tape->status;
-    tp_tensor *whole = tp_expand(v->tape, g[1], tp__dims_of(into));
-    return whole ? tp__add_into(v->tape, into, whole, v->fresh & 2u) : v->tape->status;
-}
-
 static tp_status bce_vjp_fused(tp_vjp *v)
 {
-    tp_status status = v->gin[1] ? by_target(v) : TP_OK;
+    tp_status status = v->gin[1] ? tp__vjp_fused_by_operators(v, 2) : TP_OK;
     tp_tensor *x_only[2] = {v->gin[0], NULL};
     tp_vjp by_x = *v;
     by_x.gin = x_only;
@@ -303,6 +296,7 @@ typedef struct {
     tp_tensor *logp;   /* [rows, classes] */
     tp_tensor *target; /* [rows], ignored ones replaced by 0 */
     tp_tensor *weight; /* [rows]; NULL: all 1 */
+    tp_tensor *counts; /* [rows], TP_BOOL: those that are not ignored; NULL: all */
     tp_dims shape;     /* of the target */
 } class_rows;
 
@@ -330,31 +324,39 @@ static bool class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_t
         }
     }
     r->target = tp_reshape(T, target, (tp_dims){1, {target->numel}});
-    tp_tensor *counts = NULL;
     if (any) {
-        tp_tensor *at = tp_ne(T, r->target, tp_scalar(T, TP_I64, (double)ignored));
-        r->target = tp_where(T, at, r->target, tp_scalar(T, TP_I64, 0));
-        counts = tp_to(T, at, (tp_dtype)x->dtype);
+        r->counts = tp_ne(T, r->target, tp_scalar(T, TP_I64, (double)ignored));
+        r->target = tp_where(T, r->counts, r->target, tp_scalar(T, TP_I64, 0));
     }
-    r->weight = o->weight ? tp_index_select(T, o->weight, 0, r->target) : counts;
-    if (o->weight && any)
-        r->weight = tp_mul(T, r->weight, counts);
+    r->weight = o->weight ? tp_index_select(T, o->weight, 0, r->target) : NULL;
     return r->target != NULL && tp__ok(T);
 }
 
-/* loss [rows] to what was asked for; a mean is over the weight of the rows. */
+/* Of ignored rows 0, whatever is there. */
+static tp_tensor *counted(tp_tape *T, tp_tensor *rows, const class_rows *r)
+{
+    return r->counts && rows ? tp_where(T, r->counts, rows, tp__number(T, rows, 0)) : rows;
+}
+
+/* loss [rows] to what was asked for; a mean is over the weight of the rows that count. Where that is 0 the mean is NaN, as
+ * torch has it, but no row had a part in it: there is no slope. */
 static tp_tensor *reduced(tp_tape *T, tp_tensor *rows, const class_rows *r, tp_reduction reduction)
 {
-    if (reduction == TP_NONE)
+    if (rows == NULL || reduction == TP_NONE)
         return tp_reshape(T, rows, r->shape);
     if (reduction == TP_SUM)
         return tp_sum(T, rows);
-    return r->weight ? tp_div(T, tp_sum(T, rows), tp_sum(T, r->weight)) : tp_mean(T, rows);
+    if (!r->weight && !r->counts)
+        return tp_mean(T, rows);
+    tp_tensor *total = tp_sum(T, r->weight ? counted(T, r->weight, r) : tp_to(T, r->counts, (tp_dtype)rows->dtype));
+    tp_tensor *nothing = total ? tp_eq(T, total, tp__number(T, total, 0)) : NULL;
+    return tp_where(T, nothing, tp__number(T, rows, (double)NAN),
+                    tp_div(T, tp_sum(T, rows), tp_where(T, nothing, tp__number(T, total, 1), total)));
 }
 
 static tp_tensor *weighted(tp_tape *T, tp_tensor *rows, const class_rows *r)
 {
-    return r->weight ? tp_mul(T, rows, r->weight) : rows;
+    return counted(T, r->weight ? tp_mul(T, rows, r->weight) : rows, r);
 }
 
 /* -log p at the target, times the row's weight */
@@ -410,16 +412,7 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
     double s = o.label_smoothing, classes = (double)r.logp->shape[1];
     tp_tensor *all = o.weight ? tp_mul(T, r.logp, o.weight) : r.logp;
     tp_tensor *spread = tp_neg(T, tp_sum_dim(T, all, 1, false));
-    if (r.weight) { /* what is ignored counts for nothing */
-        tp_tensor *used = tp_ne(T, r.weight, tp__number(T, x, 0));
-        if (!o.weight)
-            spread = tp_where(T, used, spread, tp_zeros_like(T, spread));
-        else
-            spread = tp_where(T,
-                              tp_ne(T, tp_reshape(T, tp_contiguous(T, target), tp__dims_of(r.target)),
-                                    tp_scalar(T, TP_I64, (double)(o.has_ignore ? o.ignore_index : -100))),
-                              spread, tp_zeros_like(T, spread));
-    }
+    spread = counted(T, spread, &r);
     tp_tensor *rows = tp_add(T, tp_mul_scalar(T, nll, 1 - s), tp_mul_scalar(T, spread, s / classes));
     return reduced(T, rows, &r, o.reduction);
 }
