@@ -68,14 +68,52 @@ void tp__axpy(int64_t n, tp_dtype dtype, double a, const void *x, void *y);
 
 /* ---- reductions over the middle of [outer, n, inner], contiguous (reduce.c) -------------------- */
 
-typedef enum { TP__SUM, TP__PROD, TP__MAX, TP__MIN, TP__ALL, TP__ANY } tp__reduction;
-/* out [outer, inner], in out_dtype: sums and products of integers are I64, all and any BOOL. With
- * `accumulate`, sums are added to what out holds (floats only). */
+typedef enum {
+    TP__SUM,
+    TP__PROD,
+    TP__MAX,
+    TP__MIN,
+    TP__ALL,
+    TP__ANY,
+    TP__MEAN,
+    TP__NORM_0,   /* how many are not zero */
+    TP__NORM_1,   /* sum |x| */
+    TP__NORM_2,   /* sqrt(sum x^2) */
+    TP__NORM_MAX, /* the largest |x|; 0 of none */
+    TP__NORM_MIN, /* the smallest */
+    TP__NORM_P    /* by tp__norm_p */
+} tp__reduction;
+/* out [outer, inner], in out_dtype: sums and products of integers are I64, all and any BOOL; means and norms are of floats.
+ * With `accumulate`, sums are added to what out holds (floats only). Sums, means and norms that are representable come
+ * out, though what they are added up from is not: then they are made once more, of scaled elements. */
 void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
                 bool accumulate);
+/* (sum |x|^p)^(1/p) for p not 0 and finite, the same way. Floats. */
+void tp__norm_p(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out);
+/* gx (+)= g sign x (|x| / y)^(p-1) for y, the norm of x of finite order p, not 0; g and y [outer, inner]. Where y is 0, so
+ * is the slope. Floats. */
+void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *y,
+                       const void *g, void *gx, bool accumulate);
 /* Also where the first largest (smallest) is; NaN counts as the largest (smallest). n > 0. */
 void tp__reduce_arg(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in,
                     void *out, int64_t *index);
+
+/* ---- variances over the middle of [outer, n, inner], contiguous floats (variance.c) -------------- */
+
+/* y [outer, inner] = sum (x - mean)^2 / divisor, or with `root` the root of it; and the mean. A root that is representable
+ * comes out, though its square is not. */
+void tp__variance(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, double divisor, bool root, const void *x,
+                  void *y, void *mean);
+/* gx (+)= g (x - mean) 2 / divisor, or / (y divisor) of a root (0 where y is 0), + g_mean / n. */
+typedef struct {
+    tp_dtype dtype;
+    int64_t outer, n, inner;
+    double divisor;
+    bool root, accumulate;
+    const void *x, *y, *mean, *g, *g_mean; /* g and g_mean may be NULL */
+    void *gx;
+} tp__variance_slope;
+void tp__variance_backward(const tp__variance_slope *s);
 
 /* ---- softmax over the last of [rows, n], contiguous floats (softmax.c) ------------------------- */
 
@@ -83,6 +121,12 @@ void tp__softmax(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *
 /* gx (+)= y (g - sum(g y)), or g - e^y sum(g) for the logarithm */
 void tp__softmax_backward(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *y, const void *g, void *gx,
                           bool accumulate);
+
+/* y [outer, inner] = log sum e^x over the middle of x [outer, n, inner], -infinity of no elements; gx (+)= g softmax(x) for
+ * g [outer, inner], 0 where all x are -infinity */
+void tp__log_sum_exp(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+void tp__log_sum_exp_backward(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *g,
+                              void *gx, bool accumulate);
 
 /* ---- normalization of the last of [rows, n], contiguous floats (norm.c) ------------------------- */
 

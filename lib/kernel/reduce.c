@@ -5,6 +5,8 @@
  */
 #include "kernel/reduce.h"
 
+#include "kernel/map.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -27,23 +29,95 @@ typedef struct {
     char *partial; /* of the chunks of one long row */
 } job;
 
-/* An accumulator to an element of the output. */
-static void put(const job *j, const char *acc, char *out)
+/* Is what is gathered a double (or int64_t of integers)? */
+static bool gathers_wide(tp__reduction kind)
 {
-    if (j->kind == TP__SUM || j->kind == TP__PROD) {
-        if (j->dtype == TP_F32) {
-            float v = (float)*(const double *)(const void *)acc;
-            *(float *)(void *)out = j->accumulate ? *(float *)(void *)out + v : v;
-        } else if (j->dtype == TP_F64) {
-            double v = *(const double *)(const void *)acc;
-            *(double *)(void *)out = j->accumulate ? *(double *)(void *)out + v : v;
-        } else {
-            memcpy(out, acc, sizeof(int64_t));
-        }
-        return;
-    }
-    memcpy(out, acc, j->r->size);
+    return kind == TP__SUM || kind == TP__PROD || (kind >= TP__MEAN && kind <= TP__NORM_2);
 }
+
+/* ---- what went out of range, once more ------------------------------------------------------------------- */
+
+static double element(const job *j, const char *in, int64_t i)
+{
+    const void *p = in + (size_t)(i * j->inner) * j->in_size;
+    return j->dtype == TP_F32 ? (double)*(const float *)p : *(const double *)p;
+}
+
+static double largest(const job *j, const char *in)
+{
+    double top = 0;
+    for (int64_t i = 0; i < j->n; i++) {
+        double x = fabs(element(j, in, i));
+        top = x > top || x != x ? x : top;
+    }
+    return top;
+}
+
+/* A sum that overflowed: of elements times 2^-64, of which there are never enough to overflow, with what each addition
+ * rounds off carried on (Kahan). */
+static double small_sum(const job *j, const char *in)
+{
+    double sum = 0, missing = 0;
+    for (int64_t i = 0; i < j->n; i++) {
+        double x = element(j, in, i) * 0x1p-64, term = (j->kind == TP__NORM_1 ? fabs(x) : x) - missing;
+        double next = sum + term;
+        missing = fabs(next) < (double)INFINITY ? next - sum - term : 0;
+        sum = next;
+    }
+    return (j->kind == TP__MEAN ? sum / (double)j->n : sum) * 0x1p64;
+}
+
+/* The root of squares that left the range, for that of elements with the largest near 1. */
+static double scaled_root(const job *j, const char *in)
+{
+    double top = largest(j, in), sum = 0;
+    int e;
+    if (!(top > 0 && top < (double)INFINITY))
+        return top;
+    frexp(top, &e);
+    e = e < -1000 ? -1000 : e;
+    double scale = ldexp(1, -e);
+    for (int64_t i = 0; i < j->n; i++) {
+        double x = element(j, in, i) * scale;
+        sum += x * x;
+    }
+    return ldexp(sqrt(sum), e);
+}
+
+/* Is a sum of squares what it should be? Below 2^-900 it may miss some that went below the range; those of float32 are in
+ * range always. */
+static bool sound(const job *j, double squares)
+{
+    return j->dtype == TP_F32 || (squares >= 0x1p-900 && squares < (double)INFINITY) || squares != squares;
+}
+
+/* The result, of what was gathered of the elements at `in`. */
+static double finished(const job *j, double sum, const char *in)
+{
+    if (j->kind == TP__NORM_2)
+        return sound(j, sum) ? sqrt(sum) : scaled_root(j, in);
+    if (j->kind == TP__PROD || fabs(sum) < (double)INFINITY)
+        return j->kind == TP__MEAN ? sum / (double)j->n : sum;
+    return small_sum(j, in);
+}
+
+/* An accumulator to an element of the output; `in`: the first element that went into it. */
+static void put(const job *j, const char *acc, char *out, const char *in)
+{
+    if (!gathers_wide(j->kind)) {
+        memcpy(out, acc, j->r->size);
+    } else if (!tp_dtype_is_float(j->dtype)) {
+        memcpy(out, acc, sizeof(int64_t));
+    } else {
+        double v = finished(j, *(const double *)(const void *)acc, in);
+        if (j->dtype == TP_F32)
+            *(float *)(void *)out = j->accumulate ? *(float *)(void *)out + (float)v : (float)v;
+        else
+            *(double *)(void *)out = j->accumulate ? *(double *)(void *)out + v : v;
+    }
+}
+
+/* ---- rows and columns -------------------------------------------------------------------------------------- */
 
 static void row_into(const job *j, const char *in, int64_t n, char *acc)
 {
@@ -57,8 +131,9 @@ static void rows_range(int64_t begin, int64_t end, void *user)
     double acc;
     for (int64_t o = begin; o < end; o++) {
         j->r->start(&acc);
-        row_into(j, j->in + (size_t)(o * j->n) * j->in_size, j->n, (char *)&acc);
-        put(j, (char *)&acc, j->out + (size_t)o * j->out_size);
+        const char *in = j->in + (size_t)(o * j->n) * j->in_size;
+        row_into(j, in, j->n, (char *)&acc);
+        put(j, (char *)&acc, j->out + (size_t)o * j->out_size, in);
     }
 }
 
@@ -86,7 +161,7 @@ static void long_row(job *j, const char *in, char *out)
     j->r->start(&acc);
     for (int64_t k = 0; k < chunks; k++)
         j->r->join(j->partial + k * WIDEST, &acc);
-    put(j, (char *)&acc, out);
+    put(j, (char *)&acc, out, in);
 }
 
 /* Blocks of columns [begin, end), numbered through all outer slices. */
@@ -106,7 +181,8 @@ static void columns_range(int64_t begin, int64_t end, void *user)
             j->r->columns(j->n - at < TP__COLUMN_CHUNK ? j->n - at : TP__COLUMN_CHUNK, j->inner, width,
                           in + (size_t)(at * j->inner) * j->in_size, acc);
         for (int64_t c = 0; c < width; c++)
-            put(j, acc + (size_t)c * j->r->size, j->out + (size_t)(outer * j->inner + column + c) * j->out_size);
+            put(j, acc + (size_t)c * j->r->size, j->out + (size_t)(outer * j->inner + column + c) * j->out_size,
+                in + (size_t)c * j->in_size);
     }
 }
 
@@ -122,7 +198,7 @@ void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, in
              .out = out,
              .in_size = tp_dtype_size(dtype),
              .accumulate = accumulate};
-    bool wide = kind == TP__SUM || kind == TP__PROD;
+    bool wide = gathers_wide(kind);
     j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
     if (outer == 0 || inner == 0)
         return;
@@ -135,6 +211,132 @@ void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, in
     } else {
         tp__parallel_for(outer, 1 + WORK / (n + 1), rows_range, &j);
     }
+}
+
+/* ---- norms of any order ---------------------------------------------------------------------------------- */
+
+/* (sum |x|^p)^(1/p) = m (sum (|x| / m)^p)^(1/p), with m the largest |x| for p > 0, the smallest for p < 0: no quotient
+ * above (below) 1, and one that is 1. */
+typedef struct {
+    job j;
+    double p;
+    tp__block_fn power;
+} norm_job;
+
+static double smallest(const job *j, const char *in)
+{
+    double least = (double)INFINITY;
+    for (int64_t i = 0; i < j->n; i++) {
+        double x = fabs(element(j, in, i));
+        least = x < least || x != x ? x : least;
+    }
+    return least;
+}
+
+static double norm_p(const norm_job *w, const char *in)
+{
+    enum { BLOCK = 512 };
+    const job *j = &w->j;
+    double m = w->p > 0 ? largest(j, in) : smallest(j, in), block[BLOCK], powers[BLOCK], sum = 0;
+    if (!(m > 0 && m < (double)INFINITY))
+        return m;
+    for (int64_t at = 0; at < j->n; at += BLOCK) {
+        int64_t n = j->n - at < BLOCK ? j->n - at : BLOCK;
+        for (int64_t i = 0; i < n; i++)
+            block[i] = fabs(element(j, in, at + i)) / m;
+        w->power(n, powers, (const void *[1]){block}, &w->p);
+        for (int64_t i = 0; i < n; i++)
+            sum += powers[i];
+    }
+    double half = pow(sum, 0.5 / w->p); /* the whole power may be out of range where m takes it back */
+    return half * m * half;
+}
+
+static void norms_range(int64_t begin, int64_t end, void *user)
+{
+    const norm_job *w = user;
+    const job *j = &w->j;
+    for (int64_t k = begin; k < end; k++) {
+        int64_t at = k / j->inner * j->n * j->inner + k % j->inner;
+        tp__store(j->out + (size_t)k * j->out_size, j->dtype, norm_p(w, j->in + (size_t)at * j->in_size));
+    }
+}
+
+void tp__norm_p(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out)
+{
+    norm_job w = {.j = {.dtype = dtype, .n = n, .inner = inner, .in = in, .out = out}, .p = p};
+    w.j.in_size = w.j.out_size = tp_dtype_size(dtype);
+    w.power = tp__map_fn(TP__POW_S, TP_F64);
+    tp__parallel_for(outer * inner, 1 + WORK / (16 * n + 1), norms_range, &w);
+}
+
+/* gx (+)= g sign x (|x| / y)^(p-1): blocks of a row of `inner` columns, each with its own y and g, or of a row of n elements
+ * that share one. */
+typedef struct {
+    double p;
+    tp_dtype dtype;
+    int64_t n, inner;
+    const void *x, *y, *g;
+    void *gx;
+    bool accumulate;
+    tp__block_fn power;
+} slope_job;
+
+enum { SLOPES = 256 };
+
+/* clang-format off */
+/* m elements at `at`, all of the result k, for p 1 or 2 */
+#define ROW_SLOPE(id, R)                                                                           \
+    static void id(const slope_job *w, int64_t at, int64_t m, int64_t k)                           \
+    { const R *x = (const R *)w->x + at; R *restrict gx = (R *)w->gx + at;                         \
+      R y = ((const R *)w->y)[k], g = y == 0 ? 0 : ((const R *)w->g)[k], by = y == 0 ? 1 : y;      \
+      if (w->p == 2 && !w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] = x[i] / by * g; }  \
+      else if (w->p == 2) { for (int64_t i = 0; i < m; i++) gx[i] += x[i] / by * g; }              \
+      else if (!w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] = x[i] > 0 ? g : x[i] < 0 ? -g : 0; } \
+      else { for (int64_t i = 0; i < m; i++) gx[i] += x[i] > 0 ? g : x[i] < 0 ? -g : 0; } }
+/* m elements at `at`, of the results from k on, `step` (0 or 1) apart */
+#define SLOPE(id, R)                                                                               \
+    static void id(const slope_job *w, int64_t at, int64_t m, int64_t k, int64_t step)             \
+    { const R *x = (const R *)w->x + at, *y = (const R *)w->y + k, *g = (const R *)w->g + k;       \
+      R *gx = (R *)w->gx + at, share[SLOPES], power[SLOPES], by[SLOPES], of[SLOPES];               \
+      for (int64_t i = 0; i < m; i++) { by[i] = y[i * step]; of[i] = by[i] == 0 ? 0 : g[i * step]; by[i] = by[i] == 0 ? 1 : by[i]; } \
+      if (w->p == 2) { for (int64_t i = 0; i < m; i++) power[i] = x[i] / by[i] * of[i]; }          \
+      else if (w->p == 1) { for (int64_t i = 0; i < m; i++) power[i] = (R)((x[i] > 0) - (x[i] < 0)) * of[i]; } \
+      else {                                                                                       \
+          double order = w->p - 1;                                                                 \
+          for (int64_t i = 0; i < m; i++) share[i] = x[i] == 0 ? 1 : (x[i] < 0 ? -x[i] : x[i]) / by[i]; \
+          if (order == 2) { for (int64_t i = 0; i < m; i++) power[i] = share[i] * share[i]; }      \
+          else w->power(m, power, (const void *[1]){share}, &order);                               \
+          for (int64_t i = 0; i < m; i++) power[i] = (R)((x[i] > 0) - (x[i] < 0)) * power[i] * of[i]; } \
+      if (w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] += power[i]; }                    \
+      else memcpy(gx, power, (size_t)m * sizeof *gx); }
+ROW_SLOPE(row_slope_f32, float)
+ROW_SLOPE(row_slope_f64, double)
+SLOPE(slope_f32, float)
+SLOPE(slope_f64, double)
+/* clang-format on */
+
+static void slopes_range(int64_t begin, int64_t end, void *user)
+{
+    const slope_job *w = user;
+    const int64_t row = w->inner == 1 ? w->n : w->inner;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t left = row - at % row, r = at / row, step = w->inner > 1;
+        m = left < end - at ? left : end - at;
+        if (step == 0 && (w->p == 1 || w->p == 2)) {
+            (w->dtype == TP_F32 ? row_slope_f32 : row_slope_f64)(w, at, m, r);
+            continue;
+        }
+        m = m < SLOPES ? m : SLOPES;
+        (w->dtype == TP_F32 ? slope_f32 : slope_f64)(w, at, m, step ? r / w->n * w->inner + at % row : r, step);
+    }
+}
+
+void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *y,
+                       const void *g, void *gx, bool accumulate)
+{
+    slope_job w = {p, dtype, n, inner, x, y, g, gx, accumulate, tp__map_fn(TP__POW_S, dtype)};
+    tp__parallel_for(outer * n * inner, WORK, slopes_range, &w);
 }
 
 /* ---- where the largest is ---------------------------------------------------------------------------------- */

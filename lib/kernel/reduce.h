@@ -4,10 +4,10 @@
 
 #include "kernel/kernel.h"
 
-enum { TP__REDUCTIONS = TP__ANY + 1, TP__ROW_CHUNK = 4096, TP__COLUMN_CHUNK = 32, TP__COLUMNS = 128 };
+enum { TP__REDUCTIONS = TP__NORM_MIN + 1, TP__ROW_CHUNK = 4096, TP__COLUMN_CHUNK = 32, TP__COLUMNS = 128 };
 
-/* What a reduction gathers in: double for sums and products of floats, int64_t for those of integers,
- * the dtype itself for the largest and smallest, uint8_t for all and any. */
+/* What a reduction gathers in: double for sums and products of floats (and of their absolutes and squares), int64_t for
+ * those of integers, the dtype itself for the largest and smallest, uint8_t for all and any. */
 typedef struct {
     size_t size; /* of that */
     /* *acc = *acc with the n contiguous elements taken in, n at most TP__ROW_CHUNK */

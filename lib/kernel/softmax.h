@@ -6,14 +6,15 @@
 
 /* Rows of n elements: x to y forward, y and g to gx backward. */
 typedef struct {
-    int64_t n;
+    int64_t n, inner; /* inner: of columns, [n, inner] */
     const void *x, *g;
     void *y;
     bool accumulate;
 } tp__softmax_rows;
 
 typedef struct {
-    tp__range_fn forward[2][2], backward[2][2]; /* by logarithm, by float64 */
+    tp__range_fn forward[2][2], backward[2][2];         /* by logarithm, by float64 */
+    tp__range_fn log_sum[2][2], log_sum_backward[2][2]; /* by columns, by float64 */
 } tp__softmax_table;
 
 TP__TABLE_OF(tp__softmax_table, tp__softmax_table);

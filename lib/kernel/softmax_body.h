@@ -130,3 +130,94 @@ static void NAME(log_softmax_backward)(int64_t begin, int64_t end, void *user)
             gx[i] = g[i] - e[l] * s + (w->accumulate ? gx[i] : 0);
     }
 }
+
+/* y [rows] = log sum e^x; of nothing but -infinity that. */
+static void NAME(log_sum)(int64_t begin, int64_t end, void *user)
+{
+    const tp__softmax_rows *w = user;
+    for (int64_t r = begin; r < end; r++) {
+        const REAL *x = (const REAL *)w->x + r * w->n;
+        REAL top = NAME(row_max)(w->n, x), shift = top == (REAL)-INFINITY ? 0 : top;
+        double sum = NAME(row_exp)(w->n, x, shift, NULL);
+        ((REAL *)w->y)[r] = top == (REAL)INFINITY ? top : sum == 0 ? (REAL)-INFINITY : (REAL)((double)shift + log(sum));
+    }
+}
+
+/* gx (+)= g softmax(x), g [rows]; 0 where all x are -infinity */
+static void NAME(log_sum_backward)(int64_t begin, int64_t end, void *user)
+{
+    const tp__softmax_rows *w = user;
+    for (int64_t r = begin; r < end; r++) {
+        const REAL *x = (const REAL *)w->x + r * w->n;
+        REAL *restrict gx = (REAL *)w->y + r * w->n, top = NAME(row_max)(w->n, x), block[LANES];
+        bool nothing = top == (REAL)-INFINITY;
+        top = nothing ? 0 : top;
+        double sum = NAME(row_exp)(w->n, x, top, w->accumulate ? NULL : gx);
+        REAL share = nothing && sum == 0 ? 0 : (REAL)((double)((const REAL *)w->g)[r] / sum);
+        for (int64_t i = 0; i < w->n && !w->accumulate; i++)
+            gx[i] *= share;
+        for (int64_t i = 0, m; i < w->n && w->accumulate; i += m) {
+            m = w->n - i < LANES ? w->n - i : LANES;
+            NAME(row_exp)(m, x + i, top, block);
+            for (int64_t l = 0; l < m; l++)
+                gx[i + l] += block[l] * share;
+        }
+    }
+}
+
+/* The same of the columns of [n, inner], some at a time: their largest elements (but -infinity counts as 0) and the sums of
+ * e^(x - top). */
+static void NAME(column_sums)(const tp__softmax_rows *w, const REAL *x, int64_t columns, REAL *top, REAL *sum)
+{
+    for (int64_t c = 0; c < columns; c++) {
+        top[c] = (REAL)-INFINITY;
+        sum[c] = 0;
+    }
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < columns; c++)
+            top[c] = x[k * w->inner + c] > top[c] ? x[k * w->inner + c] : top[c];
+    for (int64_t c = 0; c < columns; c++)
+        top[c] = top[c] == (REAL)-INFINITY ? 0 : top[c];
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < columns; c++)
+            sum[c] += EXP(x[k * w->inner + c] - top[c]);
+}
+
+/* Columns [begin, end), numbered through all outer slices. */
+static void NAME(column_log_sum)(int64_t begin, int64_t end, void *user)
+{
+    const tp__softmax_rows *w = user;
+    REAL top[COLUMNS], sum[COLUMNS];
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t left = w->inner - at % w->inner;
+        m = left < end - at ? left : end - at;
+        m = m < COLUMNS ? m : COLUMNS;
+        NAME(column_sums)(w, (const REAL *)w->x + at / w->inner * w->n * w->inner + at % w->inner, m, top, sum);
+        for (int64_t c = 0; c < m; c++)
+            ((REAL *)w->y)[at + c] = top[c] == (REAL)INFINITY ? top[c]
+                                     : sum[c] == 0            ? (REAL)-INFINITY
+                                                              : (REAL)((double)top[c] + log((double)sum[c]));
+    }
+}
+
+static void NAME(column_log_sum_backward)(int64_t begin, int64_t end, void *user)
+{
+    const tp__softmax_rows *w = user;
+    REAL top[COLUMNS], share[COLUMNS];
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t left = w->inner - at % w->inner, first = at / w->inner * w->n * w->inner + at % w->inner;
+        m = left < end - at ? left : end - at;
+        m = m < COLUMNS ? m : COLUMNS;
+        NAME(column_sums)(w, (const REAL *)w->x + first, m, top, share);
+        for (int64_t c = 0; c < m; c++)
+            share[c] = share[c] == 0 ? 0 : ((const REAL *)w->g)[at + c] / share[c];
+        for (int64_t k = 0; k < w->n; k++) {
+            const REAL *x = (const REAL *)w->x + first + k * w->inner;
+            REAL *restrict gx = (REAL *)w->y + first + k * w->inner;
+            for (int64_t c = 0; c < (w->accumulate ? 0 : m); c++)
+                gx[c] = EXP(x[c] - top[c]) * share[c];
+            for (int64_t c = 0; c < (w->accumulate ? m : 0); c++)
+                gx[c] += EXP(x[c] - top[c]) * share[c];
+        }
+    }
+}

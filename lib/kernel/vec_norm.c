@@ -8,16 +8,26 @@
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 
+/* So that a loop is made for each value of `scaled`. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 enum { LANES = 32 };
 
+/* Below LEAST_VARIANCE squares may have gone below the range; 2^MOST_EXPONENT and its inverse are normal numbers. */
 #define REAL float
 #define NAME(f) f##_f32
+#define LEAST_VARIANCE 0x1p-90
+#define MOST_EXPONENT 120
 #include "kernel/norm_body.h"
 #undef REAL
 #undef NAME
+#undef LEAST_VARIANCE
+#undef MOST_EXPONENT
 
 #define REAL double
 #define NAME(f) f##_f64
+#define LEAST_VARIANCE 0x1p-900
+#define MOST_EXPONENT 1000
 #include "kernel/norm_body.h"
 
 const tp__norm_table PASTE(tp__norm_table_, TP__ISA) = {

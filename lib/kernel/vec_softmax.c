@@ -6,7 +6,7 @@
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 
-enum { LANES = 32 };
+enum { LANES = 32, COLUMNS = 128 };
 
 #define REAL float
 #define NAME(f) f##_f32
@@ -24,4 +24,7 @@ enum { LANES = 32 };
 const tp__softmax_table PASTE(tp__softmax_table_, TP__ISA) = {
     .forward = {{softmax_f32, softmax_f64}, {log_softmax_f32, log_softmax_f64}},
     .backward = {{softmax_backward_f32, softmax_backward_f64}, {log_softmax_backward_f32, log_softmax_backward_f64}},
+    .log_sum = {{log_sum_f32, log_sum_f64}, {column_log_sum_f32, column_log_sum_f64}},
+    .log_sum_backward = {{log_sum_backward_f32, log_sum_backward_f64},
+                         {column_log_sum_backward_f32, column_log_sum_backward_f64}},
 };

@@ -39,6 +39,8 @@ tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask)
 {
     *mask = 0;
+    if (n < 0 || (n > 0 && dims == NULL))
+        return tp_call_fail(c, TP_EINVAL, "%d dimensions; a list of them, or none for all, is needed", n);
     if (n == 0)
         *mask = (1u << ndim) - 1;
     for (int i = 0; i < n; i++) {
@@ -52,6 +54,25 @@ tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint
     if (ndim == 0)
         *mask = 0;
     return TP_OK;
+}
+
+tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which)
+{
+    enum { MOST = 4 };
+    tp_tensor *g[MOST] = {NULL};
+    tp_vjp by_vjp = *v;
+    by_vjp.gin = g;
+    by_vjp.need = v->need & which;
+    if (v->n_in > MOST)
+        return tp_fail(v->tape, TP_EUNSUPPORTED, "%s: more than %d inputs", v->op->name, MOST);
+    tp_status status = v->op->vjp(&by_vjp);
+    for (int i = 0; i < v->n_in && status == TP_OK && v->tape->status == TP_OK; i++) {
+        if (v->gin[i] == NULL || !((which >> i) & 1u))
+            continue;
+        tp_tensor *fit = tp__fit_gradient(v->tape, g[i], v->gin[i]);
+        status = fit ? tp__add_into(v->tape, v->gin[i], fit, (v->fresh >> i) & 1u) : v->tape->status;
+    }
+    return status == TP_OK ? v->tape->status : status;
 }
 
 tp_status tp__infer_like_first(tp_call *c)

@@ -2,6 +2,8 @@
 #include "kernel/norm.h"
 #include "ops/ops.h"
 
+#include <math.h>
+
 /* ---- layer_norm: over the last dimensions, then times weight, plus bias ------------------------------------- */
 
 typedef struct {
@@ -62,23 +64,52 @@ static tp_status layer_norm_forward(tp_call *c)
     return TP_OK;
 }
 
-/* rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight; g xhat and g, summed by the sweep */
+/* Powers of two, one a row, that bring the largest of |x| and sqrt(eps) near 1, and eps times their squares. The result does
+ * not depend on them, so they count as constants. */
+static bool scales_of(tp_tape *T, const tp_tensor *x, const layer *a, tp_tensor **scale, tp_tensor **eps)
+{
+    const int most = x->dtype == TP_F32 ? 120 : 1000;
+    const size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    int64_t n = row_of(x, a);
+    tp_dims kept = tp__dims_of(x);
+    for (int d = x->ndim - a->dims; d < x->ndim; d++)
+        kept.dim[d] = 1;
+    *scale = tp_empty(T, (tp_dtype)x->dtype, kept);
+    *eps = tp_empty(T, (tp_dtype)x->dtype, kept);
+    for (int64_t r = 0; *scale && *eps && r < (*scale)->numel; r++) {
+        double top = sqrt(a->eps);
+        int e;
+        for (int64_t i = 0; i < n; i++)
+            top = fmax(top, fabs(tp__load((const char *)x->data + (size_t)(r * n + i) * size, (tp_dtype)x->dtype)));
+        frexp(top < (double)INFINITY ? top : 1, &e);
+        double s = ldexp(1, e < -most ? most : e > most ? -most : -e);
+        tp__store((char *)(*scale)->data + (size_t)r * size, (tp_dtype)x->dtype, s);
+        tp__store((char *)(*eps)->data + (size_t)r * size, (tp_dtype)x->dtype, a->eps * s * s);
+    }
+    return *scale && *eps;
+}
+
+/* rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight; g xhat and g, summed by the sweep. x is scaled on the way, so that
+ * no square leaves the range. */
 static tp_status layer_norm_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     const layer *a = v->attr;
-    tp_tensor *x = v->in[0], *g = v->gout[0];
+    tp_tensor *x = v->in[0], *g = v->gout[0], *scale, *eps;
     int over[TP_MAX_DIMS];
     for (int d = 0; d < a->dims; d++)
         over[d] = x->ndim - a->dims + d;
-    tp_tensor *centred = tp_sub(T, x, tp_mean_dims(T, x, a->dims, over, true));
+    if (!scales_of(T, x, a, &scale, &eps))
+        return T->status;
+    tp_tensor *scaled = tp_mul(T, x, scale);
+    tp_tensor *centred = tp_sub(T, scaled, tp_mean_dims(T, scaled, a->dims, over, true));
     tp_tensor *var = tp_mean_dims(T, tp_square(T, centred), a->dims, over, true);
-    tp_tensor *rstd = tp_rsqrt(T, tp_add_scalar(T, var, a->eps)), *xhat = tp_mul(T, centred, rstd);
+    tp_tensor *rstd = tp_rsqrt(T, tp_add(T, var, eps)), *xhat = tp_mul(T, centred, rstd);
     if (tp_vjp_needs(v, 0)) {
         tp_tensor *h = a->weight ? tp_mul(T, g, v->in[1]) : g;
         tp_tensor *along = tp_mul(T, xhat, tp_mean_dims(T, tp_mul(T, h, xhat), a->dims, over, true));
         tp_tensor *rest = tp_sub(T, tp_sub(T, h, tp_mean_dims(T, h, a->dims, over, true)), along);
-        v->gin[0] = tp_mul(T, rest, rstd);
+        v->gin[0] = tp_mul(T, tp_mul(T, rest, rstd), scale);
     }
     if (a->weight && tp_vjp_needs(v, 1))
         v->gin[1] = tp_mul(T, g, xhat);

@@ -18,21 +18,12 @@ static int listed(const tp_tensor *x, uint32_t mask, int *dims)
     return n;
 }
 
-/* sum(|x|^p)^(1/p), the largest or smallest |x|, or how many are not zero; of no dimensions, |x| itself */
-static tp_tensor *value(tp_tape *T, tp_tensor *x, double p, int n, const int *dims)
+/* Which reduction an order is. */
+static tp__reduction kind_of(double p)
 {
-    tp_tensor *size = tp_abs(T, x);
-    if (p == 0)
-        size = tp_to(T, tp_ne(T, x, tp__number(T, x, 0)), (tp_dtype)x->dtype);
-    if (n == 0)
-        return size;
-    if (p == 0 || p == 1)
-        return tp_sum_dims(T, size, n, dims, true);
     if (isinf(p))
-        return (p > 0 ? tp_amax : tp_amin)(T, size, n, dims, true);
-    if (p == 2)
-        return tp_sqrt(T, tp_sum_dims(T, tp_square(T, x), n, dims, true));
-    return tp_pow_scalar(T, tp_sum_dims(T, tp_pow_scalar(T, size, p), n, dims, true), 1 / p);
+        return p > 0 ? TP__NORM_MAX : TP__NORM_MIN;
+    return p == 0 ? TP__NORM_0 : p == 1 ? TP__NORM_1 : p == 2 ? TP__NORM_2 : TP__NORM_P;
 }
 
 static tp_status norm_infer(tp_call *c)
@@ -59,18 +50,15 @@ static tp_status norm_infer(tp_call *c)
 static tp_status norm_forward(tp_call *c)
 {
     const norm_over *o = c->attr;
-    int dims[TP_MAX_DIMS], n = listed(c->in[0], o->mask, dims);
-    tp_tensor *y = value(c->tape, c->in[0], o->p, n, dims);
-    if (y == NULL)
-        return c->tape->status;
-    memcpy(c->out[0]->data, y->data, (size_t)y->numel * tp_dtype_size((tp_dtype)y->dtype));
-    return TP_OK;
+    tp__reduction kind = c->in[0]->ndim || o->p == 0 ? kind_of(o->p) : TP__NORM_1; /* |x| of a number */
+    return tp__reduce_over(c->tape, kind, o->p, c->in[0], o->mask, c->out[0]->data);
 }
 
-/* x sign |x|^(p-2) / y^(p-1): 0 where y is 0, as torch chooses the subgradient; the largest share theirs */
+/* d y / d x = sign x (|x| / y)^(p-1), in quotients, which stay in range; 0 where y is 0, as torch chooses the subgradient,
+ * and without a division there. The largest share theirs. */
 static tp_tensor *slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims)
 {
-    tp_tensor *zero = tp__number(T, x, 0), *flat = tp_eq(T, y, zero), *sign = tp_sign(T, x);
+    tp_tensor *zero = tp__number(T, x, 0), *one = tp__number(T, x, 1), *sign = tp_sign(T, x);
     if (p == 0)
         return tp_zeros_like(T, x);
     if (p == 1 || n == 0)
@@ -79,12 +67,14 @@ static tp_tensor *slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n,
         tp_tensor *at = tp_to(T, tp_eq(T, tp_abs(T, x), y), (tp_dtype)x->dtype);
         return tp_mul(T, sign, tp_div(T, at, tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY)));
     }
+    tp_tensor *flat = tp_eq(T, y, zero);
+    tp_tensor *share = tp_div(T, x, tp_where(T, flat, one, y));
     if (p == 2)
-        return tp_where(T, flat, zero, tp_div(T, x, y));
-    tp_tensor *power = tp_mul(T, sign, tp_pow_scalar(T, tp_abs(T, x), p - 1));
-    if (p < 1)
-        power = tp_where(T, tp_eq(T, x, zero), zero, power);
-    return tp_where(T, flat, zero, tp_mul(T, power, tp_pow_scalar(T, y, 1 - p)));
+        return tp_where(T, flat, zero, share);
+    if (p < 2) /* the power has no slope at 0, or is infinite there */
+        flat = tp_logical_or(T, flat, tp_eq(T, x, zero));
+    tp_tensor *power = tp_pow_scalar(T, tp_where(T, flat, one, tp_abs(T, share)), p - 1);
+    return tp_where(T, flat, zero, tp_mul(T, sign, power));
 }
 
 static tp_status norm_vjp(tp_vjp *v)
@@ -98,6 +88,19 @@ static tp_status norm_vjp(tp_vjp *v)
         kept.dim[dims[i]] = 1;
     tp_tensor *g = tp_reshape(T, v->gout[0], kept), *y = tp_reshape(T, v->out[0], kept);
     v->gin[0] = tp_mul(T, g, slope(T, x, y, o->p, n, dims));
+    return TP_OK;
+}
+
+/* By a kernel where the order is a number and the dimensions are neighbours. */
+static tp_status norm_vjp_fused(tp_vjp *v)
+{
+    const norm_over *o = v->attr;
+    const tp_tensor *x = v->in[0];
+    int64_t outer, n, inner;
+    if (o->p == 0 || isinf(o->p) || x->ndim == 0 || !tp__as_middle(x, o->mask, &outer, &n, &inner))
+        return tp__vjp_fused_by_operators(v, 1);
+    tp__norm_backward(o->p, (tp_dtype)x->dtype, outer, n, inner, x->data, v->out[0]->data, v->gout[0]->data,
+                      v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
 
@@ -117,9 +120,11 @@ static const tp_op norm_op = {.name = "vector_norm",
                               .n_in = 1,
                               .n_out = 1,
                               .attr_size = sizeof(norm_over),
+                              .flags = TP_OP_OVERWRITES,
                               .infer = norm_infer,
                               .forward = norm_forward,
                               .vjp = norm_vjp,
+                              .vjp_fused = norm_vjp_fused,
                               .samples = norm_samples,
                               .grad_name = "LinalgVectorNormBackward0"};
 

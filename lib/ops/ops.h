@@ -19,6 +19,7 @@ extern const tp_op *const tp__ops_slope[];
 extern const tp_op *const tp__ops_reduce[];
 extern const tp_op *const tp__ops_scan[];
 extern const tp_op *const tp__ops_norms[];
+extern const tp_op *const tp__ops_statistics[];
 extern const tp_op *const tp__ops_matmul[];
 extern const tp_op *const tp__ops_shape[];
 extern const tp_op *const tp__ops_slice[];
@@ -97,6 +98,21 @@ bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least);
 /* Dimensions as a list, wrapped and checked: bit d of *mask is set for each; n = 0 means all. Fails
  * the call with TP_EINDEX (out of range) or TP_EINVAL (twice). */
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask);
+
+/* x (contiguous) reduced over the dimensions of the mask into out, in the dtype that the kind has for it; `order`: of
+ * TP__NORM_P. */
+tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp_tensor *x, uint32_t mask, void *out);
+/* The dimensions of a public call as a mask; false after a failure. */
+bool tp__mask_of(tp_tape *T, const char *name, const tp_tensor *x, int n, const int *dims, uint32_t *mask);
+/* What is left of x's shape, and how many elements go into one result. */
+tp_dims tp__shape_over(const tp_tensor *x, uint32_t mask, bool keepdim);
+int64_t tp__count_over(const tp_tensor *x, uint32_t mask);
+/* x with the dimensions of the mask last, as [rest, all of them]. */
+tp_tensor *tp__rows_over(tp_tape *T, tp_tensor *x, uint32_t mask);
+/* The dimensions of the mask as the middle of [outer, n, inner]; false where they are no neighbours. */
+bool tp__as_middle(const tp_tensor *x, uint32_t mask, int64_t *outer, int64_t *n, int64_t *inner);
+/* A vjp_fused for what the kernel does not do: gin (+)= what vjp makes, of the inputs in `which`. */
+tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which);
 
 /* May x be written in place? Otherwise T fails (but for NULL, which is quiet), and it is not TP_OK. */
 tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x);

@@ -10,18 +10,20 @@ typedef struct {
     bool keepdim;
 } over;
 
-static tp_dims reduced_shape(const tp_tensor *x, const over *o)
+tp_dims tp__shape_over(const tp_tensor *x, uint32_t mask, bool keepdim)
 {
     tp_dims shape = {.ndim = 0};
     for (int d = 0; d < x->ndim; d++)
-        if (!((o->mask >> d) & 1u))
+        if (!((mask >> d) & 1u))
             shape.dim[shape.ndim++] = x->shape[d];
-        else if (o->keepdim)
+        else if (keepdim)
             shape.dim[shape.ndim++] = 1;
     return shape;
 }
 
-static int64_t reduced_count(const tp_tensor *x, uint32_t mask)
+static tp_dims reduced_shape(const tp_tensor *x, const over *o) { return tp__shape_over(x, o->mask, o->keepdim); }
+
+int64_t tp__count_over(const tp_tensor *x, uint32_t mask)
 {
     int64_t n = 1;
     for (int d = 0; d < x->ndim; d++)
@@ -79,14 +81,10 @@ static tp_dtype result_dtype(tp__reduction kind, tp_dtype t)
     return (kind == TP__SUM || kind == TP__PROD) && !tp_dtype_is_float(t) ? TP_I64 : t;
 }
 
-/* x (contiguous) reduced over mask into out, in result_dtype. */
-static tp_status reduce(tp_tape *T, tp__reduction kind, const tp_tensor *x, uint32_t mask, void *out)
+tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp_tensor *x, uint32_t mask, void *out)
 {
     partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), mask, NULL};
-    if (mask == 0)
-        tp__convert(x->numel, out, kind == TP__ALL || kind == TP__ANY ? TP_BOOL : result_dtype(kind, p.dtype), x->data,
-                    p.dtype);
-    while (p.mask) {
+    do {
         int64_t outer, n, inner;
         last_stretch(&p, &outer, &n, &inner);
         tp_dtype becomes = result_dtype(kind, p.dtype);
@@ -95,26 +93,48 @@ static tp_status reduce(tp_tape *T, tp__reduction kind, const tp_tensor *x, uint
             tp__storage_unref(p.held);
             return tp_fail(T, TP_ENOMEM, "no memory to reduce");
         }
-        tp__reduce(kind, p.dtype, outer, n, inner, p.data, next ? next->data : out, false);
+        if (kind == TP__NORM_P)
+            tp__norm_p(order, p.dtype, outer, n, inner, p.data, next ? next->data : out);
+        else
+            tp__reduce(kind, p.dtype, outer, n, inner, p.data, next ? next->data : out, false);
         tp__storage_unref(p.held);
         p.held = next;
         p.data = next ? next->data : NULL;
         p.dtype = becomes;
-    }
+        kind = kind == TP__NORM_0 ? TP__SUM : kind; /* counts are added up */
+    } while (p.mask);
     return TP_OK;
+}
+
+tp_tensor *tp__rows_over(tp_tape *T, tp_tensor *x, uint32_t mask)
+{
+    tp_dims order = {.ndim = x->ndim};
+    int at = 0;
+    bool moved = false;
+    for (int last = 0; last < 2; last++)
+        for (int d = 0; d < x->ndim; d++)
+            if ((int)((mask >> d) & 1u) == last) {
+                moved |= d != at;
+                order.dim[at++] = d;
+            }
+    tp_dims rows = {2, {tp__count_over(x, ~mask), tp__count_over(x, mask)}};
+    return tp_reshape(T, moved ? tp_permute(T, x, order) : x, rows);
+}
+
+bool tp__as_middle(const tp_tensor *x, uint32_t mask, int64_t *outer, int64_t *n, int64_t *inner)
+{
+    partly p = {.shape = tp__dims_of(x), .mask = mask};
+    last_stretch(&p, outer, n, inner);
+    return p.mask == 0;
 }
 
 /* ---- the infers -------------------------------------------------------------------------------------------------- */
 
-/* The dims of a public call as `over`; false after a failure. */
-static bool over_dims(tp_tape *T, const char *name, const tp_tensor *x, int n, const int *dims, bool keepdim, over *o)
+bool tp__mask_of(tp_tape *T, const char *name, const tp_tensor *x, int n, const int *dims, uint32_t *mask)
 {
     tp_op op = {.name = name};
     tp_call c = {.tape = T, .op = &op};
-    if (!tp__usable(T, name, x))
-        return false;
-    *o = (over){.keepdim = keepdim};
-    return tp__dims_mask(&c, x->ndim, n, dims, &o->mask) == TP_OK;
+    return tp__usable(T, name, x) && tp__dims_mask(&c, x->ndim, n, dims, mask) == TP_OK;
 }
 
 static tp_tensor *over_all(tp_tape *T, const reduce_op *r, tp_tensor *x)
@@ -125,13 +145,13 @@ static tp_tensor *over_all(tp_tape *T, const reduce_op *r, tp_tensor *x)
 
 static tp_tensor *over_some(tp_tape *T, const reduce_op *r, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
-    over o;
-    return over_dims(T, r->op.name, x, n, dims, keepdim, &o) ? tp__apply1(T, &r->op, &o, x) : NULL;
+    over o = {.keepdim = keepdim};
+    return tp__mask_of(T, r->op.name, x, n, dims, &o.mask) ? tp__apply1(T, &r->op, &o, x) : NULL;
 }
 
 static tp_status reduce_forward(tp_call *c)
 {
-    return reduce(c->tape, kind_of(c), c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
+    return tp__reduce_over(c->tape, kind_of(c), 0, c->in[0], ((const over *)c->attr)->mask, c->out[0]->data);
 }
 
 /* clang-format off */
@@ -160,7 +180,7 @@ static tp_status extreme_infer(tp_call *c)
 {
     const over *o = c->attr;
     char a[200];
-    if (c->in[0]->numel == 0 && reduced_count(c->in[0], o->mask) == 0)
+    if (c->in[0]->numel == 0 && tp__count_over(c->in[0], o->mask) == 0)
         return tp_call_fail(c, TP_ESHAPE, "there is no largest or smallest of no elements: %s",
                             tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a));
     return infer_as(c, TP__MAX);
@@ -192,33 +212,19 @@ static tp_status sum_vjp(tp_vjp *v) /* the sweep expands it */
     return TP_OK;
 }
 
-static tp_status mean_forward(tp_call *c)
-{
-    tp_tensor *y = c->out[0];
-    uint32_t mask = ((const over *)c->attr)->mask;
-    tp_status status = reduce(c->tape, TP__SUM, c->in[0], mask, y->data);
-    double n = (double)reduced_count(c->in[0], mask);
-    for (int64_t i = 0; i < y->numel; i++)
-        if (y->dtype == TP_F32)
-            ((float *)y->data)[i] = (float)(((float *)y->data)[i] / (float)n);
-        else
-            ((double *)y->data)[i] /= n;
-    return status;
-}
-
 static tp_status mean_vjp(tp_vjp *v)
 {
     uint32_t mask = ((const over *)v->attr)->mask;
     tp_tensor *g = restored(v->tape, v->gout[0], v->in[0], mask);
-    v->gin[0] = tp_div_scalar(v->tape, g, (double)reduced_count(v->in[0], mask));
+    v->gin[0] = tp_div_scalar(v->tape, g, (double)tp__count_over(v->in[0], mask));
     return TP_OK;
 }
 
 /* clang-format off */
 REDUCTION(sum, "sum", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward0")
 REDUCTION(sum_dim, "sum_dim", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward1")
-REDUCTION(mean, "mean", SUM, TP__READS_NOTHING, float_infer, mean_forward, mean_vjp, extreme_samples, "MeanBackward0")
-REDUCTION(mean_dim, "mean_dim", SUM, TP__READS_NOTHING, float_infer, mean_forward, mean_vjp, extreme_samples, "MeanBackward1")
+REDUCTION(mean, "mean", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, extreme_samples, "MeanBackward0")
+REDUCTION(mean_dim, "mean_dim", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, extreme_samples, "MeanBackward1")
 /* clang-format on */
 
 tp_tensor *tp_sum(tp_tape *T, tp_tensor *x) { return over_all(T, &sum_op, x); }
@@ -243,19 +249,7 @@ tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return
 
 static tp_status prod_infer(tp_call *c) { return infer_as(c, TP__PROD); }
 
-/* x with the dimensions of the mask last, as [rest, all of them]; or back. */
-static tp_tensor *gathered(tp_tape *T, tp_tensor *x, uint32_t mask)
-{
-    tp_dims order = {.ndim = x->ndim};
-    int at = 0;
-    for (int last = 0; last < 2; last++)
-        for (int d = 0; d < x->ndim; d++)
-            if ((int)((mask >> d) & 1u) == last)
-                order.dim[at++] = d;
-    return tp_reshape(T, tp_permute(T, x, order),
-                      (tp_dims){2, {x->numel / reduced_count(x, mask), reduced_count(x, mask)}});
-}
-
+/* Rows of x (tp__rows_over) back in x's shape. */
 static tp_tensor *scattered(tp_tape *T, tp_tensor *y, const tp_tensor *x, uint32_t mask)
 {
     tp_dims moved = {.ndim = x->ndim}, back = {.ndim = x->ndim};
@@ -281,11 +275,11 @@ static tp_status prod_vjp(tp_vjp *v)
         v->gin[0] = tp_zeros_like(T, x);
         return TP_OK;
     }
-    int64_t n = reduced_count(x, mask), rest = x->numel / n, width = 1;
+    int64_t n = tp__count_over(x, mask), rest = x->numel / n, width = 1;
     int top = 0;
     for (; width < n; width *= 2)
         top++;
-    tp_tensor *rows = gathered(T, x, mask),
+    tp_tensor *rows = tp__rows_over(T, x, mask),
               *padded[2] = {rows, tp_ones(T, (tp_dtype)x->dtype, (tp_dims){2, {rest, width - n}})};
     level[0] = width == n ? rows : tp_cat(T, 2, padded, 1);
     for (int k = 0; k < top; k++) {
@@ -420,11 +414,11 @@ WITH_INDEX(min_dim, MIN, "MinBackward0")
 static tp_tensor *along(tp_tape *T, const reduce_op *r, const char *name, tp_tensor *x, int dim, bool keepdim,
                         tp_tensor **index)
 {
-    over o;
+    over o = {.keepdim = keepdim};
     tp_tensor *out[TP_MAX_OUT] = {NULL};
     if (index)
         *index = NULL;
-    if (!over_dims(T, name, x, 1, &dim, keepdim, &o) || tp_apply_all(T, &r->op, &o, 1, &x, out) != TP_OK)
+    if (!tp__mask_of(T, name, x, 1, &dim, &o.mask) || tp_apply_all(T, &r->op, &o, 1, &x, out) != TP_OK)
         return NULL;
     if (index)
         *index = out[1];

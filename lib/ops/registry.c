@@ -14,6 +14,7 @@ static const tp_op *const *const families[] = {
     tp__ops_reduce,
     tp__ops_scan,
     tp__ops_norms,
+    tp__ops_statistics,
     tp__ops_matmul,
     tp__ops_shape,
     tp__ops_slice,

@@ -129,6 +129,13 @@ static tp_status cumprod_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* e^(a - b) for a <= b, but 0 of -infinity whatever b, and 1 where both are infinity. */
+static tp_tensor *share(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    tp_tensor *zero = tp__number(T, a, 0), *endless = tp_isinf(T, a);
+    return tp_exp(T, tp_sub(T, tp_where(T, tp_isposinf(T, a), zero, a), tp_where(T, endless, zero, b)));
+}
+
 /* e^(x_k - y_k) s_k with s_k = g_k + e^(y_k - y_(k+1)) s_(k+1); the y grow, so no factor is above 1. */
 static tp_status logcumsumexp_vjp(tp_vjp *v)
 {
@@ -140,8 +147,8 @@ static tp_status logcumsumexp_vjp(tp_vjp *v)
         v->gin[0] = v->gout[0];
         return TP_OK;
     }
-    tp_tensor *factor = tp_exp(T, tp_sub(T, y, shifted(T, y, a->dim, !a->reverse, INFINITY)));
-    v->gin[0] = tp_mul(T, tp_exp(T, tp_sub(T, x, y)), recurrence(T, &other, factor, v->gout[0]));
+    tp_tensor *factor = share(T, y, shifted(T, y, a->dim, !a->reverse, INFINITY));
+    v->gin[0] = tp_mul(T, share(T, x, y), recurrence(T, &other, factor, v->gout[0]));
     return TP_OK;
 }
 

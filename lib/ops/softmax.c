@@ -87,4 +87,78 @@ static tp_tensor *along(tp_tape *T, const tp_op *op, tp_tensor *x, int dim)
 tp_tensor *tp_softmax(tp_tape *T, tp_tensor *x, int dim) { return along(T, &softmax_op, x, dim); }
 tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim) { return along(T, &log_softmax_op, x, dim); }
 
-const tp_op *const tp__ops_softmax[] = {&softmax_op, &log_softmax_op, NULL};
+/* ---- log sum e^x over the middle of [outer, n, inner], -> [outer, inner] ---------------------------------------- */
+
+static tp_status logsumexp_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    if (x->ndim != 3)
+        return tp_call_fail(c, TP_ESHAPE, "takes [outer, n, inner], not a %d-d tensor", x->ndim);
+    if (!tp_dtype_is_float((tp_dtype)x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    return tp_call_out(c, 0, (tp_dtype)x->dtype, (tp_dims){2, {x->shape[0], x->shape[2]}});
+}
+
+static tp_status logsumexp_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    tp__log_sum_exp((tp_dtype)x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, c->out[0]->data);
+    return TP_OK;
+}
+
+/* g softmax(x); nothing but -infinity has no slope */
+static tp_status logsumexp_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *g = tp_unsqueeze(T, v->gout[0], 1), *zero = tp__number(T, x, 0);
+    tp_tensor *nothing = tp_unsqueeze(T, tp_isneginf(T, v->out[0]), 1);
+    v->gin[0] = tp_where(T, nothing, zero, tp_mul(T, g, tp_softmax(T, tp_where(T, nothing, zero, x), 1)));
+    return T->status;
+}
+
+static tp_status logsumexp_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *x = v->in[0];
+    tp__log_sum_exp_backward((tp_dtype)x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, v->gout[0]->data,
+                             v->gin[0]->data, !(v->fresh & 1u));
+    return TP_OK;
+}
+
+static void logsumexp_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {3, 5, 1}}, -2, 2.5);
+    tp_sample(s, NULL, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){3, {2, 4, 3}}, -2, 2.5);
+    tp_sample(s, NULL, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){3, {0, 4, 2}}, -2, 2);
+    tp_sample(s, NULL, 1, &x);
+}
+
+static const tp_op logsumexp_op = {.name = "logsumexp",
+                                   .n_in = 1,
+                                   .n_out = 1,
+                                   .flags = TP_OP_OVERWRITES,
+                                   .infer = logsumexp_infer,
+                                   .forward = logsumexp_forward,
+                                   .vjp = logsumexp_vjp,
+                                   .vjp_fused = logsumexp_vjp_fused,
+                                   .samples = logsumexp_samples,
+                                   .grad_name = "LogsumexpBackward0"};
+
+tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    uint32_t mask;
+    tp_dims split = {.ndim = 3};
+    if (!tp__mask_of(T, logsumexp_op.name, x, n, dims, &mask))
+        return NULL;
+    if (!tp_dtype_is_float((tp_dtype)x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
+        return NULL;
+    tp_dims shape = tp__shape_over(x, mask, keepdim);
+    if (!tp__as_middle(x, mask, &split.dim[0], &split.dim[1], &split.dim[2])) {
+        x = tp__rows_over(T, x, mask);
+        split = x ? (tp_dims){3, {x->shape[0], x->shape[1], 1}} : split;
+    }
+    return tp_reshape(T, tp__apply1(T, &logsumexp_op, NULL, tp_reshape(T, x, split)), shape);
+}
+
+const tp_op *const tp__ops_softmax[] = {&softmax_op, &log_softmax_op, &logsumexp_op, NULL};

@@ -1,71 +1,154 @@
-/* statistics.c - moments, counts and differences: functions made of other operators. */
+/* statistics.c - variances, an operator with their mean; counts and covariances, functions made of other operators. */
 #include "ops/ops.h"
-
-/* How many elements go into one result; -1 after a failure. */
-static int64_t counted(tp_tape *T, const char *name, const tp_tensor *x, int n, const int *dims)
-{
-    tp_op op = {.name = name};
-    tp_call c = {.tape = T, .op = &op};
-    uint32_t mask = 0;
-    int64_t count = 1;
-    if (!tp__usable(T, name, x) || tp__dims_mask(&c, x->ndim, n, dims, &mask) != TP_OK)
-        return -1;
-    for (int d = 0; d < x->ndim; d++)
-        count *= (mask >> d) & 1u ? x->shape[d] : 1;
-    return count;
-}
 
 static bool is_float(const tp_tensor *x) { return tp_dtype_is_float((tp_dtype)x->dtype); }
 
-/* ---- moments ------------------------------------------------------------------------------------------------ */
+/* ---- variance and standard deviation, each with the mean ------------------------------------------------------ */
 
-tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+typedef struct {
+    uint32_t mask; /* neighbouring dimensions */
+    bool keepdim;
+    double divisor;
+} spread;
+
+static const tp_op std_op;
+
+static tp_status spread_infer(tp_call *c)
 {
-    int64_t count = counted(T, "var", x, n, dims);
-    double rest = (double)count - correction;
-    if (count < 0)
-        return NULL;
-    tp_tensor *centred = tp_sub(T, x, tp_mean_dims(T, x, n, dims, true));
-    return tp_div_scalar(T, tp_sum_dims(T, tp_square(T, centred), n, dims, keepdim), rest > 0 ? rest : 0);
+    const tp_tensor *x = c->in[0];
+    const spread *a = c->attr;
+    tp_dims shape = tp__shape_over(x, a->mask, a->keepdim);
+    if (!is_float(x))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (x->ndim < 32 && a->mask >> x->ndim)
+        return tp_call_fail(c, TP_EINDEX, "a dimension beyond those of a %d-d tensor", x->ndim);
+    tp_status status = tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+    return status == TP_OK ? tp_call_out(c, 1, (tp_dtype)x->dtype, shape) : status;
 }
 
-tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+static tp_status spread_forward(tp_call *c)
 {
-    tp_tensor *v = tp_var(T, x, n, dims, correction, keepdim);
-    tp_tensor *flat = tp_eq(T, v, tp__number(T, v, 0)); /* there the slope counts as 0 */
-    return tp_where(T, flat, tp_zeros_like(T, v), tp_sqrt(T, tp_where(T, flat, tp_ones_like(T, v), v)));
+    const tp_tensor *x = c->in[0];
+    const spread *a = c->attr;
+    int64_t outer, n, inner;
+    tp__as_middle(x, a->mask, &outer, &n, &inner);
+    tp__variance((tp_dtype)x->dtype, outer, n, inner, a->divisor, c->op == &std_op, x->data, c->out[0]->data,
+                 c->out[1]->data);
+    return TP_OK;
 }
 
-/* log sum e^x = m + log sum e^(x - m), with m the largest where that is finite */
-tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+/* g (x - mean) 2 / divisor; of the root (x - mean) / y g / divisor, but 0 where y is 0; of the mean g / n */
+static tp_status spread_vjp(tp_vjp *v)
 {
-    int64_t count = counted(T, "logsumexp", x, n, dims);
-    if (count < 0)
+    tp_tape *T = v->tape;
+    const spread *a = v->attr;
+    tp_tensor *x = v->in[0], *gx = NULL;
+    tp_dims kept = tp__shape_over(x, a->mask, true);
+    if (v->gout[0]) {
+        tp_tensor *g = tp_reshape(T, v->gout[0], kept), *y = tp_reshape(T, v->out[0], kept);
+        tp_tensor *from_mean = tp_sub(T, x, tp_reshape(T, v->out[1], kept));
+        tp_tensor *zero = tp__number(T, x, 0);
+        if (v->op == &std_op) {
+            tp_tensor *flat = tp_eq(T, y, zero);
+            from_mean = tp_div(T, from_mean, tp_where(T, flat, tp__number(T, x, 1), y));
+            g = tp_where(T, flat, zero, g);
+        }
+        gx = tp_mul(T, from_mean, tp_mul_scalar(T, g, (v->op == &std_op ? 1 : 2) / a->divisor));
+    }
+    if (v->gout[1]) {
+        tp_tensor *g = tp_div_scalar(T, tp_reshape(T, v->gout[1], kept), (double)tp__count_over(x, a->mask));
+        gx = gx ? tp_add(T, gx, g) : g;
+    }
+    v->gin[0] = gx;
+    return T->status;
+}
+
+static tp_status spread_vjp_fused(tp_vjp *v)
+{
+    const spread *a = v->attr;
+    const tp_tensor *x = v->in[0], *g = v->gout[0], *g_mean = v->gout[1];
+    tp__variance_slope s = {.dtype = (tp_dtype)x->dtype,
+                            .divisor = a->divisor,
+                            .root = v->op == &std_op,
+                            .accumulate = !(v->fresh & 1u),
+                            .x = x->data,
+                            .y = v->out[0]->data,
+                            .mean = v->out[1]->data,
+                            .g = g ? g->data : NULL,
+                            .g_mean = g_mean ? g_mean->data : NULL,
+                            .gx = v->gin[0]->data};
+    tp__as_middle(x, a->mask, &s.outer, &s.n, &s.inner);
+    tp__variance_backward(&s);
+    return TP_OK;
+}
+
+static void spread_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1.9, 2.2);
+    tp_sample(s, &(spread){7, false, 23}, 1, &x);
+    tp_sample(s, &(spread){2, true, 3}, 1, &x);
+    tp_sample(s, &(spread){6, false, 10.5}, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){2, {0, 3}}, 0.5, 2);
+    tp_sample(s, &(spread){2, false, 2}, 1, &x);
+}
+
+/* clang-format off */
+#define SPREAD(id, PRINTED) \
+    static const tp_op id##_op = { \
+        .name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(spread), .flags = TP_OP_OVERWRITES, \
+        .infer = spread_infer, .forward = spread_forward, .vjp = spread_vjp, .vjp_fused = spread_vjp_fused, \
+        .samples = spread_samples, .grad_name = PRINTED};
+SPREAD(var, "VarBackward0")
+SPREAD(std, "StdBackward0")
+/* clang-format on */
+
+/* Dimensions that are no neighbours are brought together first. */
+static tp_tensor *spread_of(tp_tape *T, const tp_op *op, tp_tensor *x, int n, const int *dims, double correction,
+                            bool keepdim, tp_tensor **mean)
+{
+    tp_tensor *out[TP_MAX_OUT] = {NULL};
+    spread a = {.keepdim = keepdim};
+    int64_t outer, count, inner;
+    tp_tensor *unasked;
+    mean = mean ? mean : &unasked;
+    *mean = NULL;
+    if (!tp__mask_of(T, op->name, x, n, dims, &a.mask))
         return NULL;
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
+    tp_dims shape = tp__shape_over(x, a.mask, keepdim);
+    double rest = (double)tp__count_over(x, a.mask) - correction;
+    a.divisor = rest > 0 ? rest : 0;
+    if (!tp__as_middle(x, a.mask, &outer, &count, &inner)) {
+        x = tp__rows_over(T, x, a.mask);
+        a.mask = 2;
+        a.keepdim = false;
+    }
+    if (tp_apply_all(T, op, &a, 1, &x, out) != TP_OK || out[0] == NULL)
         return NULL;
-    if (count == 0)
-        return tp_log(T, tp_sum_dims(T, tp_exp(T, x), n, dims, keepdim));
-    tp_tensor *top = tp_amax(T, tp_detach(T, x), n, dims, true);
-    top = tp_where(T, tp_isinf(T, top), tp_zeros_like(T, top), top);
-    tp_tensor *rest = tp_log(T, tp_sum_dims(T, tp_exp(T, tp_sub(T, x, top)), n, dims, keepdim));
-    return rest ? tp_add(T, rest, tp_reshape(T, top, tp__dims_of(rest))) : NULL;
+    bool same = tp__dims_equal(tp__dims_of(out[0]), shape);
+    *mean = same ? out[1] : tp_reshape(T, out[1], shape);
+    return same ? out[0] : tp_reshape(T, out[0], shape);
 }
 
 tp_tensor *tp_var_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
                        tp_tensor **mean)
 {
-    tp_tensor *var = tp_var(T, x, n, dims, correction, keepdim);
-    *mean = var ? tp_mean_dims(T, x, n, dims, keepdim) : NULL;
-    return var;
+    return spread_of(T, &var_op, x, n, dims, correction, keepdim, mean);
 }
 
 tp_tensor *tp_std_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
                        tp_tensor **mean)
 {
-    tp_tensor *std = tp_std(T, x, n, dims, correction, keepdim);
-    *mean = std ? tp_mean_dims(T, x, n, dims, keepdim) : NULL;
-    return std;
+    return spread_of(T, &std_op, x, n, dims, correction, keepdim, mean);
+}
+
+tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+{
+    return tp_var_mean(T, x, n, dims, correction, keepdim, NULL);
+}
+
+tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
+{
+    return tp_std_mean(T, x, n, dims, correction, keepdim, NULL);
 }
 
 /* ---- counts and sums that pass over some elements ------------------------------------------------------------ */
@@ -156,3 +239,5 @@ tp_tensor *tp_corrcoef(tp_tape *T, tp_tensor *x)
     tp_tensor *d = tp_reshape(T, tp_sqrt(T, tp_diagonal(T, c, 0, 0, 1)), (tp_dims){2, {-1, 1}});
     return tp_clamp(T, tp_div(T, tp_div(T, c, d), tp_t(T, d)), -1, 1);
 }
+
+const tp_op *const tp__ops_statistics[] = {&var_op, &std_op, NULL};

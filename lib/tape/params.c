@@ -267,24 +267,28 @@ void tp_params_zero_grad(tp_params *p)
         tp_zero_grad(p->at[i]);
 }
 
-enum { BLOCK = 4096 };
-
-/* Squares are summed in blocks, the blocks in double. */
-static double sum_of_squares(tp_dtype dtype, int64_t n, const void *x)
+/* The norm of a float32 gradient may be none itself. */
+static double norm_of(const tp__run_of_params *run)
 {
-    double sum = 0;
-    for (int64_t at = 0; at < n; at += BLOCK) {
-        const void *here = (const char *)x + (size_t)at * tp_dtype_size(dtype);
-        sum += tp__dot(dtype, n - at < BLOCK ? n - at : BLOCK, here, 1, here, 1);
-    }
-    return sum;
+    const float *x = run->grad;
+    double norm, sum = 0;
+    tp__reduce(TP__NORM_2, run->dtype, 1, run->n, 1, run->grad, &norm, false);
+    norm = tp__load(&norm, run->dtype);
+    if (run->dtype == TP_F64 || isfinite(norm))
+        return norm;
+    for (int64_t i = 0; i < run->n; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sqrt(sum);
 }
+
+/* hypot, but of infinity and NaN, which is NaN. */
+static double join(double a, double b) { return isnan(a) || isnan(b) ? (double)NAN : hypot(a, b); }
 
 static void scale(tp_dtype dtype, int64_t n, void *x, double by)
 {
     for (int64_t i = 0; i < n; i++)
         if (dtype == TP_F32)
-            ((float *)x)[i] *= (float)by;
+            ((float *)x)[i] = (float)((double)((float *)x)[i] * by);
         else
             ((double *)x)[i] *= by;
 }
@@ -292,14 +296,14 @@ static void scale(tp_dtype dtype, int64_t n, void *x, double by)
 double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
 {
     tp__run_of_params run;
-    double squares = 0;
+    double norm = 0;
     if (p == NULL)
         tp__missing(T, "params_clip_grad_norm", "the parameter set");
     if (!tp__ok(T) || p == NULL)
         return NAN;
     for (int at = 0; tp__params_next(p, &at, &run);)
-        squares += sum_of_squares(run.dtype, run.n, run.grad);
-    double norm = sqrt(squares), by = max_norm / (norm + 1e-6);
+        norm = join(norm, norm_of(&run));
+    double by = max_norm / (norm + 1e-6);
     if (by >= 1)
         return norm;
     for (int at = 0; tp__params_next(p, &at, &run);)

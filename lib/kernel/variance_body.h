@@ -1,0 +1,63 @@
+/* variance_body.h - see vec_variance.c: REAL and NAME are the type at hand and its suffix. */
+
+static double NAME(sum)(int64_t n, const void *in)
+{
+    const REAL *x = in;
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += (double)x[i + l];
+    for (; i < n; i++)
+        sum += (double)x[i];
+    return fold(lane) + sum;
+}
+
+static double NAME(squares)(int64_t n, const void *in, double mean)
+{
+    const REAL *x = in;
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++) {
+            double d = (double)x[i + l] - mean;
+            lane[l] += d * d;
+        }
+    for (; i < n; i++)
+        sum += ((double)x[i] - mean) * ((double)x[i] - mean);
+    return fold(lane) + sum;
+}
+
+static void NAME(columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, const double *mean,
+                          double *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const REAL *x = (const REAL *)in + r * stride;
+        for (int64_t c = 0; c < (mean ? 0 : columns); c++)
+            sum[c] += (double)x[c];
+        for (int64_t c = 0; c < (mean ? columns : 0); c++)
+            sum[c] += ((double)x[c] - mean[c]) * ((double)x[c] - mean[c]);
+    }
+}
+
+static void NAME(slope)(int64_t n, const void *in, const tp__spread *from, void *out, bool accumulate)
+{
+    const REAL *x = in;
+    REAL *restrict gx = out;
+    const double mean = from->mean[0], factor = from->factor[0], by = from->by[0], shift = from->shift[0];
+    if (by == 1)
+        for (int64_t i = 0; i < n; i++)
+            gx[i] = (REAL)(((double)x[i] - mean) * factor + shift + (accumulate ? (double)gx[i] : 0));
+    else
+        for (int64_t i = 0; i < n; i++)
+            gx[i] = (REAL)(((double)x[i] - mean) / by * factor + shift + (accumulate ? (double)gx[i] : 0));
+}
+
+static void NAME(slope_columns)(int64_t columns, const void *in, const tp__spread *from, void *out, bool accumulate)
+{
+    const REAL *x = in;
+    REAL *restrict gx = out;
+    for (int64_t c = 0; c < columns; c++)
+        gx[c] = (REAL)(((double)x[c] - from->mean[c]) / from->by[c] * from->factor[c] + from->shift[c] +
+                       (accumulate ? (double)gx[c] : 0));
+}

@@ -1,0 +1,34 @@
+/* vec_variance.c - sums for variances; compiled once an instruction set (TP__ISA). variance_body.h is read once for float
+ * and once for double. The variance is taken about the mean, in a second pass. */
+#include "kernel/variance.h"
+
+#define PASTE2(a, b) a##b
+#define PASTE(a, b) PASTE2(a, b)
+
+enum { LANES = 32 };
+
+static double fold(const double *lane)
+{
+    double sum = 0;
+    for (int l = 0; l < LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
+#define REAL float
+#define NAME(f) f##_f32
+#include "kernel/variance_body.h"
+#undef REAL
+#undef NAME
+
+#define REAL double
+#define NAME(f) f##_f64
+#include "kernel/variance_body.h"
+
+const tp__variance_table PASTE(tp__variance_table_, TP__ISA) = {
+    .sum = {sum_f32, sum_f64},
+    .squares = {squares_f32, squares_f64},
+    .columns = {columns_f32, columns_f64},
+    .slope = {slope_f32, slope_f64},
+    .slope_columns = {slope_columns_f32, slope_columns_f64},
+};

@@ -1,0 +1,362 @@
+/* test_range.c - sums and squares that leave the range where the result does not: norms, means, deviations, layer
+ * normalization, cosines and clipping (and slopes of losses), of elements scaled by a power of two. Scaling by one is exact, so what must come out is
+ * what comes out of the unscaled, scaled; values and gradients, in both sweeps, however the tensor lies. */
+#include "support/support.h"
+
+#include <fenv.h>
+
+typedef tp_tensor *(*function)(tp_tape *T, tp_tensor *x, const int *dims, int n);
+
+/* clang-format off */
+#define NORM(id, order)                                                                            \
+    static tp_tensor *id(tp_tape *T, tp_tensor *x, const int *dims, int n)                         \
+    { return tp_linalg_vector_norm(T, x, order, n, dims, false); }
+NORM(norm_1, 1)
+NORM(norm_2, 2)
+NORM(norm_half, 0.5)
+NORM(norm_3_halves, 1.5)
+NORM(norm_3, 3)
+NORM(norm_10, 10)
+NORM(norm_100, 100)
+NORM(norm_minus_1, -1)
+NORM(norm_minus_3, -3)
+NORM(norm_largest, INFINITY)
+NORM(norm_smallest, -INFINITY)
+/* clang-format on */
+
+static tp_tensor *mean(tp_tape *T, tp_tensor *x, const int *dims, int n) { return tp_mean_dims(T, x, n, dims, false); }
+static tp_tensor *std(tp_tape *T, tp_tensor *x, const int *dims, int n) { return tp_std(T, x, n, dims, 1, false); }
+static tp_tensor *mean_beside_std(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    tp_tensor *m = NULL, *s = tp_std_mean(T, x, n, dims, 0, false, &m);
+    return tp_add(T, s, m);
+}
+static tp_tensor *unit(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    return tp_div(T, x, tp_linalg_vector_norm(T, x, 2, n, dims, true));
+}
+static tp_tensor *layer_norm(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    (void)dims, (void)n;
+    return tp_layer_norm(T, x, tp_shape(tp_size(x, -1)), NULL, NULL, 0);
+}
+static tp_tensor *layer_norm_weighted(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    (void)dims, (void)n;
+    tp_tensor *w = tp_add_scalar(T, tp_arange(T, tp_dtype_of(x), 0, (double)tp_size(x, -1), 1), 0.5);
+    return tp_layer_norm(T, x, tp_shape(tp_size(x, -1)), w, w, 0);
+}
+static tp_tensor *cosine(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    (void)n;
+    tp_tensor *other = tp_flip(T, x, 1, (const int[]){dims[0]});
+    return tp_cosine_similarity(T, x, tp_detach(T, other), dims[0], 0);
+}
+static tp_tensor *pdist(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    (void)dims, (void)n;
+    return tp_pdist(T, tp_flatten(T, x, 1, -1), 2);
+}
+
+static const struct {
+    const char *name;
+    function f;
+    int degree; /* f(s x) = s^degree f(x) */
+} functions[] = {
+    {"norm of order 1", norm_1, 1},
+    {"norm of order 2", norm_2, 1},
+    {"norm of order 0.5", norm_half, 1},
+    {"norm of order 1.5", norm_3_halves, 1},
+    {"norm of order 3", norm_3, 1},
+    {"norm of order 10", norm_10, 1},
+    {"norm of order 100", norm_100, 1},
+    {"norm of order -1", norm_minus_1, 1},
+    {"norm of order -3", norm_minus_3, 1},
+    {"largest", norm_largest, 1},
+    {"smallest", norm_smallest, 1},
+    {"mean", mean, 1},
+    {"std", std, 1},
+    {"std and mean", mean_beside_std, 1},
+    {"unit vectors", unit, 0},
+    {"layer_norm", layer_norm, 0},
+    {"layer_norm with weights", layer_norm_weighted, 0},
+    {"cosine_similarity", cosine, 0},
+    {"pdist", pdist, 1},
+};
+
+/* Over which dimensions: the last, the first, the middle, some that are no neighbours, all. */
+static const struct {
+    int n, dims[3];
+} over[] = {{1, {2}}, {1, {0}}, {1, {1}}, {2, {0, 2}}, {3, {0, 1, 2}}};
+
+/* [5, 4, 67] numbers times 2^exponent, all kinds of places in memory. */
+static tp_tensor *numbers(tp_tape *T, tp_dtype dtype, int exponent, bool strided)
+{
+    tp_manual_seed(T, 3);
+    tp_tensor *x = tp_add_scalar(T, tp_randn(T, TP_F32, tp_shape(5, 4, 67)), 0.3);
+    x = tp_mul_scalar(T, tp_mul_scalar(T, tp_to(T, x, TP_F64), ldexp(1, exponent / 2)),
+                      ldexp(1, exponent - exponent / 2));
+    x = tp_to(T, x, dtype);
+    if (strided)
+        x = tp_transpose(T, tp_contiguous(T, tp_transpose(T, x, 0, 2)), 0, 2);
+    return tp_requires_grad(tp_detach(T, x), true);
+}
+
+/* y, and the gradient of sum(w y) */
+static void value_and_slope(tp_tape *T, const char *name, function f, tp_tensor *x, int way, bool create,
+                            tp_tensor *out[2])
+{
+    out[0] = f(T, x, over[way].dims, over[way].n);
+    tp_tensor *w = tp_add_scalar(
+        T, tp_reshape(T, tp_arange(T, tp_dtype_of(x), 0, (double)tp_numel(out[0]), 1), tp_shape_of(out[0])), 1);
+    w = tp_div_scalar(T, w, (double)tp_numel(w));
+    tp_gradients_options o = {.grad_outputs = &w, .create_graph = create};
+    ck_assert_msg(tp_gradients(T, 1, &out[0], 1, &x, &out[1], &o) == TP_OK, "%s: %s", name, tp_error(T));
+}
+
+static void expect_scaled(const char *name, const char *what, int exponent, const tp_tensor *got, const tp_tensor *want,
+                          int power, double tolerance)
+{
+    double top = 0;
+    for (int64_t i = 0; i < tp_numel(want); i++)
+        top = fmax(top, fabs(tp_item_at(want, i)));
+    for (int64_t i = 0; i < tp_numel(want); i++) {
+        double w = ldexp(tp_item_at(want, i), power * exponent), g = tp_item_at(got, i);
+        ck_assert_msg(fabs(g - w) <= tolerance * (fabs(w) + ldexp(top, power * exponent)),
+                      "%s times 2^%d: %s %d is %g, %g is right", name, exponent, what, (int)i, g, w);
+    }
+}
+
+static void try_scale(int which, tp_dtype dtype, int exponent)
+{
+    const char *name = functions[which].name;
+    double tolerance = dtype == TP_F32 ? 1e-5 : 1e-12;
+    for (int way = 0; way < (int)LENGTH(over); way++)
+        for (int kind = 0; kind < 4; kind++) {
+            tp_tape *T = tp_tape_new();
+            bool strided = kind & 1, create = kind & 2;
+            tp_tensor *want[2], *got[2];
+            int degree = functions[which].degree;
+            value_and_slope(T, name, functions[which].f, numbers(T, TP_F64, 0, false), way, false, want);
+            value_and_slope(T, name, functions[which].f, numbers(T, dtype, exponent, strided), way, create, got);
+            ck_no_error(T);
+            expect_scaled(name, "value", exponent, got[0], want[0], degree, tolerance);
+            expect_scaled(name, "slope", exponent, got[1], want[1], degree - 1, tolerance);
+            tp_tape_free(T);
+        }
+}
+
+START_TEST(scales)
+{
+    static const int narrow[] = {0, 100, -100}, wide[] = {0, 1000, -990, 600, -600};
+    for (size_t i = 0; i < LENGTH(narrow); i++)
+        try_scale(_i, TP_F32, narrow[i]);
+    for (size_t i = 0; i < LENGTH(wide); i++)
+        try_scale(_i, TP_F64, wide[i]);
+}
+END_TEST
+
+/* Sums whose parts overflow, not they themselves. */
+START_TEST(sums_in_between)
+{
+    tp_tape *T = tp_tape_new();
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (int n = 4; n <= 400000; n *= 10) {
+            double big = dtype == TP_F32 ? 3e38 : 1.7e308;
+            tp_tensor *x = tp_full(T, (tp_dtype)dtype, tp_shape(n / 4, 4), big);
+            ck_assert_double_eq_tol(tp_item(tp_mean(T, x)) / tp_item_at(x, 0), 1, 1e-12);
+            ck_assert_double_eq_tol(tp_item_at(tp_mean_dim(T, x, 0, false), 1) / tp_item_at(x, 0), 1, 1e-12);
+            tp_tensor *signs = tp_clone(T, x);
+            tp_mul_scalar_(T, tp_slice(T, signs, 1, 2, 4, 1), -1); /* + + - - */
+            ck_assert_double_eq(tp_item(tp_sum(T, signs)), 0);
+            ck_assert_double_eq(tp_item_at(tp_sum_dim(T, signs, 1, false), 0), 0);
+            tp_tensor *nothing = tp_full(T, (tp_dtype)dtype, tp_shape(3), INFINITY);
+            ck_assert_double_eq(tp_item(tp_mean(T, nothing)), (double)INFINITY);
+            ck_assert(isnan(
+                tp_item(tp_linalg_vector_norm(T, tp_full(T, (tp_dtype)dtype, tp_shape(3), NAN), 2, 0, NULL, false))));
+            ck_assert_double_eq(tp_item(tp_linalg_vector_norm(T, nothing, 2, 0, NULL, false)), (double)INFINITY);
+        }
+    ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Gradients are clipped to a norm, however large or small they are. */
+START_TEST(clipping)
+{
+    const int exponents[] = {0, 100, -100, 1000, -1000};
+    for (size_t i = 0; i < LENGTH(exponents); i++) {
+        tp_dtype dtype = abs(exponents[i]) < 128 ? TP_F32 : TP_F64;
+        tp_tape *T = tp_tape_new();
+        double unit = ldexp(1, exponents[i]);
+        tp_tensor *w[2] = {tp_requires_grad(tp_keep(tp_ones(T, dtype, tp_shape(40))), true),
+                           tp_requires_grad(tp_keep(tp_ones(T, dtype, tp_shape(60))), true)};
+        tp_params *p = tp_params_of(T, 2, w);
+        tp_backward(T, tp_sum(T, tp_mul_scalar(T, tp_add(T, tp_sum(T, w[0]), tp_sum(T, w[1])), unit)));
+        double most = exponents[i] < 0 ? 1 : unit, norm = tp_params_clip_grad_norm(T, p, most);
+        ck_assert_msg(fabs(norm / (10 * unit) - 1) < 1e-6, "the norm of 2^%d: %g", exponents[i], norm);
+        double clipped = exponents[i] < 0 ? unit : unit / 10;
+        ck_assert_msg(fabs(tp_item_at(tp_grad(w[1]), 7) / clipped - 1) < 1e-6, "clipped from 2^%d: %g, %g is right",
+                      exponents[i], tp_item_at(tp_grad(w[1]), 7), clipped);
+        ck_no_error(T);
+        tp_params_free(p);
+        tp_free(w[0]);
+        tp_free(w[1]);
+        tp_tape_free(T);
+    }
+}
+END_TEST
+
+/* Where a norm, a deviation or a distance is 0, so is the gradient, without a division by it. */
+START_TEST(slopes_at_zero)
+{
+    tp_tape *T = tp_tape_new();
+    const double orders[] = {2, 1, 3, 1.5, 0.5, INFINITY, 0};
+    for (int k = 0; k < (int)LENGTH(orders) + 1; k++)
+        for (int create = 0; create < 2; create++) {
+            tp_tensor *x = tp_requires_grad(tp_zeros(T, TP_F64, tp_shape(3, 40)), true), *g = NULL;
+            feclearexcept(FE_ALL_EXCEPT);
+            tp_tensor *y = k < (int)LENGTH(orders) ? tp_linalg_vector_norm(T, x, orders[k], 1, (const int[]){1}, false)
+                                                   : tp_std(T, x, 1, (const int[]){1}, 1, false);
+            tp_tensor *sum = tp_sum(T, y);
+            tp_gradients(T, 1, &sum, 1, &x, &g, &(tp_gradients_options){.create_graph = create});
+            int raised = fetestexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+            ck_no_error(T);
+            ck_assert_msg(raised == 0, "order %d: %s raised", k, raised & FE_INVALID ? "invalid" : "division by zero");
+            for (int64_t i = 0; i < tp_numel(x); i++)
+                ck_assert_double_eq(tp_item_at(g, i), 0);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* ---- losses and sums of exponentials --------------------------------------------------------------------------- */
+
+/* d/dx of a loss of logits, by the kernel and by operators. */
+static void logit_slope(tp_tape *T, tp_dtype dtype, double x, double t, double want)
+{
+    for (int create = 0; create < 2; create++) {
+        tp_tensor *logit = tp_requires_grad(tp_full(T, dtype, tp_shape(3), x), true), *g = NULL;
+        tp_tensor *loss = tp_binary_cross_entropy_with_logits(T, logit, tp_full(T, dtype, tp_shape(3), t), TP_SUM);
+        tp_gradients(T, 1, &loss, 1, &logit, &g, &(tp_gradients_options){.create_graph = create});
+        ck_no_error(T);
+        ck_assert(isfinite(tp_item(loss)));
+        ck_assert_msg(fabs(tp_item_at(g, 1) - want) <= (dtype == TP_F32 ? 5e-7 : 1e-15) * fabs(want),
+                      "logit %g, target %g: slope %.17g, %.17g is right", x, t, tp_item_at(g, 1), want);
+    }
+}
+
+START_TEST(slopes_of_logits)
+{
+    tp_tape *T = tp_tape_new();
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (double x = dtype == TP_F32 ? -80 : -700; x <= 700 && (dtype == TP_F64 || x <= 80); x += 0.5) {
+            double logit = dtype == TP_F32 ? (float)x : x;
+            logit_slope(T, (tp_dtype)dtype, x, 1, -1 / (1 + exp(logit)));
+            logit_slope(T, (tp_dtype)dtype, x, 0, 1 / (1 + exp(-logit)));
+            tp_tape_reset(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* What is ignored counts for nothing, whatever its logits are. */
+START_TEST(ignored_rows)
+{
+    tp_tape *T = tp_tape_new();
+    double v[6] = {-INFINITY, 1, 2, 0, 1, 3}, w[3] = {1, 2, 3};
+    int64_t to[2] = {-100, 1};
+    tp_tensor *t = tp_from(T, TP_I64, tp_shape(2), to), *weight = tp_from(T, TP_F64, tp_shape(3), w);
+    for (int kind = 0; kind < 3; kind++)
+        for (int create = 0; create < 2; create++) {
+            tp_class_loss_options o = {.weight = kind == 1 ? weight : NULL, .label_smoothing = kind == 2 ? 0.1 : 0};
+            tp_tensor *x = tp_requires_grad(tp_from(T, TP_F64, tp_shape(2, 3), v), true), *g = NULL;
+            tp_tensor *alone = tp_detach(T, tp_narrow(T, x, 0, 1, 1)), *loss = tp_cross_entropy(T, x, t, &o);
+            tp_gradients(T, 1, &loss, 1, &x, &g, &(tp_gradients_options){.create_graph = create});
+            ck_no_error(T);
+            ck_assert_double_eq_tol(tp_item(loss), tp_item(tp_cross_entropy(T, alone, tp_narrow(T, t, 0, 1, 1), &o)),
+                                    1e-14);
+            for (int i = 0; i < 3; i++)
+                ck_assert_double_eq(tp_item_at(g, i), 0);
+            ck_assert(tp_item_at(g, 4) < -0.5);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Elements of -infinity have no weight, and where there are no others no slope; of first and second order. */
+START_TEST(nothing_to_add_up)
+{
+    tp_tape *T = tp_tape_new();
+    double v[8] = {-INFINITY, -INFINITY, 1, 3, -INFINITY, -INFINITY, -INFINITY, -INFINITY}, e = exp(1) + exp(3);
+    for (int running = 0; running < 2; running++)
+        for (int create = 0; create < 2; create++)
+            for (int dim = 0; dim < 2; dim++) {
+                tp_tensor *x = tp_from(T, TP_F64, tp_shape(2, 4), v), *g = NULL, *gg = NULL;
+                x = tp_requires_grad(tp_detach(T, dim ? x : tp_contiguous(T, tp_t(T, x))), true);
+                tp_tensor *y = running ? tp_logcumsumexp(T, x, dim) : tp_logsumexp(T, x, 1, &dim, false);
+                tp_tensor *finite = tp_sum(T, tp_where(T, tp_isinf(T, y), tp_zeros_like(T, y), y));
+                tp_tensor *all[2] = {finite, y}, *w[2] = {tp_ones_like(T, finite), tp_ones_like(T, y)};
+                tp_gradients_options o = {.create_graph = create, .grad_outputs = w};
+                tp_gradients(T, running ? 1 : 2, all, 1, &x, &g, &o);
+                ck_no_error(T);
+                for (int i = 0; i < 8; i++) {
+                    int column = dim ? i % 4 : i / 2, row = dim ? i / 4 : i % 2;
+                    double share = row == 0 && column == 2 ? exp(1) / e : row == 0 && column == 3 ? exp(3) / e : 0;
+                    double want = running ? share + (row == 0 && column == 2) : 2 * share;
+                    ck_assert_msg(fabs(tp_item_at(g, i) - want) < 1e-14, "%d: slope %g, %g is right", i,
+                                  tp_item_at(g, i), want);
+                }
+                tp_tensor *square = tp_sum(T, tp_square(T, g));
+                if (create && tp_gradients(T, 1, &square, 1, &x, &gg, NULL) == TP_OK)
+                    ck_assert(tp_item(tp_all(T, tp_isfinite(T, gg))) == 1);
+                ck_no_error(T);
+            }
+    tp_tape_free(T);
+}
+END_TEST
+
+static int lines_of(const tp_tape *T)
+{
+    FILE *f = tmpfile();
+    int lines = 0;
+    tp_tape_print(T, f);
+    rewind(f);
+    for (int c; (c = fgetc(f)) != EOF;)
+        lines += c == '\n';
+    fclose(f);
+    return lines;
+}
+
+/* A norm is one operator, and leaves nothing behind. */
+START_TEST(one_node)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(100, 100)), true);
+    tp_linalg_vector_norm(T, x, 2, 0, NULL, false);
+    tp_memory before = tp_tape_memory(T);
+    int lines = lines_of(T);
+    tp_linalg_vector_norm(T, x, 2, 0, NULL, false);
+    tp_linalg_vector_norm(T, x, 2.5, 1, (const int[]){0}, false);
+    ck_assert_int_eq(lines_of(T) - lines, 2);
+    ck_assert_int_lt(tp_tape_memory(T).bytes_in_use - before.bytes_in_use, 4096);
+    tp_tape_free(T);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("range");
+    TCase *t = tcase_create("scales");
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, scales, 0, (int)LENGTH(functions));
+    tcase_add_test(t, sums_in_between);
+    tcase_add_test(t, clipping);
+    tcase_add_test(t, slopes_at_zero);
+    tcase_add_test(t, one_node);
+    tcase_add_test(t, slopes_of_logits);
+    tcase_add_test(t, ignored_rows);
+    tcase_add_test(t, nothing_to_add_up);
+    suite_add_tcase(suite, t);
+    return run_suite(suite);
+}
