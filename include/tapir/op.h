@@ -125,6 +125,7 @@ struct tp_sampler {
 };
 /* A tensor of values spread over [low, high], the same at every call; float ones ask for a gradient. */
 TP_API tp_tensor *tp_sample_tensor(tp_sampler *s, tp_dims shape, double low, double high);
+/* Integers low <= i < high; where that is none, low. */
 TP_API tp_tensor *tp_sample_index(tp_sampler *s, tp_dims shape, int64_t low, int64_t high);
 TP_API void       tp_sample(tp_sampler *s, const void *attr, int n, tp_tensor *const *in);
 

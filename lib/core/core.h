@@ -21,7 +21,8 @@ _Static_assert(sizeof(size_t) == 8, "a 64-bit machine is needed");
 /* ---- sizes (size.c) --------------------------------------------------------------------------- */
 
 bool tp__mul_size(size_t a, size_t b, size_t *out); /* false on overflow */
-/* Elements of a shape; false for a bad rank, a negative size, or too many elements for int64_t. */
+/* Elements of a shape; false for a bad rank, a negative size, or where the sizes that are not 0 have a product beyond
+ * int64_t, as in NumPy: no product of some of them overflows. */
 bool tp__dims_numel(tp_dims shape, int64_t *numel);
 /* "[32, 7]" into buffer; returns buffer. */
 const char *tp__dims_text(tp_dims shape, char *buffer, size_t n);

@@ -22,10 +22,10 @@ bool tp__dims_numel(tp_dims shape, int64_t *numel)
         empty |= shape.dim[d] == 0;
     }
     int64_t n = 1;
-    for (int d = 0; d < shape.ndim && !empty; d++) {
+    for (int d = 0; d < shape.ndim; d++) {
         if (shape.dim[d] > INT64_MAX / n)
             return false;
-        n *= shape.dim[d];
+        n *= shape.dim[d] ? shape.dim[d] : 1;
     }
     *numel = empty ? 0 : n;
     return true;

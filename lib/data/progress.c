@@ -55,6 +55,7 @@ static void draw_bar(char *bar, int width, double part)
 int tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n)
 {
     char bar[LONGEST + 4], figures[160];
+    n = buffer ? n : 0;
     if (p == NULL)
         return snprintf(buffer, n, "%s", "");
     int64_t todo = p->done < p->total ? p->total - p->done : 0;

@@ -116,7 +116,9 @@ static tp_tensor *read_tensor(tp_tape *T, stream s, size_t bytes, const char *pa
 tp_tensor *tp_read_idx(tp_tape *T, const char *path)
 {
     size_t bytes;
-    int fd = tp__ok(T) && path ? tp__file_open(T, "read_idx", path, &bytes) : -1;
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, "read_idx", "the path");
+    int fd = tp__ok(T) ? tp__file_open(T, "read_idx", path, &bytes) : -1;
     if (fd < 0)
         return NULL;
     stream s = open_stream(fd);

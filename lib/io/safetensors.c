@@ -407,7 +407,9 @@ static bool read_header(const reader *r)
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
-    if (!tp__ok(T) || path == NULL)
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, "safetensors", "the path");
+    if (!tp__ok(T))
         return NULL;
     reader r = {T, path, calloc(1, sizeof *r.f)};
     if (r.f == NULL)
@@ -608,7 +610,9 @@ tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *c
 {
     content c = {n, m, names, keys, values, tensors};
     tp__replacement r;
-    if (!tp__ok(T) || path == NULL)
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, "safetensors", "the path");
+    if (!tp__ok(T))
         return T && T->status != TP_OK ? T->status : TP_EINVAL;
     if (check_content(T, path, &c) != TP_OK || !tp__replace_begin(T, "safetensors", path, &r))
         return T->status;
@@ -628,7 +632,9 @@ static const char *const missing = "safetensors: %s: built without jansson";
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
     size_t bytes;
-    int fd = tp__ok(T) && path ? tp__file_open(T, "safetensors", path, &bytes) : -1;
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, "safetensors", "the path");
+    int fd = tp__ok(T) ? tp__file_open(T, "safetensors", path, &bytes) : -1;
     if (fd >= 0)
         close(fd);
     tp_fail(T, TP_EUNSUPPORTED, missing, path ? path : "");

@@ -17,6 +17,10 @@ tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules)
 {
     char name[16];
     tp_module *m = tp_module_new(T, &sequential_class);
+    if (m && (n < 0 || (n > 0 && modules == NULL)))
+        tp_fail(T, TP_EINVAL, "nn_sequential: %d modules, but the list of them is NULL", n);
+    if (modules == NULL)
+        n = 0;
     if (n > 0 && modules[n - 1] == NULL && m) /* the end of the list */
         n--;
     for (int i = 0; i < n; i++) {

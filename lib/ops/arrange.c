@@ -16,7 +16,8 @@ tp_tensor *tp_movedim(tp_tape *T, tp_tensor *x, int n, const int *source, const 
 {
     tp_dims order = {.ndim = 0};
     bool taken[TP_MAX_DIMS] = {false}, set[TP_MAX_DIMS] = {false};
-    if (!tp__usable(T, "movedim", x))
+    if (!tp__usable(T, "movedim", x) || !tp__listed(T, "movedim", "dimensions", n, 0, source) ||
+        !tp__listed(T, "movedim", "dimensions", n, 0, destination))
         return NULL;
     order.ndim = x->ndim;
     for (int i = 0; i < n; i++) {
@@ -47,13 +48,14 @@ tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes)
     int at = tp__dim_of(T, "unflatten", x->ndim, dim);
     if (at < 0)
         return NULL;
+    if (sizes.ndim < 1 || sizes.ndim > TP_MAX_DIMS + 1 - x->ndim) {
+        tp_fail(T, TP_ESHAPE, "unflatten: one dimension of %d to %d; at most %d in all", x->ndim, sizes.ndim,
+                TP_MAX_DIMS);
+        return NULL;
+    }
     tp_dims shape = {.ndim = x->ndim - 1 + sizes.ndim};
     int64_t known;
     int open = -1;
-    if (sizes.ndim < 1 || shape.ndim > TP_MAX_DIMS) {
-        tp_fail(T, TP_ESHAPE, "unflatten: to %d dimensions", shape.ndim);
-        return NULL;
-    }
     for (int d = 0; d < sizes.ndim; d++)
         if (sizes.dim[d] == -1 && open < 0)
             sizes.dim[open = d] = 1;
@@ -86,17 +88,23 @@ tp_tensor *tp_atleast(tp_tape *T, tp_tensor *x, int n)
 
 bool tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out)
 {
-    *out = (tp_dims){.ndim = 0};
-    for (int i = 0; i < n; i++)
-        if (!tp__dims_broadcast(*out, shapes[i], out))
-            return false;
-    return true;
+    tp_dims all = {.ndim = 0};
+    int64_t numel;
+    bool fit = n == 0 || (n > 0 && shapes);
+    for (int i = 0; i < n && fit; i++)
+        fit = tp__dims_numel(shapes[i], &numel) && tp__dims_broadcast(all, shapes[i], &all);
+    if (out)
+        *out = fit ? all : (tp_dims){.ndim = 0};
+    return fit;
 }
 
 tp_status tp_broadcast_tensors(tp_tape *T, int n, tp_tensor *const *x, tp_tensor **out)
 {
     tp_dims shape = {.ndim = 0};
     char a[200], b[200];
+    if (!tp__listed(T, "broadcast_tensors", "tensors", n, 0, x) ||
+        !tp__listed(T, "broadcast_tensors", "results", n, 0, out))
+        return T ? T->status : TP_EINVAL;
     for (int i = 0; i < n; i++) {
         out[i] = NULL;
         if (!tp__usable(T, "broadcast_tensors", x[i]))
@@ -147,6 +155,10 @@ tp_tensor *tp_tile(tp_tape *T, tp_tensor *x, tp_dims times)
 {
     if (!tp__usable(T, "tile", x))
         return NULL;
+    if (times.ndim < 0 || times.ndim > TP_MAX_DIMS) {
+        tp_fail(T, TP_EINVAL, "tile: %d counts; 0 to %d can be given", times.ndim, TP_MAX_DIMS);
+        return NULL;
+    }
     tp_dims padded = times;
     int lead = x->ndim - times.ndim;
     for (int d = 0; lead > 0 && d < x->ndim; d++)
@@ -204,8 +216,8 @@ tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape)
     int dims[TP_MAX_DIMS], n = 0;
     if (!tp__usable(T, "sum_to_size", x))
         return NULL;
-    int lead = x->ndim - shape.ndim;
-    bool fits = lead >= 0;
+    bool fits = shape.ndim >= 0 && shape.ndim <= x->ndim;
+    int lead = fits ? x->ndim - shape.ndim : 0;
     for (int d = 0; d < x->ndim && fits; d++) {
         int64_t want = d < lead ? -1 : shape.dim[d - lead];
         fits = d < lead || want == x->shape[d] || want == 1;

@@ -73,10 +73,12 @@ tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x)
 tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor **out)
 {
     tp_dims shape = {.ndim = n};
+    if (!tp__listed(T, "meshgrid", "tensors", n, 1, x) || !tp__listed(T, "meshgrid", "results", n, 1, out))
+        return T ? T->status : TP_EINVAL;
+    if (n > TP_MAX_DIMS)
+        return tp_fail(T, TP_EINVAL, "meshgrid: of %d tensors; at most %d", n, TP_MAX_DIMS);
     for (int i = 0; i < n; i++)
         out[i] = NULL;
-    if (n < 1 || n > TP_MAX_DIMS)
-        return tp_fail(T, TP_EINVAL, "meshgrid: of %d tensors", n);
     for (int i = 0; i < n; i++) {
         if (!tp__usable(T, "meshgrid", x[i]))
             return T ? T->status : TP_EINVAL;
@@ -99,6 +101,12 @@ tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor
 tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
 {
     tp_tensor *grid[TP_MAX_DIMS];
+    if (!tp__listed(T, "cartesian_prod", "tensors", n, 1, x))
+        return NULL;
+    if (n > TP_MAX_DIMS) {
+        tp_fail(T, TP_EINVAL, "cartesian_prod: of %d tensors; at most %d", n, TP_MAX_DIMS);
+        return NULL;
+    }
     for (int i = 0; i < n; i++)
         if (!tp__has_dims(T, "cartesian_prod", x[i], 1))
             return NULL;
@@ -117,13 +125,15 @@ tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
 static int64_t choices(int64_t n, int64_t r)
 {
     int64_t count = 1;
+    if (r > n)
+        return 0;
     r = r > n - r ? n - r : r;
     for (int64_t i = 1; i <= r; i++) {
         if (count > INT64_MAX / (n - r + i))
             return -1;
         count = count * (n - r + i) / i;
     }
-    return r < 0 ? 0 : count;
+    return count;
 }
 
 /* The choice after `row`, in lexicographic order: the last entry that can grow grows, those after it start again. */
@@ -148,7 +158,7 @@ tp_tensor *tp_combinations(tp_tape *T, tp_tensor *x, int64_t r, bool with_replac
     if (r == 0)
         return tp_empty(T, (tp_dtype)x->dtype, (tp_dims){1, {0}});
     if (n > 0)
-        count = r > INT64_MAX - n ? -1 : choices(with_replacement ? n + r - 1 : n, r);
+        count = !with_replacement ? choices(n, r) : r > INT64_MAX - n ? -1 : choices(n + r - 1, r);
     if (count < 0 || count > INT64_MAX / r) {
         tp_fail(T, TP_ENOMEM, "combinations: too many");
         return NULL;

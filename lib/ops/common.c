@@ -36,11 +36,22 @@ tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
     return o;
 }
 
+bool tp__listed(tp_tape *T, const char *name, const char *what, int64_t n, int64_t least, const void *list)
+{
+    if (!tp__ok(T))
+        return false;
+    if (n < least)
+        tp_fail(T, TP_EINVAL, "%s: %lld %s; %lld or more are needed", name, (long long)n, what, (long long)least);
+    else if (n > 0 && list == NULL)
+        tp_fail(T, TP_EINVAL, "%s: %lld %s, but the list of them is NULL", name, (long long)n, what);
+    return tp__ok(T);
+}
+
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask)
 {
     *mask = 0;
-    if (n < 0 || (n > 0 && dims == NULL))
-        return tp_call_fail(c, TP_EINVAL, "%d dimensions; a list of them, or none for all, is needed", n);
+    if (!tp__listed(c->tape, c->op->name, "dimensions", n, 0, dims))
+        return c->tape->status;
     if (n == 0)
         *mask = (1u << ndim) - 1;
     for (int i = 0; i < n; i++) {

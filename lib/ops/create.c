@@ -199,43 +199,77 @@ tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int
     return x;
 }
 
-/* Rows and columns of the elements on one side of a diagonal, row by row. */
-static tp_tensor *triangle_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset,
-                                   bool upper)
+/* The elements on one side of a diagonal; the offset is clipped to [-rows, columns], beyond which nothing changes. */
+typedef struct {
+    int64_t rows, columns, offset;
+    bool upper;
+} triangle;
+
+/* The columns [from, to) of row r. */
+static void columns_of(const triangle *t, int64_t r, int64_t *from, int64_t *to)
 {
-    int64_t n = 0;
+    int64_t edge = tp__add_clipped(r + !t->upper, t->offset);
+    edge = edge < 0 ? 0 : edge > t->columns ? t->columns : edge;
+    *from = t->upper ? edge : 0;
+    *to = t->upper ? t->columns : edge;
+}
+
+/* The rows [first, end) that have any: those down to the last one, or those from the first on. */
+static void rows_of(const triangle *t, int64_t *first, int64_t *end)
+{
+    int64_t below = tp__add_clipped(t->columns, -t->offset);
+    *first = t->upper || t->offset > 0 ? 0 : -t->offset;
+    *end = t->upper && below < t->rows ? below : t->rows;
+    if (t->columns == 0)
+        *end = *first;
+}
+
+/* How many there are, or INT64_MAX for too many: from its tip on, a triangle's rows grow by one until they are whole. */
+static int64_t elements_of(const triangle *t)
+{
+    int64_t first, end, from, to;
+    rows_of(t, &first, &end);
+    if (first >= end)
+        return 0;
+    columns_of(t, t->upper ? end - 1 : first, &from, &to);
+    int64_t tip = to - from, all = end - first, growing = all < t->columns - tip ? all : t->columns - tip;
+    double n = (double)growing * ((double)tip + ((double)growing - 1) / 2) +
+               (double)(all - growing) * (double)t->columns;
+    return n > 0x1p58 ? INT64_MAX : growing * tip + growing * (growing - 1) / 2 + (all - growing) * t->columns;
+}
+
+/* Rows and columns of the elements on one side of a diagonal, row by row. */
+static tp_tensor *triangle_indices(tp_tape *T, tp_dtype dtype, triangle t)
+{
+    int64_t first, end, at = 0;
     if (!tp__ok(T))
         return NULL;
-    if (rows < 0 || columns < 0 || (dtype != TP_I64 && dtype != TP_I32)) {
-        tp_fail(T, TP_EINVAL, "triangle indices: of %lld by %lld in %s", (long long)rows, (long long)columns,
+    if (t.rows < 0 || t.columns < 0 || (dtype != TP_I64 && dtype != TP_I32)) {
+        tp_fail(T, TP_EINVAL, "triangle indices: of %lld by %lld in %s", (long long)t.rows, (long long)t.columns,
                 tp_dtype_name(dtype));
         return NULL;
     }
-    tp_tensor *x = NULL;
-    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
-        int64_t at = 0;
-        for (int64_t r = 0; r < rows; r++) {
-            int64_t edge = r + offset + !upper; /* the first column right of the lower triangle, or in the upper one */
-            edge = edge < 0 ? 0 : edge > columns ? columns : edge;
-            int64_t from = upper ? edge : 0, to = upper ? columns : edge;
-            for (int64_t c = from; x && c < to; c++, at++) {
-                tp__store((char *)x->data + (size_t)at * tp_dtype_size(dtype), dtype, (double)r);
-                tp__store((char *)x->data + (size_t)(n + at) * tp_dtype_size(dtype), dtype, (double)c);
-            }
-            n += pass ? 0 : to - from;
+    t.offset = t.offset < -t.rows ? -t.rows : t.offset > t.columns ? t.columns : t.offset;
+    int64_t n = elements_of(&t);
+    tp_tensor *x = tp__tensor_make(T, dtype, (tp_dims){2, {2, n}});
+    rows_of(&t, &first, &end);
+    for (int64_t r = first; x && r < end; r++) {
+        int64_t from, to;
+        columns_of(&t, r, &from, &to);
+        for (int64_t c = from; c < to; c++, at++) {
+            tp__store((char *)x->data + (size_t)at * tp_dtype_size(dtype), dtype, (double)r);
+            tp__store((char *)x->data + (size_t)(n + at) * tp_dtype_size(dtype), dtype, (double)c);
         }
-        if (pass == 0 && (x = tp__tensor_make(T, dtype, (tp_dims){2, {2, n}})) == NULL)
-            return NULL;
     }
     return x;
 }
 
 tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
 {
-    return triangle_indices(T, dtype, rows, columns, offset, false);
+    return triangle_indices(T, dtype, (triangle){rows, columns, offset, false});
 }
 
 tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
 {
-    return triangle_indices(T, dtype, rows, columns, offset, true);
+    return triangle_indices(T, dtype, (triangle){rows, columns, offset, true});
 }

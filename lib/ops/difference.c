@@ -45,6 +45,8 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     if (x == NULL && !tp_dtype_is_float((tp_dtype)y->dtype))
         y = tp_to(T, y, TP_F32);
     tp_tensor *sum = tp_add(T, tail(T, y, *dim), head(T, y, *dim));
+    if (sum == NULL)
+        return NULL;
     if (x == NULL)
         return tp_mul_scalar(T, sum, dx / 2);
     if (x->ndim == 1 && x->shape[0] != y->shape[*dim]) {
@@ -57,7 +59,8 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
         tp_dims shape = {.ndim = y->ndim - *dim};
         for (int d = 0; d < shape.ndim; d++)
             shape.dim[d] = d == 0 ? x->shape[0] : 1;
-        x = tp_reshape(T, x, shape);
+        if ((x = tp_reshape(T, x, shape)) == NULL)
+            return NULL;
         along = 0;
     } else if (x->ndim > 0) {
         along = x->ndim - (y->ndim - *dim);
@@ -192,6 +195,10 @@ tp_status tp_gradient(tp_tape *T, tp_tensor *x, const tp_gradient_options *optio
     if (order != 1 && order != 2)
         return tp_fail(T, TP_EINVAL, "gradient: edge_order %d is neither 1 nor 2", order);
     int dims[TP_MAX_DIMS];
+    if (o->n && !tp__listed(T, "gradient", "dimensions", n, 1, o->dims))
+        return T->status;
+    if (x->ndim > 0 && !tp__listed(T, "gradient", "results", n, 1, out))
+        return T->status;
     if (n < 1 || n > TP_MAX_DIMS)
         return tp_fail(T, TP_ESHAPE, "gradient: along %d dimensions of a %d-d tensor", n, x->ndim);
     for (int i = 0; i < n; i++) {

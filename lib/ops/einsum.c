@@ -291,9 +291,9 @@ static term contract(tp_tape *T, const sum *s, term a, term b, int from)
 tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *x)
 {
     sum s;
-    if (!tp__ok(T))
+    if (!tp__listed(T, "einsum", "operands", n, 1, x))
         return NULL;
-    if (equation == NULL || n < 1 || n > OPERANDS) {
+    if (equation == NULL || n > OPERANDS) {
         tp_fail(T, TP_EINVAL, "einsum: needs an equation and 1 to %d operands", OPERANDS);
         return NULL;
     }
@@ -322,7 +322,9 @@ tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int
 {
     sum s = {.n = 2};
     char ta[200], tb[200];
-    if (!tp__usable(T, "tensordot", a) || !tp__usable(T, "tensordot", b))
+    if (!tp__usable(T, "tensordot", a) || !tp__usable(T, "tensordot", b) ||
+        !tp__listed(T, "tensordot", "dimensions", n, 0, dims_a) ||
+        !tp__listed(T, "tensordot", "dimensions", n, 0, dims_b))
         return NULL;
     bool in_b[TP_MAX_DIMS] = {false}, in_a[TP_MAX_DIMS] = {false};
     s.in[0] = (term){.x = a, .n = a->ndim};

@@ -166,6 +166,8 @@ static tp_status gather_vjp_fused(tp_vjp *v)
     const tp_tensor *g = v->gout[0];
     int dim = *(const int *)v->attr;
     int64_t one = 1;
+    if (to == NULL) /* an index of no elements may be of floats, and ask for a gradient */
+        return TP_OK;
     tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, tp__dims_of(index), dim, size_at(to, dim), to->ndim ? to->stride : &one,
                 to->data, index->data, g->ndim ? g->stride : &one, g->data);
     return TP_OK;

@@ -45,7 +45,8 @@ static tp_status triangle_forward(tp_call *c)
     int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1];
     size_t size = tp_dtype_size((tp_dtype)x->dtype);
     for (int64_t r = 0; columns > 0 && r < x->numel / columns; r++) {
-        int64_t split = r % rows + at->diagonal + !at->upper; /* columns before it are below the diagonal */
+        int64_t split = tp__add_clipped(r % rows + !at->upper,
+                                        at->diagonal); /* columns before it are below the diagonal */
         split = split < 0 ? 0 : split > columns ? columns : split;
         char *y = (char *)c->out[0]->data + (size_t)(r * columns) * size;
         const char *from = (const char *)x->data + (size_t)(r * columns) * size;

@@ -108,6 +108,8 @@ static bool ready(tp_tape *T, const char *index, int n, tp_tensor *const *tensor
         tp_fail(T, TP_EINVAL, "index: %d tensors for \"%.80s\"", n, index ? index : "(null)");
         return false;
     }
+    if (!tp__listed(T, "index", "tensors", n, 0, tensors))
+        return false;
     for (int i = 0; i < n; i++) {
         if (!tp__usable(T, "index", tensors[i]))
             return false;

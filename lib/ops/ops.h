@@ -95,8 +95,10 @@ tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);
 int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim);
 /* Is x usable, with at least so many dimensions? Otherwise T fails. */
 bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least);
+/* Is there a list of at least so many entries? Otherwise T fails. `what` they are: "sizes". */
+bool tp__listed(tp_tape *T, const char *name, const char *what, int64_t n, int64_t least, const void *list);
 /* Dimensions as a list, wrapped and checked: bit d of *mask is set for each; n = 0 means all. Fails
- * the call with TP_EINDEX (out of range) or TP_EINVAL (twice). */
+ * the call with TP_EINDEX (out of range) or TP_EINVAL (twice, no list). */
 tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint32_t *mask);
 
 /* x (contiguous) reduced over the dimensions of the mask into out, in the dtype that the kind has for it; `order`: of

@@ -17,7 +17,7 @@ static tp_status flip_forward(tp_call *c)
     tp__operand in = tp__operand_of(x, tp__dims_of(x));
     int64_t offset = 0;
     for (int d = 0; d < x->ndim; d++)
-        if ((mask >> d) & 1u && x->shape[d] > 0) {
+        if ((mask >> d) & 1u && x->numel > 0) {
             offset += (x->shape[d] - 1) * in.stride[d];
             in.stride[d] = -in.stride[d];
         }
@@ -57,7 +57,7 @@ tp_tensor *tp_flip(tp_tape *T, tp_tensor *x, int n, const int *dims)
 {
     uint32_t mask = 0;
     tp_call c = {.tape = T, .op = &flip_op};
-    if (!tp__usable(T, "flip", x) || (n > 0 && tp__dims_mask(&c, x->ndim, n, dims, &mask) != TP_OK))
+    if (!tp__usable(T, "flip", x) || (n != 0 && tp__dims_mask(&c, x->ndim, n, dims, &mask) != TP_OK))
         return NULL;
     return tp__apply1(T, &flip_op, &mask, x);
 }
@@ -128,7 +128,7 @@ static const tp_op roll_op = {.name = "roll",
 tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const int *dims)
 {
     shifts_of s = {{0}};
-    if (!tp__has_dims(T, "roll", x, dims && n > 0))
+    if (!tp__has_dims(T, "roll", x, dims && n > 0) || !tp__listed(T, "roll", "shifts", n, 0, shifts))
         return NULL;
     if (dims == NULL) { /* all of x as a vector */
         if (n != 1) {

@@ -165,7 +165,9 @@ tp_tensor *tp_kron(tp_tape *T, tp_tensor *a, tp_tensor *b)
         left.dim[2 * d] = da < 0 ? 1 : a->shape[da];
         left.dim[2 * d + 1] = right.dim[2 * d] = 1;
         right.dim[2 * d + 1] = db < 0 ? 1 : b->shape[db];
-        shape.dim[d] = left.dim[2 * d] * right.dim[2 * d + 1];
+        int64_t size[2] = {left.dim[2 * d], right.dim[2 * d + 1]};
+        if (!tp__dims_numel((tp_dims){2, {size[0], size[1]}}, &shape.dim[d]))
+            return shapes_differ(T, "kron: too large, of", a, b);
     }
     return tp_reshape(T, tp_mul(T, tp_reshape(T, a, left), tp_reshape(T, b, right)), shape);
 }
@@ -205,9 +207,10 @@ static tp_tensor *best_chain(tp_tape *T, int n, tp_tensor *const *x)
 tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
 {
     tp_tensor *m[CHAIN];
-    if (n < 2 || n > CHAIN) {
-        if (tp__ok(T))
-            tp_fail(T, TP_EINVAL, "multi_dot: of %d tensors, not 2 to %d", n, CHAIN);
+    if (!tp__listed(T, "multi_dot", "tensors", n, 2, x))
+        return NULL;
+    if (n > CHAIN) {
+        tp_fail(T, TP_EINVAL, "multi_dot: of %d tensors; at most %d", n, CHAIN);
         return NULL;
     }
     for (int i = 0; i < n; i++) {

@@ -176,6 +176,10 @@ tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_te
 {
     if (!tp__usable(T, "scatter", x))
         return NULL;
+    if ((unsigned)rule > TP_SCATTER_MULTIPLY) {
+        tp_fail(T, TP_EINVAL, "scatter: the rule is %d; there is none beyond %d", (int)rule, TP_SCATTER_MULTIPLY);
+        return NULL;
+    }
     placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule};
     if (a.dim < 0)
         return NULL;

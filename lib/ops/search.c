@@ -267,8 +267,10 @@ static bool even_edges(tp_tape *T, const char *name, tp_tensor *x, const int64_t
     for (int d = 0; d < x->shape[1] && tp__ok(T); d++) {
         double low = data ? tp_item_at(least, d) : range ? range[2 * d] : 0;
         double high = data ? tp_item_at(greatest, d) : range ? range[2 * d + 1] : 1;
-        if (bins[d] < 1 || !isfinite(low) || !isfinite(high) || low > high)
+        if (bins[d] < 1 || bins[d] == INT64_MAX || !isfinite(low) || !isfinite(high) || low > high)
             tp_fail(T, TP_EINVAL, "%s: %lld bins from %g to %g", name, (long long)bins[d], low, high);
+        if (!tp__ok(T))
+            return false;
         double more = low == high ? widen : 0;
         edges[d] = tp_linspace(T, (tp_dtype)x->dtype, low - more, high + more, bins[d] + 1);
     }
@@ -339,7 +341,8 @@ tp_tensor *tp_histogramdd(tp_tape *T, tp_tensor *x, const int64_t *bins, const t
 {
     const tp_histogram_options *o = options ? options : &plain;
     tp_tensor *made[TP_MAX_DIMS];
-    if (!points_of(T, "histogramdd", &x, o) || !even_edges(T, "histogramdd", x, bins, o->range, 0.5, made))
+    if (!points_of(T, "histogramdd", &x, o) || !tp__listed(T, "histogramdd", "numbers of bins", x->shape[1], 1, bins) ||
+        !even_edges(T, "histogramdd", x, bins, o->range, 0.5, made))
         return NULL;
     int dims = (int)x->shape[1];
     if (edges)
@@ -350,7 +353,9 @@ tp_tensor *tp_histogramdd(tp_tape *T, tp_tensor *x, const int64_t *bins, const t
 tp_tensor *tp_histogramdd_edges(tp_tape *T, tp_tensor *x, tp_tensor *const *edges, const tp_histogram_options *options)
 {
     const tp_histogram_options *o = options ? options : &plain;
-    return points_of(T, "histogramdd", &x, o) ? count_points(T, x, (int)x->shape[1], edges, TP__BIN_SEARCH, o) : NULL;
+    return points_of(T, "histogramdd", &x, o) && tp__listed(T, "histogramdd", "tensors of edges", x->shape[1], 1, edges)
+               ? count_points(T, x, (int)x->shape[1], edges, TP__BIN_SEARCH, o)
+               : NULL;
 }
 
 /* All elements are points of one coordinate. */

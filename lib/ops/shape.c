@@ -390,9 +390,9 @@ static tp_status expand_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     tp_dims shape = *(const tp_dims *)c->attr;
     int64_t stride[TP_MAX_DIMS];
-    int lead = shape.ndim - x->ndim;
     char a[200], b[200];
-    bool fits = lead >= 0 && shape.ndim <= TP_MAX_DIMS;
+    bool fits = shape.ndim >= x->ndim && shape.ndim <= TP_MAX_DIMS;
+    int lead = fits ? shape.ndim - x->ndim : 0;
     for (int d = 0; d < shape.ndim && fits; d++) {
         int from = d - lead;
         if (shape.dim[d] == -1 && from >= 0)

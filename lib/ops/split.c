@@ -1,6 +1,14 @@
 /* split.c - a tensor in parts, as views: how many there are, or -1 after a failure. */
 #include "ops/ops.h"
 
+/* The dimension to split along; -1 after a failure, which is also that there is no place for the parts. */
+static int dim_to_split(tp_tape *T, const char *name, tp_tensor *x, int dim, int max, tp_tensor **out)
+{
+    return tp__has_dims(T, name, x, 1) && tp__listed(T, name, "places for parts", max, 0, out)
+               ? tp__dim_of(T, name, x->ndim, dim)
+               : -1;
+}
+
 static int part(tp_tape *T, const char *name, tp_tensor *x, int dim, int64_t at, int64_t length, int i, int max,
                 tp_tensor **out)
 {
@@ -14,10 +22,8 @@ static int part(tp_tape *T, const char *name, tp_tensor *x, int dim, int64_t at,
 
 int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "split", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "split", x->ndim, dim), done = 0;
-    if (d < 0)
+    int d = dim_to_split(T, "split", x, dim, max, out), done = 0;
+    if (d < 0 || !tp__listed(T, "split", "sizes", n, 0, sizes))
         return -1;
     int64_t at = 0, left = x->shape[d];
     for (int i = 0; i < n && left >= 0; i++)
@@ -33,29 +39,29 @@ int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, i
 
 int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "split", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "split", x->ndim, dim), done = 0;
+    int d = dim_to_split(T, "split", x, dim, max, out), done = 0;
     if (d >= 0 && (size < 0 || (size == 0 && x->shape[d] > 0)))
         tp_fail(T, TP_EINVAL, "split: into parts of %lld", (long long)size);
     if (d < 0 || !tp__ok(T))
         return -1;
-    int64_t whole = x->shape[d];
-    for (int64_t at = 0; (at < whole || at == 0) && done >= 0; at += size ? size : 1)
-        done = part(T, "split", x, d, at, whole - at < size ? whole - at : size, done, max, out);
+    int64_t at = 0, left = x->shape[d];
+    do {
+        int64_t length = left < size ? left : size;
+        done = part(T, "split", x, d, at, length, done, max, out);
+        at += length;
+        left -= length;
+    } while (left > 0 && done >= 0);
     return done;
 }
 
 int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "chunk", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "chunk", x->ndim, dim);
+    int d = dim_to_split(T, "chunk", x, dim, max, out);
     if (d >= 0 && chunks <= 0)
         tp_fail(T, TP_EINVAL, "chunk: into %lld parts", (long long)chunks);
     if (d < 0 || chunks <= 0)
         return -1;
-    int64_t size = (x->shape[d] + chunks - 1) / chunks;
+    int64_t size = x->shape[d] / chunks + (x->shape[d] % chunks != 0);
     if (size > 0)
         return tp_split(T, x, size, d, max, out);
     int done = 0;
@@ -66,9 +72,7 @@ int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tens
 
 int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "tensor_split", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "tensor_split", x->ndim, dim), done = 0;
+    int d = dim_to_split(T, "tensor_split", x, dim, max, out), done = 0;
     if (d >= 0 && sections <= 0)
         tp_fail(T, TP_EINVAL, "tensor_split: into %lld parts", (long long)sections);
     if (d < 0 || sections <= 0)
@@ -83,10 +87,8 @@ int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max
 
 int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "tensor_split", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "tensor_split", x->ndim, dim);
-    if (d < 0)
+    int d = dim_to_split(T, "tensor_split", x, dim, max, out);
+    if (d < 0 || !tp__listed(T, "tensor_split", "positions", n, 0, at))
         return -1;
     for (int i = 0; i <= n; i++) {
         if (i >= max) {
@@ -102,9 +104,7 @@ int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int d
 
 int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out)
 {
-    if (!tp__has_dims(T, "unbind", x, 1))
-        return -1;
-    int d = tp__dim_of(T, "unbind", x->ndim, dim);
+    int d = dim_to_split(T, "unbind", x, dim, max, out);
     if (d < 0)
         return -1;
     if (x->shape[d] > max) {

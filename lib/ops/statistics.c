@@ -156,7 +156,8 @@ tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double corre
 tp_tensor *tp_aminmax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim, tp_tensor **max)
 {
     tp_tensor *min = tp_amin(T, x, n, dims, keepdim);
-    *max = min ? tp_amax(T, x, n, dims, keepdim) : NULL;
+    if (max)
+        *max = min ? tp_amax(T, x, n, dims, keepdim) : NULL;
     return min;
 }
 

@@ -231,8 +231,8 @@ static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_
         tp_fail(T, TP_EINDEX, "%s: dimensions %d and %d of a %d-d tensor", name, dim1, dim2, x->ndim);
     if (a < 0 || b < 0 || x->ndim < 2 || a == b)
         return false;
-    int64_t down = offset < 0 ? -offset : 0, right = offset > 0 ? offset : 0;
-    int64_t rows = x->shape[a] - down, columns = x->shape[b] - right, n = rows < columns ? rows : columns;
+    int64_t rows = tp__add_clipped(x->shape[a], offset < 0 ? offset : 0);
+    int64_t columns = x->shape[b] - (offset > 0 ? offset : 0), n = rows < columns ? rows : columns;
     *v = whole_of(tp__dims_of(x));
     drop_dim(v, a > b ? a : b);
     drop_dim(v, a > b ? b : a);
@@ -241,8 +241,8 @@ static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_
     v->from[k][0] = a;
     v->from[k][1] = b;
     v->coef[k] = 1;
-    v->start[a] = n > 0 ? down : 0;
-    v->start[b] = n > 0 ? right : 0;
+    v->start[a] = n > 0 && offset < 0 ? -offset : 0;
+    v->start[b] = n > 0 && offset > 0 ? offset : 0;
     return true;
 }
 
@@ -269,7 +269,9 @@ tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int
     if (a < 0 || b < 0 || tp__ok(T) == false)
         return NULL;
     tp_dims shape = {.ndim = x->ndim + 1};
-    int64_t side = x->shape[x->ndim - 1] + (offset < 0 ? -offset : offset);
+    int64_t side = tp__add_clipped(x->shape[x->ndim - 1], offset < -INT64_MAX ? INT64_MAX
+                                                          : offset < 0        ? -offset
+                                                                              : offset);
     for (int d = 0, from = 0; d < shape.ndim; d++)
         shape.dim[d] = d == a || d == b ? side : x->shape[from++];
     tp_tensor *zeros = tp_zeros(T, (tp_dtype)x->dtype, shape);
@@ -313,7 +315,7 @@ tp_tensor *tp_unfold(tp_tape *T, tp_tensor *x, int dim, int64_t size, int64_t st
     look v = whole_of(tp__dims_of(x));
     int k = v.shape.ndim++;
     v.shape.dim[at] = (length - size) / step + 1;
-    v.coef[at] = step;
+    v.coef[at] = v.shape.dim[at] > 1 ? step : 1;
     v.shape.dim[k] = size;
     v.from[k][0] = at;
     v.from[k][1] = -1;
@@ -332,7 +334,7 @@ tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, i
     int at = tp__dim_of(T, "slice_scatter", x->ndim, dim);
     look v = whole_of(tp__dims_of(x));
     v.shape.dim[at] = part->shape[at];
-    v.coef[at] = step;
+    v.coef[at] = part->shape[at] > 1 ? step : 1;
     v.start[at] = start < 0 ? (start + x->shape[at] > 0 ? start + x->shape[at] : 0) : start;
     if (part->shape[at] == 0)
         v.start[at] = 0;
@@ -358,13 +360,16 @@ typedef struct {
     int64_t extent;                      /* elements of x's storage that x or the view may reach, from x's first on */
 } strides;
 
-/* The farthest element from the first; no stride is negative. */
+/* The farthest element from the first, or INT64_MAX; negative strides, which are refused, lead nowhere. */
 static int64_t reach(tp_dims shape, const int64_t *stride)
 {
     int64_t last = 0;
-    for (int d = 0; d < shape.ndim; d++)
-        last += shape.dim[d] > 0 ? (shape.dim[d] - 1) * stride[d] : 0;
-    return last + 1;
+    for (int d = 0; d < shape.ndim; d++) {
+        int64_t steps = shape.dim[d] > 0 ? shape.dim[d] - 1 : 0, stride_here = stride[d] > 0 ? stride[d] : 0;
+        bool far = stride_here > 0 && steps > INT64_MAX / stride_here;
+        last = far ? INT64_MAX : tp__add_clipped(last, steps * stride_here);
+    }
+    return tp__add_clipped(last, 1);
 }
 
 static tp_status as_strided_infer(tp_call *c)
@@ -375,12 +380,14 @@ static tp_status as_strided_infer(tp_call *c)
     char text[200];
     if (!tp__dims_numel(a->shape, &n))
         return tp_call_fail(c, TP_ESHAPE, "%s is no shape", tp__dims_text(a->shape, text, sizeof text));
-    int64_t size = (int64_t)tp_dtype_size((tp_dtype)x->dtype), begin = (char *)x->data - (char *)x->storage->data;
+    int64_t size = (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    int64_t before = ((char *)x->data - (char *)x->storage->data) / size; /* elements of the storage before x */
+    int64_t after = (int64_t)x->storage->bytes / size - before;
     for (int d = 0; d < a->shape.ndim; d++)
-        if (a->stride[d] < 0 || (a->stride[d] > 0 && a->shape.dim[d] > INT32_MAX * (int64_t)4096 / a->stride[d]))
-            return tp_call_fail(c, TP_EINVAL, "a stride of %lld", (long long)a->stride[d]);
-    int64_t last = n ? a->offset + reach(a->shape, a->stride) : 0;
-    if (begin + a->offset * size < 0 || begin + last * size > (int64_t)x->storage->bytes)
+        if (a->stride[d] < 0)
+            return tp_call_fail(c, TP_EINVAL, "a stride of %lld; none may be negative", (long long)a->stride[d]);
+    int64_t last = n ? tp__add_clipped(a->offset, reach(a->shape, a->stride)) : 0;
+    if (a->offset < -before || a->offset > after || last > after)
         return tp_call_fail(c, TP_EINDEX, "%s reaches outside of the storage",
                             tp__dims_text(a->shape, text, sizeof text));
     return tp__infer_view(c, a->shape, a->stride, a->offset);
@@ -439,19 +446,26 @@ static const tp_op as_strided_op = {.name = "as_strided",
                                     .samples = as_strided_samples,
                                     .grad_name = "AsStridedBackward0"};
 
+static bool is_shape(tp_tape *T, const char *name, tp_dims shape, int64_t *numel)
+{
+    char text[200];
+    if (tp__dims_numel(shape, numel))
+        return true;
+    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, tp__dims_text(shape, text, sizeof text),
+            shape.ndim);
+    return false;
+}
+
 tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
 {
     strides a = {.shape = shape, .offset = offset};
-    if (!tp__usable(T, "as_strided", x))
+    int64_t n;
+    if (!tp__usable(T, "as_strided", x) || !is_shape(T, "as_strided", shape, &n) ||
+        !tp__listed(T, "as_strided", "strides", shape.ndim, 0, stride))
         return NULL;
-    for (int d = 0; d < shape.ndim && d < TP_MAX_DIMS; d++)
+    for (int d = 0; d < shape.ndim; d++)
         a.stride[d] = stride[d];
-    int64_t n, own = reach(tp__dims_of(x), x->stride);
-    if (!tp__dims_numel(shape, &n)) {
-        tp_fail(T, TP_ESHAPE, "as_strided: no shape");
-        return NULL;
-    }
-    int64_t far = offset + reach(shape, a.stride);
+    int64_t own = reach(tp__dims_of(x), x->stride), far = tp__add_clipped(offset, reach(shape, a.stride));
     a.extent = own > far ? own : far;
     return tp__apply1(T, &as_strided_op, &a, x);
 }
@@ -460,16 +474,18 @@ tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_di
                                  int64_t offset)
 {
     int64_t n;
-    bool inside = tp__usable(T, "as_strided_scatter", x) && tp__dims_numel(shape, &n);
-    look v = {.whole = {1, {inside ? x->numel : 0}}, .shape = shape, .start = {offset}};
+    if (!tp__usable(T, "as_strided_scatter", x) || !is_shape(T, "as_strided_scatter", shape, &n) ||
+        !tp__listed(T, "as_strided_scatter", "strides", shape.ndim, 0, stride))
+        return NULL;
+    bool inside = offset >= 0 && offset <= x->numel;
+    look v = {.whole = {1, {x->numel}}, .shape = shape, .start = {offset}};
     for (int k = 0; k < shape.ndim && inside; k++) {
         v.from[k][1] = -1;
         v.coef[k] = stride[k];
         inside = stride[k] >= 0 && shape.dim[k] <= x->numel + 1 && stride[k] <= x->numel;
     }
-    if (!inside || offset < 0 || (n > 0 && offset + reach(shape, v.coef) > x->numel)) {
-        if (x && tp__ok(T))
-            tp_fail(T, TP_EINDEX, "as_strided_scatter: reaches outside of %lld elements", (long long)x->numel);
+    if (!inside || (n > 0 && tp__add_clipped(offset, reach(shape, v.coef)) > x->numel)) {
+        tp_fail(T, TP_EINDEX, "as_strided_scatter: reaches outside of %lld elements", (long long)x->numel);
         return NULL;
     }
     return tp_reshape(T, replace(T, &v, tp_reshape(T, x, v.whole), src), tp__dims_of(x));
@@ -478,12 +494,8 @@ tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_di
 tp_tensor *tp_resize(tp_tape *T, tp_tensor *x, tp_dims shape)
 {
     int64_t stride[TP_MAX_DIMS], step = 1, n;
-    if (!tp__usable(T, "resize", x))
+    if (!tp__usable(T, "resize", x) || !is_shape(T, "resize", shape, &n))
         return NULL;
-    if (!tp__dims_numel(shape, &n)) {
-        tp_fail(T, TP_ESHAPE, "resize: no shape");
-        return NULL;
-    }
     for (int d = shape.ndim - 1; d >= 0; d--) {
         stride[d] = step;
         step *= n > 0 ? shape.dim[d] : 1;

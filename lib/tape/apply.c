@@ -2,6 +2,7 @@
 #include "tape/hooks.h"
 #include "tape/watch.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ tp_status tp__run(tp_tape *T, tp_call *call)
 
 tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
 {
+    if (c == NULL || c->out == NULL)
+        return TP_EINVAL;
     if (i < 0 || i >= c->n_out)
         return tp_call_fail(c, TP_EINVAL, "has no output %d", i);
     c->out[i] = tp__tensor_make(c->tape, dtype, shape);
@@ -119,7 +122,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
         tp_tensor *y = node->out[i] = c->out[i];
         node->versions[n_in + i] = y->storage ? y->storage->version : 0;
         y->saves += saves_out;
-        if (y->dtype <= TP_F64 && !((c->op->constant_out >> i) & 1u)) {
+        if (y->dtype <= TP_F64 && (i > 31 || !((c->op->constant_out >> i) & 1u))) {
             y->node = node;
             y->flags |= TP__REQUIRES_GRAD;
         }
@@ -211,11 +214,31 @@ static tp_status make_contiguous(tp_tape *T, int n, tp_tensor *const *in, tp_ten
     return TP_OK;
 }
 
+/* What an operator lacks; NULL: nothing. */
+static inline const char *incomplete(const tp_op *op)
+{
+    return op->name == NULL                                 ? "an operator needs a name"
+           : op->infer == NULL                              ? "an operator needs infer"
+           : !op->forward && !(op->flags & TP_OP_VIEW)      ? "an operator that is no view needs forward"
+           : op->n_out < 1 || op->n_out > TP_MAX_OUT        ? "an operator has 1 to TP_MAX_OUT outputs"
+           : op->n_in < -INT_MAX || op->attr_size > INT_MAX ? "no operator has so many inputs or attributes"
+                                                            : NULL;
+}
+
+static tp_status infer(tp_call *c)
+{
+    tp_status status = c->op->infer(c);
+    for (int i = 0; i < c->n_out && status == TP_OK; i++)
+        if (c->out[i] == NULL)
+            status = tp_call_fail(c, TP_EINVAL, "infer has not made output %d; tp_call_out does", i);
+    return status;
+}
+
 static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
 {
     tp__call_out call;
     tp__enter(T, &call);
-    tp_status status = c->op->infer(c);
+    tp_status status = infer(c);
     if (status == TP_OK)
         status = tp__run(T, c);
     tp__leave(&call);
@@ -234,14 +257,14 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
     uint32_t any = 0, all = 0; /* flags of the inputs */
-    for (int i = 0; op && i < op->n_out; i++)
+    for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
         out[i] = NULL;
     if (!tp__ok(T))
         return give_back(T, op, attr, T ? T->status : TP_EINVAL);
-    if (op == NULL || op->infer == NULL || op->n_out < 1 || op->n_out > TP_MAX_OUT)
-        return give_back(
-            T, op, attr,
-            tp_fail(T, TP_EINVAL, "%s: an operator needs infer and 1 to %d outputs", op ? op->name : "?", TP_MAX_OUT));
+    if (op == NULL || out == NULL)
+        return give_back(T, op, attr, tp__missing(T, "apply", op ? "the list of outputs" : "the operator"));
+    if (incomplete(op))
+        return give_back(T, op, attr, tp_fail(T, TP_EINVAL, "%s: %s", op->name ? op->name : "apply", incomplete(op)));
     if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
         return give_back(T, op, attr,
                          tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));

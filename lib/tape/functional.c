@@ -239,7 +239,7 @@ tp_status tp_jvp(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *con
     job j = {.T = T, .name = "jvp", .n_in = n_in, .n_out = n_out, .in = in};
     clear(n_out, result);
     clear(n_out, values);
-    if (enter(&j, f, user, 2 * n_out, options) == TP_OK && check_vectors(&j, n_in, v, j.x) == TP_OK &&
+    if (enter(&j, f, user, n_out > 0 ? 2 * n_out : 0, options) == TP_OK && check_vectors(&j, n_in, v, j.x) == TP_OK &&
         check_outputs(&j) == TP_OK) {
         tp_tensor **u = tp__arena_alloc(&T->arena, (size_t)(n_in + n_out) * sizeof *u);
         memcpy(j.keep, j.y, (size_t)n_out * sizeof *j.keep);

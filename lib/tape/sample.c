@@ -20,8 +20,9 @@ tp_tensor *tp_sample_tensor(tp_sampler *s, tp_dims shape, double low, double hig
 tp_tensor *tp_sample_index(tp_sampler *s, tp_dims shape, int64_t low, int64_t high)
 {
     tp_tensor *x = s ? tp__tensor_make(s->tape, TP_I64, shape) : NULL;
+    uint64_t range = high > low ? (uint64_t)high - (uint64_t)low : 1;
     for (int64_t i = 0; x && i < x->numel; i++)
-        ((int64_t *)x->data)[i] = low + (i * 7 + 2) % (high - low);
+        ((int64_t *)x->data)[i] = (int64_t)((uint64_t)low + ((uint64_t)i * 7 + 2) % range);
     return x;
 }
 

@@ -219,6 +219,7 @@ tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const
     y->storage = x->storage;
     if (y->storage)
         tp__storage_ref(y->storage);
+    offset = y->numel ? offset : 0; /* where nothing lies any place will do */
     y->data = x->data ? (char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype) : NULL;
     return y;
 }
