@@ -143,7 +143,10 @@ conformance := $(if $(filter yes,$(HAVE_JANSSON)),$(BUILD)/test/conformance)
 # A case is a program of a user's that failed once; it says what is right, and exits 0 when it is.
 cases       := $(patsubst test/cases/%.c,$(BUILD)/test/case_%,$(wildcard test/cases/*.c))
 
-tests: $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(cases) $(conformance)
+# Every public function, called with arguments of all kinds (test/calls).
+calls       := $(BUILD)/test/calls
+
+tests: $(calls) $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(cases) $(conformance)
 ifeq ($(HAVE_CHECK),no)
 	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
 $(BUILD)/obj/test/unit/%.o $(BUILD)/obj/test/support/%.o:
@@ -163,6 +166,17 @@ $(BUILD)/test/case_%: test/cases/%.c $(BUILD)/libtapir.so
 	@mkdir -p $(@D) $(BUILD)/obj/test/cases
 	$(call say,CC,$<)
 	$(Q)$(link) $(user_flags) -MMD -MP -MT $@ -MF $(BUILD)/obj/test/cases/$*.d $< -o $@ \
+	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
+
+$(BUILD)/test/calls_list.h: test/calls/generate.awk $(wildcard include/tapir/*.h)
+	@mkdir -p $(@D)
+	$(call say,AWK,$@)
+	$(Q)awk -f $^ > $@
+
+$(calls): test/calls/calls.c test/calls/values.h $(BUILD)/test/calls_list.h $(BUILD)/libtapir.so
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(link) $(user_flags) -Wno-missing-field-initializers -I$(BUILD)/test $< -o $@ \
 	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
 
 $(BUILD)/test/conformance: $(call object_of,test/conformance/*.c) $(BUILD)/libtapir.a

@@ -1,0 +1,195 @@
+# generate.awk - reads the public headers and writes a function for each of theirs that calls it with chosen arguments.
+#
+#     awk -f generate.awk include/tapir/*.h > calls_list.h
+#
+# An argument's type, and sometimes its name, says of what kind it is; values.h has the values of each kind, the first a
+# sensible one. Options are made field by field, which is written out here. A type that is not known stops the build: give
+# it a kind below, and values.h its values.
+BEGIN {
+    kind["tp_tape*"] = "tape"; kind["consttp_tape*"] = "reader"
+    kind["tp_tensor*"] = kind["consttp_tensor*"] = "tensor"
+    kind["tp_tensor*const*"] = "tensors"; kind["tp_tensor**"] = "outputs"
+    kind["int"] = "int"; kind["int64_t"] = "int64"; kind["uint64_t"] = "uint64"; kind["bool"] = "truth"
+    kind["double"] = "double"; kind["size_t"] = "room"; kind["tp_dtype"] = "dtype"; kind["tp_dims"] = "dims"
+    kind["constint*"] = "ints"; kind["constint64_t*"] = "int64s"; kind["constdouble*"] = "doubles"
+    kind["int64_t*"] = "counts"; kind["void*"] = kind["constvoid*"] = "memory"; kind["char*"] = "memory"
+    kind["constchar*"] = "text"; kind["constchar*const*"] = "texts"; kind["void*const*"] = "memories"
+    kind["consttp_dims*"] = "shapes"; kind["tp_dims*"] = "shape_out"
+    kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
+    kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
+    kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
+    kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
+    kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
+    kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
+    kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["FILE*"] = "file"
+    kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
+    kind["tp_function"] = "function"; kind["consttp_function*"] = "functions"; kind["tp_step_function"] = "step"
+    kind["tp_hook"] = "hook"; kind["tp_closure"] = "closure"; kind["tp_module_visitor"] = "visitor"
+    kind["tp_warning_handler"] = "handler"; kind["double(*)(double,void*)"] = "apply"
+    kind["double(*)(double,double,void*)"] = "map"
+    # What is made of printf's arguments cannot be called so.
+    variadic["tp_fail"] = variadic["tp_call_fail"] = variadic["tp_warn"] = 1
+    # As many calls as are asked for.
+    special["tp_checkpoint_steps n_steps"] = "few"
+    special["tp_mv x"] = special["tp_addmv v"] = "vector"
+    special["tp_addbmm a"] = special["tp_addbmm b"] = "batch"
+    special["tp_confusion_add target"] = "labels"
+    special["tp_set_rng_state state"] = "state"
+    special["tp_read_idx path"] = "idx"
+    special["tp_safetensors_open path"] = "stored"
+    special["tp_mvlgamma p"] = "side"
+    # A result for each pair of them.
+    special["tp_hessian n_in"] = special["tp_jacobian n_in"] = special["tp_jacobian n_out"] = "side"
+}
+
+{ gsub(/\\$/, ""); if ($0 !~ /^#/) text = text " " $0 }
+
+# text without comments
+function bare(s,    out, at, end)
+{
+    while ((at = index(s, "/*")) > 0) {
+        out = out substr(s, 1, at - 1) " "
+        s = substr(s, at + 2)
+        end = index(s, "*/")
+        s = substr(s, end + 2)
+    }
+    return out s
+}
+
+function trim(s) { gsub(/[ \t]+/, " ", s); sub(/^ /, "", s); sub(/ $/, "", s); return s }
+
+# "const tp_tensor *x" -> sets TYPE and NAME
+function parse(p,    inside)
+{
+    p = trim(p)
+    if (match(p, /\(\*[a-z_0-9]*\)/)) { # a function: its parameters' names go
+        NAME = substr(p, RSTART + 2, RLENGTH - 3)
+        inside = substr(p, RSTART + RLENGTH)
+        gsub(/double [a-z]+/, "double", inside)
+        gsub(/\*[a-z]+/, "*", inside)
+        TYPE = substr(p, 1, RSTART - 1) "(*)" inside
+    } else {
+        match(p, /[A-Za-z_0-9]+$/)
+        NAME = substr(p, RSTART)
+        TYPE = substr(p, 1, RSTART - 1)
+        if (TYPE == "") { TYPE = NAME; NAME = "" }
+    }
+    gsub(/ /, "", TYPE)
+}
+
+function kind_of(type, name, where, counted,    k)
+{
+    if ((where " " name) in special) return special[where " " name]
+    if (type ~ /^consttp_[a-z_]*_options\*$/) { k = type; gsub(/^const|\*$/, "", k); if (k in fields) return k }
+    if (!(type in kind)) {
+        printf "test/calls/generate.awk: %s takes %s \"%s\", a type that has no kind yet:\n", where, type, name > "/dev/stderr"
+        print "    add it to the list at the top, and its values to test/calls/values.h" > "/dev/stderr"
+        failed = 1
+        exit 1
+    }
+    k = kind[type]
+    if (k == "int" && name ~ /^dim1$|^end_dim$/) return "second"
+    if (k == "int" && counted && name ~ /^[nm]$|^n_/) return "count"
+    if (k == "int" && name == "max") return "max"
+    if (k == "tensor" && name ~ /^(index|indices|times|sorter|fweights)$/) return "index"
+    if (k == "tensor" && name ~ /^(mask|condition)$/) return "mask"
+    if (k == "text" && name == "path") return "path"
+    if (k == "text" && name == "index" && counted) return "places"
+    if (k == "text" && name == "equation") return "equation"
+    return k
+}
+
+# The fields of options as a list "kind field;kind field"
+function struct_of(body, name,    n, i, part, m, j, names, list, counted, base)
+{
+    counted = body ~ /\*/
+    n = split(body, part, ";")
+    for (i = 1; i <= n; i++) {
+        if (trim(part[i]) == "") continue
+        m = split(part[i], names, ",")
+        parse(names[1])
+        base = TYPE
+        list = list kind_of(TYPE, NAME, name, counted) " " NAME ";"
+        for (j = 2; j <= m; j++) list = list kind_of(base, trim(names[j]), name, counted) " " trim(names[j]) ";"
+    }
+    fields[name] = list
+}
+
+function write_struct(name,    n, i, part, p, total)
+{
+    n = split(fields[name], part, ";")
+    printf "static inline const %s *get_%s(int v)\n{\n    static %s o;\n", name, name, name
+    print "    memset(&o, 0, sizeof o);\n    if (v == 0)\n        return NULL;\n    v -= 2;"
+    total = "2"
+    for (i = 1; i < n; i++) {
+        split(part[i], p, " ")
+        printf "    if (v >= 0 && v < N_%s)\n        o.%s = get_%s(v);\n    v -= N_%s;\n", p[1], p[2], p[1], p[1]
+        total = total " + N_" p[1]
+    }
+    printf "    return &o;\n}\nKIND(%s, %s)\n\n", name, total
+}
+
+function write_call(declaration,    open, head, name, ret, args, n, i, part, depth, c, arg, k, kinds, call, counted, outs)
+{
+    match(declaration, /tp_[A-Za-z_0-9]+ *\(/)
+    name = substr(declaration, RSTART, RLENGTH - 1)
+    ret = trim(substr(declaration, 1, RSTART - 1))
+    gsub(/ /, "", ret)
+    args = substr(declaration, RSTART + RLENGTH)
+    sub(/\)[^)]*$/, "", args)
+    if (declaration ~ /TP_PRINTF/ || args ~ /\.\.\./) {
+        if (name in variadic) return
+        print "test/calls/generate.awk: " name " takes what it likes: name it in `variadic`" > "/dev/stderr"
+        failed = 1
+        exit 1
+    }
+    n = 0
+    arg = ""
+    depth = 0
+    for (i = 1; i <= length(args); i++) {
+        c = substr(args, i, 1)
+        depth += (c == "(") - (c == ")")
+        if (c == "," && depth == 0) { part[++n] = arg; arg = "" } else arg = arg c
+    }
+    if (trim(arg) != "" && trim(arg) != "void") part[++n] = arg
+    counted = args ~ /\*const|const int \*|const int64_t \*|\*\*|const tp_dims \*|const tp_function \*/
+    outs = args ~ /tp_tensor \*\*/
+    for (i = 1; i <= n; i++) {
+        parse(part[i])
+        k = kind_of(TYPE, NAME, name, counted)
+        kinds = kinds (i > 1 ? ", " : "") "&kind_" k
+        call = call (i > 1 ? ", " : "") "get_" k "(v[" i - 1 "])"
+    }
+    printf "static void call_%s(const int *v)\n{\n    (void)v;\n", name
+    if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
+    else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|grads|loader|safetensors)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
+    else if (ret == "void") printf "    %s(%s);\n", name, call
+    else printf "    (void)%s(%s);\n", name, call
+    print "}"
+    table[++calls] = sprintf("    {\"%s\", call_%s, %d, {%s}},", name, name, n, kinds == "" ? "NULL" : kinds)
+}
+
+END {
+    if (failed) exit 1
+    print "/* Made by generate.awk. */"
+    text = bare(text)
+    rest = text
+    while (match(rest, /typedef struct *\{[^}]*\} *tp_[a-z_]*_options;/)) {
+        one = substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+        body = one; sub(/^[^{]*\{/, "", body); sub(/\}[^}]*$/, "", body)
+        name = one; sub(/^.*\} */, "", name); sub(/;$/, "", name)
+        struct_of(body, name)
+        write_struct(name)
+    }
+    while (match(text, /TP_API [^;]*;/)) {
+        one = substr(text, RSTART + 7, RLENGTH - 8)
+        text = substr(text, RSTART + RLENGTH)
+        write_call(trim(one))
+    }
+    print "static const function functions[] = {"
+    for (i = 1; i <= calls; i++) print table[i]
+    print "};"
+}

@@ -1,0 +1,546 @@
+/* values.h - values of every kind of argument: number 0 is a sensible one, the others are extreme or wrong. */
+#ifndef TEST_CALLS_VALUES_H
+#define TEST_CALLS_VALUES_H
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapir.h>
+
+typedef struct {
+    const char *name;
+    int count;
+} kind;
+
+/* A kind `k` has count values, which get_k(0 ... count - 1) makes. */
+#define KIND(name, count) \
+    enum { N_##name = count }; \
+    static const kind kind_##name = {#name, count};
+#define FROM(name, type, ...) \
+    static inline type get_##name(int v) { return (type const[]){__VA_ARGS__}[v]; } \
+    KIND(name, (int)(sizeof((type const[]){__VA_ARGS__}) / sizeof(type)))
+
+enum { MANY = 512, ROOM = 65536 };
+
+static tp_tape *T, *failed_tape, *other_tape; /* the call's own, and two others */
+static int base;                              /* what the tensors are like */
+static const char *directory = ".";
+static char scratch[ROOM];
+
+/* ---- what must be freed after the call ------------------------------------------------------------------------------ */
+
+typedef struct {
+    void *object;
+    void (*give_back)(void *);
+} holding;
+static holding held[64];
+static int n_held;
+
+static inline void *hold(void *object, void (*give_back)(void *))
+{
+    if (object && n_held < 64)
+        held[n_held++] = (holding){object, give_back};
+    return object;
+}
+static inline void free_tensor(void *x) { tp_free(x); }
+static inline void free_module(void *x) { tp_module_free(x); }
+static inline void free_params(void *x) { tp_params_free(x); }
+static inline void free_grads(void *x) { tp_grads_free(x); }
+static inline void free_optim(void *x) { tp_optim_free(x); }
+static inline void free_loader(void *x) { tp_loader_free(x); }
+static inline void free_safetensors(void *x) { tp_safetensors_close(x); }
+static inline void free_file(void *x) { fclose(x); }
+
+/* ---- tensors -------------------------------------------------------------------------------------------------------- */
+
+static inline tp_tensor *square(tp_tape *tape, tp_dtype dtype)
+{
+    const double v[9] = {2, 0.5, 0.25, 0.5, 3, 0.125, 0.25, 0.125, 1};
+    const double whole[9] = {2, 1, 0, 1, 3, 1, 0, 1, 2};
+    bool floats = dtype == TP_F32 || dtype == TP_F64;
+    tp_tensor *x = tp_to(tape, tp_from(tape, TP_F64, tp_shape(3, 3), floats ? v : whole), dtype);
+    return floats ? tp_requires_grad(tp_detach(tape, x), true) : x;
+}
+
+enum { BASES = 15 };
+static const char *const base_names[BASES] = {
+    "float64 [3, 3]", "float32 [3, 3]", "strided",      "expanded", "empty", "0-d",       "int64 [3, 3]", "bool",
+    "float64 [3]",    "[2, 2, 2]",      "uint8 [3, 3]", "int32 []", "owned", "int64 [2]", "[0, 2^62]"};
+
+static inline tp_tensor *tensor_like(int k)
+{
+    switch (k) {
+    case 0:
+        return square(T, TP_F64);
+    case 1:
+        return square(T, TP_F32);
+    case 2:
+        return tp_slice(T, tp_transpose(T, square(T, TP_F64), 0, 1), 0, 0, 3, 2);
+    case 3:
+        return tp_expand(T, tp_ones(T, TP_F32, tp_shape(3, 1)), tp_shape(3, 3));
+    case 4:
+        return tp_requires_grad(tp_zeros(T, TP_F64, tp_shape(0, 3)), true);
+    case 5:
+        return tp_requires_grad(tp_scalar(T, TP_F64, 0.5), true);
+    case 6:
+        return square(T, TP_I64);
+    case 7:
+        return square(T, TP_BOOL);
+    case 8:
+        return tp_requires_grad(tp_linspace(T, TP_F64, 0.25, 1, 3), true);
+    case 9:
+        return tp_reshape(T, tp_linspace(T, TP_F64, 0.25, 2, 8), tp_shape(2, 2, 2));
+    case 10:
+        return square(T, TP_U8);
+    case 11:
+        return tp_scalar(T, TP_I32, 1);
+    case 12:
+        return hold(tp_keep(square(T, TP_F32)), free_tensor);
+    case 13:
+        return tp_arange(T, TP_I64, 0, 2, 1);
+    default:
+        return tp_zeros(T, TP_F32, tp_shape(0, INT64_C(1) << 62));
+    }
+}
+
+static inline tp_tensor *odd_tensor(int v)
+{
+    return v == 0 ? NULL : v == 1 ? tp_ones(other_tape, TP_F64, tp_shape(3, 3)) : tensor_like(v - 2);
+}
+static inline tp_tensor *get_tensor(int v) { return v == 0 ? tensor_like(base) : odd_tensor(v - 1); }
+KIND(tensor, 3 + BASES)
+static inline tp_tensor *get_index(int v)
+{
+    return v == 0   ? tp_zeros(T, TP_I64, tp_shape(2))
+           : v == 1 ? tp_full(T, TP_I64, tp_shape(2), -0x1p63)
+           : v == 2 ? tp_full(T, TP_I64, tp_shape(2), 0x1.fffffffffffffp62)
+           : v == 3 ? tp_full(T, TP_I64, tp_shape(3, 3), 2)
+                    : odd_tensor(v - 4);
+}
+KIND(index, 6 + BASES)
+static inline tp_tensor *get_vector(int v) { return v == 0 ? tensor_like(8) : odd_tensor(v - 1); }
+KIND(vector, 3 + BASES)
+static inline tp_tensor *get_batch(int v) { return v == 0 ? tensor_like(9) : odd_tensor(v - 1); }
+KIND(batch, 3 + BASES)
+static inline tp_tensor *get_state(int v) { return v == 0 ? tp_get_rng_state(T) : odd_tensor(v - 1); }
+KIND(state, 3 + BASES)
+static inline tp_tensor *get_labels(int v) { return v == 0 ? tp_zeros(T, TP_I64, tp_shape(3)) : odd_tensor(v - 1); }
+KIND(labels, 3 + BASES)
+static inline tp_tensor *get_mask(int v) { return v == 0 ? square(T, TP_BOOL) : odd_tensor(v - 1); }
+KIND(mask, 3 + BASES)
+
+static inline tp_tensor *const *get_tensors(int v)
+{
+    static tp_tensor *list[MANY];
+    tp_tensor *x = tensor_like(v < 3 ? base : (v - 3) % BASES);
+    for (int i = 0; i < MANY; i++)
+        list[i] = x;
+    if (v == 2)
+        list[1] = NULL;
+    if (v > 2)
+        list[1] = tensor_like(0);
+    return v == 1 ? NULL : list;
+}
+KIND(tensors, 3 + BASES)
+static inline tp_tensor **get_outputs(int v)
+{
+    static tp_tensor *lists[8][MANY]; /* a call may ask for several */
+    static int turn;
+    tp_tensor **list = lists[turn++ % 8];
+    memset(list, 0, sizeof *lists);
+    return v ? NULL : list;
+}
+KIND(outputs, 2)
+
+/* ---- numbers -------------------------------------------------------------------------------------------------------- */
+
+FROM(int, int, 0, 1, 2, 3, -1, -2, 11, 1000, INT_MAX, INT_MAX - 1, INT_MIN, INT_MIN + 1)
+FROM(second, int, 1, 0, 2, -1, -2, INT_MAX, INT_MIN)
+FROM(count, int, 2, 0, 1, 3, 4, 9, 11, 17, 400, -1, INT_MIN)
+FROM(side, int, 2, 0, 1, 3, 9, 17, -1, INT_MIN)
+FROM(max, int, MANY, 0, 1, 2, -1, INT_MIN)
+FROM(int64, int64_t, 1, 0, -1, 2, 3, -2, 100, INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, INT64_MIN, INT64_MIN + 1,
+     INT64_MIN / 2, INT64_C(1) << 31, INT64_C(1) << 33, INT64_C(1) << 47, INT64_C(1) << 60)
+FROM(few, int64_t, 3, 0, 1, -1, INT64_MIN)
+FROM(uint64, uint64_t, 1, 0, UINT64_MAX, UINT64_C(1) << 63)
+FROM(truth, bool, false, true)
+FROM(double, double, 0.5, 0, 1, -1, 2, 3, -0.0, 1e-3, 1e300, -1e300, 1e-300, 9.3e18, -9.3e18, 0x1p63, -0x1p63, 1e9,
+     (double)NAN, INFINITY, -INFINITY)
+FROM(room, size_t, ROOM, 0, 1, 2)
+FROM(dtype, tp_dtype, TP_F32, TP_F64, TP_I32, TP_I64, TP_U8, TP_BOOL, (tp_dtype)6, (tp_dtype)-1, (tp_dtype)INT_MAX)
+FROM(choice, int, 0, 1, 2, 3, 4, 5, 50, -1, INT_MAX, INT_MIN)
+
+static inline tp_dims get_dims(int v)
+{
+    const tp_dims odd[] = {{0, {0}},
+                           {1, {0}},
+                           {1, {9}},
+                           {2, {1, 0}},
+                           {2, {-1, 3}},
+                           {2, {-1, -1}},
+                           {1, {-7}},
+                           {-1, {3}},
+                           {TP_MAX_DIMS + 1, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
+                           {TP_MAX_DIMS, {2, 2, 2, 2, 2, 2, 2, 2, 2, 2}},
+                           {INT_MAX, {3}},
+                           {INT_MIN, {3}},
+                           {1, {INT64_MAX}},
+                           {1, {INT64_MIN}},
+                           {2, {INT64_MAX, INT64_MAX}},
+                           {2, {INT64_MAX, 0}},
+                           {2, {0, INT64_MIN}},
+                           {3, {0, INT64_MAX, INT64_MAX}},
+                           {3, {INT64_C(1) << 31, INT64_C(1) << 31, 4}}};
+    return v == 0 ? tp_shape_of(tensor_like(base)) : odd[v - 1];
+}
+KIND(dims, 20)
+static inline const tp_dims *get_shapes(int v)
+{
+    static tp_dims list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = i == 1 && v > 1 ? get_dims(v - 1) : get_dims(0);
+    return v == 1 ? NULL : list;
+}
+KIND(shapes, 21)
+static inline tp_dims *get_shape_out(int v)
+{
+    static tp_dims s;
+    return v ? NULL : &s;
+}
+KIND(shape_out, 2)
+
+#define LIST_OF(name, type, ...) \
+    static inline const type *get_##name(int v) \
+    { \
+        static type list[MANY]; \
+        const type odd[] = {0, __VA_ARGS__}; \
+        for (int i = 0; i < MANY; i++) \
+            list[i] = v < 2 ? (type)(i % 3) : v == 2 ? 1 : odd[v - 2]; \
+        return v == 1 ? NULL : list; \
+    } \
+    KIND(name, (int)(sizeof((const type[]){0, __VA_ARGS__}) / sizeof(type)) + 2)
+LIST_OF(ints, int, -1, 7, INT_MAX, INT_MIN)
+LIST_OF(int64s, int64_t, -1, 7, INT64_MAX, INT64_MIN, INT64_MIN + 1, INT64_C(1) << 62)
+LIST_OF(doubles, double, -1, (double)NAN, INFINITY, 1e300)
+
+/* ---- memory and text ------------------------------------------------------------------------------------------------ */
+
+static inline void *get_memory(int v) { return v ? NULL : memset(scratch, 0, sizeof scratch); }
+KIND(memory, 2)
+static inline int64_t *get_counts(int v) { return get_memory(v); }
+KIND(counts, 2)
+static inline void *const *get_memories(int v)
+{
+    static void *list[MANY];
+    return v ? NULL : list;
+}
+KIND(memories, 2)
+
+static char long_text[4000]; /* filled by main */
+#define STRANGE \
+    NULL, "", "%s%s%n", "\x01\xff", "@", "@, @", "...", "..., ...", "9223372036854775807", "-9223372036854775808", \
+        "99999999999999999999", "::0", "-9223372036854775808:9223372036854775807:9223372036854775807", \
+        "None, None, None, None, None, None, None, None, None, None, None", ":,:,:,:,:,:,:,:,:,:,:,:", long_text
+FROM(text, const char *, "0", "weight", STRANGE)
+FROM(places, const char *, "@, @", "0", "@, 1:", STRANGE)
+FROM(equation, const char *, "ij,jk->ik", "ii->i", "->", ",", "...,...->...", "ij->ijij", "a,b,c,d,e,f,g,h,i,j,k",
+     STRANGE)
+static inline const char *get_path(int v)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, v == 0 ? "calls.tmp" : v == 1 ? "no/such/directory" : "");
+    return v < 3 ? path : (const char *[]){NULL, "", "/dev/null", "/dev/full", long_text}[v - 3];
+}
+KIND(path, 8)
+static inline const char *get_stored(int v)
+{
+    tp_tensor *x = tp_ones(other_tape, TP_F32, tp_shape(2));
+    if (v == 0)
+        tp_safetensors_save(other_tape, get_path(0), 1, (const char *const[]){"0"}, &x, 0, NULL, NULL);
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(stored, 8)
+/* The smallest IDX file there is, and the paths above. */
+static inline const char *get_idx(int v)
+{
+    static const unsigned char small[9] = {0, 0, 8, 1, 0, 0, 0, 1, 42};
+    FILE *f = v == 0 ? fopen(get_path(0), "wb") : NULL;
+    if (f) {
+        fwrite(small, 1, sizeof small, f);
+        fclose(f);
+    }
+    return get_path(v);
+}
+KIND(idx, 8)
+static inline const char *const *get_texts(int v)
+{
+    static const char *list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = v == 2 ? NULL : v == 3 ? "" : i % 2 ? "one" : "two";
+    return v == 1 ? NULL : list;
+}
+KIND(texts, 4)
+
+/* ---- functions of the caller's --------------------------------------------------------------------------------------- */
+
+static inline tp_status squares(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)user;
+    for (int i = 0; i < n_out; i++)
+        out[i] = n_in > 0 ? tp_sum(tape, tp_square(tape, in[i % n_in])) : tp_scalar(tape, TP_F64, 1);
+    return TP_OK;
+}
+static inline tp_status refuses(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)tape, (void)user, (void)n_in, (void)in, (void)n_out, (void)out;
+    return TP_EUSER;
+}
+static inline tp_status makes_none(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out,
+                                   tp_tensor **out)
+{
+    (void)tape, (void)user, (void)n_in, (void)in, (void)n_out, (void)out;
+    return TP_OK;
+}
+FROM(function, tp_function, squares, NULL, refuses, makes_none)
+static inline const tp_function *get_functions(int v)
+{
+    static tp_function list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = v < 2 ? squares : get_function(v - 1);
+    return v == 1 ? NULL : list;
+}
+KIND(functions, 5)
+static inline tp_status one_step(tp_tape *tape, void *user, int64_t step, int n, tp_tensor *const *state,
+                                 tp_tensor **next)
+{
+    (void)user, (void)step;
+    for (int i = 0; i < n; i++)
+        next[i] = tp_mul_scalar(tape, state[i], 0.5);
+    return TP_OK;
+}
+static inline tp_status no_step(tp_tape *tape, void *user, int64_t step, int n, tp_tensor *const *state,
+                                tp_tensor **next)
+{
+    (void)tape, (void)user, (void)step, (void)n, (void)state, (void)next;
+    return TP_OK;
+}
+FROM(step, tp_step_function, one_step, NULL, no_step)
+static inline tp_tensor *same_gradient(tp_tape *tape, tp_tensor *g, void *user)
+{
+    (void)tape, (void)user;
+    return g;
+}
+FROM(hook, tp_hook, same_gradient, NULL)
+static inline double no_loss(tp_tape *tape, void *user)
+{
+    (void)tape, (void)user;
+    return (double)NAN;
+}
+static inline double some_loss(tp_tape *tape, void *user)
+{
+    (void)tape, (void)user;
+    return 1;
+}
+FROM(closure, tp_closure, some_loss, NULL, no_loss)
+static inline tp_status visit(const char *name, tp_tensor *x, bool is_param, void *user)
+{
+    (void)name, (void)x, (void)is_param, (void)user;
+    return TP_OK;
+}
+FROM(visitor, tp_module_visitor, visit, NULL)
+static inline void hear(void *user, const char *message) { (void)message, (void)user; }
+FROM(handler, tp_warning_handler, hear, NULL)
+static inline double half(double x, void *user)
+{
+    (void)user;
+    return x / 2;
+}
+static inline double far(double x, void *user)
+{
+    (void)x, (void)user;
+    return 1e300;
+}
+typedef double (*apply_function)(double x, void *user);
+FROM(apply, apply_function, half, NULL, far)
+static inline double product(double x, double y, void *user)
+{
+    (void)user;
+    return x * y;
+}
+typedef double (*map_function)(double x, double y, void *user);
+FROM(map, map_function, product, NULL)
+
+/* ---- operators ------------------------------------------------------------------------------------------------------ */
+
+static inline tp_status op_infer(tp_call *c)
+{
+    for (int i = 0; i < c->n_out; i++)
+        if (tp_call_out(c, i, tp_dtype_of(c->in[0]), tp_shape_of(c->in[0])) != TP_OK)
+            return TP_EUSER;
+    return TP_OK;
+}
+static inline tp_status op_nothing(tp_call *c)
+{
+    (void)c;
+    return TP_OK;
+}
+static inline tp_status op_first(tp_call *c) { return tp_call_out(c, 0, tp_dtype_of(c->in[0]), tp_shape_of(c->in[0])); }
+static inline tp_status op_forward(tp_call *c)
+{
+    for (int i = 0; i < c->n_out; i++)
+        if (tp_numel(c->out[i]))
+            memset(tp_data(c->out[i]), 0, (size_t)tp_numel(c->out[i]) * tp_dtype_size(tp_dtype_of(c->out[i])));
+    return TP_OK;
+}
+static inline tp_status op_vjp(tp_vjp *v)
+{
+    for (int i = 0; i < v->n_in; i++)
+        if (tp_vjp_needs(v, i))
+            v->gin[i] = tp_zeros_like(v->tape, v->in[i]);
+    return TP_OK;
+}
+static inline tp_status vjp_nothing(tp_vjp *v)
+{
+    (void)v;
+    return TP_OK;
+}
+static inline const tp_op *get_op(int v)
+{
+    static const tp_op good = {
+        .name = "user.calls", .n_in = -1, .n_out = 1, .infer = op_infer, .forward = op_forward, .vjp = op_vjp};
+    static const int outputs[] = {0, -1, TP_MAX_OUT, TP_MAX_OUT + 1, INT_MAX};
+    static tp_op made;
+    made = good;
+    if (v >= 2 && v < 7)
+        made.n_out = outputs[v - 2];
+    made.n_in = v == 7 ? INT_MIN : v == 8 ? 0 : -1;
+    made.infer = v == 9 ? NULL : v == 10 || v == 11 ? op_nothing : v == 12 ? op_first : op_infer;
+    made.forward = v == 11 || v == 12 ? op_nothing : v == 13 ? NULL : op_forward;
+    made.n_out = v == 12 ? 2 : made.n_out;
+    made.vjp = v == 14 ? NULL : v == 15 ? vjp_nothing : op_vjp;
+    made.vjp_fused = v == 16 ? vjp_nothing : NULL;
+    made.name = v == 17 ? NULL : v == 18 ? "" : good.name;
+    made.attr_size = v == 19 ? 64 : v == 20 ? (size_t)ROOM : 0;
+    made.constant_out = v == 21 ? UINT32_MAX : 0;
+    made.flags = v == 22 ? TP_OP_VIEW : v == 23 ? UINT32_MAX & ~(1u << 30) : 0;
+    return v == 1 ? NULL : &made;
+}
+KIND(op, 24)
+static inline tp_call *get_call(int v)
+{
+    static tp_tensor *in[1], *out[1];
+    static tp_call c;
+    in[0] = tensor_like(base);
+    out[0] = NULL;
+    c = (tp_call){.tape = T, .op = get_op(0), .n_in = 1, .n_out = 1, .in = in, .out = out};
+    return v ? NULL : &c;
+}
+KIND(call, 2)
+static inline void no_run(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    (void)s, (void)attr, (void)n, (void)in;
+}
+static inline tp_sampler *get_sampler(int v)
+{
+    static tp_sampler s;
+    s = (tp_sampler){.tape = T, .dtype = TP_F64, .run = v == 2 ? NULL : no_run};
+    return v == 1 ? NULL : &s;
+}
+KIND(sampler, 3)
+
+/* ---- objects -------------------------------------------------------------------------------------------------------- */
+
+static inline tp_tape *get_tape(int v) { return v == 0 ? T : v == 1 ? NULL : failed_tape; }
+KIND(tape, 3)
+static inline const tp_tape *get_reader(int v) { return get_tape(v); }
+KIND(reader, 3)
+static inline tp_mark get_mark(int v)
+{
+    tp_mark m = tp_tape_mark(T);
+    if (v)
+        memset(&m, v == 1 ? 0 : 255, sizeof m);
+    return m;
+}
+KIND(mark, 3)
+static inline FILE *get_file(int v) { return v ? NULL : hold(fopen("/dev/null", "w"), free_file); }
+KIND(file, 2)
+static inline tp_progress *get_progress(int v)
+{
+    static tp_progress p;
+    tp_progress_start(&p, v == 2 ? INT64_MIN : v == 3 ? INT64_MAX : v == 4 ? 0 : 100);
+    if (v == 5)
+        p = (tp_progress){0};
+    return v == 1 ? NULL : &p;
+}
+KIND(progress, 6)
+
+static inline tp_module *network(void)
+{
+    return tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_relu(T), tp_nn_linear(T, 3, 1, NULL));
+}
+static inline tp_module *get_module(int v)
+{
+    return v == 0   ? hold(network(), free_module)
+           : v == 1 ? NULL
+                    : hold(tp_nn_flatten(T, INT_MIN, INT_MAX), free_module);
+}
+KIND(module, 3)
+static inline tp_module *const *get_modules(int v)
+{
+    static tp_module *list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = i < 3 && v != 2 ? tp_nn_relu(T) : NULL;
+    return v == 1 ? NULL : list;
+}
+KIND(modules, 3)
+static inline tp_params *get_params(int v)
+{
+    tp_module *m = v == 0 ? get_module(0) : NULL;
+    tp_tensor *x = v == 2 ? tensor_like(12) : NULL;
+    return m ? tp_module_params(m) : x ? hold(tp_params_of(T, 1, &x), free_params) : NULL;
+}
+KIND(params, 3)
+static inline tp_grads *get_grads(int v) { return v ? NULL : hold(tp_grads_new(get_params(0)), free_grads); }
+KIND(grads, 2)
+static inline tp_optim *get_optim(int v)
+{
+    return v == 0   ? hold(tp_optim_sgd(T, get_params(0), &(tp_sgd_options){.lr = 0.1}), free_optim)
+           : v == 1 ? NULL
+           : v == 2 ? hold(tp_optim_adam(T, get_params(2), NULL), free_optim)
+                    : hold(tp_optim_lbfgs(T, get_params(0), NULL), free_optim);
+}
+KIND(optim, 4)
+static inline tp_loader *get_loader(int v)
+{
+    tp_tensor *x = tensor_like(base);
+    return v ? NULL : hold(tp_loader_new(T, 1, &x, NULL), free_loader);
+}
+KIND(loader, 2)
+static inline tp_safetensors *get_safetensors(int v)
+{
+    return v ? NULL : hold(tp_safetensors_open(T, get_stored(0)), free_safetensors);
+}
+KIND(safetensors, 2)
+static inline tp_tensor *class_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
+{
+    (void)tape, (void)self;
+    return x;
+}
+static inline const tp_module_class *get_class(int v)
+{
+    static tp_module_class made;
+    const tp_module_class all[] = {{.name = "Same", .size = sizeof(tp_module), .forward = class_forward},
+                                   {.name = "Same", .size = sizeof(tp_module)},
+                                   {.size = sizeof(tp_module), .forward = class_forward},
+                                   {.name = "Same", .size = 0, .forward = class_forward},
+                                   {.name = "Same", .size = SIZE_MAX, .forward = class_forward}};
+    made = all[v ? v - 1 : 0];
+    return v == 1 ? NULL : &made;
+}
+KIND(class, 6)
+
+#endif
