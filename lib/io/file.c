@@ -95,21 +95,16 @@ bool tp__replace_begin(tp_tape *T, const char *who, const char *path, tp__replac
     return false;
 }
 
-/* The new name is on the disk, too; where the system cannot say so, the file is there all the same. */
-static void sync_directory(const char *path)
+/* The new name is on the disk, too; where the system cannot say so, the file is there all the same. The temporary name,
+ * which is free now, becomes that of the directory it was in. */
+static void sync_directory(char *beside)
 {
-    size_t n = directory_length(path);
-    char *name = malloc(n + 2);
-    if (name == NULL)
-        return;
-    memcpy(name, path, n);
-    memcpy(name + n, ".", 2);
-    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    memcpy(beside + directory_length(beside), ".", 2);
+    int fd = open(beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         fsync(fd);
         close(fd);
     }
-    free(name);
 }
 
 tp_status tp__replace_end(tp_tape *T, const char *who, const char *path, tp__replacement *r, bool whole)
@@ -125,7 +120,7 @@ tp_status tp__replace_end(tp_tape *T, const char *who, const char *path, tp__rep
         error = errno;
     }
     if (good) {
-        sync_directory(path);
+        sync_directory(r->beside);
     } else {
         fail(T, who, path, error);
         unlink(r->beside);

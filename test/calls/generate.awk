@@ -12,7 +12,7 @@ BEGIN {
     kind["int"] = "int"; kind["int64_t"] = "int64"; kind["uint64_t"] = "uint64"; kind["bool"] = "truth"
     kind["double"] = "double"; kind["size_t"] = "room"; kind["tp_dtype"] = "dtype"; kind["tp_dims"] = "dims"
     kind["constint*"] = "ints"; kind["constint64_t*"] = "int64s"; kind["constdouble*"] = "doubles"
-    kind["int64_t*"] = "counts"; kind["void*"] = kind["constvoid*"] = "memory"; kind["char*"] = "memory"
+    kind["int64_t*"] = "counts"; kind["void*"] = kind["constvoid*"] = "memory"; kind["char*"] = kind["size_t*"] = "memory"
     kind["constchar*"] = "text"; kind["constchar*const*"] = "texts"; kind["void*const*"] = "memories"
     kind["consttp_dims*"] = "shapes"; kind["tp_dims*"] = "shape_out"
     kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
@@ -37,7 +37,6 @@ BEGIN {
     special["tp_set_rng_state state"] = "state"
     special["tp_read_idx path"] = "idx"
     special["tp_safetensors_open path"] = "stored"
-    special["tp_mvlgamma p"] = "side"
     # A result for each pair of them.
     special["tp_hessian n_in"] = special["tp_jacobian n_in"] = special["tp_jacobian n_out"] = "side"
 }
