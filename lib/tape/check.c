@@ -19,7 +19,7 @@ static tp_status wrong(const report *r, const char *format, ...)
     va_list args;
     va_start(args, format);
     if (r->message && r->n > 0)
-        vsnprintf(r->message, r->n, format, args);
+        tp__vsnprintf(r->message, r->n, format, args);
     va_end(args);
     return TP_EINVAL;
 }

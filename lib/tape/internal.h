@@ -56,10 +56,12 @@ enum { TP__HELD = 64 };
 
 /* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
  * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
- * frame has gone without tp__leave, a longjmp or an exception has left the function. */
+ * frame has gone without tp__leave, a longjmp or an exception has left the function. The room above it keeps it deeper than
+ * what the function that was jumped to calls next. */
 typedef struct {
     uint64_t ground; /* the tape's before */
     tp_tape *tape;
+    char room[1024];
 } tp__call_out;
 
 struct tp_tape {
