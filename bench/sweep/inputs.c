@@ -1,4 +1,5 @@
 /* inputs.c - the inputs of the rows, made so that PyTorch can make the same. */
+#define _POSIX_C_SOURCE 200809L
 #include "sweep.h"
 
 #include <math.h>
