@@ -56,7 +56,7 @@ __attribute__((noinline)) tp_status tp__hold(tp_tape *T, tp_tensor *x)
     hold *h = tp__arena_alloc(&T->arena, sizeof *h);
     if (h == NULL)
         return tp_fail(T, TP_ENOMEM, "no memory to record a call");
-    atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+    tp__tensor_hold(x);
     *h = (hold){T->holds, x, T->n_nodes};
     T->holds = h;
     T->held[held_at(x)] = x;
@@ -162,12 +162,18 @@ void tp__cleanup(tp_tape *T, uint32_t begin)
 }
 
 /* The attributes are the call's, whatever comes of it: of one that no node takes over they are freed. */
-static __attribute__((noinline, cold)) tp_status give_back(const tp_tape *T, const tp_op *op, const void *attr,
+static __attribute__((noinline, cold)) tp_status give_back(tp_tape *T, const tp_op *op, const void *attr,
                                                            tp_status status)
 {
-    if (op && op->free_attr && attr && !(T && T->lent == attr))
-        op->free_attr((void *)(uintptr_t)attr);
-    return status;
+    tp__call_out call;
+    if (op == NULL || op->free_attr == NULL || attr == NULL || (T && T->lent == attr))
+        return status;
+    if (T)
+        tp__enter(T, &call);
+    op->free_attr((void *)(uintptr_t)attr);
+    if (T)
+        tp__leave(&call);
+    return T && status == TP_OK ? T->status : status;
 }
 
 /* Records a call whose attributes pass to the tape. */

@@ -64,11 +64,36 @@ typedef struct {
     shelf *shelf;
 } chain;
 
-/* Tensors from outside that the function uses without being given them. */
+/* Tensors from outside that the function uses: what it is given, and then what it finds by itself. Owned ones are held,
+ * since the function may have freed them, and what it recorded, which keeps them, will be forgotten. */
 typedef struct {
     tp_tensor **at;
     int n, room;
 } captured;
+
+static tp_status capture_one(tp_tape *T, captured *found, tp_tensor *x)
+{
+    if (found->n == found->room) {
+        int room = found->room ? 2 * found->room : 16;
+        tp_tensor **grown = realloc(found->at, (size_t)room * sizeof *grown);
+        if (grown == NULL)
+            return tp_fail(T, TP_ENOMEM, "checkpoint: no memory");
+        found->at = grown;
+        found->room = room;
+    }
+    if (x->tape == NULL)
+        tp__tensor_hold(x);
+    found->at[found->n++] = x;
+    return TP_OK;
+}
+
+static void captured_free(captured *found)
+{
+    for (int i = 0; i < found->n; i++)
+        if (found->at[i]->tape == NULL)
+            tp__tensor_drop(found->at[i]);
+    free(found->at);
+}
 
 static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const *in, tp_tensor **out)
 {
@@ -197,18 +222,21 @@ static tp_status shelf_add_rng(tp_tape *T, shelf *s, const tp__rng *before)
 
 /* ---- forward ---------------------------------------------------------------------------------------------------------------- */
 
-static bool is_among(const tp_tensor *x, int n, tp_tensor *const *list)
+static bool is_among(const tp_tensor *x, const captured *found)
 {
-    for (int i = 0; i < n; i++)
-        if (list[i] == x)
+    for (int i = 0; i < found->n; i++)
+        if (found->at[i] == x)
             return true;
     return false;
 }
 
-/* Adds what the nodes from `begin` on use and did not make. */
+/* Adds the inputs, before anything else, and what the nodes from `begin` on use and did not make. */
 static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int n_in, tp_tensor *const *in,
                          captured *found)
 {
+    for (int i = found->n; i < n_in; i++)
+        if (capture_one(T, found, in[i]) != TP_OK)
+            return T->status;
     for (tp_tensor *x = T->last; x != last; x = x->prev)
         x->flags |= TP__YOUNG;
     for (uint32_t k = begin; k < T->n_nodes; k++) {
@@ -217,17 +245,8 @@ static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int 
             tp_tensor *x = node->in[i];
             if (x->tape ? (x->flags & TP__YOUNG) != 0 : !(x->flags & TP__REQUIRES_GRAD))
                 continue;
-            if (is_among(x, n_in, in) || is_among(x, found->n, found->at))
-                continue;
-            if (found->n == found->room) {
-                int room = found->room ? 2 * found->room : 16;
-                tp_tensor **grown = realloc(found->at, (size_t)room * sizeof *grown);
-                if (grown == NULL)
-                    return tp_fail(T, TP_ENOMEM, "checkpoint: no memory");
-                found->at = grown;
-                found->room = room;
-            }
-            found->at[found->n++] = x;
+            if (!is_among(x, found) && capture_one(T, found, x) != TP_OK)
+                return T->status;
         }
     }
     return TP_OK;
@@ -432,16 +451,9 @@ static const tp_op chain_op = {.name = "checkpoint",
 
 /* ---- the calls -------------------------------------------------------------------------------------------------------------- */
 
-static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor *const *in, tp_tensor **out, const captured *found)
+static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor **out, const captured *found)
 {
-    size_t n = (size_t)c->n_in + (size_t)found->n;
-    tp_tensor **all = tp__arena_alloc(&T->arena, (n + 1) * sizeof *all);
-    if (all == NULL)
-        return tp_fail(T, TP_ENOMEM, "%s: no memory", c->name);
-    memcpy(all, in, (size_t)c->n_in * sizeof *all);
-    if (found->n > 0)
-        memcpy(all + c->n_in, found->at, (size_t)found->n * sizeof *all);
-    tp_call node = {T, &chain_op, c, (int)n, c->n_out, all, out};
+    tp_call node = {T, &chain_op, c, found->n, c->n_out, found->at, out};
     if (tp__record(T, &node) != TP_OK)
         return T->status;
     for (int i = 0; i < c->n_out; i++)
@@ -469,8 +481,8 @@ static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *c
     while (c->shelf && !any && c->shelf->n > 1)
         shelf_pop(c);
     if (any && T->status == TP_OK)
-        record_chain(T, c, in, out, &found);
-    free(found.at);
+        record_chain(T, c, out, &found);
+    captured_free(&found);
     for (int i = 0; i < c->n_out && T->status != TP_OK; i++)
         out[i] = NULL;
     return T->status;

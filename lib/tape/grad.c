@@ -36,6 +36,8 @@ void tp_free(tp_tensor *x)
     tp__tensor_drop(x);
 }
 
+void tp__tensor_hold(tp_tensor *x) { atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed); }
+
 void tp__tensor_drop(tp_tensor *x)
 {
     if (x == NULL || atomic_fetch_sub_explicit(&x->holds, 1, memory_order_acq_rel) != 1)

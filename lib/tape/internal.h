@@ -164,7 +164,8 @@ unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x);
 tp_status tp__hold(tp_tape *T, tp_tensor *x);
 /* Gives back the holds of nodes from `begin` on. */
 void tp__unhold(tp_tape *T, uint32_t begin);
-/* One holder of an owned tensor less; it is freed with the last. */
+/* One holder of an owned tensor more, or less; it is freed with the last. */
+void tp__tensor_hold(tp_tensor *x);
 void tp__tensor_drop(tp_tensor *x);
 /* Rewinds at the end of a scope: what is used later is told so. */
 tp_status tp__rewind(tp_tape *T, tp_mark mark);

@@ -676,6 +676,32 @@ static bool whole(cell *c, const tp_tensor *x0)
     return tp_backward(T, loss) == TP_OK;
 }
 
+/* x w v, where w is the input of a scalar; w and v are owned, and freed by the function itself. */
+static tp_status frees_what_it_uses(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out,
+                                    tp_tensor **out)
+{
+    tp_tensor *const *x = user;
+    (void)n_in, (void)n_out;
+    tp_tensor *v = tp_requires_grad(tp_keep(tp_full(tape, TP_F64, tp_shape(N), 5)), true);
+    out[0] = tp_sum(tape, tp_mul(tape, tp_mul(tape, *x, in[0]), v));
+    tp_free(v);
+    tp_free(in[0]);
+    return TP_OK;
+}
+
+START_TEST(what_the_function_frees)
+{
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F64, tp_shape(N)), true), *y;
+    tp_tensor *w = tp_requires_grad(tp_keep(tp_full(T, TP_F64, tp_shape(N), 3)), true);
+    tp_checkpoint(T, frees_what_it_uses, &x, 1, (tp_tensor *[]){w}, 1, &y);
+    ck_values(y, 0, 15 * N);
+    tp_backward(T, y);
+    ck_no_error(T);
+    ck_values(tp_grad(x), 0, 15, 15, 15, 15, 15);
+    ck_assert_int_eq(tp_tape_reset(T), TP_OK); /* the last holder */
+}
+END_TEST
+
 START_TEST(any_allocation_may_fail)
 {
     cell c;
@@ -737,6 +763,7 @@ int main(void)
     tcase_add_test(tc, errors);
     tcase_add_test(tc, steps_must_fit);
     tcase_add_test(tc, what_was_changed_in_between);
+    tcase_add_test(tc, what_the_function_frees);
     tcase_add_test(tc, any_allocation_may_fail);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
