@@ -70,7 +70,8 @@ TP_API void tp_optim_free(tp_optim *o);
 TP_API void tp_optim_zero_grad(tp_optim *o);
 /* One update from the gradients that backward left. L-BFGS needs tp_optim_step_closure. */
 TP_API tp_status tp_optim_step(tp_tape *T, tp_optim *o);
-/* Computes the loss with its gradients; may be called several times a step. */
+/* Computes the loss with its gradients; may be called several times a step. It may reset the tape; it frees neither the
+ * tape nor the optimizer. */
 typedef double (*tp_closure)(tp_tape *T, void *user);
 /* One step of any optimizer; returns the loss at the start of the step, NaN after a failure. */
 TP_API double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user);

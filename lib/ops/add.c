@@ -24,7 +24,7 @@ static tp_status add_alpha_infer(tp_call *c)
     if (!tp_dtype_is_float(dtype) && alpha != floor(alpha))
         return tp_call_fail(c, TP_EINVAL, "alpha is %g, the operands are %s; a whole number is needed", alpha,
                             tp_dtype_name(dtype));
-    return tp__fits(c->tape, "add", "factor", dtype, alpha) ? tp__map_infer(c) : c->tape->status;
+    return tp__fits(c->tape, "add_alpha", "factor", dtype, alpha) ? tp__map_infer(c) : c->tape->status;
 }
 
 static void add_alpha_samples(tp_sampler *s)

@@ -78,8 +78,12 @@ void tp_warn(tp_tape *T, const char *format, ...)
     if (strcmp(said, T->warning) == 0)
         return;
     memcpy(T->warning, said, sizeof said);
-    if (T->on_warning)
+    if (T->on_warning) {
+        tp__call_out call;
+        tp__enter(T, &call);
         T->on_warning(T->on_warning_user, T->warning);
+        tp__leave(&call);
+    }
 }
 
 const char *tp_warning(const tp_tape *T) { return T && T->warning[0] ? T->warning : NULL; }

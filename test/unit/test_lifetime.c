@@ -604,6 +604,39 @@ static void by_module(tp_tensor *x)
     }
 }
 static void by_element(tp_tensor *x) { tp_apply_(T, tp_detach(T, x), bad_element, NULL); }
+static void bad_warning(void *user, const char *message)
+{
+    (void)user, (void)message;
+    misbehave();
+}
+static void by_warning(tp_tensor *x)
+{
+    tp_clear_warning(T);
+    tp_tape_on_warning(T, bad_warning, NULL);
+    tp_mse_loss(T, x, tp_scalar(T, TP_F64, 1), TP_MEAN);
+}
+static void bad_free(void *attr)
+{
+    (void)attr;
+    misbehave();
+}
+static void by_attributes(tp_tensor *x, bool recorded)
+{
+    static const tp_op owner = {.name = "user.owner",
+                                .n_in = 1,
+                                .n_out = 1,
+                                .attr_size = sizeof(int),
+                                .infer = bad_infer,
+                                .forward = bad_forward,
+                                .vjp = bad_vjp,
+                                .free_attr = bad_free};
+    tp_tensor *in = recorded ? x : tp_detach(T, x);
+    tp_mark mark = tp_tape_mark(T);
+    tp_apply(T, &owner, &(int){1}, 1, &in);
+    tp_tape_rewind(T, mark);
+}
+static void by_lent_attributes(tp_tensor *x) { by_attributes(x, false); }
+static void by_recorded_attributes(tp_tensor *x) { by_attributes(x, true); }
 static void by_sampler(tp_tensor *x)
 {
     tp_sampler s = {.tape = T, .dtype = TP_F64, .run = bad_sample};
@@ -627,6 +660,9 @@ static const way ways[] = {{"infer", by_operator, IN_INFER},
                            {"gradcheck", by_gradcheck, 0},
                            {"module", by_module, 0},
                            {"element", by_element, 0},
+                           {"warning", by_warning, 0},
+                           {"attributes, not recorded", by_lent_attributes, 0},
+                           {"attributes", by_recorded_attributes, 0},
                            {"sampler", by_sampler, 0}};
 
 static void a_right_step(tp_tensor *w, const char *after)
