@@ -242,7 +242,8 @@ double tp__bessel_i(int n, double x)
     if (!(a < INFINITY))
         return sign * a;
     double c = a < 2000 ? a : 2000, half = exp(0.5 * c);
-    return sign * half * half * (c < 30 + n * n ? bessel_series(n, c) : bessel_tail(n, 0, c) / sqrt(2 * pi * c));
+    double scaled = c < 30 + n * n ? bessel_series(n, c) : bessel_tail(n, 0, c) / sqrt(2 * pi * c);
+    return sign * half * scaled * half; /* e^c may be beyond the largest number where the product is not */
 }
 
 /* By Kummer's transformation (13.1.27) (1/2)_n / n! 2^n e^-2a M(1/2, n + 1, 2a), whose terms are positive, too. */

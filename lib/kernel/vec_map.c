@@ -217,7 +217,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     SCALAR(div_s_##S, R, x / s)                                                                    \
     BY_NUMBER(power_##S, R, pow_##S)                                                               \
     UNARY(cube_##S, R, R, x *x *x)                                                                 \
-    UNARY(inverse_square_##S, R, R, 1 / (x * x))                                                   \
+    UNARY(inverse_square_##S, R, R, (1 / x) * (1 / x)) /* x^2 may overflow before 1 / x^2 is 0 */    \
     POWER(pow_s_##S, S)                                                                            \
     SCALAR(clamp_##S, R, x != x ? x : s != s || t != t ? (R)NAN : (x > s ? x : s) < t ? (x > s ? x : s) : t) \
     UNARY(gelu_##S, R, R, V(gelu)(x))                                                              \

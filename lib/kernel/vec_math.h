@@ -406,7 +406,8 @@ V_INLINE v_fmodf(float x, float y) { return (float)v_fmod((double)x, (double)y);
 V_INLINE v_powf(float x, float y)
 {
     double a = (double)x, b = (double)y;
-    return (float)v_pow_odd(a, b, v_exp(b == 0 ? 0 : b * v_log(__builtin_fabs(a))));
+    double log = v_either(a == 0, -1e60, v_log(v_either(a == 0, 1, __builtin_fabs(a)))); /* low enough for any power */
+    return (float)v_pow_odd(a, b, v_exp(b * log));
 }
 
 V_INLINE v_hypotf(float x, float y)

@@ -46,6 +46,14 @@ V_WIDE v_most(double a, double b)
     return v_double((uint64_t)(p > q ? p : q));
 }
 
+/* v_pick by bits. Of arithmetic on a choice compilers may make a choice of both results, one of which may overflow or be
+ * invalid: not of this one. */
+V_WIDE v_either(int first, double a, double b)
+{
+    uint64_t mask = first ? ~(uint64_t)0 : 0;
+    return v_double((v_bits64(a) & mask) | (v_bits64(b) & ~mask));
+}
+
 /* What a + b loses, s being the rounded sum. */
 V_WIDE v_lost(double a, double b, double s)
 {
@@ -570,7 +578,7 @@ V_WIDE v_atan(double x)
 V_WIDE v_atan2(double y, double x)
 {
     double a = __builtin_fabs(y), b = __builtin_fabs(x), top = a > b ? a : b;
-    double scale = top > 0x1p1000 ? 0x1p-600 : top < 0x1p-900 ? 0x1p600 : 1;
+    double scale = v_either(top > 0x1p1000, 0x1p-600, v_either(top < 0x1p-900, 0x1p600, 1));
     double v = v_angle(v_pick(a == INFINITY, 0x1p60, a * scale), v_pick((a == INFINITY) | (b == 0), 1, b * scale));
     v = b == 0 ? 1.57079632679489656e+00 : v;
     v = b == INFINITY ? 0 : v;
@@ -615,8 +623,9 @@ V_WIDE v_acos(double x)
 V_WIDE v_hypot(double x, double y)
 {
     double a = __builtin_fabs(x), b = __builtin_fabs(y), top = a > b ? a : b, end = a > b ? b : a;
-    double scale = top > 0x1p500 ? 0x1p-600 : top < 0x1p-400 ? 0x1p600 : 1;
-    double back = top > 0x1p500 ? 0x1p600 : top < 0x1p-400 ? 0x1p-600 : 1, s = end * scale, t = top * scale;
+    double scale = v_either(top > 0x1p500, 0x1p-600, v_either(top < 0x1p-400, 0x1p600, 1));
+    double back = v_either(top > 0x1p500, 0x1p600, v_either(top < 0x1p-400, 0x1p-600, 1)), s = end * scale,
+           t = top * scale;
     double v = __builtin_sqrt(V_MADD(t, t, s * s)) * back;
     v = v_pick((x != x) | (y != y), NAN, v);
     return v_pick((a == INFINITY) | (b == INFINITY), INFINITY, v);
@@ -797,7 +806,7 @@ V_WIDE v_fmod(double x, double y)
 {
     double a = __builtin_fabs(x), b = __builtin_fabs(y);
     int far = (b > 0) & (b < a * 0x1p-60); /* the quotient may overflow */
-    double q = __builtin_trunc(a / (far ? a : b)), r = V_MADD(-q, b, a);
+    double q = __builtin_trunc(a / v_either(far, INFINITY, b)), r = V_MADD(-q, b, a);
     r = v_pick(r < 0, r + b, r);
     return v_pick((far == 0) & (q < 0x1p52) & (r < b), __builtin_copysign(r, x), NAN);
 }

@@ -13,7 +13,8 @@
 V_WIDE v_over_square(double x, double y)
 {
     double a = fabs(x), b = fabs(y), top = a > b ? a : b;
-    double scale = top > 0x1p500 ? 0x1p-600 : top < 0x1p-400 ? 0x1p600 : 1, s = x * scale, t = y * scale;
+    double scale = v_either(top > 0x1p500, 0x1p-600, v_either(top < 0x1p-400, 0x1p600, 1)), s = x * scale,
+           t = y * scale;
     double v = s / (s * s + t * t) * scale;
     return v_pick((a == INFINITY) | (b == INFINITY), v_pick((x != x) | (y != y), NAN, copysign(0, x)), v);
 }
@@ -22,8 +23,8 @@ V_WIDE v_over_square(double x, double y)
 V_WIDE v_direction(double x, double y)
 {
     double a = fabs(x), b = fabs(y), top = a > b ? a : b;
-    double scale = top > 0x1p1000 ? 0x1p-40 : top < 0x1p-900 ? 0x1p200 : 1;
-    double length = v_hypot(x * scale, y * scale), v = x * scale / (length == 0 ? 1 : length);
+    double scale = v_either(top > 0x1p1000, 0x1p-40, v_either(top < 0x1p-900, 0x1p200, 1));
+    double length = v_hypot(x * scale, y * scale), v = x * scale / v_either(length == 0, 1, length);
     return v_pick((a == INFINITY) & (b < INFINITY), copysign(1, x), v);
 }
 
@@ -53,7 +54,7 @@ V_WIDE v_times_power(double c, double a, double e, double log_a)
 /* The same for what becomes a float: double has room, and digits, to spare. */
 V_WIDE v_times_powerf(double c, double a, double e, double log_a)
 {
-    double root = v_exp(((e == 0) | (a == 1)) ? 0 : 0.5 * e * log_a);
+    double root = v_exp(v_either((e == 0) | (a == 1), 0, 0.5 * e) * v_either(a == 0, -1e60, log_a));
     return v_pick((root == 0) & (c == c), 0, c * root * root);
 }
 
@@ -93,10 +94,10 @@ V_WIDE v_two_to(double whole) /* -1022 to 1023 */
  * subnormal, and rounded, the third is 0. */
 V_WIDE v_ldexp(double x, double y)
 {
-    double b = y < -2200 ? -2200 : y, c = b > 2200 ? 2200 : b, safe = c == c ? c : 0, whole = floor(safe);
-    double third = fabs(whole) <= 1022 ? 0 : trunc(whole / 3), p = v_two_to(third), rest = safe - whole;
-    double odd = y != y ? y : y == INFINITY ? INFINITY : y == -INFINITY ? 0 : 1;
-    return x * (rest == 0 ? 1 : v_exp2(rest)) * p * p * v_two_to(whole - 2 * third) * odd;
+    double c = copysign(v_least(fabs(y), 2200), y), whole = floor(c), rest = c - whole;
+    double third = v_either(fabs(whole) <= 1022, 0, trunc(whole / 3)), p = v_two_to(third);
+    double odd = v_either(y == INFINITY, INFINITY, v_either(y == -INFINITY, 0, v_either(y != y, y, 1)));
+    return x * v_either(rest == 0, 1, v_exp2(rest)) * p * p * v_two_to(whole - 2 * third) * odd;
 }
 
 #endif

@@ -36,12 +36,13 @@ static tp_tensor *pow_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g
     return tp__power_term(T, tp_mul(T, g, b), a, b, 1, 0);
 }
 
-/* s x^(s - 1); by the power's own short ways where s - 1 is exact, and s too small to bring back what they lose */
+/* s x^(s - 1); by the power's own short ways where s - 1 is exact, and s neither large enough to bring back what they lose
+ * below the normal numbers, nor small enough for what they lose above */
 static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor *g)
 {
     if (s == 0)
         return tp_zeros_like(T, x);
-    if (fabs(s) <= 8 && 2 * s == floor(2 * s))
+    if (fabs(s) <= 3 && 2 * s == floor(2 * s) && s != -0.5)
         return tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s));
     return tp__power_term(T, tp_mul_scalar(T, g, s), x, tp__number(T, x, s), 1, 0);
 }

@@ -197,58 +197,94 @@ static const char *exception_name(int raised)
                                    : NULL;
 }
 
-/* What a stage raises at these points; *finite: are all results of it finite? */
-static int raised_by(scan *s, const one_row *row, int stage, int n, const double *at, bool *finite)
+/* A function of one number or of two, as one row or the other. */
+typedef struct {
+    const one_row *one;
+    const two_row *two;
+} subject;
+
+/* The results of a stage: the value, or each derivative of that order; how many. */
+static int results_of(scan *s, subject f, int stage, tp_tensor *x, tp_tensor *y, tp_tensor *out[3])
 {
-    tp_tensor *x = tensor_of(s, n, at), *y = NULL;
+    tp_tensor *in[2] = {x, y}, *z = f.one ? f.one->fn(s->T, x) : f.two->fn(s->T, x, y);
+    int n = 0;
+    out[0] = z;
+    if (stage == VALUE)
+        return 1;
+    for (int i = 0; i < (y ? 2 : 1); i++) {
+        tp_tensor *d = slope_of(s->T, z, in[i], stage == SECOND);
+        if (stage == FIRST)
+            out[n++] = d;
+        for (int k = i; k < (y ? 2 : 1) && stage == SECOND; k++)
+            out[n++] = slope_of(s->T, d, in[k], false);
+    }
+    return n;
+}
+
+/* What a stage raises at these points; *finite: are all results of it finite? */
+static int raised_by(scan *s, subject f, int stage, int n, const double *at, const double *beside, bool *finite)
+{
+    tp_tensor *x = tensor_of(s, n, at), *y = f.two ? tensor_of(s, n, beside) : NULL, *out[3];
     feclearexcept(FE_ALL_EXCEPT);
-    y = row->fn(s->T, x);
-    if (stage == FIRST)
-        y = slope_of(s->T, y, x, false);
-    if (stage == SECOND)
-        y = slope_of(s->T, slope_of(s->T, y, x, true), x, false);
+    int results = results_of(s, f, stage, x, y, out);
     int raised = fetestexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
     *finite = true;
-    for (int i = 0; i < n; i++)
-        *finite &= isfinite(element(s, y, i)) != 0;
+    for (int k = 0; k < results; k++)
+        for (int i = 0; i < n && out[k] && tp_dtype_of(out[k]) == s->dtype; i++)
+            *finite &= isfinite(element(s, out[k], i)) != 0;
     tp_tape_reset(s->T);
     return raised;
 }
 
 /* Is there an exception where all results, also those on the way, are finite? Where a group raises one, each of its points
  * is tried alone. */
-static bool raises_at(scan *s, const one_row *row, int stage, double x)
+static bool raises_at(scan *s, subject f, int stage, double x, double y)
 {
-    double same[GROUP];
+    double same[2][GROUP];
     bool finite = true, all = true;
     int raised = 0;
-    for (int i = 0; i < GROUP; i++)
-        same[i] = x;
+    for (int i = 0; i < GROUP; i++) {
+        same[0][i] = x;
+        same[1][i] = y;
+    }
     for (int k = 0; k <= stage; k++) {
-        raised = raised_by(s, row, k, GROUP, same, &finite);
+        raised = raised_by(s, f, k, GROUP, same[0], same[1], &finite);
         all &= finite;
     }
     if (all && raised && s->loud)
-        printf("    %s, %s at %.17g raises %s\n", tp_dtype_name(s->dtype), stage_name[stage], x,
+        printf("    %s, %s at %.17g, %.17g raises %s\n", tp_dtype_name(s->dtype), stage_name[stage], x, y,
                exception_name(raised));
     return all && raised;
 }
 
-static int exceptions(scan *s, const one_row *row, double *where)
+/* Finite operands, in the domain as far as the row says */
+static bool in_domain(const scan *s, subject f, int i)
 {
-    int found = 0;
+    return isfinite(s->x[i]) && (f.one ? !isnan(f.one->first((real)s->x[i])) : isfinite(s->y[i]) != 0);
+}
+
+/* The stages that raise an exception, and where the last of them does. */
+static int exceptions(scan *s, subject f, double *where)
+{
+    int found = 0, stages = f.two && f.two->flags & QUIET_FIRST ? SECOND : STAGES;
     bool finite;
-    for (int stage = VALUE; stage < STAGES; stage++)
+    for (int stage = VALUE; stage < stages; stage++)
         for (int i = 0, at_stage = 0; i < s->n && at_stage == 0; i += GROUP) {
             int n = 0;
-            double at[GROUP];
+            double at[GROUP], beside[GROUP];
             for (int k = i; k < i + GROUP && k < s->n; k++)
-                if (isfinite(s->x[k]) && !isnan(row->first((real)s->x[k])))
-                    at[n++] = s->x[k];
-            if (n == 0 || !raised_by(s, row, stage, n, at, &finite))
+                if (in_domain(s, f, k)) {
+                    at[n] = s->x[k];
+                    beside[n++] = s->y ? s->y[k] : 0;
+                }
+            if (n == 0 || !raised_by(s, f, stage, n, at, beside, &finite))
                 continue;
             for (int k = 0; k < n && at_stage == 0; k++)
-                at_stage = raises_at(s, row, stage, *where = at[k]);
+                if (raises_at(s, f, stage, at[k], beside[k])) {
+                    at_stage = 1;
+                    where[0] = at[k];
+                    where[1] = beside[k];
+                }
             found += at_stage;
         }
     return found;
@@ -278,35 +314,29 @@ static void print_row(const char *name, unsigned flags, double bound, error wors
 }
 
 /* In float32 and float64; is any of it wrong? */
-static bool scan_one(scan s[2], const one_row *row)
+static bool scan_row(scan s[2], subject f)
 {
+    const char *name = f.one ? f.one->name : f.two->name;
+    unsigned flags = f.one ? f.one->flags : f.two->flags;
     error worst[2][2] = {{{0, 0, 0}, {0, 0, 0}}, {{0, 0, 0}, {0, 0, 0}}};
-    double bound = row->bound > 0 ? row->bound : 8, where[2] = {0, 0};
+    double given = f.one ? f.one->bound : f.two->bound, bound = given > 0 ? given : 8, where[2][2] = {{0, 0}, {0, 0}};
     bool bad = false;
     int raises[2];
     for (int d = 0; d < 2; d++) {
-        measure_one(&s[d], row, worst[d]);
-        raises[d] = exceptions(&s[d], row, &where[d]);
+        if (f.one)
+            measure_one(&s[d], f.one, worst[d]);
+        else
+            measure_two(&s[d], f.two, worst[d]);
+        raises[d] = exceptions(&s[d], f, where[d]);
         bad |= !(worst[d][0].off <= bound && worst[d][1].off <= bound) || raises[d];
     }
-    print_row(row->name, row->flags, bound, worst, bad);
+    if (!(flags & VALUES))
+        print_row(name, flags, bound, worst, bad);
     for (int d = 0; d < 2; d++)
         if (raises[d])
-            fprintf(stderr, "%s, in %s: an exception at %.17g\n", row->name, tp_dtype_name(s[d].dtype), where[d]);
-    return bad && !(row->flags & OPEN);
-}
-
-static bool scan_two(scan s[2], const two_row *row)
-{
-    error worst[2][2] = {{{0, 0, 0}, {0, 0, 0}}, {{0, 0, 0}, {0, 0, 0}}};
-    double bound = row->bound > 0 ? row->bound : 8;
-    bool bad = false;
-    for (int d = 0; d < 2; d++) {
-        measure_two(&s[d], row, worst[d]);
-        bad |= !(worst[d][0].off <= bound && worst[d][1].off <= bound);
-    }
-    print_row(row->name, row->flags, bound, worst, bad);
-    return bad && !(row->flags & OPEN);
+            fprintf(stderr, "%s, in %s: an exception at %.17g, %.17g\n", name, tp_dtype_name(s[d].dtype), where[d][0],
+                    where[d][1]);
+    return bad && !(flags & OPEN);
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -398,10 +428,10 @@ int main(int argc, char **argv)
     for (int k = 0; k < 2; k++)
         for (const one_row *r = lists[k]; r->name; r++)
             if (asked_for(r->name, names, name))
-                bad += scan_one(one, r);
+                bad += scan_row(one, (subject){.one = r});
     for (const two_row *r = two_rows; r->name; r++)
         if (asked_for(r->name, names, name))
-            bad += scan_two(two, r);
+            bad += scan_row(two, (subject){.two = r});
     if (names == 0)
         bad += without_row();
     for (int d = 0; d < 2; d++) {

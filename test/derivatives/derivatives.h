@@ -24,7 +24,12 @@ enum {
     /* The derivative of NaN is a number, as in PyTorch: rounding and the like. */
     FLAT = 2,
     /* Known to be wrong: measured, but it does not fail. */
-    OPEN = 4
+    OPEN = 4,
+    /* Without a derivative: tried for exceptions alone. */
+    VALUES = 8,
+    /* The second derivative may overflow on the way to a result that is a number, where it is 0 or 1 far beyond all use: it
+     * is not tried for exceptions. */
+    QUIET_FIRST = 16
 };
 
 /* A function of one argument. Bounds are in units in the last place; 0 means 8. */

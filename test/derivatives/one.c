@@ -129,12 +129,54 @@ static real gelu_tanh_second(real x)
 }
 ROW(gelu_tanh, gelu_tanh_first(x), gelu_tanh_second(x))
 
+/* ---- with a number ---- */
+
+ROW(plus, 1, 0)
+ROW(less, -1, 0)
+ROW(times, 0.7L, 0)
+ROW(over, 1 / 0.7L, 0)
+ROW(clamp, x >= -0.75L && x <= 1.5L, 0)
+static tp_tensor *plus(tp_tape *T, tp_tensor *x) { return tp_add_scalar(T, x, 0.7); }
+static tp_tensor *less(tp_tape *T, tp_tensor *x) { return tp_rsub_scalar(T, x, 0.7); }
+static tp_tensor *times(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 0.7); }
+static tp_tensor *over(tp_tape *T, tp_tensor *x) { return tp_div_scalar(T, x, 0.7); }
+static tp_tensor *clamp(tp_tape *T, tp_tensor *x) { return tp_clamp(T, x, -0.75, 1.5); }
+
+/* s x^(s - 1), of negative x only where s is whole; at 0 as long as it is no pole, whose sign is that of the 0 */
+static real powered(real x, real factor, real s)
+{
+    bool whole = truncl(s) == s;
+    return factor == 0 ? 0 : (x < 0 && !whole) || (x == 0 && s < 0) ? none : factor * powl(x, s);
+}
+/* clang-format off */
+#define POWER(name, s)                                                                             \
+    static real name##_1(real x) { return powered(x, s, (real)(s) - 1); }                          \
+    static real name##_2(real x) { return powered(x, (real)(s) * ((real)(s) - 1), (real)(s) - 2); } \
+    static tp_tensor *name(tp_tape *T, tp_tensor *x) { return tp_pow_scalar(T, x, s); }
+/* clang-format on */
+POWER(power_0, 0)
+POWER(power_half, 0.5)
+POWER(power_1, 1)
+POWER(power_2, 2)
+POWER(power_2_5, 2.5)
+POWER(power_3, 3)
+POWER(power_4, 4)
+POWER(power_7, 7)
+POWER(power_m_half, -0.5)
+POWER(power_m_1, -1)
+POWER(power_m_1_5, -1.5)
+POWER(power_m_2, -2)
+POWER(power_m_3, -3)
+POWER(power_12_3, 12.25)
+POWER(power_m_9, -9)
+
 static tp_tensor *leaky_relu(tp_tape *T, tp_tensor *x) { return tp_leaky_relu(T, x, 0.125); }
 static tp_tensor *logit(tp_tape *T, tp_tensor *x) { return tp_logit(T, x, 0); }
 static tp_tensor *round_to(tp_tape *T, tp_tensor *x) { return tp_round_decimals(T, x, 2); }
 static tp_tensor *nan_to_num(tp_tape *T, tp_tensor *x) { return tp_nan_to_num(T, x, NULL); }
 
 /* clang-format off */
+#define POWER_OF(s, name) {"pow " #s, name, name##_1, name##_2, FLAT, 0}
 #define OF(name) #name, tp_##name, name##_1, name##_2
 const one_row one_rows[] = {
     {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), 0, 0}, {OF(sqrt), 0, 0}, {OF(rsqrt), 0, 0},
@@ -151,6 +193,11 @@ const one_row one_rows[] = {
     {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
     {"ceil", tp_ceil, flat_1, flat_2, FLAT, 0}, {"round", tp_round, flat_1, flat_2, FLAT, 0},
     {"trunc", tp_trunc, flat_1, flat_2, FLAT, 0}, {"round_to", round_to, flat_1, flat_2, FLAT, 0},
+    {"add_scalar", plus, plus_1, plus_2, FLAT, 0}, {"rsub_scalar", less, less_1, less_2, FLAT, 0},
+    {"mul_scalar", times, times_1, times_2, FLAT, 0}, {"div_scalar", over, over_1, over_2, FLAT, 0}, {"clamp", clamp, clamp_1, clamp_2, FLAT, 0},
+    POWER_OF(0, power_0), POWER_OF(0.5, power_half), POWER_OF(1, power_1), POWER_OF(2, power_2), POWER_OF(2.5, power_2_5),
+    POWER_OF(3, power_3), POWER_OF(4, power_4), POWER_OF(7, power_7), POWER_OF(12.25, power_12_3), POWER_OF(-0.5, power_m_half),
+    POWER_OF(-1, power_m_1), POWER_OF(-1.5, power_m_1_5), POWER_OF(-2, power_m_2), POWER_OF(-3, power_m_3), POWER_OF(-9, power_m_9),
     {0},
 };
 /* clang-format on */

@@ -9,6 +9,10 @@
     static real name##_xy(real x, real y) { (void)x; (void)y; return by_xy; }                      \
     static real name##_yy(real x, real y) { (void)x; (void)y; return by_yy; }
 
+#define BY_SECOND(name, by_y, by_yy)                                                               \
+    static real name##_y(real x, real y) { return by_y; }                                          \
+    static real name##_yy(real x, real y) { return by_yy; }
+
 ROW(add, 1, 1, 0, 0, 0)
 ROW(sub, 1, -1, 0, 0, 0)
 ROW(add_alpha, 1, 0.125L, 0, 0, 0)
@@ -37,12 +41,95 @@ ROW(xlogy, y > 0 ? USUAL(logl(y)) : (real)NAN, y > 0 ? USUAL(x / y) : (real)NAN,
 ROW(xlog1py, y > -1 ? USUAL(log1pl(y)) : (real)NAN, y > -1 ? USUAL(x / (1 + y)) : (real)NAN, 0,
     y > -1 ? USUAL(1 / (1 + y)) : (real)NAN, y > -1 ? USUAL(-x / (1 + y) / (1 + y)) : (real)NAN)
 
+/* ---- quotients and powers ---- */
+
+ROW(div, 1 / y, -x / y / y, 0, -1 / y / y, x / y / y * 2 / y)
+/* 0 to a power has one-sided limits, if any: test/unit tries it. */
+#define POWER(formula) (x > 0 ? (formula) : (real)NAN)
+#define ANY_POWER(formula) (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L) ? (formula) : (real)NAN)
+ROW(pow, ANY_POWER(USUAL(y * powl(x, y - 1))), POWER(USUAL(powl(x, y) * logl(x))),
+    ANY_POWER(USUAL(y * (y - 1) * powl(x, y - 2))), POWER(USUAL(powl(x, y - 1) * (1 + y * logl(x)))),
+    POWER(USUAL(powl(x, y) * logl(x) * logl(x))))
+ROW(ldexp, exp2l(y), ln2 * x * exp2l(y), 0, ln2 * exp2l(y), ln2 * ln2 * x * exp2l(y))
+
+/* ---- of straight parts ---- */
+
+static real larger(real x, real y) { return x > y ? 1 : x < y ? 0 : 0.5L; }
+static real sign_of(real x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+static real rounded_down(real x, real y)
+{
+    real rest = fmodl(x, y);
+    return isinf(y) || y == 0 ? (real)NAN : roundl((x - rest) / y) - (rest != 0 && (rest < 0) != (y < 0));
+}
+static real whole_part(real x, real y) { return isinf(y) || y == 0 ? (real)NAN : roundl((x - fmodl(x, y)) / y); }
+ROW(maximum, larger(x, y), larger(y, x), 0, 0, 0)
+ROW(minimum, larger(y, x), larger(x, y), 0, 0, 0)
+ROW(fmax, x >= y, x < y, 0, 0, 0)
+ROW(fmin, x <= y, x > y, 0, 0, 0)
+ROW(clamp_min, x >= y, x < y, 0, 0, 0)
+ROW(clamp_max, x <= y, x > y, 0, 0, 0)
+ROW(copysign, sign_of(x) * copysignl(1, y), 0, 0, 0, 0)
+ROW(fmod, isinf(x) ? (real)NAN : 1, -whole_part(x, y), 0, 0, 0)
+ROW(remainder, isinf(x) ? (real)NAN : 1, -rounded_down(x, y), 0, 0, 0)
+
+/* ---- of three, one of them a number ---- */
+
+ROW(lerp, 0.75L, 0.25L, 0, 0, 0)
+ROW(addcmul, 0.5L * y, 0.5L * x, 0, 0.5L, 0)
+ROW(addcdiv, 2 / y, -2 * x / y / y, 0, -2 / y / y, 4 * x / y / y / y)
+static tp_tensor *lerp(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_lerp_scalar(T, x, y, 0.25); }
+static tp_tensor *addcmul(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_addcmul(T, tp_zeros_like(T, x), x, y, 0.5); }
+static tp_tensor *addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_addcdiv(T, tp_zeros_like(T, x), x, y, 2); }
+
+/* ---- the incomplete gamma functions, by their second argument ---- */
+
+/* x^(a - 1) e^-x / gamma(a), and (a - 1 - x) / x times that, where long double keeps the digits */
+static real density(real a, real x)
+{
+    real log_of = (a - 1) * logl(x) - x - lgammal(a);
+    return a > 0 && a < 100 && x > 0 && x < 1000 && usual(x) && usual(a) ? expl(log_of) : (real)NAN;
+}
+static real density_slope(real a, real x) { return density(a, x) * (a - 1 - x) / x; }
+BY_SECOND(igamma, density(x, y), density_slope(x, y))
+BY_SECOND(igammac, -density(x, y), -density_slope(x, y))
+
+/* Hurwitz's zeta by Euler and Maclaurin's formula: the terms before q + n, their integral, and a few of Bernoulli's. */
+static real zeta_of(real s, real q)
+{
+    static const real even[] = {1 / 6.0L, -1 / 30.0L, 1 / 42.0L, -1 / 30.0L, 5 / 66.0L, -691 / 2730.0L, 7 / 6.0L,
+                                -3617 / 510.0L};
+    real sum = 0, rising = s, end = q, tail;
+    for (; end < q + 24 + s / 2 && end < 1e6L; end++)
+        sum += powl(end, -s);
+    tail = powl(end, -s) / 2 + powl(end, 1 - s) / (s - 1);
+    real factor = powl(end, -s - 1) / 2;
+    for (int k = 0; k < 8; k++) { /* B_2k / (2k)! s (s + 1) ... end^(-s - 2k + 1) */
+        tail += even[k] * rising * factor;
+        rising *= (s + 2 * k + 1) * (s + 2 * k + 2);
+        factor /= end * end * (2 * k + 3) * (2 * k + 4);
+    }
+    return sum + tail;
+}
+#define ZETA(formula) (x > 1 && x < 100 && y > 1e-3L && y < 1e5L ? (formula) : (real)NAN)
+BY_SECOND(zeta, ZETA(-x * zeta_of(x + 1, y)), ZETA(x * (x + 1) * zeta_of(x + 2, y)))
+
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
     {OF(logaddexp2), FLAT | CONDITIONED, 0}, {OF(xlogy), FLAT | CONDITIONED, 0}, {OF(xlog1py), FLAT | CONDITIONED, 0},
     {OF(add), FLAT, 0}, {"add_alpha", add_alpha, {add_alpha_x, add_alpha_y, add_alpha_xx, add_alpha_xy, add_alpha_yy}, FLAT, 0},
-    {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0},
+    {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0}, {OF(div), FLAT, 0}, {OF(pow), FLAT | CONDITIONED | QUIET_FIRST, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
+    {OF(maximum), FLAT, 0}, {OF(minimum), FLAT, 0}, {OF(fmax), FLAT, 0}, {OF(fmin), FLAT, 0}, {OF(clamp_min), FLAT, 0},
+    {OF(clamp_max), FLAT, 0}, {OF(copysign), FLAT, 0}, {OF(fmod), FLAT, 0}, {OF(remainder), FLAT, 0},
+    {"lerp", lerp, {lerp_x, lerp_y, lerp_xx, lerp_xy, lerp_yy}, FLAT, 0},
+    {"addcmul", addcmul, {addcmul_x, addcmul_y, addcmul_xx, addcmul_xy, addcmul_yy}, FLAT, 0},
+    {"addcdiv", addcdiv, {addcdiv_x, addcdiv_y, addcdiv_xx, addcdiv_xy, addcdiv_yy}, FLAT, 0},
+    {"igamma", tp_igamma, {NULL, igamma_y, NULL, NULL, igamma_yy}, FLAT | CONDITIONED, 0},
+    {"igammac", tp_igammac, {NULL, igammac_y, NULL, NULL, igammac_yy}, FLAT | CONDITIONED, 0},
+    {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED, 0},
+    {"nextafter", tp_nextafter, {0}, VALUES, 0}, {"heaviside", tp_heaviside, {0}, VALUES, 0},
+    {"floor_divide", tp_floor_divide, {0}, VALUES, 0}, {"trunc_divide", tp_trunc_divide, {0}, VALUES, 0},
+    {"eq", tp_eq, {0}, VALUES, 0}, {"lt", tp_lt, {0}, VALUES, 0}, {"logical_xor", tp_logical_xor, {0}, VALUES, 0},
     {0},
 };
 /* clang-format on */
@@ -50,10 +137,8 @@ const two_row two_rows[] = {
 /* What is only called by the derivatives of others is tried there. */
 /* clang-format off */
 const char *const needs_no_row[] = {
-    /* not written yet */
-    "div", "pow", "copysign", "ldexp",
-    "maximum", "minimum", "fmax", "fmin", "remainder", "clamp_min", "clamp_max", "add_scalar", "rsub_scalar", "mul_scalar",
-    "div_scalar", "pow_scalar", "clamp", "zeta", "igamma", "igammac",
+    /* tried with a number of exponents, in rows of their own */
+    "pow_scalar",
     /* parts of derivatives; but for those of lower orders */
     "over_square", "direction", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
