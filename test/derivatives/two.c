@@ -44,7 +44,7 @@ ROW(xlog1py, y > -1 ? USUAL(log1pl(y)) : (real)NAN, y > -1 ? USUAL(x / (1 + y)) 
 /* ---- quotients and powers ---- */
 
 ROW(div, 1 / y, -x / y / y, 0, -1 / y / y, x / y / y * 2 / y)
-/* 0 to a power has one-sided limits, if any: test/unit tries it. */
+/* 0 to a power, where there is a limit at all, has it on one side: not looked at. */
 #define POWER(formula) (x > 0 ? (formula) : (real)NAN)
 #define ANY_POWER(formula) (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L) ? (formula) : (real)NAN)
 ROW(pow, ANY_POWER(USUAL(y * powl(x, y - 1))), POWER(USUAL(powl(x, y) * logl(x))),
