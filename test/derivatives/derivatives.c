@@ -100,6 +100,12 @@ static double element(const scan *s, const tp_tensor *x, int i)
     return data == NULL ? 0 : s->dtype == TP_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
 }
 
+/* The first argument of a function of two, which may have no derivative by it */
+static tp_tensor *first_of(const scan *s, const two_row *row, int n, const double *x)
+{
+    return tp_requires_grad(tensor_of(s, n, x), row->slope[0] != NULL || row->slope[1] == NULL);
+}
+
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
 static void note(scan *s, error *worst, const char *what, double got, real want, real slack, int i)
@@ -128,7 +134,7 @@ static real conditioning(const scan *s, real (*f)(real), double x)
 static tp_tensor *slope_of(tp_tape *T, tp_tensor *y, tp_tensor *x, bool create_graph)
 {
     tp_tensor *d = NULL, *ones;
-    if (y == NULL || !tp_needs_grad(y))
+    if (y == NULL || !tp_needs_grad(y) || !tp_needs_grad(x))
         return NULL;
     ones = tp_ones_like(T, y);
     tp_gradients(T, 1, &y, 1, &x, &d,
@@ -168,7 +174,7 @@ static real conditioning_two(const scan *s, real (*f)(real, real), double x, dou
 
 static void measure_two(scan *s, const two_row *row, error worst[2])
 {
-    tp_tensor *x = tensor_of(s, s->n, s->x), *y = tensor_of(s, s->n, s->y), *z = row->fn(s->T, x, y);
+    tp_tensor *x = first_of(s, row, s->n, s->x), *y = tensor_of(s, s->n, s->y), *z = row->fn(s->T, x, y);
     tp_tensor *dx = slope_of(s->T, z, x, true), *dy = slope_of(s->T, z, y, true);
     tp_tensor *d[5] = {dx, dy, slope_of(s->T, dx, x, false), slope_of(s->T, dx, y, false),
                        slope_of(s->T, dy, y, false)};
@@ -224,7 +230,8 @@ static int results_of(scan *s, subject f, int stage, tp_tensor *x, tp_tensor *y,
 /* What a stage raises at these points; *finite: are all results of it finite? */
 static int raised_by(scan *s, subject f, int stage, int n, const double *at, const double *beside, bool *finite)
 {
-    tp_tensor *x = tensor_of(s, n, at), *y = f.two ? tensor_of(s, n, beside) : NULL, *out[3];
+    tp_tensor *x = f.two ? first_of(s, f.two, n, at) : tensor_of(s, n, at), *out[3];
+    tp_tensor *y = f.two ? tensor_of(s, n, beside) : NULL;
     feclearexcept(FE_ALL_EXCEPT);
     int results = results_of(s, f, stage, x, y, out);
     int raised = fetestexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
