@@ -15,8 +15,8 @@ SOVERSION := 0
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
-# All cores, unless -j was given. "make clean all" goes one after the other.
-ifeq ($(filter -j%,$(MAKEFLAGS))$(findstring jobserver,$(MAKEFLAGS)),)
+# All cores, unless -j was given, or another make says how many. "make clean all" goes one after the other.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(filter-out 0,$(MAKELEVEL)),)
 ifeq ($(and $(filter clean distclean deps,$(MAKECMDGOALS)),$(word 2,$(MAKECMDGOALS))),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
