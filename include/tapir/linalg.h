@@ -27,15 +27,20 @@ TP_API tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n);
 TP_API tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal);
 TP_API tp_tensor *tp_triu(tp_tape *T, tp_tensor *x, int64_t diagonal);
 
-/* What does the matrix work: library, threading, kernel set, file ("OpenBLAS 0.3.21, openmp, Cooperlake,
- * /usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0"). The text is the calling thread's, until its next call.
+/* What does the matrix work, in parts between semicolons: library, threading and kernels; the file; what is wrong, if
+ * something is. "OpenBLAS 0.3.21, openmp, Cooperlake; /usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0". The text
+ * is the calling thread's, until its next call.
  *
  * An OpenBLAS that is older than the processor may pick the kernels of a much older one, at an eighth of the speed. Where
  * that is so, it is told to pick better ones when this library is loaded ("Cooperlake (instead of Prescott)"): not where
  * OPENBLAS_CORETYPE is set, nor TAPIR_BLAS_CORE=off, nor where the process has other threads by then; the text says so,
  * and what to set.
  *
- * A BLAS with 64-bit integers (ILP64) is not usable: all that needs it fails with TP_EUNSUPPORTED. */
+ * A BLAS with 64-bit integers (ILP64) is not usable: all that needs it fails with TP_EUNSUPPORTED.
+ *
+ * OpenBLAS takes a buffer of 128 MiB of address space for each call that is under way. Where there is room for none
+ * (RLIMIT_AS, ulimit -v), products and factorizations fail with TP_ENOMEM; where there is room for fewer than there are
+ * threads, they wait for each other. */
 TP_API const char *tp_blas_info(void);
 
 #ifdef __cplusplus

@@ -63,9 +63,21 @@ static void call(const product *p)
 /* The call on this thread alone: loops that are divided here have no barrier, BLAS's have. */
 static void call_alone(const product *p)
 {
-    int threads = tp__alone_begin();
+    int threads = tp__blas_begin();
     call(p);
-    tp__alone_end(threads);
+    tp__blas_end(threads);
+}
+
+/* What no BLAS divides, being so little, or one with threads of its own divides. The kernels for small matrices take no
+ * buffer. */
+static void call_at_once(const product *p, int64_t work)
+{
+    bool buffered = p->tb || work > SMALL || !tp__blas_has_small_kernels();
+    if (buffered)
+        tp__blas_enter();
+    call(p);
+    if (buffered)
+        tp__blas_leave();
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -108,7 +120,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
     _Static_assert(PANEL * DEPTH <= TP__SCRATCH, "a panel is too large");
     char *panel = p->packs ? tp__scratch_take() : NULL;
     int64_t size = (int64_t)tp_dtype_size(p->dtype), tall = (p->m + p->rows - 1) / p->rows;
-    int threads = tp__alone_begin();
+    int threads = tp__blas_begin();
     for (int64_t job = begin; job < end; job++) {
         int64_t i = job % tall * p->rows, rows = least(p->rows, p->m - i);
         int64_t j = job / tall * p->columns, n = least(p->columns, p->n - j);
@@ -120,7 +132,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
                       p->packs ? n : p->ldb);
         }
     }
-    tp__alone_end(threads);
+    tp__blas_end(threads);
     if (panel)
         tp__scratch_give(panel);
 }
@@ -210,9 +222,8 @@ static void run_in_parts(product *p)
 {
     enum { LINE = 16, NARROW = 64 }; /* parts begin at multiples of LINE; what is narrower than NARROW is not halved */
     int64_t work = p->m * p->n * p->k, down = 1, across = 1, parts = least(tp__cpu_count(), work / SHARE);
-    if (work <= 32768 ||
-        tp__blas_has_threads()) { /* no BLAS divides so few; one with threads of its own divides the rest */
-        call(p);
+    if (work <= 32768 || tp__blas_has_threads()) {
+        call_at_once(p, work);
         return;
     }
     if (work <= SMALL) {
@@ -246,8 +257,8 @@ static bool run_special(const product *p, bool *counts)
         *counts = tp__gemv(p->dtype, !p->tb, p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->alpha, p->b, p->ldb, p->a,
                            p->ta ? p->lda : 1, p->beta, p->c, 1);
     else
-        return false;
-    return true;
+        *counts = tp__blas_has_room();
+    return !*counts || p->k == 0 || p->n == 1 || p->m == 1;
 }
 
 static bool multiply(product p, const tp__cut *how)
@@ -295,14 +306,14 @@ static void multiply_part(const vector_product *p, int64_t begin, int64_t end)
     const void *a = p->a + (p->ta ? begin : begin * p->lda) * size;
     void *y = p->y + begin * p->incy * size;
     int m = (int)(p->ta ? p->m : end - begin), n = (int)(p->ta ? end - begin : p->n);
-    int threads = tp__alone_begin();
+    int threads = tp__blas_begin();
     if (p->dtype == TP_F32)
         cblas_sgemv(CblasRowMajor, flag(p->ta), m, n, (float)p->alpha, a, (int)p->lda, p->x, (int)p->incx,
                     (float)p->beta, y, (int)p->incy);
     else
         cblas_dgemv(CblasRowMajor, flag(p->ta), m, n, p->alpha, a, (int)p->lda, p->x, (int)p->incx, p->beta, y,
                     (int)p->incy);
-    tp__alone_end(threads);
+    tp__blas_end(threads);
 }
 
 static void run_vector(int64_t begin, int64_t end, void *user)
@@ -322,6 +333,8 @@ bool tp__gemv(tp_dtype dtype, bool ta, int64_t m, int64_t n, double alpha, const
         scale(dtype, ta ? n : m, 1, beta, y, incy);
         return true;
     }
+    if (!tp__blas_has_room())
+        return false;
     if (beta == 0) /* some kernels multiply what they find */
         scale(dtype, ta ? n : m, 1, 0, y, incy);
     int64_t length = ta ? n : m, along = ta ? m : n;
@@ -392,13 +405,13 @@ bool tp__trsv(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, const v
 {
     CBLAS_UPLO half = upper ? CblasUpper : CblasLower;
     CBLAS_DIAG diagonal = unit ? CblasUnit : CblasNonUnit;
-    if (!tp__blas_counts(m, lda, 0))
+    if (!tp__blas_ready(m, lda, 0))
         return false;
-    int threads = tp__alone_begin();
+    int threads = tp__blas_begin();
     if (dtype == TP_F32)
         cblas_strsv(CblasRowMajor, half, flag(ta), diagonal, (int)m, a, (int)lda, x, 1);
     else
         cblas_dtrsv(CblasRowMajor, half, flag(ta), diagonal, (int)m, a, (int)lda, x, 1);
-    tp__alone_end(threads);
+    tp__blas_end(threads);
     return true;
 }

@@ -52,10 +52,15 @@ bool tp__blas_counts(int64_t a, int64_t b, int64_t c)
     return a <= INT_MAX && b <= INT_MAX && c <= INT_MAX && !kind.wide;
 }
 
-const char *tp__blas_trouble(void)
+bool tp__blas_ready(int64_t a, int64_t b, int64_t c) { return tp__blas_counts(a, b, c) && tp__blas_has_room(); }
+
+const char *tp__blas_trouble(tp_status *status)
 {
-    return kind.wide ? "the BLAS at hand has 64-bit integers (ILP64); one with 32-bit integers (LP64) is needed"
-                     : "a size beyond what this BLAS can count";
+    *status = !kind.wide && tp__blas_was_refused() ? TP_ENOMEM : TP_EUNSUPPORTED;
+    if (kind.wide)
+        return "the BLAS at hand has 64-bit integers (ILP64); one with 32-bit integers (LP64) is needed";
+    return *status == TP_ENOMEM ? "no address space is left for OpenBLAS's buffer, which takes 128 MiB (ulimit -v)"
+                                : "a size beyond what this BLAS can count";
 }
 
 /* ---- kernels ------------------------------------------------------------------------------------------------------ */
@@ -130,8 +135,8 @@ static const char *reason_to_stay(void)
     if (wish && strcmp(wish, "off") == 0)
         return "TAPIR_BLAS_CORE is off";
     if (!gotoblas_dynamic_init || !gotoblas_dynamic_quit)
-        return "this OpenBLAS was built for one kind of processor";
-    return other_threads() == 0 ? NULL : "threads were at work when the library was loaded";
+        return "this OpenBLAS has no others";
+    return other_threads() == 0 ? NULL : "threads were at work at load";
 }
 
 /* The best of the names that this OpenBLAS has, or what it had picked. */
@@ -178,6 +183,8 @@ __attribute__((constructor)) static void look(void)
 
 bool tp__blas_has_small_kernels(void) { return kind.small_kernels; }
 
+bool tp__blas_takes_buffers(void) { return core()[0] != '\0'; }
+
 /* The pthread flavour. */
 bool tp__blas_has_threads(void) { return openblas_get_parallel && openblas_get_parallel() == 1; }
 
@@ -223,8 +230,8 @@ const char *tp__blas_info(void)
         say(&w, "CBLAS", NULL, NULL);
     if (kind.wide)
         say(&w, ", 64-bit integers: not usable", NULL, NULL);
-    if (dladdr((void *)(uintptr_t)cblas_dgemm, &library) && library.dli_fname)
-        say(&w, ", %s", library.dli_fname, NULL);
+    bool found = dladdr((void *)(uintptr_t)cblas_dgemm, &library) != 0 && library.dli_fname;
+    say(&w, "; %s", found ? library.dli_fname : "file not known", NULL);
     if (kind.better)
         say(&w, "; %s kernels would suit this processor: %s", kind.better, kind.why);
     if (kind.better)

@@ -1,4 +1,4 @@
-/* blas_kind.h - the kernels that OpenBLAS runs, for blas_kind.c and its tests. */
+/* blas_kind.h - the kernels that OpenBLAS runs, for blas_kind.c, blas_room.c and their tests. */
 #ifndef TAPIR_KERNEL_BLAS_KIND_H
 #define TAPIR_KERNEL_BLAS_KIND_H
 
@@ -11,5 +11,7 @@ const char *tp__blas_core_for(tp__processor p);
 bool tp__blas_use_core(const char *name);
 /* Looks at what OpenBLAS picked, and picks better where that is called for: what happens when the library is loaded. */
 void tp__blas_choose_core(void);
+/* It is OpenBLAS (blas_room.c). */
+bool tp__blas_takes_buffers(void);
 
 #endif

@@ -141,7 +141,7 @@ int64_t tp__layer_norm_chunks(int64_t rows);
 
 /* ---- products, triangles and factorizations; CBLAS and LAPACKE, which blas*.c and lapack.c alone know ------------ */
 
-/* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where tp__blas_counts says so. */
+/* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where tp__blas_ready says so. */
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
 /* The same, cut in one of two ways whatever suits this processor: for tests and measurements. */
@@ -165,9 +165,18 @@ int tp__potrf(tp_dtype dtype, int64_t n, void *a); /* lower; the other half beco
 
 /* ---- which BLAS that is (blas_kind.c) ------------------------------------------------------------------------------ */
 
-/* Whether it can be given these sizes and strides; what to say where not. */
+/* Whether it can be given these sizes and strides; whether a product of them can be made; what to say where not. */
 bool tp__blas_counts(int64_t a, int64_t b, int64_t c);
-const char *tp__blas_trouble(void);
+bool tp__blas_ready(int64_t a, int64_t b, int64_t c);
+const char *tp__blas_trouble(tp_status *status);
+/* Is there address space for OpenBLAS's buffers? Then calls that may take one are between enter and leave, or on this
+ * thread alone between begin and end, which gets what begin returned (blas_room.c). */
+bool tp__blas_has_room(void);
+bool tp__blas_was_refused(void);
+void tp__blas_enter(void);
+void tp__blas_leave(void);
+int tp__blas_begin(void);
+void tp__blas_end(int threads);
 /* It has threads that are not OpenMP's, which our loops cannot keep out of a call. */
 bool tp__blas_has_threads(void);
 /* Its kernels for this processor multiply small matrices unpacked (blas.c). */

@@ -156,11 +156,11 @@ static void factor_panel(lu_work *f, int64_t at, int64_t width)
         factor_rows(f, at, at + width, NARROW);
         return;
     }
-    int n = (int)f->n, m = (int)(f->n - at), w = (int)width, *pivots = f->pivots + at, threads = tp__alone_begin();
+    int n = (int)f->n, m = (int)(f->n - at), w = (int)width, *pivots = f->pivots + at, threads = tp__blas_begin();
     void *a = element(f->dtype, f->a, f->n, at, at);
     int info = f->dtype == TP_F32 ? LAPACKE_sgetrf_work(LAPACK_COL_MAJOR, m, w, a, n, pivots)
                                   : LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, m, w, a, n, pivots);
-    tp__alone_end(threads);
+    tp__blas_end(threads);
     for (int i = 0; i < w; i++)
         pivots[i] += (int)at;
     if (info > 0 && f->info == 0)
@@ -169,7 +169,7 @@ static void factor_panel(lu_work *f, int64_t at, int64_t width)
 
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 {
-    if (!tp__blas_counts(n, 0, 0))
+    if (!tp__blas_ready(n, 0, 0))
         return -1;
     if (n == 0)
         return 0;
@@ -193,7 +193,7 @@ static void swap_rows(char *b, size_t bytes, int64_t i, int64_t j)
 int tp__getrs(tp_dtype dtype, bool ta, int64_t n, int64_t k, const void *lu, const int *pivots, void *b)
 {
     size_t bytes = (size_t)k * tp_dtype_size(dtype);
-    if (!tp__blas_counts(n, k, 0))
+    if (!tp__blas_ready(n, k, 0))
         return -1;
     if (n == 0 || k == 0)
         return 0;
@@ -288,17 +288,17 @@ static int factor_block(const cholesky *f, int64_t at, int64_t width)
 {
     if (width > WHOLE)
         return factor_diagonal(f, at, at + width, SMALL);
-    int n = (int)f->n, w = (int)width, threads = tp__alone_begin();
+    int n = (int)f->n, w = (int)width, threads = tp__blas_begin();
     void *a = element(f->dtype, f->a, f->n, at, at);
     int info = f->dtype == TP_F32 ? LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', w, a, n)
                                   : LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', w, a, n);
-    tp__alone_end(threads);
+    tp__blas_end(threads);
     return info > 0 ? info + (int)at : info;
 }
 
 int tp__potrf(tp_dtype dtype, int64_t n, void *a)
 {
-    if (!tp__blas_counts(n, 0, 0))
+    if (!tp__blas_ready(n, 0, 0))
         return -1;
     cholesky f = {.dtype = dtype, .n = n, .a = a};
     int info = factor_diagonal(&f, 0, n, n <= WHOLE ? n : n < LARGE_FROM ? SMALL : LARGE);

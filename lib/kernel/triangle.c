@@ -76,7 +76,7 @@ bool tp__trsm(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, int64_t
     enum { LINE = 64, LEAST = 1 << 20, MOST = 8 }; /* columns, and multiply-adds, of a part; parts */
     if (m == 0 || n == 0)
         return true;
-    if (!tp__blas_counts(m, n, lda) || !tp__blas_counts(ldb, 0, 0))
+    if (!tp__blas_ready(m, n, lda) || !tp__blas_counts(ldb, 0, 0))
         return false;
     if (n == 1 && ldb == 1)
         return tp__trsv(dtype, upper, ta, unit, m, a, lda, b);

@@ -149,7 +149,9 @@ static tp_status lapack_said(const tp_call *c, int info, const char *trouble)
 {
     if (info > 0)
         return tp_call_fail(c, TP_ENUMERIC, "A is %s", trouble);
-    return tp_call_fail(c, TP_EUNSUPPORTED, "%s", tp__blas_trouble());
+    tp_status status;
+    trouble = tp__blas_trouble(&status);
+    return tp_call_fail(c, status, "%s", trouble);
 }
 
 static tp_status solve_forward(tp_call *c)

@@ -76,9 +76,11 @@ enum {
     WHOLE = 4 * SHARE /* so many in one product are divided in it; smaller ones are divided among the threads */
 };
 
-static tp_status too_large(tp_tape *T, const char *name)
+static tp_status not_multiplied(tp_tape *T, const char *name)
 {
-    return tp_fail(T, TP_EUNSUPPORTED, "%s: %s", name, tp__blas_trouble());
+    tp_status status;
+    const char *trouble = tp__blas_trouble(&status);
+    return tp_fail(T, status, "%s: %s", name, trouble);
 }
 
 /* out [batch, n, m] (contiguous) = beta out + A [batch, n, k] B [batch, k, m], or without the batch */
@@ -166,7 +168,7 @@ static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, cons
         else
             multiply_range(0, batch, &p);
         if (!atomic_load(&p.counted))
-            status = too_large(T, name);
+            status = not_multiplied(T, name);
     }
     tp__storage_unref(p.A.copy);
     tp__storage_unref(p.B.copy);
@@ -378,7 +380,7 @@ static tp_status mv_forward(tp_call *c)
         int64_t n = c->in[0]->shape[0], k = c->in[0]->shape[1];
         if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k,
                                          1, A.data, A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
-            status = too_large(c->tape, "mv");
+            status = not_multiplied(c->tape, "mv");
         tp__storage_unref(A.copy);
         return status;
     }
@@ -602,7 +604,7 @@ static tp_status linear_forward(tp_call *c)
     return tp__gemm((tp_dtype)x->dtype, false, true, s.rows, s.out, s.in, 1, x->data, s.in ? s.in : 1, w->data,
                     s.in ? s.in : 1, b ? 1 : 0, y->data, s.out ? s.out : 1)
                ? TP_OK
-               : too_large(c->tape, "linear");
+               : not_multiplied(c->tape, "linear");
 }
 
 static tp_status linear_vjp(tp_vjp *v)
@@ -635,7 +637,7 @@ static tp_status linear_vjp_fused(tp_vjp *v)
                       v->gin[1]->data, in);
     if (ok && v->n_in > 2 && v->gin[2])
         tp__reduce(TP__SUM, dtype, 1, s.rows, s.out, g->data, v->gin[2]->data, !(v->fresh & 4u));
-    return ok ? TP_OK : too_large(v->tape, "linear");
+    return ok ? TP_OK : not_multiplied(v->tape, "linear");
 }
 
 static void linear_samples(tp_sampler *s)

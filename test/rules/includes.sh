@@ -28,7 +28,7 @@ wrong=$(
     for h in include/tapir.h include/tapir/*.h; do
         grep -H '#include "' "$h" | grep -v '"\(tapir/\)\{0,1\}[a-z]*\.h"'
     done
-    grep -l '#include <cblas.h>' lib/*/*.[ch] | grep -v 'lib/kernel/\(blas\|blas_kind\)\.c'
+    grep -l '#include <cblas.h>' lib/*/*.[ch] | grep -v 'lib/kernel/\(blas\|blas_kind\|blas_room\)\.c'
     grep -l '#include <lapacke.h>' lib/*/*.[ch] | grep -v 'lib/kernel/lapack\.c'
 )
 [ -z "$wrong" ] || { echo "$wrong"; status=1; }
