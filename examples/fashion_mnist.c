@@ -250,6 +250,19 @@ static void draw(int n, const double *accuracy)
                                             "------------------------------------------------------------", n);
 }
 
+/* Who multiplies, and a line for each thing that is wrong with it; not the file, which is the second part. */
+static void print_blas(void)
+{
+    const char *part = tp_blas_info();
+    for (int i = 0; part; i++) {
+        const char *end = strstr(part, "; ");
+        if (i != 1)
+            printf("%s%.*s\n", i == 0 ? "products by " : "  ", end ? (int)(end - part) : (int)strlen(part), part);
+        part = end ? end + 2 : NULL;
+    }
+    printf("\n");
+}
+
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
@@ -281,7 +294,8 @@ int main(int argc, char **argv)
     char text[4096];
     tp_module_format(network, text, sizeof text);
     if (!tp_error(T))
-        printf("%s\n%lld parameters; %s\n\n", text, (long long)tp_params_count(tp_module_params(network)), tp_blas_info());
+        printf("%s\n%lld parameters\n", text, (long long)tp_params_count(tp_module_params(network)));
+    print_blas();
 
     double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
     int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train_loader), step = 0;
