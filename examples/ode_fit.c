@@ -1,5 +1,7 @@
-/* ode_fit.c - the parameters of an ordinary differential equation from data, through 100,000 steps of its solver, in the
- * memory of 20 states.
+/* ode_fit.c - the parameters of an ordinary differential equation from data, through 100,000 steps of its solver (or as many
+ * as are given), in the memory of 20 states.
+ *
+ * usage: ode_fit [steps]
  *
  * Lotka and Volterra's prey and predator, y' = y (r + B y) with B = [[0, -b], [d, 0]], by Runge and Kutta's method of order
  * four; the data are y at 50 times. The gradient is that of the very steps taken (the discrete adjoint): tp_checkpoint_steps
@@ -7,11 +9,12 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <tapir.h>
 
-enum { STEPS = 100000, EVERY = 2000, SEEN = STEPS / EVERY, SNAPSHOTS = 20 };
-static const double h = 12.0 / STEPS;
+enum { SEEN = 50, SNAPSHOTS = 20 };
+static int steps = 100000, every; /* ... so many steps an observation */
+static double h;                  /* a step of time, of 12 in all */
 
 typedef struct {
     tp_tensor *log_rates;        /* [4]: of r0, b, -r1, d, in the program's array */
@@ -39,8 +42,8 @@ static tp_status step(tp_tape *T, void *user, int64_t at, int n_state, tp_tensor
     tp_tensor *middle = tp_mul_scalar(T, tp_add(T, k2, k3), 2);
     next[0] = ahead(T, y, h / 6, tp_add(T, tp_add(T, k1, k4), middle));
     next[1] = state[1];
-    if ((at + 1) % EVERY == 0) {
-        tp_tensor *off = tp_sub(T, next[0], tp_select(T, p->seen, 0, at / EVERY));
+    if ((at + 1) % every == 0) {
+        tp_tensor *off = tp_sub(T, next[0], tp_select(T, p->seen, 0, at / every));
         next[1] = tp_add(T, next[1], tp_sum(T, tp_square(T, off)));
     }
     return TP_OK;
@@ -54,7 +57,7 @@ static tp_tensor *sum_of_squares(tp_tape *T, problem *p)
     p->coupling = tp_mul(T, tp_unsqueeze(T, cross, 1), tp_from(T, TP_F64, tp_shape(2, 2), (const double[]){0, 1, 1, 0}));
     tp_tensor *start[2] = {tp_from(T, TP_F64, tp_shape(2), (const double[]){1, 0.5}), tp_zeros(T, TP_F64, TP_SCALAR)};
     tp_tensor *end[2];
-    tp_checkpoint_steps(T, step, p, STEPS, SNAPSHOTS, 2, start, end);
+    tp_checkpoint_steps(T, step, p, steps, SNAPSHOTS, 2, start, end);
     return end[1];
 }
 
@@ -77,7 +80,7 @@ static void observe(const double q[4], double seen[SEEN][2])
 {
     double y[2] = {1, 0.5}, k[4][2];
     const double at[4] = {0, h / 2, h / 2, h};
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < steps; i++) {
         for (int s = 0; s < 4; s++) {
             double a = y[0] + (s ? at[s] * k[s - 1][0] : 0), b = y[1] + (s ? at[s] * k[s - 1][1] : 0);
             k[s][0] = a * (q[0] - q[1] * b);
@@ -85,13 +88,21 @@ static void observe(const double q[4], double seen[SEEN][2])
         }
         for (int d = 0; d < 2; d++)
             y[d] += h / 6 * (k[0][d] + 2 * k[1][d] + 2 * k[2][d] + k[3][d]);
-        for (int d = 0; d < 2 && (i + 1) % EVERY == 0; d++)
-            seen[i / EVERY][d] = y[d] + 0.01 * sin(12.9898 * (i / EVERY + 1) * (d + 1));
+        for (int d = 0; d < 2 && (i + 1) % every == 0; d++)
+            seen[i / every][d] = y[d] + 0.01 * sin(12.9898 * (i / every + 1) * (d + 1));
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        steps = atoi(argv[1]);
+    if (steps < SEEN || steps % SEEN != 0) {
+        fprintf(stderr, "usage: %s [steps], a multiple of %d\n", argv[0], SEEN);
+        return 2;
+    }
+    every = steps / SEEN;
+    h = 12.0 / steps;
     const double truth[4] = {1.1, 0.8, 0.9, 0.6};
     double seen[SEEN][2], log_rates[4] = {log(1.05), log(0.85), log(0.95), log(0.55)};
     observe(truth, seen);
@@ -107,8 +118,8 @@ int main(void)
     tp_memory memory = tp_tape_memory(T);
     for (int i = 0; i < 4; i++)
         worst = fmax(worst, fabs(exp(log_rates[i]) - truth[i]));
-    printf("rates %.4f %.4f %.4f %.4f (true 1.1 0.8 0.9 0.6), sum of squares %.3g -> %.3g in %d evaluations\n",
-           exp(log_rates[0]), exp(log_rates[1]), exp(log_rates[2]), exp(log_rates[3]), first, last, evaluations);
+    printf("%d steps; rates %.4f %.4f %.4f %.4f (true 1.1 0.8 0.9 0.6), sum of squares %.3g -> %.3g in %d evaluations\n",
+           steps, exp(log_rates[0]), exp(log_rates[1]), exp(log_rates[2]), exp(log_rates[3]), first, last, evaluations);
     printf("most memory in tensors: %.1f kB; all that the tape holds of the system's: %.0f kB\n",
            (double)memory.bytes_peak / 1e3, (double)memory.bytes_reserved / 1e3);
     bool failed = tp_error(T) != NULL || !(worst < 0.02) || memory.bytes_peak > 64000;

@@ -7,7 +7,8 @@ for isa in base avx2 avx512; do
         TAPIR_ISA=$isa "$build"/test/$program >"$build/isa.log" 2>&1 || { echo "$program, TAPIR_ISA=$isa:"; cat "$build/isa.log"; exit 1; }
     done
 done
-cores='Prescott Haswell'
+cores=Prescott
+grep -q avx2 /proc/cpuinfo 2>/dev/null && cores="$cores Haswell Zen"
 grep -q avx512bw /proc/cpuinfo 2>/dev/null && cores="$cores SkylakeX Cooperlake"
 for core in $cores; do
     OPENBLAS_CORETYPE=$core "$build"/test/test_products >"$build/isa.log" 2>&1 || { echo "test_products, $core kernels:"; cat "$build/isa.log"; exit 1; }
