@@ -8,7 +8,8 @@
  * false or a status. On a tape that has failed nothing more is said, and the first message stays. On a tape that is well
  * a NULL is itself the first failure ("mul: input 1 is NULL"), so that a misspelt parameter name cannot train nothing;
  * but for operands that a function says may be NULL (biases, weights, options, results that nobody asks for). Functions
- * that take no tape, as those below, have nowhere to say it.
+ * that take no tape, as those below, have nowhere to say it. A list of results may be the list of operands, as where a
+ * state becomes the next one; after a failure it holds NULLs.
  *
  * PyTorch's dim and ndimension are tp_ndim, nelement is tp_numel, data_ptr is tp_data, element_size, is_floating_point and
  * is_signed are tp_dtype_size, tp_dtype_is_float and tp_dtype_is_signed of tp_dtype_of(x), is_nonzero is

@@ -98,24 +98,30 @@ bool tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out)
     return fit;
 }
 
+static tp_status broadcast_shape(tp_tape *T, int n, tp_tensor *const *x, tp_dims *shape)
+{
+    char a[200], b[200];
+    for (int i = 0; i < n; i++) {
+        if (!tp__usable(T, "broadcast_tensors", x[i]))
+            return T->status;
+        if (!tp__dims_broadcast(*shape, tp__dims_of(x[i]), shape))
+            return tp_fail(T, TP_ESHAPE, "broadcast_tensors: %s and %s do not fit", tp__dims_text(*shape, a, sizeof a),
+                           tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
+    }
+    return TP_OK;
+}
+
+/* `out` may be `x`. On a tape that has failed nothing expands. */
 tp_status tp_broadcast_tensors(tp_tape *T, int n, tp_tensor *const *x, tp_tensor **out)
 {
     tp_dims shape = {.ndim = 0};
-    char a[200], b[200];
     if (!tp__listed(T, "broadcast_tensors", "tensors", n, 0, x) ||
         !tp__listed(T, "broadcast_tensors", "results", n, 0, out))
         return T ? T->status : TP_EINVAL;
-    for (int i = 0; i < n; i++) {
-        out[i] = NULL;
-        if (!tp__usable(T, "broadcast_tensors", x[i]))
-            return T ? T->status : TP_EINVAL;
-        if (!tp__dims_broadcast(shape, tp__dims_of(x[i]), &shape))
-            return tp_fail(T, TP_ESHAPE, "broadcast_tensors: %s and %s do not fit", tp__dims_text(shape, a, sizeof a),
-                           tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
-    }
+    broadcast_shape(T, n, x, &shape);
     for (int i = 0; i < n; i++)
         out[i] = tp_expand(T, x[i], shape);
-    return T ? T->status : TP_EINVAL;
+    return T->status;
 }
 
 /* ---- repeated ------------------------------------------------------------------------------------------ */

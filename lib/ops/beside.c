@@ -70,6 +70,7 @@ tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x)
     return tp_cat(T, n, rows, 0);
 }
 
+/* `out` may be `x`. On a tape that has failed all are NULL. */
 tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor **out)
 {
     tp_dims shape = {.ndim = n};
@@ -77,20 +78,17 @@ tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor
         return T ? T->status : TP_EINVAL;
     if (n > TP_MAX_DIMS)
         return tp_fail(T, TP_EINVAL, "meshgrid: of %d tensors; at most %d", n, TP_MAX_DIMS);
-    for (int i = 0; i < n; i++)
-        out[i] = NULL;
-    for (int i = 0; i < n; i++) {
-        if (!tp__usable(T, "meshgrid", x[i]))
-            return T ? T->status : TP_EINVAL;
-        if (x[i]->ndim > 1 || x[i]->dtype != x[0]->dtype)
-            return tp_fail(T, TP_ESHAPE, "meshgrid: vectors of one dtype are needed");
+    tp_dtype dtype = tp_dtype_of(x[0]);
+    for (int i = 0; i < n && tp__usable(T, "meshgrid", x[i]); i++) {
+        if (x[i]->ndim > 1 || tp_dtype_of(x[i]) != dtype)
+            tp_fail(T, TP_ESHAPE, "meshgrid: vectors of one dtype are needed");
         shape.dim[i] = x[i]->numel;
     }
     bool swap = xy && n >= 2;
     for (int i = 0; i < n; i++) {
         tp_dims along = {.ndim = n};
         for (int d = 0; d < n; d++)
-            along.dim[d] = d == i ? x[i]->numel : 1;
+            along.dim[d] = d == i ? tp_numel(x[i]) : 1;
         out[i] = tp_expand(T, tp_reshape(T, x[i], along), shape);
         if (swap)
             out[i] = tp_transpose(T, out[i], 0, 1);

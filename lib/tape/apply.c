@@ -260,11 +260,9 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     return status;
 }
 
-tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
     uint32_t any = 0, all = 0; /* flags of the inputs */
-    for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
-        out[i] = NULL;
     if (!tp__ok(T))
         return give_back(T, op, attr, T ? T->status : TP_EINVAL);
     if (op == NULL || out == NULL)
@@ -294,14 +292,20 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
                  (op->vjp || op->vjp_fused);
     if (wants && (any & TP__OWNED) && !hold_owned(T, n, in))
         return give_back(T, op, attr, T->status);
-    tp_status status = call_it(T, &c, wants);
-    for (int i = 0; status != TP_OK && i < op->n_out; i++)
-        out[i] = NULL;
+    return call_it(T, &c, wants);
+}
+
+tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+{
+    tp_tensor *made[TP_MAX_OUT] = {NULL}; /* `out` may be `in` */
+    tp_status status = apply_to(T, op, attr, n, in, out ? made : NULL);
+    for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
+        out[i] = status == TP_OK ? made[i] : NULL;
     return status;
 }
 
 tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)
 {
     tp_tensor *out[TP_MAX_OUT] = {NULL};
-    return tp_apply_all(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;
+    return apply_to(T, op, attr, n, in, out) == TP_OK ? out[0] : NULL;
 }

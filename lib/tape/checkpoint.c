@@ -488,21 +488,33 @@ static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *c
     return T->status;
 }
 
-/* Clears `out`; true where the call can go on. */
-static bool may_run(tp_tape *T, const chain *c, bool sane, tp_tensor *const *in, tp_tensor **out)
+/* The inputs, in a list of their own, since `out` may be the caller's; NULL where the call cannot go on. */
+static tp_tensor **take_inputs(tp_tape *T, const chain *c, bool sane, tp_tensor *const *in, tp_tensor *const *out)
 {
-    for (int i = 0; i < c->n_out && out; i++)
-        out[i] = NULL;
     if (!tp__ok(T))
-        return false;
+        return NULL;
     if (!sane || (in == NULL && c->n_in > 0) || out == NULL) {
         tp_fail(T, TP_EINVAL, "%s: no function, no outputs, or a negative number", c->name);
-        return false;
+        return NULL;
     }
     for (int i = 0; i < c->n_in; i++)
         if (!tp__usable_input(T, c->name, i, in[i]))
-            return false;
-    return true;
+            return NULL;
+    tp_tensor **own = tp__arena_alloc(&T->arena, ((size_t)c->n_in + 1) * sizeof *own);
+    if (own == NULL)
+        tp_fail(T, TP_ENOMEM, "%s: no memory", c->name);
+    else if (c->n_in > 0)
+        memcpy(own, in, (size_t)c->n_in * sizeof *own);
+    return own;
+}
+
+/* Clears `out`; the inputs, where the call can go on. */
+static tp_tensor **may_run(tp_tape *T, const chain *c, bool sane, tp_tensor *const *in, tp_tensor **out)
+{
+    tp_tensor **own = take_inputs(T, c, sane, in, out);
+    for (int i = 0; i < c->n_out && out; i++)
+        out[i] = NULL;
+    return own;
 }
 
 static tp_status refused(const tp_tape *T) { return T && T->status != TP_OK ? T->status : TP_EINVAL; }
@@ -511,9 +523,8 @@ tp_status tp_checkpoint(tp_tape *T, tp_function f, void *user, int n_in, tp_tens
                         tp_tensor **out)
 {
     chain c = {.name = "checkpoint", .whole = f, .user = user, .n_steps = 1, .n_in = n_in, .n_out = n_out};
-    if (!may_run(T, &c, f && n_in >= 0 && n_out > 0, in, out))
-        return refused(T);
-    return run_chain(T, &c, 1, in, out);
+    tp_tensor **own = may_run(T, &c, f && n_in >= 0 && n_out > 0, in, out);
+    return own ? run_chain(T, &c, 1, own, out) : refused(T);
 }
 
 tp_status tp_checkpoint_steps(tp_tape *T, tp_step_function f, void *user, int64_t n_steps, int64_t snapshots,
@@ -521,15 +532,16 @@ tp_status tp_checkpoint_steps(tp_tape *T, tp_step_function f, void *user, int64_
 {
     chain c = {
         .name = "checkpoint_steps", .step = f, .user = user, .n_steps = n_steps, .n_in = n_state, .n_out = n_state};
-    if (!may_run(T, &c, f && n_state > 0, state_in, state_out))
+    tp_tensor **own = may_run(T, &c, f && n_state > 0, state_in, state_out);
+    if (own == NULL)
         return refused(T);
     if (snapshots < 1 || n_steps < 0 || n_steps > INT32_MAX)
         return tp_fail(T, TP_EINVAL,
                        "checkpoint_steps: %lld steps with %lld snapshots; 0 to %d steps and 1 snapshot at least",
                        (long long)n_steps, (long long)snapshots, INT32_MAX);
     for (int i = 0; i < n_state && n_steps == 0; i++)
-        state_out[i] = state_in[i];
-    return n_steps == 0 ? TP_OK : run_chain(T, &c, snapshots < n_steps ? snapshots : n_steps, state_in, state_out);
+        state_out[i] = own[i];
+    return n_steps == 0 ? TP_OK : run_chain(T, &c, snapshots < n_steps ? snapshots : n_steps, own, state_out);
 }
 
 /* ---- a list of functions ------------------------------------------------------------------------------------------------------ */

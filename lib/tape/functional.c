@@ -67,7 +67,7 @@ static tp_status call_function(job *j, tp_function f, void *user)
     return T->status;
 }
 
-/* Calls the function; there is room for n_keep tensors that outlive the job. `results` is cleared. */
+/* Calls the function; there is room for n_keep tensors that outlive the job. */
 static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_functional_options *options)
 {
     tp_tape *T = j->T;
@@ -110,11 +110,12 @@ static tp_status leave(job *j)
     return T->status;
 }
 
-/* After leaving: n of those kept go where they are wanted. After a failure nothing does. */
+/* After leaving: n of those kept go where they are wanted, which may be where the inputs were. After a failure NULL does. */
 static void hand_out(const job *j, int from, int n, tp_tensor **to)
 {
-    for (int i = 0; to && i < n && j->room && j->T->status == TP_OK; i++)
-        to[i] = j->keep[from + i];
+    bool there = j->room && j->T->status == TP_OK;
+    for (int i = 0; to && i < n; i++)
+        to[i] = there ? j->keep[from + i] : NULL;
 }
 
 static void clear(int n, tp_tensor **list)
@@ -209,8 +210,6 @@ tp_status tp_vjp_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *
                     tp_tensor *const *v, tp_tensor **values, tp_tensor **result, const tp_functional_options *options)
 {
     job j = {.T = T, .name = "vjp_of", .n_in = n_in, .n_out = n_out, .in = in};
-    clear(n_in, result);
-    clear(n_out, values);
     if (enter(&j, f, user, n_out + n_in, options) == TP_OK && check_vectors(&j, n_out, v, j.y) == TP_OK &&
         check_outputs(&j) == TP_OK) {
         tp_tensor **g = j.keep + n_out;
@@ -237,8 +236,6 @@ tp_status tp_jvp(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *con
                  tp_tensor **values, tp_tensor **result, const tp_functional_options *options)
 {
     job j = {.T = T, .name = "jvp", .n_in = n_in, .n_out = n_out, .in = in};
-    clear(n_out, result);
-    clear(n_out, values);
     if (enter(&j, f, user, n_out > 0 ? 2 * n_out : 0, options) == TP_OK && check_vectors(&j, n_in, v, j.x) == TP_OK &&
         check_outputs(&j) == TP_OK) {
         tp_tensor **u = tp__arena_alloc(&T->arena, (size_t)(n_in + n_out) * sizeof *u);
@@ -261,8 +258,6 @@ static tp_status hessian_product(const char *name, tp_tape *T, tp_function f, vo
                                  const tp_functional_options *options)
 {
     job j = {.T = T, .name = name, .n_in = n_in, .n_out = 1, .in = in};
-    clear(n_in, result);
-    clear(1, value);
     if (enter(&j, f, user, 1 + n_in, options) == TP_OK && check_scalar(&j) == TP_OK &&
         check_vectors(&j, n_in, v, j.x) == TP_OK && check_outputs(&j) == TP_OK) {
         tp_tensor **g = tp__arena_alloc(&T->arena, (size_t)n_in * sizeof *g), **hv = j.keep + 1;
@@ -479,8 +474,6 @@ tp_status tp_jacobian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor
     int n;
     if (!square(T, j.name, n_out, n_in, &n))
         return T ? T->status : TP_EINVAL;
-    clear(n, blocks);
-    clear(n_out, values);
     if (enter(&j, f, user, n_out + n, options) == TP_OK) {
         memcpy(j.keep, j.y, (size_t)n_out * sizeof *j.keep);
         matrix m = {.j = &j, .n_y = n_out, .n_x = n_in, .y = j.y, .x = j.x, .blocks = j.keep + n_out};
@@ -502,9 +495,6 @@ tp_status tp_hessian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor 
     int n;
     if (!square(T, j.name, (int64_t)n_in + 1, n_in, &n)) /* the gradient is a row more */
         return T ? T->status : TP_EINVAL;
-    clear(n - n_in, blocks);
-    clear(1, value);
-    clear(n_in, gradient);
     if (enter(&j, f, user, 1 + n, options) == TP_OK && check_scalar(&j) == TP_OK && check_outputs(&j) == TP_OK) {
         tp_tensor **g = j.keep + 1;
         matrix m = {.j = &j, .n_y = n_in, .n_x = n_in, .y = g, .x = j.x, .blocks = g + n_in};

@@ -823,14 +823,9 @@ tp_status tp_backward_from(tp_tape *T, int n, tp_tensor *const *roots, const tp_
     return run_and_rewind(&s, n, roots, o.grad_outputs);
 }
 
-tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int n_inputs, tp_tensor *const *inputs,
-                       tp_tensor **grads, const tp_gradients_options *options)
+static tp_status gradients_to(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int n_inputs,
+                              tp_tensor *const *inputs, tp_tensor **grads, tp_gradients_options o)
 {
-    tp_gradients_options o = options ? *options : (tp_gradients_options){0};
-    for (int i = 0; grads && i < n_inputs; i++)
-        grads[i] = NULL;
-    if (!tp__ok(T))
-        return tp_error_status(T);
     if (n_outputs < 1 || n_inputs < 1 || !outputs || !inputs || !grads)
         return tp_fail(T, TP_EINVAL,
                        "gradients: %d outputs, %d inputs; at least one of each is needed, and no list is "
@@ -856,7 +851,26 @@ tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int
         if (grads[i] == NULL && status == TP_OK && !o.allow_unused)
             status = tp_fail(T, TP_EGRAPH, "gradients: input %d was not used by the outputs; see allow_unused", i);
     }
-    for (int i = 0; i < n_inputs && status != TP_OK; i++)
-        grads[i] = NULL;
+    return status;
+}
+
+tp_status tp_gradients(tp_tape *T, int n_outputs, tp_tensor *const *outputs, int n_inputs, tp_tensor *const *inputs,
+                       tp_tensor **grads, const tp_gradients_options *options)
+{
+    enum { FEW = 16 };
+    tp_tensor *few[FEW] = {NULL}, **made = few; /* `grads` may be `outputs` or `inputs` */
+    tp_status status = tp__ok(T) ? TP_OK : tp_error_status(T);
+    if (status == TP_OK && grads && n_inputs > FEW) {
+        made = tp__arena_alloc(&T->arena, (size_t)n_inputs * sizeof *made);
+        if (made)
+            memset(made, 0, (size_t)n_inputs * sizeof *made);
+        else
+            status = tp_fail(T, TP_ENOMEM, "gradients: no memory");
+    }
+    if (status == TP_OK)
+        status = gradients_to(T, n_outputs, outputs, n_inputs, inputs, grads ? made : NULL,
+                              options ? *options : (tp_gradients_options){0});
+    for (int i = 0; grads && i < n_inputs; i++)
+        grads[i] = status == TP_OK ? made[i] : NULL;
     return status;
 }
