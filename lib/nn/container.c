@@ -5,8 +5,11 @@
 
 static tp_tensor *sequential_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 {
-    for (int i = 0; x && i < self->n_entries; i++)
-        x = tp_forward(T, tp__module_child_at(self, i), x);
+    for (int i = 0; x && i < self->n_entries; i++) {
+        tp_module *child = tp__module_child_at(self, i);
+        if (child)
+            x = tp_forward(T, child, x);
+    }
     return x;
 }
 

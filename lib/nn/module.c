@@ -211,7 +211,10 @@ tp_module *tp_module_child(tp_module *m, const char *name)
     return e && e->kind == CHILD ? e->child : NULL;
 }
 
-tp_module *tp__module_child_at(const tp_module *m, int i) { return m->entries[i].child; }
+tp_module *tp__module_child_at(const tp_module *m, int i)
+{
+    return m->entries[i].kind == CHILD ? m->entries[i].child : NULL;
+}
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 

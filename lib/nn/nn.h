@@ -8,7 +8,7 @@
  * it when the values move to the slab. NULL after a failure, which T then says. */
 tp_tensor *tp__param_new(tp_tape *T, tp_dtype dtype, tp_dims shape);
 
-/* Entry i of a module whose entries are all children. */
+/* Entry i of a module; NULL where it is no child. */
 tp_module *tp__module_child_at(const tp_module *m, int i);
 
 #endif
