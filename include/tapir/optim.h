@@ -1,6 +1,7 @@
 /* optim.h - optimizers over a parameter set. Options are torch's; 0 stands for torch's default.
  *
- * A parameter that no gradient reached is passed over. On a failed tape nothing is updated.
+ * A parameter that no gradient reached is passed over. On a failed tape nothing is updated. An optimizer has a place of its
+ * own for what it remembers; the parameter set must live as long as it steps.
  */
 #ifndef TAPIR_OPTIM_H
 #define TAPIR_OPTIM_H
@@ -70,8 +71,9 @@ TP_API void tp_optim_free(tp_optim *o);
 TP_API void tp_optim_zero_grad(tp_optim *o);
 /* One update from the gradients that backward left. L-BFGS needs tp_optim_step_closure. */
 TP_API tp_status tp_optim_step(tp_tape *T, tp_optim *o);
-/* Computes the loss with its gradients; may be called several times a step. It may reset the tape; it frees neither the
- * tape nor the optimizer. */
+/* Clears the gradients, computes the loss with those at the parameters as they are now, and returns its value. May be
+ * called several times a step, and may reset the tape each time, when it has the value; it frees neither the tape nor the
+ * optimizer. */
 typedef double (*tp_closure)(tp_tape *T, void *user);
 /* One step of any optimizer; returns the loss at the start of the step, NaN after a failure. */
 TP_API double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user);
