@@ -111,21 +111,38 @@ static int64_t category(int64_t n, const double *cumulated, double u)
     return low;
 }
 
-/* Cumulated in the weights' own precision, as torch does. */
+/* Sums of the weights times a power of two. In float32, as torch adds them, they are of use only where each weight is seen in
+ * its sum, to a thousandth, and no sum overflows; false where they are not. */
+static bool cumulate(int64_t n, const void *weights, tp_dtype dtype, bool narrow, double scale, double *cumulated)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double v = scale * tp__load((const char *)weights + (size_t)i * tp_dtype_size(dtype), dtype);
+        double next = narrow ? (double)((float)sum + (float)v) : sum + v;
+        if (narrow && !(fabs(next - sum - v) <= 1e-3 * v))
+            return false;
+        cumulated[i] = sum = next;
+    }
+    return true;
+}
+
 static void draw_row(tp__rng *g, const tp_tensor *w, int64_t row, int64_t n, int64_t samples, double *cumulated,
                      int64_t *out)
 {
-    bool narrow = w->dtype == TP_F32;
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double v = narrow ? (double)((const float *)w->data)[row * n + i] : ((const double *)w->data)[row * n + i];
-        cumulated[i] = sum = narrow ? (double)((float)sum + (float)v) : sum + v;
-    }
+    tp_dtype dtype = (tp_dtype)w->dtype;
+    const void *weights = (const char *)w->data + (size_t)(row * n) * tp_dtype_size(dtype);
+    bool narrow = dtype == TP_F32 && cumulate(n, weights, dtype, true, 1, cumulated);
+    if (!narrow)
+        cumulate(n, weights, dtype, false, 1, cumulated);
+    if (isinf(cumulated[n - 1]))
+        cumulate(n, weights, dtype, false, 0x1p-64, cumulated);
+    double sum = cumulated[n - 1];
     for (int64_t i = 0; i < n; i++)
         cumulated[i] = narrow ? (double)((float)cumulated[i] / (float)sum) : cumulated[i] / sum;
-    cumulated[n - 1] = 1;
-    for (int64_t k = 0; k < samples; k++)
-        out[k] = category(n, cumulated, tp__rng_uniform_f64(g));
+    for (int64_t k = 0; k < samples; k++) {
+        double u = tp__rng_uniform_f64(g);
+        out[k] = category(n, cumulated, u > 0 ? u : 0x1p-54); /* 0 would reach a weight of 0 */
+    }
 }
 
 static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replacement)
@@ -139,13 +156,32 @@ static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replace
                 tp__dims_text(tp__dims_of(w), a, sizeof a));
         return false;
     }
-    tp_tensor *zero = tp__number(T, w, 0);
-    bool finite = tp_item(tp_all(T, tp_isfinite(T, w))) == 1, none_below = tp_item(tp_all(T, tp_ge(T, w, zero))) == 1;
-    if (!finite || !none_below || tp_item(tp_all(T, tp_gt(T, tp_sum_dim(T, w, -1, false), zero))) != 1) {
+    tp_tensor *some = tp_gt_scalar(T, w, 0), *most = NULL;
+    bool finite = tp_item(tp_all(T, tp_isfinite(T, w))) == 1,
+         none_below = tp_item(tp_any(T, tp_lt_scalar(T, w, 0))) == 0;
+    if (!finite || !none_below || tp_item(tp_all(T, tp_any_dim(T, some, -1, false))) != 1) {
         tp_fail(T, TP_EINVAL, "multinomial: weights are finite, none below 0, and not all 0");
         return false;
     }
+    most = replacement ? NULL : tp_min(T, tp_sum_dim(T, some, -1, false));
+    if (most && tp_item(most) < (double)samples) {
+        tp_fail(T, TP_EINVAL, "multinomial: %lld draws without replacement, %.0f weights above 0; no more can be drawn",
+                (long long)samples, tp_item(most));
+        return false;
+    }
     return true;
+}
+
+/* w / q, or in double with weights near 1 where a quotient leaves the range. */
+static tp_tensor *keys_of(tp_tape *T, tp_tensor *w, tp_tensor *q)
+{
+    tp_tensor *keys = tp_div(T, w, q), *lost = tp_logical_and(T, tp_eq_scalar(T, keys, 0), tp_gt_scalar(T, w, 0));
+    if (tp_item(tp_any(T, tp_logical_or(T, lost, tp_isinf(T, keys)))) == 0)
+        return keys;
+    int e = 0;
+    frexp(tp_item(tp_max(T, w)), &e);
+    w = tp_mul_scalar(T, tp_mul_scalar(T, tp_to(T, w, TP_F64), ldexp(1, -e / 2)), ldexp(1, -(e - e / 2)));
+    return tp_div(T, w, tp_to(T, q, TP_F64));
 }
 
 tp_tensor *tp_multinomial(tp_tape *T, tp_tensor *weights, int64_t samples, bool replacement)
@@ -158,7 +194,7 @@ tp_tensor *tp_multinomial(tp_tape *T, tp_tensor *weights, int64_t samples, bool 
         tp_tensor *q = tp_empty_like(T, w), *index = NULL;
         if (tp_exponential_(T, q, 1) != TP_OK)
             return NULL;
-        tp_topk(T, tp_div(T, w, q), samples, -1, true, &index);
+        tp_topk(T, keys_of(T, w, q), samples, -1, true, &index);
         return index;
     }
     tp_dims shape = tp__dims_of(w);
