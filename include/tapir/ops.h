@@ -382,7 +382,8 @@ TP_API tp_tensor *tp_kron(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_trace(tp_tape *T, tp_tensor *x); /* [n, m] -> [] */
 /* y_o = a^T weight_o b + bias_o: a [..., i], b [..., j], weight [o, i, j], bias [o] or NULL */
 TP_API tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight, tp_tensor *bias);
-/* p-norms of all differences: a [..., n, d], b [..., m, d] -> [..., n, m]. The slope at distance 0 is 0. */
+/* p-norms of all differences, p >= 0: a [..., n, d], b [..., m, d] -> [..., n, m]. Close points keep their digits, as with
+ * torch's compute_mode "donot_use_mm_for_euclid_dist". The slope at distance 0 is 0. */
 TP_API tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p);
 TP_API tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p); /* of each pair once: [n, d] -> [n (n - 1) / 2] */
 /* |a - b + eps|_p over the last dimension (torch's eps is 1e-6); a b / (max(|a|, eps) max(|b|, eps)) over dim (1e-8) */

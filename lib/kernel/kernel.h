@@ -115,6 +115,23 @@ typedef struct {
 } tp__variance_slope;
 void tp__variance_backward(const tp__variance_slope *s);
 
+/* ---- distances between the rows of two contiguous matrices of floats (distance.c) ----------------- */
+
+/* Of each of `batch` pairs a [n, d] and b [m, d], y [n, m] = (sum |a_i - b_j|^p)^(1/p), for p 0 how many differ. With
+ * `triangle`, b is a and y has the pairs i < j alone, row by row. Made of the differences, so that close points keep their
+ * digits; what is representable comes out, though its powers are not. */
+typedef struct {
+    tp_dtype dtype;
+    double p;
+    bool triangle;
+    int64_t batch, n, m, d;
+    const void *a, *b;
+    void *y;
+} tp__distance_job;
+void tp__distance(const tp__distance_job *job);
+/* gx (+)= the gradient of a, or of b, or of both that are one; 0 of elements that are equal, and of distances of 0. */
+void tp__distance_backward(const tp__distance_job *job, const void *g, bool of_b, void *gx, bool accumulate);
+
 /* ---- softmax over the last of [rows, n], contiguous floats (softmax.c) ------------------------- */
 
 void tp__softmax(tp_dtype dtype, bool log, int64_t rows, int64_t n, const void *x, void *y);

@@ -56,7 +56,7 @@ static tp_status norm_forward(tp_call *c)
 
 /* d y / d x = sign x (|x| / y)^(p-1), in quotients, which stay in range; 0 where y is 0, as torch chooses the subgradient,
  * and without a division there. The largest share theirs. */
-static tp_tensor *slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims)
+tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims)
 {
     tp_tensor *zero = tp__number(T, x, 0), *one = tp__number(T, x, 1), *sign = tp_sign(T, x);
     if (p == 0)
@@ -87,7 +87,7 @@ static tp_status norm_vjp(tp_vjp *v)
     for (int i = 0; i < n; i++)
         kept.dim[dims[i]] = 1;
     tp_tensor *g = tp_reshape(T, v->gout[0], kept), *y = tp_reshape(T, v->out[0], kept);
-    v->gin[0] = tp_mul(T, g, slope(T, x, y, o->p, n, dims));
+    v->gin[0] = tp_mul(T, g, tp__norm_slope(T, x, y, o->p, n, dims));
     return TP_OK;
 }
 

@@ -20,6 +20,7 @@ extern const tp_op *const tp__ops_reduce[];
 extern const tp_op *const tp__ops_scan[];
 extern const tp_op *const tp__ops_norms[];
 extern const tp_op *const tp__ops_statistics[];
+extern const tp_op *const tp__ops_distance[];
 extern const tp_op *const tp__ops_matmul[];
 extern const tp_op *const tp__ops_shape[];
 extern const tp_op *const tp__ops_slice[];
@@ -87,6 +88,9 @@ tp_tensor *tp__i1_slope(tp_tape *T, tp_tensor *x);
 /* The derivative of order k of i0e (v = 0) or i1e (v = 1) */
 tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k);
 tp_tensor *tp__gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x); /* x^(a - 1) e^-x / gamma(a) */
+
+/* norms.c: the slope of y, the norm of x over n dimensions, which y has kept */
+tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims);
 
 /* The operand of a map for x broadcast to shape. */
 tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape);

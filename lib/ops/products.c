@@ -1,4 +1,4 @@
-/* products.c - sums and chains of products, distances: functions made of matmul and other operators. */
+/* products.c - sums and chains of products: functions made of matmul and other operators. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -268,74 +268,4 @@ tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight
     tp_tensor *in[3] = {a, weight, b};
     tp_tensor *y = tp_einsum(T, "...i,oij,...j->...o", 3, in);
     return bias ? tp_add(T, y, bias) : y;
-}
-
-/* ---- distances ---------------------------------------------------------------------------------------------------------- */
-
-static tp_tensor *p_norm(tp_tape *T, tp_tensor *x, double p, bool keepdim)
-{
-    return tp_linalg_vector_norm(T, x, p, 1, (const int[]){-1}, keepdim);
-}
-
-/* |a|^2 + |b|^2 - 2 a b, in one product; what rounding leaves below 0 is 0, and so is its slope. */
-static tp_tensor *euclid_by_product(tp_tape *T, tp_tensor *a, tp_tensor *b)
-{
-    tp_tensor *aa = tp_sum_dim(T, tp_square(T, a), -1, true), *bb = tp_sum_dim(T, tp_square(T, b), -1, true);
-    tp_tensor *ab = tp_mul_scalar(T, tp_matmul(T, a, tp_transpose(T, b, -2, -1)), -2);
-    tp_tensor *square = tp_add(T, tp_add(T, ab, aa), tp_transpose(T, bb, -2, -1));
-    tp_tensor *zero = tp__number(T, a, 0), *flat = square ? tp_le(T, square, zero) : NULL;
-    return tp_where(T, flat, zero, tp_sqrt(T, tp_where(T, flat, tp__number(T, a, 1), square)));
-}
-
-tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p)
-{
-    enum { MANY = 25 }; /* points from which on torch takes the product, too */
-    if (!both_usable(T, "cdist", a, b))
-        return NULL;
-    if (a->ndim < 2 || b->ndim < 2 || a->shape[a->ndim - 1] != b->shape[b->ndim - 1])
-        return shapes_differ(T, "cdist", a, b);
-    if (p < 0 || !tp_dtype_is_float((tp_dtype)a->dtype) || !tp_dtype_is_float((tp_dtype)b->dtype)) {
-        tp_fail(T, TP_EINVAL, "cdist: needs floats and p >= 0, not %s, %s and %g", tp_dtype_name((tp_dtype)a->dtype),
-                tp_dtype_name((tp_dtype)b->dtype), p);
-        return NULL;
-    }
-    if (p == 2 && a->dtype == b->dtype && (a->shape[a->ndim - 2] > MANY || b->shape[b->ndim - 2] > MANY))
-        return euclid_by_product(T, a, b);
-    return p_norm(T, tp_sub(T, tp_unsqueeze(T, a, -2), tp_unsqueeze(T, b, -3)), p, false);
-}
-
-tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p)
-{
-    if (!tp__usable(T, "pdist", x))
-        return NULL;
-    if (x->ndim != 2 || p < 0) {
-        tp_fail(T, TP_ESHAPE, "pdist: of a %d-d tensor with p = %g", x->ndim, p);
-        return NULL;
-    }
-    tp_tensor *pairs = tp_triu_indices(T, TP_I64, x->shape[0], x->shape[0], 1);
-    tp_tensor *a = tp_index_select(T, x, 0, tp_select(T, pairs, 0, 0));
-    return p_norm(T, tp_sub(T, a, tp_index_select(T, x, 0, tp_select(T, pairs, 0, 1))), p, false);
-}
-
-tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p, double eps, bool keepdim)
-{
-    tp_tensor *difference = tp_sub(T, a, b);
-    if (difference && !tp_dtype_is_float((tp_dtype)difference->dtype))
-        difference = tp_to(T, difference, TP_F32);
-    return p_norm(T, tp_add_scalar(T, difference, eps), p, keepdim);
-}
-
-/* x / max(|x|, eps) */
-static tp_tensor *unit(tp_tape *T, tp_tensor *x, int dim, double eps)
-{
-    tp_tensor *norm = tp_linalg_vector_norm(T, x, 2, 1, &dim, true);
-    return norm ? tp_div(T, x, tp_clamp_min(T, norm, tp__number(T, norm, eps))) : NULL;
-}
-
-tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps)
-{
-    tp_tensor *in[2] = {a, b}, *x[2];
-    if (!both_usable(T, "cosine_similarity", a, b) || tp_broadcast_tensors(T, 2, in, x) != TP_OK)
-        return NULL;
-    return tp_sum_dim(T, tp_mul(T, unit(T, x[0], dim, eps), unit(T, x[1], dim, eps)), dim, false);
 }

@@ -52,6 +52,28 @@ static tp_tensor *cosine(tp_tape *T, tp_tensor *x, const int *dims, int n)
     tp_tensor *other = tp_flip(T, x, 1, (const int[]){dims[0]});
     return tp_cosine_similarity(T, x, tp_detach(T, other), dims[0], 0);
 }
+/* From the rows of x to half of them, each at distance 0 from itself. */
+static tp_tensor *cdist(tp_tape *T, tp_tensor *x, double p)
+{
+    tp_tensor *rows = tp_flatten(T, x, 0, 1);
+    return tp_cdist(T, rows, tp_narrow(T, rows, 0, 0, tp_size(rows, 0) / 2), p);
+}
+static tp_tensor *cdist_1(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    return (void)dims, (void)n, cdist(T, x, 1);
+}
+static tp_tensor *cdist_2(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    return (void)dims, (void)n, cdist(T, x, 2);
+}
+static tp_tensor *cdist_3(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    return (void)dims, (void)n, cdist(T, x, 3);
+}
+static tp_tensor *cdist_largest(tp_tape *T, tp_tensor *x, const int *dims, int n)
+{
+    return (void)dims, (void)n, cdist(T, x, (double)INFINITY);
+}
 static tp_tensor *pdist(tp_tape *T, tp_tensor *x, const int *dims, int n)
 {
     (void)dims, (void)n;
@@ -82,6 +104,10 @@ static const struct {
     {"layer_norm with weights", layer_norm_weighted, 0},
     {"cosine_similarity", cosine, 0},
     {"pdist", pdist, 1},
+    {"cdist of order 1", cdist_1, 1},
+    {"cdist of order 2", cdist_2, 1},
+    {"cdist of order 3", cdist_3, 1},
+    {"cdist of the largest", cdist_largest, 1},
 };
 
 /* Over which dimensions: the last, the first, the middle, some that are no neighbours, all. */
@@ -230,6 +256,29 @@ START_TEST(slopes_at_zero)
 }
 END_TEST
 
+/* The same of rows that are one point, in distances and of their gradients. */
+START_TEST(rows_at_one_point)
+{
+    tp_tape *T = tp_tape_new();
+    const double orders[] = {2, 1, 3, 1.5, 0.5, INFINITY, 0};
+    for (int k = 0; k < 2 * (int)LENGTH(orders); k++)
+        for (int create = 0; create < 2; create++) {
+            tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(40, 3)), true), *g = NULL, *gg = NULL;
+            double p = orders[k / 2];
+            tp_tensor *y = k % 2 ? tp_pdist(T, x, p) : tp_cdist(T, x, tp_detach(T, x), p), *sum = tp_sum(T, y);
+            tp_gradients(T, 1, &sum, 1, &x, &g, &(tp_gradients_options){.create_graph = create});
+            ck_assert(tp_item(tp_all(T, tp_eq_scalar(T, y, 0))) == 1);
+            ck_assert_msg(tp_item(tp_all(T, tp_eq_scalar(T, g, 0))) == 1, "order %g: a slope at distance 0", p);
+            sum = tp_sum(T, tp_mul(T, g, x));
+            if (create && tp_gradients(T, 1, &sum, 1, &x, &gg, NULL) == TP_OK)
+                ck_assert_msg(tp_item(tp_all(T, tp_eq_scalar(T, gg, 0))) == 1, "order %g: a curvature at distance 0",
+                              p);
+            ck_no_error(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
 /* ---- losses and sums of exponentials --------------------------------------------------------------------------- */
 
 /* d/dx of a loss of logits, by the kernel and by operators. */
@@ -353,6 +402,7 @@ int main(void)
     tcase_add_test(t, sums_in_between);
     tcase_add_test(t, clipping);
     tcase_add_test(t, slopes_at_zero);
+    tcase_add_test(t, rows_at_one_point);
     tcase_add_test(t, one_node);
     tcase_add_test(t, slopes_of_logits);
     tcase_add_test(t, ignored_rows);
