@@ -20,7 +20,8 @@ _Static_assert(sizeof(size_t) == 8, "a 64-bit machine is needed");
 
 /* ---- sizes (size.c) --------------------------------------------------------------------------- */
 
-bool tp__mul_size(size_t a, size_t b, size_t *out); /* false on overflow */
+/* false on overflow */
+static inline bool tp__mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 /* Elements of a shape; false for a bad rank, a negative size, or where the sizes that are not 0 have a product beyond
  * int64_t, as in NumPy: no product of some of them overflows. */
 bool tp__dims_numel(tp_dims shape, int64_t *numel);

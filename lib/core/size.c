@@ -3,14 +3,6 @@
 
 #include <stdio.h>
 
-bool tp__mul_size(size_t a, size_t b, size_t *out)
-{
-    if (b != 0 && a > SIZE_MAX / b)
-        return false;
-    *out = a * b;
-    return true;
-}
-
 bool tp__dims_numel(tp_dims shape, int64_t *numel)
 {
     if (shape.ndim < 0 || shape.ndim > TP_MAX_DIMS)

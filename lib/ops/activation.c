@@ -40,12 +40,12 @@ static void leaky_relu_backward_samples(tp_sampler *s)
 
 /* clang-format off */
 static const tp__map_op leaky_relu_op = {{
-        .name = "leaky_relu", .n_in = 1, .n_out = 1, .attr_size = sizeof a_slope, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
+        .name = "leaky_relu", .n_in = 1, .n_out = 1, .attr_size = sizeof a_slope, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = leaky_relu_vjp,
         .samples = leaky_relu_samples, .grad_name = "LeakyReluBackward0"}, TP__LEAKY_RELU, TP__SAME};
 static const tp__map_op leaky_relu_backward_op = {{
         .name = "leaky_relu_backward", .n_in = 2, .n_out = 1, .attr_size = sizeof a_slope,
-        .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
         .vjp = leaky_relu_backward_vjp, .samples = leaky_relu_backward_samples,
         .grad_name = "LeakyReluBackwardBackward0"}, TP__LEAKY_RELU_BACKWARD, TP__SAME};
 /* clang-format on */

@@ -216,47 +216,47 @@ static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2
 #define READS_ALL 0
 #define BINARY(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
         .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define COMPARISON(fn, KIND)                                                                       \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
         .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__TO_BOOL};  \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define RESTS(fn, KIND, READS, PRINTED)                                                            \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
         .infer = tp__map_infer, .forward = whole_forward, .vjp = fn##_vjp, \
         .samples = away_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define UNSMOOTH(fn, KIND, INFER, WHERE_SAMPLED)                                                                   \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
         .infer = INFER, .forward = tp__map_forward, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};  \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define DIVIDED(fn, KIND)                                                                          \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP__READS_NOTHING, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING, \
         .infer = tp__map_infer, .forward = whole_forward, .vjp = divided_whole_vjp, \
         .samples = away_samples, .grad_name = "DivBackward3"}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
 #define SCALAR(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
     static const tp__map_op fn##_op = {{ \
         .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 2 * sizeof(double), \
-        .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
+        .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
         .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
 
 BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
 static const tp__map_op sub_op = {{
-        .name = "sub", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP__READS_NOTHING,
+        .name = "sub", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING,
         .infer = sub_infer, .forward = tp__map_forward, .vjp = sub_vjp,
         .samples = all_samples, .grad_name = "SubBackward0"}, TP__SUB, TP__SAME};
 tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &sub_op.op, NULL, a, b); }
 static const tp__map_op mul_op = {{
         .name = "mul", .n_in = 2, .n_out = 1,
-        .flags = TP_OP_STRIDED | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
+        .flags = TP__MAP_FLAGS | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = mul_vjp,
         .vjp_fused = mul_vjp_fused, .samples = all_samples, .grad_name = "MulBackward0"},
                                   TP__MUL, TP__SAME};
@@ -281,7 +281,7 @@ BINARY(xlog1py, XLOG1PY, TO_FLOAT, READS_IN, positive_samples, "SpecialXlog1PyBa
 BINARY(clamp_min, CLAMP_MIN, SAME, READS_IN, all_samples, "ClampMinBackward1")
 BINARY(clamp_max, CLAMP_MAX, SAME, READS_IN, all_samples, "ClampMaxBackward1")
 static const tp__map_op ldexp_op = {{
-        .name = "ldexp", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | READS_IN,
+        .name = "ldexp", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | READS_IN,
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = ldexp_vjp,
         .samples = all_samples, .grad_name = "MulBackward0"}, TP__LDEXP, TP__SAME};
 UNSMOOTH(heaviside, HEAVISIDE, heaviside_infer, all_samples)

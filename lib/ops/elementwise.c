@@ -71,11 +71,6 @@ tp_status tp__map_infer(tp_call *c)
     return broadcast_all(c, &shape) == TP_OK ? tp_call_out(c, 0, out, shape) : c->tape->status;
 }
 
-tp_tensor *tp__seen(tp_tape *T, tp_tensor *x, const tp_tensor *y)
-{
-    return tp_dtype_is_float((tp_dtype)x->dtype) ? x : tp_to(T, x, (tp_dtype)y->dtype);
-}
-
 static bool plain(const tp_tensor *x, const tp_tensor *y, tp_dtype compute)
 {
     return x->dtype == compute && x->numel == y->numel && tp__contiguous(x);

@@ -20,11 +20,16 @@ typedef struct {
     tp__map_result result;
 } tp__map_op;
 
+#define TP__MAP_FLAGS ((unsigned)TP_OP_STRIDED | TP__OP_OURS)
+
 tp_status tp__map_infer(tp_call *c);
 tp_status tp__map_forward(tp_call *c);
 
 /* In a vjp: an operand as a float, in the dtype of the result y where it is none. */
-tp_tensor *tp__seen(tp_tape *T, tp_tensor *x, const tp_tensor *y);
+static inline tp_tensor *tp__seen(tp_tape *T, tp_tensor *x, const tp_tensor *y)
+{
+    return x->dtype <= TP_F64 ? x : tp_to(T, x, (tp_dtype)y->dtype);
+}
 
 /* A function f of one tensor whose derivatives have kernels, as those have that formulas in operators would spoil: three
  * operators, f(x), the slope f'(x) g, and the bend f"(x) g h. Each is differentiated by the next, and the bend by a formula
@@ -42,7 +47,7 @@ tp_status tp__bend_vjp(tp_vjp *v);
 /* clang-format off */
 #define TP__CURVE_OP(fn, NAME, KIND, RULE, N_IN, ATTR_SIZE, VJP, SAMPLES, PRINTED, ...)                \
     static const tp__curve fn = {{{ \
-        .name = NAME, .n_in = N_IN, .n_out = 1, .attr_size = ATTR_SIZE, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, \
+        .name = NAME, .n_in = N_IN, .n_out = 1, .attr_size = ATTR_SIZE, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = VJP, .samples = SAMPLES, .grad_name = PRINTED}, \
         TP__##KIND, TP__##RULE}, __VA_ARGS__};
 /* fn_op, fn_backward_op and fn_bend_op, of the kinds KIND, KIND_SLOPE and KIND_BEND; sampled by WHERE_samples, WHERE_pairs

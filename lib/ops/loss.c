@@ -168,7 +168,7 @@ static void unit_samples(tp_sampler *s) { samples(s, 0.11, 0.89); }
 #define LOSS_FLAGS (TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
 #define LOSS(NAME, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED)                                  \
     {{ \
-        .name = NAME, .n_in = 2, .n_out = 1, .attr_size = sizeof(tp_reduction), .flags = LOSS_FLAGS, \
+        .name = NAME, .n_in = 2, .n_out = 1, .attr_size = sizeof(tp_reduction), .flags = TP__OP_OURS | LOSS_FLAGS, \
         .infer = loss_infer, .forward = FORWARD, .vjp = VJP_OF, .vjp_fused = FUSED, \
         .samples = SAMPLED, .grad_name = PRINTED}, VALUE, SLOPE}
 

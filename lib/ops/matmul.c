@@ -310,7 +310,7 @@ static void bmm_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-#define PRODUCT_FLAGS (TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
+#define PRODUCT_FLAGS (TP__OP_OURS | TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
 static const tp_op mm_op = {.name = "mm",
                             .n_in = 2,
                             .n_out = 1,
@@ -660,7 +660,7 @@ static void linear_samples(tp_sampler *s)
 static const tp_op linear_op = {.name = "linear",
                                 .n_in = -2,
                                 .n_out = 1,
-                                .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
+                                .flags = TP__OP_OURS | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
                                 .infer = linear_infer,
                                 .forward = linear_forward,
                                 .vjp = linear_vjp,

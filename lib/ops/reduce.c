@@ -157,7 +157,7 @@ static tp_status reduce_forward(tp_call *c)
 /* clang-format off */
 #define REDUCTION(id, NAME, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED) \
     static const reduce_op id##_op = {{ \
-        .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = FLAGS, \
+        .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = TP__OP_OURS | FLAGS, \
         .infer = INFER, .forward = FORWARD, .vjp = VJP, .samples = SAMPLES, \
         .grad_name = PRINTED}, \
                                       TP__##KIND};

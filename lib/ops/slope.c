@@ -192,17 +192,17 @@ static void power_samples(tp_sampler *s)
 /* clang-format off */
 #define UNARY(fn, of, KIND, READS, WHERE_SAMPLED)                                              \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, \
         .forward = tp__map_forward, .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME}; \
     tp_tensor *of(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define WITH_NUMBERS(fn, KIND, WHERE_SAMPLED)                                                      \
     static const tp__map_op fn##_op = {{ \
         .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 3 * sizeof(double), \
-        .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward, \
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward, \
         .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};
 #define BINARY(fn, KIND, READS, WHERE_SAMPLED)                                                     \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, \
         .forward = tp__map_forward, .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME}; \
     tp_tensor *tp__##fn(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp__apply2(T, &fn##_op.op, NULL, x, y); }
 BINARY(over_square, OVER_SQUARE, 0, pair_samples)
@@ -223,7 +223,7 @@ WITH_NUMBERS(bessel_i, BESSEL_I, bessel_i_samples)
 WITH_NUMBERS(bessel_ie, BESSEL_IE, bessel_ie_samples)
 static const tp__map_op power_term_op = {{
         .name = "power_term", .n_in = 3, .n_out = 1, .attr_size = 2 * sizeof(double),
-        .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
         .vjp = power_term_vjp, .samples = power_samples}, TP__POWER_TERM, TP__SAME};
 /* clang-format on */
 

@@ -65,13 +65,13 @@ static void pair_samples(tp_sampler *s)
 /* clang-format off */
 #define UNARY(fn, KIND, READS, WHERE_SAMPLED, PRINTED)                                             \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
         .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__TO_FLOAT}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define BINARY(fn, KIND, RULE, PRINTED)                                                            \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
         .samples = pair_samples, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &fn##_op.op, NULL, a, x); }

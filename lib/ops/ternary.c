@@ -129,7 +129,7 @@ static tp_status addcmul_infer(tp_call *c)
 #define TERNARY(fn, KIND, ATTR, INFER, WHERE_SAMPLED, PRINTED)                                     \
     static const tp__map_op fn##_op = {{ \
         .name = #fn, .n_in = 3, .n_out = 1, .attr_size = ATTR, \
-        .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .infer = INFER, .forward = tp__map_forward, \
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = INFER, .forward = tp__map_forward, \
         .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__SAME};
 TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
 TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")

@@ -109,23 +109,23 @@ static void pair_samples(tp_sampler *s)
 #define READS_Y TP_OP_FORGETS_IN
 #define UNARY(fn, KIND, RULE, VJP_OF, READS, WHERE_SAMPLED, PRINTED)                               \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | (READS), \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = VJP_OF, \
         .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define TRUTH(fn, KIND, RULE)                                                                      \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD, \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
         .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__##RULE};   \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define WITH_NUMBERS(fn, KIND, RULE, VJP_OF, READS, PRINTED)                                       \
     static const tp__map_op fn##_op = {{ \
         .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 3 * sizeof(double), \
-        .flags = TP_OP_STRIDED | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
+        .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
         .vjp = VJP_OF, .samples = fn##_samples, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
 #define BACKWARD(fn, KIND, FLAGS, PRINTED)                                                         \
     static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | (FLAGS), \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (FLAGS), \
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
         .samples = pair_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
     static tp_tensor *fn(tp_tape *T, tp_tensor *y, tp_tensor *g) { return tp__apply2(T, &fn##_op.op, NULL, y, g); }
@@ -134,7 +134,7 @@ UNARY(neg, NEG, SAME, neg_vjp, TP__READS_NOTHING, all_samples, "NegBackward0")
 UNARY(abs, ABS, SAME, abs_vjp, READS_X, all_samples, "AbsBackward0")
 UNARY(sign, SIGN, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "SignBackward0")
 static const tp__map_op square_op = {{
-        .name = "square", .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | READS_X,
+        .name = "square", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | READS_X,
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = square_vjp,
         .samples = all_samples, .grad_name = "PowBackward0"}, TP__SQUARE, TP__SAME};
 tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
@@ -169,7 +169,7 @@ TRUTH(isposinf, ISPOSINF, FLOAT_TO_BOOL)
 TRUTH(isneginf, ISNEGINF, FLOAT_TO_BOOL)
 TRUTH(signbit, SIGNBIT, TO_BOOL)
 static const tp__map_op bitwise_not_op = {{
-        .name = "bitwise_not", .n_in = 1, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_NO_GRAD,
+        .name = "bitwise_not", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD,
         .infer = tp__map_infer, .forward = tp__map_forward, .samples = whole_samples}, TP__BIT_NOT, TP__SAME};
 tp_tensor *tp_bitwise_not(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &bitwise_not_op.op, NULL, x); }
 TRUTH(logical_not, NOT, TO_BOOL)

@@ -51,13 +51,14 @@ typedef struct tp__hold {
 
 static inline size_t held_at(const tp_tensor *x) { return ((uintptr_t)x >> 4) % TP__HELD; }
 
-__attribute__((noinline)) tp_status tp__hold(tp_tape *T, tp_tensor *x)
+/* Keeps an owned tensor until the newest node is forgotten. */
+static __attribute__((noinline)) tp_status hold_for_newest(tp_tape *T, tp_tensor *x)
 {
     hold *h = tp__arena_alloc(&T->arena, sizeof *h);
     if (h == NULL)
         return tp_fail(T, TP_ENOMEM, "no memory to record a call");
     tp__tensor_hold(x);
-    *h = (hold){T->holds, x, T->n_nodes};
+    *h = (hold){T->holds, x, T->n_nodes - 1};
     T->holds = h;
     T->held[held_at(x)] = x;
     return TP_OK;
@@ -82,18 +83,9 @@ unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x)
     return n;
 }
 
-/* Owned tensors are shared between tapes: each tape counts itself once among their holders. */
-static bool hold_owned(tp_tape *T, int n, tp_tensor *const *in)
-{
-    bool ok = true;
-    for (int i = 0; i < n; i++)
-        if (in[i]->tape == NULL && T->held[held_at(in[i])] != in[i])
-            ok = tp__hold(T, in[i]) == TP_OK && ok;
-    return ok;
-}
-
 _Static_assert(TP_F32 == 0 && TP_F64 == 1, "the floats come first");
 
+/* Owned tensors are shared between tapes: each tape counts itself once among their holders. */
 static inline tp_status record(tp_tape *T, const tp_call *c)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, attr = c->attr ? c->op->attr_size : 0;
@@ -115,8 +107,13 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     for (size_t i = 0; i < n_in; i++) {
         tp_tensor *x = node->in[i] = c->in[i];
         node->versions[i] = x->storage ? x->storage->version : 0;
-        if (saves_in && x->tape)
-            x->saves++;
+        if (x->tape) {
+            x->saves += saves_in;
+        } else if (T->held[held_at(x)] != x && hold_for_newest(T, x) != TP_OK) {
+            node->n_in = (uint32_t)i; /* what the node has so far is given back with it */
+            node->n_out = 0;
+            return T->status;
+        }
     }
     for (size_t i = 0; i < n_out; i++) {
         tp_tensor *y = node->out[i] = c->out[i];
@@ -132,8 +129,6 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
 
 tp_status tp__record(tp_tape *T, const tp_call *call)
 {
-    if (!hold_owned(T, call->n_in, call->in))
-        return T->status;
     tp_status status = record(T, call);
     if (T->watch && status == TP_OK)
         tp__watch_recorded(T);
@@ -220,8 +215,8 @@ static tp_status make_contiguous(tp_tape *T, int n, tp_tensor *const *in, tp_ten
     return TP_OK;
 }
 
-/* What an operator lacks; NULL: nothing. */
-static inline const char *incomplete(const tp_op *op)
+/* What a user's operator lacks; NULL: nothing. */
+static const char *incomplete(const tp_op *op)
 {
     return op->name == NULL                                 ? "an operator needs a name"
            : op->infer == NULL                              ? "an operator needs infer"
@@ -231,23 +226,30 @@ static inline const char *incomplete(const tp_op *op)
                                                             : NULL;
 }
 
-static tp_status infer(tp_call *c)
+/* A user's operator may do anything: leave outputs out, jump away, reset the tape. */
+static __attribute__((noinline)) tp_status call_theirs(tp_call *c)
 {
+    tp__call_out call;
+    tp__enter(c->tape, &call);
     tp_status status = c->op->infer(c);
     for (int i = 0; i < c->n_out && status == TP_OK; i++)
         if (c->out[i] == NULL)
             status = tp_call_fail(c, TP_EINVAL, "infer has not made output %d; tp_call_out does", i);
+    if (status == TP_OK)
+        status = tp__run(c->tape, c);
+    tp__leave(&call);
     return status;
 }
 
-static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
+static inline tp_status call_ours(tp_call *c)
 {
-    tp__call_out call;
-    tp__enter(T, &call);
-    tp_status status = infer(c);
-    if (status == TP_OK)
-        status = tp__run(T, c);
-    tp__leave(&call);
+    tp_status status = c->op->infer(c);
+    return status == TP_OK ? tp__run(c->tape, c) : status;
+}
+
+static inline tp_status call_it(tp_tape *T, tp_call *c, bool wants)
+{
+    tp_status status = c->op->flags & TP__OP_OURS ? call_ours(c) : call_theirs(c);
     if (status == TP_OK)
         status = T->status;
     if (status != TP_OK)
@@ -260,6 +262,7 @@ static tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     return status;
 }
 
+/* The outputs are NULL. */
 static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
     uint32_t any = 0, all = 0; /* flags of the inputs */
@@ -267,7 +270,7 @@ static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, 
         return give_back(T, op, attr, T ? T->status : TP_EINVAL);
     if (op == NULL || out == NULL)
         return give_back(T, op, attr, tp__missing(T, "apply", op ? "the list of outputs" : "the operator"));
-    if (incomplete(op))
+    if (!(op->flags & TP__OP_OURS) && incomplete(op))
         return give_back(T, op, attr, tp_fail(T, TP_EINVAL, "%s: %s", op->name ? op->name : "apply", incomplete(op)));
     if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
         return give_back(T, op, attr,
@@ -288,10 +291,9 @@ static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, 
         in = dense;
     }
     tp_call c = {T, op, attr, n, op->n_out, in, out};
+    tp__notice_jump(T, &c);
     bool wants = (any & TP__REQUIRES_GRAD) && T->recording && !(op->flags & TP_OP_NO_GRAD) &&
                  (op->vjp || op->vjp_fused);
-    if (wants && (any & TP__OWNED) && !hold_owned(T, n, in))
-        return give_back(T, op, attr, T->status);
     return call_it(T, &c, wants);
 }
 
@@ -302,6 +304,13 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
         out[i] = status == TP_OK ? made[i] : NULL;
     return status;
+}
+
+tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
+{
+    for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
+        out[i] = NULL;
+    return apply(T, op, attr, n, in, out);
 }
 
 tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)

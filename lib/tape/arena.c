@@ -16,6 +16,7 @@ static void open_chunk(tp__arena *a, tp__chunk *c)
     a->current = c;
     a->at = c ? (char *)c + HEAD : NULL;
     a->end = c ? (char *)c + c->bytes : NULL;
+    a->origin = c ? (uintptr_t)a->at - c->before : 0;
 }
 
 void *tp__arena_grow(tp__arena *a, size_t bytes)
@@ -45,14 +46,11 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
 
 void tp__arena_back(tp__arena *a, tp__arena_place place)
 {
-    open_chunk(a, place.chunk ? place.chunk : a->first);
-    if (place.chunk)
-        a->at = place.at;
-}
-
-size_t tp__arena_used(const tp__arena *a)
-{
-    return a->current ? a->current->before + (size_t)(a->at - (char *)a->current) - HEAD : 0;
+    tp__chunk *c = place.chunk ? place.chunk : a->first;
+    if (c != a->current)
+        open_chunk(a, c);
+    if (c)
+        a->at = place.chunk ? place.at : (char *)c + HEAD;
 }
 
 void tp__arena_free(tp__arena *a)

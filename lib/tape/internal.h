@@ -13,7 +13,8 @@ typedef struct tp__chunk tp__chunk;
 typedef struct {
     tp__chunk *first, *current;
     char *at, *end;
-    tp__pool *pool; /* where its system allocations are counted */
+    uintptr_t origin; /* where the arena would begin, were it one piece */
+    tp__pool *pool;   /* where its system allocations are counted */
 } tp__arena;
 
 typedef struct {
@@ -24,7 +25,7 @@ typedef struct {
 void *tp__arena_grow(tp__arena *a, size_t bytes);
 static inline tp__arena_place tp__arena_here(const tp__arena *a) { return (tp__arena_place){a->current, a->at}; }
 void tp__arena_back(tp__arena *a, tp__arena_place place); /* a NULL chunk: to the beginning */
-size_t tp__arena_used(const tp__arena *a);
+static inline size_t tp__arena_used(const tp__arena *a) { return (uintptr_t)a->at - a->origin; }
 void tp__arena_free(tp__arena *a);
 /* 16-byte aligned, not zeroed; NULL: no memory. */
 static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
@@ -53,6 +54,10 @@ typedef struct tp__node {
 } tp__node;
 
 enum { TP__HELD = 64 };
+
+/* A flag of operators whose functions are the library's: nothing is missing, they make all outputs, come back, and leave
+ * the tape alone. So a small call need not look. */
+enum { TP__OP_OURS = 1 << 29 };
 
 /* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
  * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
@@ -124,10 +129,14 @@ void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how);
 /* Round the user's functions. */
 void tp__recover(tp_tape *T); /* a function was left by a jump: T is as it was before, but for what was recorded */
 bool tp__inside(tp_tape *T);  /* does a function run? Recovers where one was left */
+static inline void tp__notice_jump(tp_tape *T, const void *frame)
+{
+    if (T->ground != 0 && (uintptr_t)frame >= (uintptr_t)T->outermost) /* nested ones lie deeper */
+        tp__recover(T);
+}
 static inline void tp__enter(tp_tape *T, tp__call_out *c)
 {
-    if (T->ground != 0 && (uintptr_t)c >= (uintptr_t)T->outermost) /* nested ones lie deeper */
-        tp__recover(T);
+    tp__notice_jump(T, c);
     c->ground = T->ground;
     c->tape = T;
     if (c->ground == 0) {
@@ -160,8 +169,6 @@ void tp__unsave(tp_tensor *x);
 void tp__nodes_convert(tp_tape *T, const tp_tensor *x);
 /* How often T holds an owned tensor. */
 unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x);
-/* Keeps an owned tensor until the node that is being recorded is forgotten. */
-tp_status tp__hold(tp_tape *T, tp_tensor *x);
 /* Gives back the holds of nodes from `begin` on. */
 void tp__unhold(tp_tape *T, uint32_t begin);
 /* One holder of an owned tensor more, or less; it is freed with the last. */

@@ -88,15 +88,16 @@ static int target_of(const sweep *s, const tp_tensor *x)
     return -1;
 }
 
-static bool wanted(const sweep *s, const tp_tensor *x)
+static bool wanted_by_some(const sweep *s, const tp_tensor *x)
 {
-    if (x == NULL || !(x->flags & TP__REQUIRES_GRAD))
-        return false;
-    if (s->sink && x->node == NULL && !(x->flags & TP__TARGET))
-        return tp__grads_has(s->sink, x);
-    if (s->to_leaves || s->sink)
-        return true;
+    if (s->sink)
+        return x->node || (x->flags & TP__TARGET) || tp__grads_has(s->sink, x);
     return (x->node && x->node->stamp == s->stamp) || (x->tape ? (x->flags & TP__TARGET) != 0 : target_of(s, x) >= 0);
+}
+
+static inline bool wanted(const sweep *s, const tp_tensor *x)
+{
+    return x && (x->flags & TP__REQUIRES_GRAD) && (s->to_leaves || wanted_by_some(s, x));
 }
 
 static tp_status touch(sweep *s, tp_tensor *x)
@@ -198,7 +199,8 @@ static void note_made(const sweep *s, const tp_tensor *since, int n_keep, tp_ten
         return;
     for (tp_tensor *x = s->T->last; x != since; x = x->prev)
         x->flags |= TP__SWEPT;
-    tp__scope_close(s->T, (tp__scope){(tp_tensor *)since}, n_keep, keep);
+    if (s->T->last != since)
+        tp__scope_close(s->T, (tp__scope){(tp_tensor *)since}, n_keep, keep);
     for (int i = 0; i < n_keep; i++)
         if (keep[i] && keep[i]->tape)
             keep[i]->flags &= (uint32_t)~TP__SCOPED;
@@ -212,7 +214,7 @@ static tp_status run_vjp(sweep *s, const tp__node *node, tp_vjp *v)
     if (status != TP_OK)
         return tp_fail(T, status, "%s: its vjp failed", node->op->name);
     for (int i = 0; i < v->n_in && T->status == TP_OK; i++) {
-        if (!wanted(s, node->in[i]))
+        if (v->n_in > MAX_IN ? !wanted(s, node->in[i]) : !((v->need >> i) & 1u))
             v->gin[i] = NULL;
         else if (v->gin[i])
             v->gin[i] = tp__fit_gradient(T, v->gin[i], node->in[i]);
@@ -381,12 +383,17 @@ static bool takes_fused(const sweep *s, const tp__node *node, tp_tensor *const *
 static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
 {
     tp_tape *T = s->T;
-    tp_tensor *few[MAX_IN] = {NULL}, **gin = few;
-    if (node->n_in > MAX_IN) {
-        if ((gin = tp__arena_alloc(&T->arena, node->n_in * sizeof *gin)) == NULL)
-            return tp_fail(T, TP_ENOMEM, "backward: no memory");
-        memset(gin, 0, node->n_in * sizeof *gin);
+    tp_tensor *few[MAX_IN], **gin = few;
+    if (node->n_in > MAX_IN && (gin = tp__arena_alloc(&T->arena, node->n_in * sizeof *gin)) == NULL)
+        return tp_fail(T, TP_ENOMEM, "backward: no memory");
+    uint32_t need = node->n_in > MAX_IN ? UINT32_MAX : 0;
+    for (uint32_t i = 0; i < node->n_in; i++) {
+        gin[i] = NULL;
+        if (i < MAX_IN)
+            need |= (uint32_t)wanted(s, node->in[i]) << i;
     }
+    if (need == 0)
+        return TP_OK;
     tp_vjp v = {.tape = T,
                 .op = node->op,
                 .attr = node->attr,
@@ -395,13 +402,8 @@ static tp_status run_node(sweep *s, tp__node *node, tp_tensor *const *gout)
                 .in = node->in,
                 .out = node->out,
                 .gout = gout,
-                .gin = gin};
-    for (uint32_t i = 0; i < node->n_in && i < MAX_IN; i++)
-        v.need |= (uint32_t)wanted(s, node->in[i]) << i;
-    if (node->n_in > MAX_IN)
-        v.need = UINT32_MAX;
-    if (v.need == 0)
-        return TP_OK;
+                .gin = gin,
+                .need = need};
     if (node->op->flags & TP__OP_REPLAYS)
         return node->op->vjp(&v);
     if (takes_fused(s, node, gout))

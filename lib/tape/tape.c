@@ -203,7 +203,11 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
     tp_tensor *y = blank(T);
     if (y == NULL)
         return NULL;
-    memset(y, 0, offsetof(tp_tensor, shape));
+    y->data = NULL;
+    y->storage = NULL;
+    y->saves = y->uses = 0;
+    y->node = NULL;
+    y->grad = y->acc = NULL;
     memcpy(y->shape, x->shape, sizeof y->shape + sizeof y->stride);
     y->dtype = (uint8_t)dtype;
     y->ndim = x->ndim;
