@@ -28,6 +28,16 @@ tp_status tp_tape_print(const tp_tape *T, FILE *to)
     return ferror(to) ? TP_EIO : TP_OK;
 }
 
+void tp__put_escaped(FILE *to, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ')
+            fprintf(to, "\\u%04x", (unsigned)*c);
+        else
+            fprintf(to, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    }
+}
+
 static bool is_member(const tp_tensor *x) { return x->tape == NULL && x->member; }
 
 static const char *kind_of(const tp_tensor *x)
@@ -62,7 +72,9 @@ tp_status tp_tape_dot(const tp_tape *T, FILE *to)
                 "  edge [fontname=\"Helvetica\", fontsize=9, color=gray40];\n");
     for (uint32_t k = 0; k < T->n_nodes; k++) {
         const tp__node *node = T->nodes[k];
-        fprintf(to, "  call_%" PRIu32 " [shape=box, label=\"%s\"];\n", k, node->op->name);
+        fprintf(to, "  call_%" PRIu32 " [shape=box, label=\"", k);
+        tp__put_escaped(to, node->op->name);
+        fprintf(to, "\"];\n");
         for (uint32_t i = 0; i < node->n_in; i++) {
             const tp_tensor *x = node->in[i];
             if (x == NULL)

@@ -265,12 +265,14 @@ tp_status tp_profile_json(const tp_tape *T, FILE *to)
     fprintf(to, "{\"traceEvents\": [");
     for (size_t i = 0; w && i < w->n_events; i++) {
         const tp__event *e = &w->events[i];
+        fprintf(to, "%s\n{\"name\": \"", i ? "," : "");
+        tp__put_escaped(to, e->name);
         tp__fprintf(to,
-                    "%s\n{\"name\": \"%s\", \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, "
+                    "\", \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, "
                     "\"tid\": %d, "
                     "\"args\": {\"bytes\": %lld}}",
-                    i ? "," : "", e->name, e->backward ? "backward" : "forward", (double)e->start / 1e3,
-                    (double)e->length / 1e3, e->backward ? 2 : 1, (long long)e->bytes);
+                    e->backward ? "backward" : "forward", (double)e->start / 1e3, (double)e->length / 1e3,
+                    e->backward ? 2 : 1, (long long)e->bytes);
     }
     fprintf(to, "\n], \"displayTimeUnit\": \"ns\"}\n");
     return ferror(to) ? TP_EIO : TP_OK;

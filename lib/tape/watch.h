@@ -33,6 +33,8 @@ tp__watch *tp__watch_of(tp_tape *T);
 void tp__watch_free(tp__watch *w);
 void tp__watch_recover(tp_tape *T); /* a call that was measured was left by a jump */
 tp__site tp__site_of(const tp_tape *T, const tp__node *node);
+/* Text as it stands between quotes in JSON and in Graphviz's language (graph.c). */
+void tp__put_escaped(FILE *to, const char *text);
 
 /* Round a call's forward, a node's gradients: hooks of apply.c and sweep.c, called where T->watch is set. */
 tp_status tp__watch_run(tp_tape *T, tp_call *call);

@@ -198,6 +198,41 @@ START_TEST(profiles)
 }
 END_TEST
 
+static tp_status same_infer(tp_call *c) { return tp_call_out(c, 0, tp_dtype_of(c->in[0]), tp_shape_of(c->in[0])); }
+
+static tp_status zero_forward(tp_call *c)
+{
+    memset(tp_data(c->out[0]), 0, (size_t)tp_numel(c->out[0]) * tp_dtype_size(tp_dtype_of(c->out[0])));
+    return TP_OK;
+}
+
+static tp_status pass_vjp(tp_vjp *v)
+{
+    v->gin[0] = v->gout[0];
+    return TP_OK;
+}
+
+/* A user's operator may have any name. */
+START_TEST(names_are_escaped)
+{
+    static const tp_op op = {
+        .name = "a \"b\" \\c\nd", .n_in = 1, .n_out = 1, .infer = same_infer, .forward = zero_forward, .vjp = pass_vjp};
+    char text[8192];
+    tp_tape *T = tp_tape_new();
+    tp_tape_profile(T, true);
+    ck_assert_ptr_nonnull(tp_apply(T, &op, NULL, 1, (tp_tensor *[]){leaf(T, 1, 2)}));
+    FILE *f = tmpfile();
+    ck_assert_int_eq(tp_profile_json(T, f), TP_OK);
+    read_all(f, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "{\"name\": \"a \\\"b\\\" \\\\c\\u000ad\", \"cat\""));
+    f = tmpfile();
+    ck_assert_int_eq(tp_tape_dot(T, f), TP_OK);
+    read_all(f, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "label=\"a \\\"b\\\" \\\\c\\u000ad\"]"));
+    tp_tape_free(T);
+}
+END_TEST
+
 /* ---- operators that own something ---- */
 
 typedef struct {
@@ -278,6 +313,7 @@ int main(void)
     tcase_add_test(tc, anomaly_backward);
     tcase_add_test(tc, graphs);
     tcase_add_test(tc, profiles);
+    tcase_add_test(tc, names_are_escaped);
     tcase_add_test(tc, owned_attributes);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
