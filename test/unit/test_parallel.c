@@ -105,6 +105,66 @@ START_TEST(within_each_other)
 }
 END_TEST
 
+/* ---- owned tensors on several tapes ---- */
+
+typedef struct {
+    tp_tensor *x, *w, *g; /* an operand, a parameter, the gradient that the root is given */
+    pthread_barrier_t met;
+    atomic_int bad;
+} shared;
+
+enum { SHARERS = 4, STEPS = 20, SHARED = 300 };
+
+/* d/da sum(g a x w) = g x w, where the tape's own leaf is a alone. */
+static void share_once(tp_tape *T, shared *s, bool frees)
+{
+    tp_tensor *a = tp_requires_grad(tp_full(T, TP_F64, tp_shape(SHARED), 3), true);
+    tp_tensor *y = tp_mul(T, tp_mul(T, a, s->x), s->w), *grad = NULL;
+    tp_gradients(T, 1, &y, 1, &a, &grad, &(tp_gradients_options){.grad_outputs = &s->g});
+    for (int64_t i = 0; i < SHARED && !tp_error(T); i++)
+        if (((const double *)tp_data(grad))[i] != 2.0 * 5.0 * 7.0 || ((const double *)tp_data(y))[i] != 3.0 * 2.0 * 5.0)
+            atomic_fetch_add(&s->bad, 1);
+    atomic_fetch_add(&s->bad, tp_error(T) != NULL);
+    if (frees) { /* the graphs of all hold them; the last that is given back takes them along */
+        int met = pthread_barrier_wait(&s->met);
+        if (met == PTHREAD_BARRIER_SERIAL_THREAD) {
+            tp_free(s->x);
+            tp_free(s->g);
+        }
+    }
+    tp_tape_reset(T);
+}
+
+static void *share(void *user)
+{
+    shared *s = user;
+    tp_tape *T = tp_tape_new();
+    for (int step = 0; step < STEPS; step++)
+        share_once(T, s, step == STEPS - 1);
+    tp_tape_free(T);
+    return NULL;
+}
+
+START_TEST(owned_on_several_tapes)
+{
+    pthread_t thread[SHARERS];
+    shared s = {0};
+    tp_tape *T = tp_tape_new();
+    s.x = tp_keep(tp_full(T, TP_F64, tp_shape(SHARED), 2));
+    s.w = tp_requires_grad(tp_keep(tp_full(T, TP_F64, tp_shape(SHARED), 5)), true);
+    s.g = tp_keep(tp_full(T, TP_F64, tp_shape(SHARED), 7));
+    ck_assert_int_eq(pthread_barrier_init(&s.met, NULL, SHARERS), 0);
+    tp_tape_free(T); /* they outlive it */
+    for (int i = 0; i < SHARERS; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, share, &s), 0);
+    for (int i = 0; i < SHARERS; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_int_eq(atomic_load(&s.bad), 0);
+    tp_free(s.w);
+    pthread_barrier_destroy(&s.met);
+}
+END_TEST
+
 /* The child of a fork has helpers of its own, even where the parent's were at work. */
 START_TEST(after_a_fork)
 {
@@ -265,6 +325,7 @@ int main(void)
     tcase_add_loop_test(c, every_element_once, 1, 6);
     tcase_add_test(c, from_several_threads_at_once);
     tcase_add_test(c, within_each_other);
+    tcase_add_test(c, owned_on_several_tapes);
     tcase_add_test(c, surrounded_as_the_caller);
     tcase_add_test(c, one_buffer_one_body);
     tcase_add_test(f, after_a_fork);
