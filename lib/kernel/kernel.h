@@ -66,7 +66,7 @@ void tp__fill(int64_t n, void *out, tp_dtype dtype, double value);
 /* y += a x over contiguous floats */
 void tp__axpy(int64_t n, tp_dtype dtype, double a, const void *x, void *y);
 
-/* ---- reductions over the middle of [outer, n, inner], contiguous (reduce.c) -------------------- */
+/* ---- reductions over one dimension (reduce.c) ---------------------------------------------------- */
 
 typedef enum {
     TP__SUM,
@@ -83,13 +83,22 @@ typedef enum {
     TP__NORM_MIN, /* the smallest */
     TP__NORM_P    /* by tp__norm_p */
 } tp__reduction;
-/* out [outer, inner], in out_dtype: sums and products of integers are I64, all and any BOOL; means and norms are of floats.
+/* [outer, n, inner]: n elements `step` apart are reduced, for each of `inner` neighbours, of each index of outer, whose
+ * dimensions may have any strides (in elements). */
+typedef struct {
+    tp_dims outer;
+    int64_t outer_stride[TP_MAX_DIMS], n, step, inner;
+} tp__reduced;
+/* out [outer, inner], contiguous: sums and products of integers are I64, all and any BOOL; means and norms are of floats.
  * With `accumulate`, sums are added to what out holds (floats only). Sums, means and norms that are representable come
  * out, though what they are added up from is not: then they are made once more, of scaled elements. */
+void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *shape, const void *in, void *out,
+                        bool accumulate);
+/* The same of contiguous [outer, n, inner]. */
 void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
                 bool accumulate);
 /* (sum |x|^p)^(1/p) for p not 0 and finite, the same way. Floats. */
-void tp__norm_p(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out);
+void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *in, void *out);
 /* gx (+)= g sign x (|x| / y)^(p-1) for y, the norm of x of finite order p, not 0; g and y [outer, inner]. Where y is 0, so
  * is the slope. Floats. */
 void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *y,

@@ -1,7 +1,12 @@
-/* reduce.c - reductions over the middle of [outer, n, inner].
+/* reduce.c - reductions over one dimension of strided memory.
  *
- * Defined over chunks whose bounds depend on sizes alone, joined in order, floats in double: the bits
- * do not depend on the number of threads.
+ * Defined over chunks whose bounds depend on sizes and strides alone, joined in order, floats in double: the bits
+ * do not depend on the number of threads. Which chunks, for n elements a result (kernel.h: tp__reduced):
+ *   a row, contiguous          TP__ROW_CHUNK elements
+ *   a row, its elements apart  GATHERED elements, brought together first
+ *   short rows, n <= SHORT     turned by blocks of rows, then as columns
+ *   columns, `inner` of them   TP__COLUMN_CHUNK elements of each
+ *   few long columns           as wide rows, some rows of columns each; the columns of the wide one are then joined
  */
 #include "kernel/reduce.h"
 
@@ -10,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WORK = 32768, MAX_CHUNKS = 128, WIDEST = 8 };
+enum { WORK = 32768, MAX_CHUNKS = 128, WIDEST = 8, GATHERED = 512, SHORT = 16, WIDE = 64 };
 
 static const tp__reducer *reducer(tp__reduction kind, tp_dtype dtype)
 {
@@ -21,13 +26,20 @@ typedef struct {
     const tp__reducer *r;
     tp__reduction kind;
     tp_dtype dtype;
-    int64_t n, inner, chunk;
+    tp__layout outer;
+    int64_t n, step, inner, chunk;
     const char *in;
     char *out;
     size_t in_size, out_size;
     bool accumulate;
     char *partial; /* of the chunks of one long row */
 } job;
+
+/* Where the elements of the outer index o begin. */
+static const char *outer_at(const job *j, int64_t o)
+{
+    return j->in + tp__offset_at(j->outer.ndim, j->outer.dim, j->outer.stride, o) * (int64_t)j->in_size;
+}
 
 /* Is what is gathered a double (or int64_t of integers)? */
 static bool gathers_wide(tp__reduction kind)
@@ -39,7 +51,7 @@ static bool gathers_wide(tp__reduction kind)
 
 static double element(const job *j, const char *in, int64_t i)
 {
-    const void *p = in + (size_t)(i * j->inner) * j->in_size;
+    const void *p = in + i * j->step * (int64_t)j->in_size;
     return j->dtype == TP_F32 ? (double)*(const float *)p : *(const double *)p;
 }
 
@@ -117,12 +129,49 @@ static void put(const job *j, const char *acc, char *out, const char *in)
     }
 }
 
-/* ---- rows and columns -------------------------------------------------------------------------------------- */
+/* Accumulators to a run of results; `in`: the first element that went into the first, the next ones `apart` on. */
+static void put_all(const job *j, int64_t count, const char *acc, char *out, const char *in, int64_t apart)
+{
+    if (!gathers_wide(j->kind) || !tp_dtype_is_float(j->dtype)) {
+        memcpy(out, acc, (size_t)count * j->r->size);
+        return;
+    }
+    const double *v = (const void *)acc;
+    bool plain = !j->accumulate && (j->kind == TP__SUM || j->kind == TP__PROD);
+    for (int64_t c = 0; c < count && j->kind != TP__PROD; c++)
+        plain &= fabs(v[c]) < (double)INFINITY;
+    if (plain && j->dtype == TP_F64)
+        memcpy(out, v, (size_t)count * sizeof *v);
+    else if (plain)
+        for (int64_t c = 0; c < count; c++)
+            ((float *)(void *)out)[c] = (float)v[c];
+    else
+        for (int64_t c = 0; c < count; c++)
+            put(j, (const char *)&v[c], out + (size_t)c * j->out_size, in + c * apart * (int64_t)j->in_size);
+}
 
+static void start_all(const job *j, int64_t count, char *acc)
+{
+    j->r->start(acc);
+    tp__copy_run(j->r->size, count - 1, acc + j->r->size, 1, acc, 0);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------- */
+
+/* n elements of a row, `step` apart. */
 static void row_into(const job *j, const char *in, int64_t n, char *acc)
 {
-    for (int64_t at = 0; at < n; at += TP__ROW_CHUNK)
-        j->r->row(n - at < TP__ROW_CHUNK ? n - at : TP__ROW_CHUNK, in + (size_t)at * j->in_size, acc);
+    double together[GATHERED];
+    int64_t chunk = j->step == 1 ? TP__ROW_CHUNK : GATHERED;
+    for (int64_t at = 0; at < n; at += chunk) {
+        int64_t m = n - at < chunk ? n - at : chunk;
+        const void *from = in + at * j->step * (int64_t)j->in_size;
+        if (j->step != 1) {
+            tp__copy_run(j->in_size, m, together, 1, from, j->step);
+            from = together;
+        }
+        j->r->row(m, from, acc);
+    }
 }
 
 static void rows_range(int64_t begin, int64_t end, void *user)
@@ -131,9 +180,30 @@ static void rows_range(int64_t begin, int64_t end, void *user)
     double acc;
     for (int64_t o = begin; o < end; o++) {
         j->r->start(&acc);
-        const char *in = j->in + (size_t)(o * j->n) * j->in_size;
+        const char *in = outer_at(j, o);
         row_into(j, in, j->n, (char *)&acc);
         put(j, (char *)&acc, j->out + (size_t)o * j->out_size, in);
+    }
+}
+
+/* Rows of a few elements: those that are one stride apart, turned into columns side by side. */
+static void short_rows_range(int64_t begin, int64_t end, void *user)
+{
+    const job *j = user;
+    int last = j->outer.ndim - 1;
+    int64_t apart = j->outer.stride[last], size = (int64_t)j->in_size;
+    double turned[SHORT * TP__COLUMNS], space[TP__COLUMNS];
+    char *acc = (char *)space;
+    for (int64_t o = begin, m; o < end; o += m) {
+        int64_t left = j->outer.dim[last] - o % j->outer.dim[last];
+        const char *in = outer_at(j, o);
+        m = left < end - o ? left : end - o;
+        m = m < TP__COLUMNS ? m : TP__COLUMNS;
+        start_all(j, m, acc);
+        for (int64_t k = 0; k < j->n; k++)
+            tp__copy_run(j->in_size, m, (char *)turned + k * TP__COLUMNS * size, 1, in + k * j->step * size, apart);
+        j->r->columns(j->n, TP__COLUMNS, m, turned, acc);
+        put_all(j, m, acc, j->out + (size_t)o * j->out_size, in, apart);
     }
 }
 
@@ -144,24 +214,45 @@ static void chunks_range(int64_t begin, int64_t end, void *user)
         int64_t at = k * j->chunk, n = j->n - at < j->chunk ? j->n - at : j->chunk;
         char *acc = j->partial + k * WIDEST;
         j->r->start(acc);
-        row_into(j, j->in + (size_t)at * j->in_size, n, acc);
+        row_into(j, j->in + at * j->step * (int64_t)j->in_size, n, acc);
     }
 }
 
 /* One long row, by at most MAX_CHUNKS stretches of whole chunks. */
-static void long_row(job *j, const char *in, char *out)
+static void long_row(job j, int64_t o)
 {
     double partial[MAX_CHUNKS], acc;
-    int64_t chunks = (j->n + TP__ROW_CHUNK - 1) / TP__ROW_CHUNK;
-    j->chunk = (chunks + MAX_CHUNKS - 1) / MAX_CHUNKS * TP__ROW_CHUNK;
-    j->partial = (char *)partial;
-    j->in = in;
-    chunks = (j->n + j->chunk - 1) / j->chunk;
-    tp__parallel_for(chunks, 1 + (WORK - 1) / j->chunk, chunks_range, j);
-    j->r->start(&acc);
+    int64_t chunks = (j.n + TP__ROW_CHUNK - 1) / TP__ROW_CHUNK;
+    j.chunk = (chunks + MAX_CHUNKS - 1) / MAX_CHUNKS * TP__ROW_CHUNK;
+    j.partial = (char *)partial;
+    j.in = outer_at(&j, o);
+    chunks = (j.n + j.chunk - 1) / j.chunk;
+    tp__parallel_for(chunks, 1 + (WORK - 1) / j.chunk, chunks_range, &j);
+    j.r->start(&acc);
     for (int64_t k = 0; k < chunks; k++)
-        j->r->join(j->partial + k * WIDEST, &acc);
-    put(j, (char *)&acc, out, in);
+        j.r->join(j.partial + k * WIDEST, &acc);
+    put(&j, (char *)&acc, j.out + (size_t)o * j.out_size, j.in);
+}
+
+/* ---- columns --------------------------------------------------------------------------------------------------- */
+
+/* `rows` rows of `width` columns, `stride` apart, taken into acc. */
+static void columns_into(const job *j, int64_t rows, int64_t stride, int64_t width, const char *in, char *acc)
+{
+    for (int64_t at = 0; at < rows; at += TP__COLUMN_CHUNK)
+        j->r->columns(rows - at < TP__COLUMN_CHUNK ? rows - at : TP__COLUMN_CHUNK, stride, width,
+                      in + at * stride * (int64_t)j->in_size, acc);
+}
+
+/* The same of few columns and many rows without gaps, as wide rows of `fold` rows each; acc has a place for each of theirs. */
+static void narrow_columns_into(const job *j, int64_t fold, const char *in, char *acc)
+{
+    int64_t width = j->inner, wide = j->n / fold, over = j->n % fold * width;
+    columns_into(j, wide, fold * width, fold * width, in, acc);
+    if (over > 0)
+        j->r->columns(1, over, over, in + wide * fold * width * (int64_t)j->in_size, acc);
+    for (int64_t c = width; c < fold * width; c++)
+        j->r->join(acc + (size_t)c * j->r->size, acc + (size_t)(c % width) * j->r->size);
 }
 
 /* Blocks of columns [begin, end), numbered through all outer slices. */
@@ -169,48 +260,58 @@ static void columns_range(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
     int64_t blocks = (j->inner + TP__COLUMNS - 1) / TP__COLUMNS;
+    int64_t fold = j->step == j->inner ? WIDE / j->inner : 1;
+    bool narrow = fold > 1 && j->n >= 2 * fold;
     double space[TP__COLUMNS];
     char *acc = (char *)space;
     for (int64_t b = begin; b < end; b++) {
         int64_t outer = b / blocks, column = b % blocks * TP__COLUMNS;
         int64_t width = j->inner - column < TP__COLUMNS ? j->inner - column : TP__COLUMNS;
-        const char *in = j->in + (size_t)(outer * j->n * j->inner + column) * j->in_size;
-        for (int64_t c = 0; c < width; c++)
-            j->r->start(acc + (size_t)c * j->r->size);
-        for (int64_t at = 0; at < j->n; at += TP__COLUMN_CHUNK)
-            j->r->columns(j->n - at < TP__COLUMN_CHUNK ? j->n - at : TP__COLUMN_CHUNK, j->inner, width,
-                          in + (size_t)(at * j->inner) * j->in_size, acc);
-        for (int64_t c = 0; c < width; c++)
-            put(j, acc + (size_t)c * j->r->size, j->out + (size_t)(outer * j->inner + column + c) * j->out_size,
-                in + (size_t)c * j->in_size);
+        const char *in = outer_at(j, outer) + (size_t)column * j->in_size;
+        start_all(j, narrow ? fold * width : width, acc);
+        if (narrow)
+            narrow_columns_into(j, fold, in, acc);
+        else
+            columns_into(j, j->n, j->step, width, in, acc);
+        put_all(j, width, acc, j->out + (size_t)(outer * j->inner + column) * j->out_size, in, 1);
     }
+}
+
+/* ---- which of these ---------------------------------------------------------------------------------------------- */
+
+void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *shape, const void *in, void *out,
+                        bool accumulate)
+{
+    bool wide = gathers_wide(kind);
+    job j = {.r = reducer(kind, dtype),
+             .kind = kind,
+             .dtype = dtype,
+             .n = shape->n,
+             .step = shape->step,
+             .inner = shape->inner,
+             .in = in,
+             .out = out,
+             .in_size = tp_dtype_size(dtype),
+             .accumulate = accumulate};
+    int64_t n = j.n, outer = tp__layout_of(&j.outer, shape->outer, shape->outer_stride);
+    j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
+    if (outer == 0 || j.inner == 0)
+        return;
+    if (j.inner > 1)
+        tp__parallel_for(outer * ((j.inner + TP__COLUMNS - 1) / TP__COLUMNS), 1 + WORK / (TP__COLUMNS * (n + 1)),
+                         columns_range, &j);
+    else if (n > WORK)
+        for (int64_t o = 0; o < outer; o++)
+            long_row(j, o);
+    else
+        tp__parallel_for(outer, 1 + WORK / (n + 1), n <= SHORT ? short_rows_range : rows_range, &j);
 }
 
 void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
                 bool accumulate)
 {
-    job j = {.r = reducer(kind, dtype),
-             .kind = kind,
-             .dtype = dtype,
-             .n = n,
-             .inner = inner,
-             .in = in,
-             .out = out,
-             .in_size = tp_dtype_size(dtype),
-             .accumulate = accumulate};
-    bool wide = gathers_wide(kind);
-    j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
-    if (outer == 0 || inner == 0)
-        return;
-    if (inner > 1) {
-        int64_t blocks = outer * ((inner + TP__COLUMNS - 1) / TP__COLUMNS);
-        tp__parallel_for(blocks, 1 + WORK / (TP__COLUMNS * (n + 1)), columns_range, &j);
-    } else if (n > WORK) {
-        for (int64_t o = 0; o < outer; o++)
-            long_row(&j, (const char *)in + (size_t)(o * n) * j.in_size, (char *)out + (size_t)o * j.out_size);
-    } else {
-        tp__parallel_for(outer, 1 + WORK / (n + 1), rows_range, &j);
-    }
+    tp__reduced shape = {{1, {outer}}, {n * inner}, n, inner, inner};
+    tp__reduce_strided(kind, dtype, &shape, in, out, accumulate);
 }
 
 /* ---- norms of any order ---------------------------------------------------------------------------------- */
@@ -257,17 +358,19 @@ static void norms_range(int64_t begin, int64_t end, void *user)
     const norm_job *w = user;
     const job *j = &w->j;
     for (int64_t k = begin; k < end; k++) {
-        int64_t at = k / j->inner * j->n * j->inner + k % j->inner;
-        tp__store(j->out + (size_t)k * j->out_size, j->dtype, norm_p(w, j->in + (size_t)at * j->in_size));
+        const char *in = outer_at(j, k / j->inner) + (size_t)(k % j->inner) * j->in_size;
+        tp__store(j->out + (size_t)k * j->out_size, j->dtype, norm_p(w, in));
     }
 }
 
-void tp__norm_p(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out)
+void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *in, void *out)
 {
-    norm_job w = {.j = {.dtype = dtype, .n = n, .inner = inner, .in = in, .out = out}, .p = p};
+    norm_job w = {
+        .j = {.dtype = dtype, .n = shape->n, .step = shape->step, .inner = shape->inner, .in = in, .out = out}, .p = p};
+    int64_t outer = tp__layout_of(&w.j.outer, shape->outer, shape->outer_stride);
     w.j.in_size = w.j.out_size = tp_dtype_size(dtype);
     w.power = tp__map_fn(TP__POW_S, TP_F64);
-    tp__parallel_for(outer * inner, 1 + WORK / (16 * n + 1), norms_range, &w);
+    tp__parallel_for(outer * w.j.inner, 1 + WORK / (16 * w.j.n + 1), norms_range, &w);
 }
 
 /* gx (+)= g sign x (|x| / y)^(p-1): blocks of a row of `inner` columns, each with its own y and g, or of a row of n elements

@@ -1,7 +1,7 @@
 /* vec_reduce.c - chunk functions of the reductions; compiled once an instruction set (TP__ISA).
  *
  * A chunk is gathered in LANES independent lanes, which the compiler keeps in vector registers, and the
- * lanes are joined in order: the same bits on any machine with the same lanes, on any number of threads.
+ * lanes are joined by halves: the same bits on any machine with the same lanes, on any number of threads.
  */
 #include "kernel/reduce.h"
 
@@ -25,9 +25,11 @@ enum { LANES = 32 };
       for (; i + LANES <= n; i += LANES)                                                           \
           for (int l = 0; l < LANES; l++) { R e = v[i + l]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
       for (int l = 0; i < n; i++, l++) { R e = v[i]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
-      A a = (A)(zero);                                                                             \
-      for (int l = 0; l < (n < LANES ? (int)n : LANES); l++) { A x = (A)lane[l]; a = (A)(step); }  \
-      id##_join(&a, acc); }                                                                        \
+      A part[LANES];                                                                               \
+      for (int l = 0; l < LANES; l++) part[l] = (A)lane[l];                                        \
+      for (int w = LANES / 2; w > 0; w /= 2)                                                       \
+          for (int l = 0; l < w; l++) { A a = part[l], x = part[l + w]; part[l] = (A)(step); }     \
+      id##_join(part, acc); }                                                                        \
     static void id##_columns(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc) \
     { const R *v = in; A *to = acc; L lane[TP__COLUMNS];                                           \
       for (int64_t c = 0; c < columns; c++) lane[c] = (L)(zero);                                   \

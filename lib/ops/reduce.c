@@ -47,32 +47,7 @@ typedef struct {
 
 static tp__reduction kind_of(const tp_call *c) { return ((const reduce_op *)(const void *)c->op)->kind; }
 
-/* ---- the forward of all: stretches of neighbouring dimensions, the last first -------------------------------- */
-
-typedef struct {
-    const void *data;
-    tp_dtype dtype;
-    tp_dims shape; /* what is left of x's */
-    uint32_t mask;
-    tp__storage *held;
-} partly;
-
-/* The last stretch of reduced dimensions as [outer, n, inner]; taken off shape and mask. */
-static void last_stretch(partly *p, int64_t *outer, int64_t *n, int64_t *inner)
-{
-    int end = p->shape.ndim, begin;
-    *outer = *n = *inner = 1;
-    while (end > 0 && !((p->mask >> (end - 1)) & 1u))
-        *inner *= p->shape.dim[--end];
-    for (begin = end; begin > 0 && ((p->mask >> (begin - 1)) & 1u);)
-        *n *= p->shape.dim[--begin];
-    for (int d = 0; d < begin; d++)
-        *outer *= p->shape.dim[d];
-    for (int d = end; d < p->shape.ndim; d++)
-        p->shape.dim[d - (end - begin)] = p->shape.dim[d];
-    p->shape.ndim -= end - begin;
-    p->mask &= (1u << begin) - 1;
-}
+/* ---- the forward of all ---------------------------------------------------------------------------------------- */
 
 static tp_dtype result_dtype(tp__reduction kind, tp_dtype t)
 {
@@ -81,29 +56,104 @@ static tp_dtype result_dtype(tp__reduction kind, tp_dtype t)
     return (kind == TP__SUM || kind == TP__PROD) && !tp_dtype_is_float(t) ? TP_I64 : t;
 }
 
+/* The dimensions that stay, in their order, and those reduced over, by falling strides: they may be walked in any order. */
+static void split_dims(const tp_tensor *x, uint32_t mask, tp__layout *kept, tp__layout *reduced)
+{
+    tp_dims shape[2] = {{.ndim = 0}, {.ndim = 0}};
+    int64_t stride[2][TP_MAX_DIMS];
+    for (int d = 0; d < x->ndim; d++) {
+        int which = (mask >> d) & 1u, at = shape[which].ndim++;
+        for (; which == 1 && at > 0 && stride[1][at - 1] < x->stride[d]; at--) {
+            stride[1][at] = stride[1][at - 1];
+            shape[1].dim[at] = shape[1].dim[at - 1];
+        }
+        stride[which][at] = x->stride[d];
+        shape[which].dim[at] = x->shape[d];
+    }
+    tp__layout_of(kept, shape[0], stride[0]);
+    tp__layout_of(reduced, shape[1], stride[1]);
+}
+
+static int64_t count_of(const tp__layout *l)
+{
+    int64_t n = 1;
+    for (int d = 0; d < l->ndim; d++)
+        n *= l->dim[d];
+    return n;
+}
+
+/* Takes the last of the reduced dimensions off; the result is [reduced..., kept...], and the kept dimension that is
+ * returned comes last: one whose elements are neighbours, so that it is gone along. -1: none. */
+static int first_step(const tp__layout *kept, tp__layout *reduced, tp__reduced *step)
+{
+    int last = --reduced->ndim, inner = -1;
+    *step = (tp__reduced){.n = reduced->dim[last], .step = reduced->stride[last], .inner = 1};
+    for (int d = 0; d < kept->ndim; d++)
+        if (kept->stride[d] == 1 && kept->dim[d] > 1 && (step->step != 1 || kept->dim[d] >= step->n))
+            inner = d;
+    for (int d = 0; d < reduced->ndim + kept->ndim; d++) {
+        const tp__layout *from = d < reduced->ndim ? reduced : kept;
+        int k = from == kept ? d - reduced->ndim : d;
+        if (from == kept && k == inner) {
+            step->inner = kept->dim[k];
+            continue;
+        }
+        step->outer_stride[step->outer.ndim] = from->stride[k];
+        step->outer.dim[step->outer.ndim++] = from->dim[k];
+    }
+    return inner;
+}
+
+/* From [kept without `inner`, inner] to [kept]. */
+static void put_in_order(const tp__layout *kept, int inner, tp_dtype dtype, const void *from, void *out)
+{
+    tp__operand in = {.data = from, .dtype = dtype};
+    tp_dims shape = {.ndim = kept->ndim};
+    int64_t stride = kept->dim[inner];
+    for (int d = kept->ndim - 1; d >= 0; d--) {
+        shape.dim[d] = kept->dim[d];
+        in.stride[d] = d == inner ? 1 : stride;
+        stride *= d == inner ? 1 : kept->dim[d];
+    }
+    tp__copy(shape, out, dtype, &in);
+}
+
+static void reduce_step(tp__reduction kind, double order, tp_dtype dtype, const tp__reduced *step, const void *in,
+                        void *out)
+{
+    if (kind == TP__NORM_P)
+        tp__norm_p(order, dtype, step, in, out);
+    else
+        tp__reduce_strided(kind, dtype, step, in, out, false);
+}
+
+/* In one step over the last of the reduced dimensions, and one over the others together; in buffers what is not yet as
+ * it goes out. */
 tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp_tensor *x, uint32_t mask, void *out)
 {
-    partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), mask, NULL};
-    do {
-        int64_t outer, n, inner;
-        last_stretch(&p, &outer, &n, &inner);
-        tp_dtype becomes = result_dtype(kind, p.dtype);
-        tp__storage *next = NULL;
-        if (p.mask && (next = tp__pool_alloc(T->pool, (size_t)(outer * inner) * tp_dtype_size(becomes))) == NULL) {
-            tp__storage_unref(p.held);
-            return tp_fail(T, TP_ENOMEM, "no memory to reduce");
-        }
-        if (kind == TP__NORM_P)
-            tp__norm_p(order, p.dtype, outer, n, inner, p.data, next ? next->data : out);
-        else
-            tp__reduce(kind, p.dtype, outer, n, inner, p.data, next ? next->data : out, false);
-        tp__storage_unref(p.held);
-        p.held = next;
-        p.data = next ? next->data : NULL;
-        p.dtype = becomes;
-        kind = kind == TP__NORM_0 ? TP__SUM : kind; /* counts are added up */
-    } while (p.mask);
-    return TP_OK;
+    tp__layout kept, reduced;
+    tp__reduced first;
+    tp_dtype dtype = (tp_dtype)x->dtype, becomes = result_dtype(kind, dtype);
+    split_dims(x, mask, &kept, &reduced);
+    int inner = first_step(&kept, &reduced, &first);
+    int64_t results = count_of(&kept), others = count_of(&reduced);
+    size_t size = (size_t)results * tp_dtype_size(becomes);
+    bool turned = inner >= 0 && inner<kept.ndim - 1, partly = reduced.ndim> 0;
+    tp__storage *part = partly ? tp__pool_alloc(T->pool, size * (size_t)others) : NULL;
+    tp__storage *whole = turned ? tp__pool_alloc(T->pool, size) : NULL;
+    bool ok = (part || !partly) && (whole || !turned);
+    if (ok) {
+        void *last = turned ? whole->data : out;
+        reduce_step(kind, order, dtype, &first, x->data, partly ? part->data : last);
+        tp__reduced second = {{.ndim = 0}, {0}, others, results, results};
+        if (partly) /* counts are added up */
+            reduce_step(kind == TP__NORM_0 ? TP__SUM : kind, order, becomes, &second, part->data, last);
+        if (turned)
+            put_in_order(&kept, inner, becomes, last, out);
+    }
+    tp__storage_unref(part);
+    tp__storage_unref(whole);
+    return ok ? TP_OK : tp_fail(T, TP_ENOMEM, "no memory to reduce");
 }
 
 tp_tensor *tp__rows_over(tp_tape *T, tp_tensor *x, uint32_t mask)
@@ -123,9 +173,15 @@ tp_tensor *tp__rows_over(tp_tape *T, tp_tensor *x, uint32_t mask)
 
 bool tp__as_middle(const tp_tensor *x, uint32_t mask, int64_t *outer, int64_t *n, int64_t *inner)
 {
-    partly p = {.shape = tp__dims_of(x), .mask = mask};
-    last_stretch(&p, outer, n, inner);
-    return p.mask == 0;
+    int d = x->ndim;
+    *outer = *n = *inner = 1;
+    for (; d > 0 && !((mask >> (d - 1)) & 1u); d--)
+        *inner *= x->shape[d - 1];
+    for (; d > 0 && ((mask >> (d - 1)) & 1u); d--)
+        *n *= x->shape[d - 1];
+    for (; d > 0 && !((mask >> (d - 1)) & 1u); d--)
+        *outer *= x->shape[d - 1];
+    return d == 0;
 }
 
 /* ---- the infers -------------------------------------------------------------------------------------------------- */
@@ -157,7 +213,7 @@ static tp_status reduce_forward(tp_call *c)
 /* clang-format off */
 #define REDUCTION(id, NAME, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED) \
     static const reduce_op id##_op = {{ \
-        .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = TP__OP_OURS | FLAGS, \
+        .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = TP__OP_OURS | TP_OP_STRIDED | (FLAGS), \
         .infer = INFER, .forward = FORWARD, .vjp = VJP, .samples = SAMPLES, \
         .grad_name = PRINTED}, \
                                       TP__##KIND};
@@ -372,10 +428,9 @@ static tp_status max_dim_infer(tp_call *c)
 static tp_status max_dim_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    partly p = {x->data, (tp_dtype)x->dtype, tp__dims_of(x), ((const over *)c->attr)->mask, NULL};
     int64_t outer, n, inner;
-    last_stretch(&p, &outer, &n, &inner);
-    tp__reduce_arg(kind_of(c), p.dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
+    tp__as_middle(x, ((const over *)c->attr)->mask, &outer, &n, &inner);
+    tp__reduce_arg(kind_of(c), (tp_dtype)x->dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
     return TP_OK;
 }
 

@@ -306,13 +306,6 @@ tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     return status;
 }
 
-tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
-{
-    for (int i = 0; op && out && op->n_out <= TP_MAX_OUT && i < op->n_out; i++)
-        out[i] = NULL;
-    return apply(T, op, attr, n, in, out);
-}
-
 tp_tensor *tp_apply(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in)
 {
     tp_tensor *out[TP_MAX_OUT] = {NULL};
