@@ -73,6 +73,7 @@ int main(int argc, char **argv)
     int   status = 0;
     pid_t child = fork();
     if (child == 0) {
+        pin(); /* LLVM's OpenMP gives a child all cores again */
         execl(argv[0], argv[0], "child", (char *)NULL);
         _exit(3);
     }
