@@ -277,7 +277,8 @@ TP_API tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype);
 /* ---- reductions ------------------------------------------------------------------------------ */
 
 /* Over all elements, to 0-d; _dim: over one dimension; _dims: over several (n = 0: all). Sums of
- * integers and booleans are TP_I64; means need floats. */
+ * integers and booleans are TP_I64; means need floats. Of a view that repeats its elements (tp_expand, tp_as_strided) at
+ * most 2^30 are gone through; beyond that it is TP_ENOMEM. */
 TP_API tp_tensor *tp_sum(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim);
 TP_API tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);

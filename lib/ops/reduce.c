@@ -127,6 +127,13 @@ static void reduce_step(tp__reduction kind, double order, tp_dtype dtype, const 
         tp__reduce_strided(kind, dtype, step, in, out, false);
 }
 
+/* A view may say more elements than there is memory, or time. */
+static bool is_endless(const tp_tensor *x)
+{
+    return x->numel > (int64_t)1 << 30 && x->storage &&
+           (size_t)x->numel > x->storage->bytes / tp_dtype_size((tp_dtype)x->dtype);
+}
+
 /* In one step over the last of the reduced dimensions, and one over the others together; in buffers what is not yet as
  * it goes out. */
 tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp_tensor *x, uint32_t mask, void *out)
@@ -137,9 +144,13 @@ tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp
     split_dims(x, mask, &kept, &reduced);
     int inner = first_step(&kept, &reduced, &first);
     int64_t results = count_of(&kept), others = count_of(&reduced);
-    size_t size = (size_t)results * tp_dtype_size(becomes);
+    size_t size, all;
     bool turned = inner >= 0 && inner<kept.ndim - 1, partly = reduced.ndim> 0;
-    tp__storage *part = partly ? tp__pool_alloc(T->pool, size * (size_t)others) : NULL;
+    if (!tp__mul_size((size_t)results, tp_dtype_size(becomes), &size) || !tp__mul_size(size, (size_t)others, &all) ||
+        is_endless(x))
+        return tp_fail(T, TP_ENOMEM, "%lld elements of a view that repeats them; at most 2^30 are gone through",
+                       (long long)x->numel);
+    tp__storage *part = partly ? tp__pool_alloc(T->pool, all) : NULL;
     tp__storage *whole = turned ? tp__pool_alloc(T->pool, size) : NULL;
     bool ok = (part || !partly) && (whole || !turned);
     if (ok) {

@@ -158,7 +158,7 @@ START_TEST(factors_fit)
     ck_assert_ptr_null(tp_addmm(T, m, m, m, 1, (double)NAN));
     ck_error(T, TP_EINVAL, "addmm");
     ck_assert_ptr_null(tp_add_alpha(T, u8(), u8(), 300));
-    ck_error(T, TP_EINVAL, "add: the factor is 300");
+    ck_error(T, TP_EINVAL, "add_alpha: the factor is 300");
     expect(tp_sub_alpha(T, u8(), u8(), 1), TP_U8, 0, 0);
     ck_assert_ptr_null(tp_where_scalar(T, mask(), u8(), 300));
     ck_error(T, TP_EINVAL, "where: the number is 300");
