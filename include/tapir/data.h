@@ -20,7 +20,7 @@ TP_API void       tp_loader_free(tp_loader *loader);
 TP_API int64_t    tp_loader_length(const tp_loader *loader); /* batches an epoch */
 TP_API tp_status  tp_loader_start(tp_tape *T, tp_loader *loader);
 /* The next batch as tensors of the tape; false at the end of the epoch, or after a failure. */
-TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch);
+TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch) TP_MUST_CHECK;
 
 /* A line of text on the state of a loop, and whether it is time to show it: at most ten a second on
  * a terminal. The library does not print; the caller does. */

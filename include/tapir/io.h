@@ -26,7 +26,7 @@ TP_API int                    tp_safetensors_length(const tp_safetensors *f);
 TP_API const char            *tp_safetensors_name(const tp_safetensors *f, int i);
 /* A tensor of the tape, a copy; an unknown name is TP_EINVAL, one of a dtype that there is not here TP_EUNSUPPORTED. */
 TP_API tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name);
-TP_API bool       tp_safetensors_has(const tp_safetensors *f, const char *name);
+TP_API bool       tp_safetensors_has(const tp_safetensors *f, const char *name) TP_MUST_CHECK;
 /* The text at a key of the file's metadata; NULL where there is none. */
 TP_API const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key);
 /* Writes n tensors under these names, and m pairs of metadata (NULL where m is 0). Names and keys are UTF-8, and

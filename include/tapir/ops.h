@@ -162,8 +162,8 @@ TP_API tp_tensor *tp_logical_not(tp_tape *T, tp_tensor *x);
 /* |a - b| <= atol + rtol |b|, for tensors of one dtype; torch's defaults are rtol 1e-5, atol 1e-8. */
 TP_API tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan);
 /* True where all are close; where shapes and all values are equal. False on a failed tape. */
-TP_API bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan);
-TP_API bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b);
+TP_API bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan) TP_MUST_CHECK;
+TP_API bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b) TP_MUST_CHECK;
 /* condition ? a : b, elementwise; the condition is TP_BOOL. */
 TP_API tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b);
 /* condition ? a : b with a number b; the other way round is tp_masked_fill. Integers beside a number that is not whole give
@@ -432,26 +432,26 @@ TP_API tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes)
 /* With at least n (1, 2 or 3) dimensions (torch.atleast_1d, _2d, _3d). */
 TP_API tp_tensor *tp_atleast(tp_tape *T, tp_tensor *x, int n);
 /* The shape that all broadcast to; false where they do not fit. */
-TP_API bool      tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out);
+TP_API bool      tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out) TP_MUST_CHECK;
 TP_API tp_status tp_broadcast_tensors(tp_tape *T, int n, tp_tensor *const *x, tp_tensor **out);
 
 /* Parts along dim, as views: how many there are, or -1 after a failure; more than `max` are an error. */
-TP_API int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor **out);
+TP_API int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor **out) TP_MUST_CHECK;
 TP_API int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max,
-                               tp_tensor **out);
-TP_API int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out);
+                               tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out) TP_MUST_CHECK;
 /* Parts of sizes that differ by one at most; parts between n positions. */
-TP_API int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max, tp_tensor **out);
-TP_API int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out);
-TP_API int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out);
+TP_API int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out) TP_MUST_CHECK;
 
 /* Equal parts, or parts between n positions, along dimension 1 (of vectors: 0), 0 and 2. */
-TP_API int tp_hsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
-TP_API int tp_vsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
-TP_API int tp_dsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out);
-TP_API int tp_hsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
-TP_API int tp_vsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
-TP_API int tp_dsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out);
+TP_API int tp_hsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_vsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_dsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_hsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_vsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out) TP_MUST_CHECK;
+TP_API int tp_dsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out) TP_MUST_CHECK;
 
 /* The diagonal of dimensions dim1 and dim2, as the last dimension; offset > 0 is above the main one. */
 TP_API tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2);
@@ -518,7 +518,7 @@ TP_API tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape); /* th
 /* Positions [n, dimensions] of what is not zero, TP_I64, in order (alias argwhere). */
 TP_API tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x);
 /* The same as a vector for each dimension (torch.where(x), as_tuple): how many, or -1. */
-TP_API int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out);
+TP_API int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out) TP_MUST_CHECK;
 /* With a mask (TP_BOOL) that is broadcast: x with a value there, the elements there, x with those of source in turn. */
 TP_API tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value);
 TP_API tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *value); /* value: 0-d */

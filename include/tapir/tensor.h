@@ -25,9 +25,11 @@
 #if defined(__GNUC__)
 #define TP_API __attribute__((visibility("default")))
 #define TP_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define TP_MUST_CHECK __attribute__((warn_unused_result)) /* nothing else says whether, or how much, there is */
 #else
 #define TP_API
 #define TP_PRINTF(f, a)
+#define TP_MUST_CHECK
 #endif
 
 #ifdef __cplusplus
@@ -69,7 +71,7 @@ TP_API tp_dtype tp_promote_types(tp_dtype a, tp_dtype b);
 
 TP_API bool tp_dtype_is_signed(tp_dtype dtype);
 /* False where a conversion would lose the kind: float to integer, number to boolean. */
-TP_API bool tp_can_cast(tp_dtype from, tp_dtype to);
+TP_API bool tp_can_cast(tp_dtype from, tp_dtype to) TP_MUST_CHECK;
 
 /* A shape, passed by value: tp_shape(3, 7) is 3 rows of 7; TP_SCALAR has no dimension. */
 enum { TP_MAX_DIMS = 10 };
@@ -109,7 +111,7 @@ TP_API double tp_item_at(const tp_tensor *x, int64_t position);
 
 /* Writes the elements in row-major order, converted, as out[0] to out[n - 1]; false, and nothing is written, where x has
  * not n elements. */
-TP_API bool tp_tolist(const tp_tensor *x, tp_dtype dtype, int64_t n, void *out);
+TP_API bool tp_tolist(const tp_tensor *x, tp_dtype dtype, int64_t n, void *out) TP_MUST_CHECK;
 
 /* Prints as PyTorch does, to stdout: tensor([1., 2.], requires_grad=True). The one function of the
  * library that prints. */

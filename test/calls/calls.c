@@ -96,6 +96,7 @@ static void judge_status(tp_status status)
 static void judge_parts(int n) { judge(n >= 0); }
 static void judge_object(const void *object) { judge(object != NULL); }
 
+#pragma GCC diagnostic ignored "-Wunused-result" /* looked at or not, nothing may happen */
 #include "calls_list.h"
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };

@@ -206,7 +206,7 @@ START_TEST(batches)
     ck_assert_int_eq(tp_loader_length(l), 2);
     tp_manual_seed(T, 0);
     tp_loader_start(T, l);
-    tp_loader_next(T, l, b);
+    ck_assert(tp_loader_next(T, l, b));
     /* torch.manual_seed(0); next(iter(DataLoader(range(10), 4, shuffle=True))) */
     ck_values(b[1], 0, 6, 7, 1, 4);
     tp_loader_free(l);
