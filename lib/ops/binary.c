@@ -369,8 +369,8 @@ tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
 {
     if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        double end = x->dtype == TP_I32 ? 0x1p31 : x->dtype == TP_U8 ? 0x1p8 : 0x1p63; /* just beyond the largest */
-        double bottom = x->dtype == TP_U8 ? 0 : -end;
+        tp_dtype counts = x->dtype == TP_BOOL ? TP_I64 : (tp_dtype)x->dtype;
+        double end = tp__end_of(counts), bottom = tp__least_of(counts);
         if (low != floor(low) || high != floor(high)) {
             x = tp_to(T, x, TP_F32);
         } else if (high < bottom || (low >= end && high >= end)) {

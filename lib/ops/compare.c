@@ -8,14 +8,6 @@
 
 typedef tp_tensor *(*comparison)(tp_tape *T, tp_tensor *a, tp_tensor *b);
 
-/* The smallest and the largest value of an integer dtype, as far as a double can say them. */
-static double smallest(tp_dtype dtype) { return dtype == TP_I64 ? -0x1p63 : dtype == TP_I32 ? -0x1p31 : 0; }
-
-static bool above_all(tp_dtype dtype, double s)
-{
-    return dtype == TP_I64 ? s >= 0x1p63 : s > (dtype == TP_I32 ? 0x1p31 - 1 : dtype == TP_U8 ? 255 : 1);
-}
-
 /* The truth of one comparison with a number that is none of the dtype's: it is NaN, or above all, or below all of them. */
 static bool outside(comparison compare, double s)
 {
@@ -34,7 +26,7 @@ static tp_tensor *with_number(tp_tape *T, const char *name, comparison compare, 
         bool between = (compare == tp_eq || compare == tp_ne) && whole != s;
         if (isnan(s) || between)
             return tp_full(T, TP_BOOL, tp__dims_of(x), compare == tp_ne);
-        if (whole < smallest(dtype) || above_all(dtype, whole))
+        if (whole < tp__least_of(dtype) || whole >= tp__end_of(dtype))
             return tp_full(T, TP_BOOL, tp__dims_of(x), outside(compare, s));
         s = whole;
     }

@@ -62,6 +62,12 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 
 /* A number as a 0-d tensor of x's dtype; NULL for NULL. */
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
+/* An integer dtype or bool holds the whole numbers from the first of these to below the second, which are exact. */
+static inline double tp__least_of(tp_dtype dtype) { return dtype == TP_I64 ? -0x1p63 : dtype == TP_I32 ? -0x1p31 : 0; }
+static inline double tp__end_of(tp_dtype dtype)
+{
+    return dtype == TP_I64 ? 0x1p63 : dtype == TP_I32 ? 0x1p31 : dtype == TP_U8 ? 0x1p8 : 2;
+}
 /* Can the number be an element of this dtype? Otherwise T fails. `what` it is: "value". */
 bool tp__fits(tp_tape *T, const char *name, const char *what, tp_dtype dtype, double value);
 /* A 0-d tensor converted to a dtype, whose element it must fit. */
