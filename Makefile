@@ -89,7 +89,7 @@ $(BUILD)/obj/lib/kernel/vec_triangle.%.o: lib_flags += -ffp-contract=fast
 
 # ---- the library ---------------------------------------------------------------------------------
 
-sources := $(wildcard lib/*/*.c)
+sources := $(sort $(shell find lib -name "*.c"))
 vectors := $(foreach s,$(sources),$(if $(filter vec_%,$(notdir $(s))),$(s)))
 objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(vectors),$(sources))) \
            $(foreach i,$(ISAS),$(vectors:%.c=$(BUILD)/obj/%.$(i).o))
@@ -315,7 +315,7 @@ distclean:
 
 # The examples are laid out by hand.
 format:
-	clang-format -i $(wildcard lib/*/*.[ch] include/*.h include/*/*.h test/*/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard lib/*/*.[ch] lib/*/*/*.[ch] include/*.h include/*/*.h test/*/*.[ch] bench/*.[ch])
 
 help:
 	@echo 'all         the library, shared and static, and the examples (the default)'

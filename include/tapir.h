@@ -12,7 +12,7 @@
 #include "tapir/op.h"
 #include "tapir/ops.h"
 #include "tapir/functional.h"
-#include "tapir/insight.h"
+#include "tapir/debug.h"
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 #include "tapir/nn.h"

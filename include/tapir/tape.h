@@ -65,7 +65,7 @@ TP_API tp_status tp_tape_reset(tp_tape *T);
  *
  * A tensor that was given back tells so wherever its header is still there: TP_EINVAL, "given back by tp_tape_reset";
  * tp_item is NaN and tp_data NULL. A later tensor may have its header, and is then taken for it; but in anomaly mode
- * (insight.h) headers are kept apart, the newest quarter of a million at least. */
+ * (debug.h) headers are kept apart, the newest quarter of a million at least. */
 typedef struct {
     uint64_t opaque[9];
 } tp_mark;
@@ -156,7 +156,7 @@ TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
  * to the tensor that it looks at. Then
  *   - a leaf's gradient is added to what tp_grad has already: tp_zero_grad before the next step, or accumulate over
  *     several. So does a computed tensor with tp_retain_grad. tp_gradients returns them instead, and adds to none.
- *   - hooks (insight.h) see the whole of a tensor's gradient, before it is stored or goes on.
+ *   - hooks (debug.h) see the whole of a tensor's gradient, before it is stored or goes on.
  *
  * What is kept. Backward gives the graph back as it goes; a second sweep through the same part fails with TP_EGRAPH,
  * unless the first one had retain_graph. Values that a derivative needs must still be what they were: a tensor that
@@ -173,7 +173,7 @@ TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
  *
  * Without it a sweep uses fused kernels, which are faster and agree with the others to rounding. Whole Jacobians and
  * Hessians, products with them, and checkpoints are in functional.h; operators of your own and tp_gradcheck in op.h;
- * the first NaN, the graph as text or picture, and profiles in insight.h.
+ * the first NaN, the graph as text or picture, and profiles in debug.h.
  *
  * Where a derivative does not exist it is torch's choice: 0 at the kink of relu and abs, a half each where maximum
  * ties, the first one where max over a dimension does, 0 of rounding and comparison. Integers and booleans have none.

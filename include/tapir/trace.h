@@ -5,7 +5,7 @@
 #ifndef TAPIR_TRACE_H
 #define TAPIR_TRACE_H
 
-#include "insight.h"
+#include "debug.h"
 
 /* clang-format off */
 #define tp_T(T, ...) tp_T(TP_HERE(T), __VA_ARGS__)

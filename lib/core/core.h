@@ -18,7 +18,7 @@ _Static_assert(sizeof(size_t) == 8, "a 64-bit machine is needed");
 #error "a little-endian machine is needed"
 #endif
 
-/* ---- sizes (size.c) --------------------------------------------------------------------------- */
+/* ---- sizes (shape.c) --------------------------------------------------------------------------- */
 
 /* false on overflow */
 static inline bool tp__mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }

@@ -1,5 +1,5 @@
 /* loader.c - batches over the first dimension of tensors that belong together. */
-#include "tape/internal.h"
+#include "tape/tape.h"
 #include "tapir/data.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* metrics.c - how good predictions are. */
-#include "tape/internal.h"
+#include "tape/tape.h"
 #include "tapir/data.h"
 
 tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts)

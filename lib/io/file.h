@@ -2,7 +2,7 @@
 #ifndef TAPIR_IO_FILE_H
 #define TAPIR_IO_FILE_H
 
-#include "tape/internal.h"
+#include "tape/tape.h"
 
 #include <stdio.h>
 

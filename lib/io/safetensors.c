@@ -549,14 +549,11 @@ static bool write_tensor(tp_tape *T, FILE *file, tp_tensor *x)
     size_t bytes = (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype);
     if (tp__contiguous(x))
         return bytes == 0 || fwrite(x->data, 1, bytes, file) == bytes;
-    tp__storage *dense = tp__pool_alloc(T->pool, bytes);
-    tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    tp__storage *dense = tp__dense_copy(T, x, (tp_dtype)x->dtype);
     if (dense == NULL) {
         errno = ENOMEM;
         return false;
     }
-    memcpy(in.stride, x->stride, sizeof in.stride);
-    tp__copy(tp__dims_of(x), dense->data, in.dtype, &in);
     bool ok = fwrite(dense->data, 1, bytes, file) == bytes;
     tp__storage_unref(dense);
     return ok;

@@ -1,5 +1,5 @@
 /* state.c - a module's parameters and buffers in a safetensors file. */
-#include "tape/internal.h"
+#include "tape/tape.h"
 #include "tapir/io.h"
 #include "tapir/nn.h"
 

@@ -1,7 +1,7 @@
 /* distance.c - distances between rows: which kernel, and in what ranges. */
 #include "kernel/distance.h"
 
-#include "kernel/map.h"
+#include "kernel/elementwise.h"
 
 #include <math.h>
 

@@ -13,7 +13,7 @@ static inline void tp__prefetch(const void *base, int64_t at, int64_t n, size_t 
         __builtin_prefetch((const void *)(begin + b));
 }
 
-/* ---- elementwise (map.c) ---------------------------------------------------------------------- */
+/* ---- elementwise (elementwise.c) ---------------------------------------------------------------------- */
 
 /* A block function: n contiguous elements. `attr` is what the operator carries. */
 typedef void (*tp__block_fn)(int64_t n, void *out, const void *const *in, const void *attr);
@@ -33,6 +33,8 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
              bool condition, int n_in, const tp__operand *in);
 /* Copies any layout and dtype to row-major memory of another dtype. */
 void tp__copy(tp_dims shape, void *out, tp_dtype out_dtype, const tp__operand *in);
+/* Are all elements finite? Of a float dtype. */
+bool tp__all_finite(tp_dims shape, const tp__operand *x);
 /* Copies row-major memory to any layout of the same dtype. */
 void tp__copy_out(tp_dims shape, void *out, const int64_t *out_stride, const void *in, tp_dtype dtype);
 
@@ -154,7 +156,7 @@ void tp__log_sum_exp(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, co
 void tp__log_sum_exp_backward(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *g,
                               void *gx, bool accumulate);
 
-/* ---- normalization of the last of [rows, n], contiguous floats (norm.c) ------------------------- */
+/* ---- normalization of the last of [rows, n], contiguous floats (layer_norm.c) ------------------------- */
 
 /* y = (x - mean) / sqrt(var + eps) weight + bias; weight and bias [n] may be NULL */
 void tp__layer_norm(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,

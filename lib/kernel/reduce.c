@@ -10,7 +10,7 @@
  */
 #include "kernel/reduce.h"
 
-#include "kernel/map.h"
+#include "kernel/elementwise.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef TAPIR_KERNEL_VEC_SPECIAL_H
 #define TAPIR_KERNEL_VEC_SPECIAL_H
 
-#include "kernel/vec_slope.h"
+#include "kernel/vec_derivative.h"
 
 #if defined(__FMA__)
 #define V_STEP(a, b, c) __builtin_fma(a, b, c)

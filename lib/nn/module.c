@@ -1,6 +1,6 @@
 /* module.c - the tree of modules: parameters, buffers and children by name. */
 #include "nn/nn.h"
-#include "tape/internal.h"
+#include "tape/tape.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -122,3 +122,25 @@ void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr)
     tp_tensor *x = tp_sample_tensor(s, shape, -1, 1);
     tp_sample(s, attr, 1, &x);
 }
+
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x)
+{
+    if (g && g->dtype != x->dtype)
+        g = tp_to(T, g, (tp_dtype)x->dtype);
+    if (g == NULL || tp__same_shape(g, x))
+        return g;
+    tp_dims shape = tp__dims_of(x);
+    int lead = g->ndim - shape.ndim, n = 0, dims[TP_MAX_DIMS];
+    for (int d = 0; d < g->ndim; d++)
+        if (d < lead || (shape.dim[d - lead] == 1 && g->shape[d] != 1))
+            dims[n++] = d;
+    if (n > 0)
+        g = tp_sum_dims(T, g, n, dims, true);
+    if (g && lead > 0) {
+        tp_dims kept = {.ndim = shape.ndim};
+        for (int d = 0; d < shape.ndim; d++)
+            kept.dim[d] = g->shape[d + lead];
+        g = tp_reshape(T, g, kept);
+    }
+    return g && !tp__same_shape(g, x) ? tp_expand(T, g, shape) : g;
+}

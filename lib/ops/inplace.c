@@ -4,7 +4,7 @@
  * so that a sweep which needs the old values says so. A form without a loop of its own computes the new values beside
  * the tensor and copies them.
  */
-#include "ops/index.h"
+#include "ops/index/index.h"
 
 #include "kernel/index.h"
 

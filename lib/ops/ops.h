@@ -6,7 +6,7 @@
 #ifndef TAPIR_OPS_INTERNAL_H
 #define TAPIR_OPS_INTERNAL_H
 
-#include "tape/internal.h"
+#include "tape/tape.h"
 #include "tapir/linalg.h"
 #include "tapir/random.h"
 
@@ -22,6 +22,7 @@ extern const tp_op *const tp__ops_norms[];
 extern const tp_op *const tp__ops_statistics[];
 extern const tp_op *const tp__ops_distance[];
 extern const tp_op *const tp__ops_matmul[];
+extern const tp_op *const tp__ops_contiguous[];
 extern const tp_op *const tp__ops_shape[];
 extern const tp_op *const tp__ops_slice[];
 extern const tp_op *const tp__ops_strided[];
@@ -75,7 +76,7 @@ tp_tensor *tp__value_as(tp_tape *T, const char *name, tp_tensor *value, tp_dtype
 /* value a b c, in one pass over memory */
 tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value);
 
-/* slope.c: what derivatives are made of, right over the whole range of the floats, and of any order themselves. */
+/* derivative.c: what derivatives are made of, right over the whole range of the floats, and of any order themselves. */
 tp_tensor *tp__over_square(tp_tape *T, tp_tensor *x, tp_tensor *y); /* x / (x^2 + y^2)          */
 tp_tensor *tp__direction(tp_tape *T, tp_tensor *x, tp_tensor *y);   /* x / hypot(x, y)          */
 tp_tensor *tp__share(tp_tape *T, tp_tensor *x, tp_tensor *y);       /* e^x / (e^x + e^y)        */
@@ -95,7 +96,7 @@ tp_tensor *tp__i1_slope(tp_tape *T, tp_tensor *x);
 tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k);
 tp_tensor *tp__gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x); /* x^(a - 1) e^-x / gamma(a) */
 
-/* norms.c: the slope of y, the norm of x over n dimensions, which y has kept */
+/* vector_norm.c: the slope of y, the norm of x over n dimensions, which y has kept */
 tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims);
 
 /* The operand of a map for x broadcast to shape. */
@@ -123,6 +124,8 @@ int64_t tp__count_over(const tp_tensor *x, uint32_t mask);
 tp_tensor *tp__rows_over(tp_tape *T, tp_tensor *x, uint32_t mask);
 /* The dimensions of the mask as the middle of [outer, n, inner]; false where they are no neighbours. */
 bool tp__as_middle(const tp_tensor *x, uint32_t mask, int64_t *outer, int64_t *n, int64_t *inner);
+/* g reduced over what was broadcast, or expanded, to x's shape; and in its dtype. */
+tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
 /* A vjp_fused for what the kernel does not do: gin (+)= what vjp makes, of the inputs in `which`. */
 tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which);
 

@@ -17,6 +17,7 @@ static const tp_op *const *const families[] = {
     tp__ops_statistics,
     tp__ops_distance,
     tp__ops_matmul,
+    tp__ops_contiguous,
     tp__ops_shape,
     tp__ops_slice,
     tp__ops_strided,

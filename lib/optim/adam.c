@@ -1,5 +1,5 @@
 /* adam.c - Adam and AdamW; amsgrad: Reddi et al., "On the convergence of Adam and beyond", 2018. */
-#include "kernel/update.h"
+#include "kernel/optim.h"
 #include "optim/optim.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #ifndef TAPIR_OPTIM_INTERNAL_H
 #define TAPIR_OPTIM_INTERNAL_H
 
-#include "tape/internal.h"
+#include "tape/tape.h"
 #include "tapir/optim.h"
 
 /* A stretch of parameters that have all been updated `steps` times before. The state of parameter vectors

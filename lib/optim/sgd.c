@@ -1,5 +1,5 @@
 /* sgd.c - stochastic gradient descent, with momentum (Polyak, 1964; Sutskever et al., 2013, for Nesterov's). */
-#include "kernel/update.h"
+#include "kernel/optim.h"
 #include "optim/optim.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* arena.c - bump allocation in chunks that are kept from step to step. */
-#include "tape/internal.h"
+#include "tape/tape.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 #ifndef TAPIR_TAPE_HOOKS_H
 #define TAPIR_TAPE_HOOKS_H
 
-#include "tape/internal.h"
-#include "tapir/insight.h"
+#include "tape/tape.h"
+#include "tapir/debug.h"
 
 typedef struct tp__hook {
     struct tp__hook *next;

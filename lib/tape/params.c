@@ -1,6 +1,6 @@
 /* params.c - sets of parameters: slabs, stretches for the optimizers, clipping; and sinks for gradients. */
 #include "tape/params.h"
-#include "tape/internal.h"
+#include "tape/tape.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* print.c - tensors as text, as PyTorch writes them: one width for all elements, scientific notation where
  * the range asks for it, the middle left out of large tensors, and what is special about them at the end. */
-#include "tape/internal.h"
+#include "tape/tape.h"
 
 #include <math.h>
 #include <stdio.h>

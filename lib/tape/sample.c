@@ -1,5 +1,5 @@
-/* sample.c - inputs for the generic tests of operators: spread over a range, and the same at every call. */
-#include "tape/internal.h"
+/* samples.c - inputs for the generic tests of operators: spread over a range, and the same at every call. */
+#include "tape/tape.h"
 
 #include <math.h>
 

@@ -1,10 +1,7 @@
-/* watch.c - anomaly mode, profiling, and where in the program a call stands. */
-#define _POSIX_C_SOURCE 200809L
+/* watch.c - a tape that is watched: its life, and what surrounds each call. */
 #include "tape/watch.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 tp__watch *tp__watch_of(tp_tape *T)
 {
@@ -22,258 +19,20 @@ void tp__watch_free(tp__watch *w)
     }
 }
 
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* ---- places in the program ----------------------------------------------------------------------------------- */
-
-tp_tape *tp_at(tp_tape *T, const char *file, int line)
-{
-    if (T && (T->watch || (T->status == TP_OK && tp__watch_of(T))))
-        T->watch->here = (tp__site){file, line};
-    return T;
-}
-
-/* The newest node stands where the program is. */
-void tp__watch_recorded(tp_tape *T)
-{
-    tp__watch *w = T->watch;
-    size_t at = T->n_nodes - 1;
-    if (w->here.file == NULL)
-        return;
-    if (at >= w->n_sites) {
-        size_t n = at < 256 ? 256 : 2 * at;
-        tp__site *grown = realloc(w->sites, n * sizeof *grown);
-        if (grown == NULL)
-            return; /* a place less in a message */
-        memset(grown + w->n_sites, 0, (n - w->n_sites) * sizeof *grown);
-        w->sites = grown;
-        w->n_sites = n;
-    }
-    w->sites[at] = w->here;
-}
-
-tp__site tp__site_of(const tp_tape *T, const tp__node *node)
-{
-    const tp__watch *w = T->watch;
-    return w && node->index < w->n_sites ? w->sites[node->index] : (tp__site){NULL, 0};
-}
-
-/* ---- anomaly --------------------------------------------------------------------------------------------------- */
-
 void tp__watch_recover(tp_tape *T)
 {
     if (T->watch)
         T->watch->depth = 0;
 }
 
-bool tp__is_anomalous(const tp_tape *T) { return T->watch && T->watch->anomaly; }
-
-bool tp_tape_anomaly(tp_tape *T, bool on)
-{
-    if (T == NULL || (T->watch == NULL && !on))
-        return false;
-    tp__watch *w = tp__watch_of(T);
-    bool was = w && w->anomaly;
-    if (w)
-        w->anomaly = on;
-    return was;
-}
-
-/* Looks without being seen: not recorded, not watched. */
-static bool all_finite(tp_tape *T, tp_tensor *x)
-{
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) || x->numel == 0 || (x->flags & TP__RELEASED))
-        return true;
-    tp__watch *w = T->watch;
-    bool recording = T->recording;
-    tp_mark mark = tp_tape_mark(T);
-    T->watch = NULL;
-    T->recording = false;
-    double truth = tp_item(tp_all(T, tp_isfinite(T, x)));
-    tp__rewind(T, mark);
-    T->watch = w;
-    T->recording = recording;
-    return truth != 0;
-}
-
-/* "[3, 4], [4]" */
-static void shapes_text(int n, tp_tensor *const *x, char *text, size_t size)
-{
-    char one[200];
-    size_t at = 0;
-    text[0] = '\0';
-    for (int i = 0; i < n && at + 1 < size; i++) {
-        tp__dims_text(x[i] ? tp__dims_of(x[i]) : TP_SCALAR, one, sizeof one);
-        int length = snprintf(text + at, size - at, "%s%s", i ? ", " : "", x[i] ? one : "none");
-        at += length > 0 ? (size_t)length : size;
-    }
-}
-
-static tp_status report(tp_tape *T, const char *what, const tp_op *op, int n, tp_tensor *const *in, uint32_t index,
-                        tp__site site)
-{
-    char shapes[400], place[300] = "";
-    shapes_text(n, in, shapes, sizeof shapes);
-    if (site.file)
-        snprintf(place, sizeof place, ", at %s:%d", site.file, site.line);
-    return tp_fail(T, TP_ENUMERIC, "anomaly: %s %s NaN or an infinity; inputs %s, node %lu%s", op->name, what, shapes,
-                   (unsigned long)index, place);
-}
-
-tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor *const *gin)
-{
-    if (!T->watch->anomaly)
-        return TP_OK;
-    for (int i = 0; i < n; i++)
-        if (gin[i] && !all_finite(T, gin[i]))
-            return report(T, "has a gradient with", node->op, (int)node->n_in, node->in, node->index,
-                          tp__site_of(T, node));
-    return T->status;
-}
-
-/* ---- time ------------------------------------------------------------------------------------------------------- */
-
-bool tp_tape_profile(tp_tape *T, bool on)
-{
-    if (T == NULL || (T->watch == NULL && !on))
-        return false;
-    tp__watch *w = tp__watch_of(T);
-    bool was = w && w->profile;
-    if (w) {
-        if (on) {
-            w->n_events = 0;
-            w->began = now();
-        }
-        w->profile = on;
-    }
-    return was;
-}
-
-static void note(tp_tape *T, const char *name, bool backward, int64_t start, int n, tp_tensor *const *made)
-{
-    tp__watch *w = T->watch;
-    int64_t end = now(), bytes = 0;
-    if (start < w->began) /* measuring began inside the call */
-        return;
-    if (w->n_events == w->cap_events) {
-        size_t cap = w->cap_events ? 2 * w->cap_events : 1024;
-        tp__event *grown = realloc(w->events, cap * sizeof *grown);
-        if (grown == NULL)
-            return; /* an event less */
-        w->events = grown;
-        w->cap_events = cap;
-    }
-    for (int i = 0; i < n; i++)
-        if (made[i])
-            bytes += made[i]->numel * (int64_t)tp_dtype_size((tp_dtype)made[i]->dtype);
-    w->events[w->n_events++] = (tp__event){name, backward, start - w->began, end - start, bytes};
-}
-
 tp_status tp__watch_run(tp_tape *T, tp_call *call)
 {
-    tp__watch *w = T->watch;
-    bool outermost = w->depth++ == 0;
-    int64_t start = w->profile && outermost ? now() : 0;
+    bool outermost = T->watch->depth++ == 0;
+    int64_t start = outermost ? tp__profile_begin(T) : 0;
     tp_status status = call->op->forward ? call->op->forward(call) : T->status;
-    w->depth--;
+    T->watch->depth--;
     if (!outermost || status != TP_OK)
         return status;
-    if (w->profile)
-        note(T, call->op->name, false, start, call->op->flags & TP_OP_VIEW ? 0 : call->n_out, call->out);
-    for (int i = 0; i < call->n_out && w->anomaly; i++)
-        if (!all_finite(T, call->out[i]))
-            return report(T, "made", call->op, call->n_in, call->in, T->n_nodes, w->here);
-    return T->status;
-}
-
-int64_t tp__watch_enter(tp_tape *T)
-{
-    T->watch->depth++;
-    return T->watch->profile ? now() : 0;
-}
-
-void tp__watch_leave(tp_tape *T, int64_t start, const tp__node *node)
-{
-    if (--T->watch->depth == 0 && T->watch->profile)
-        note(T, node->op->name, true, start, (int)node->n_in, node->in);
-}
-
-/* ---- the report --------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *name;
-    int64_t calls[2], time[2], bytes; /* forward, backward */
-} row;
-
-static int by_time(const void *a, const void *b)
-{
-    const row *x = a, *y = b;
-    int64_t tx = x->time[0] + x->time[1], ty = y->time[0] + y->time[1];
-    return tx < ty ? 1 : tx > ty ? -1 : strcmp(x->name, y->name);
-}
-
-tp_status tp_profile_print(const tp_tape *T, FILE *to)
-{
-    const tp__watch *w = T ? T->watch : NULL;
-    size_t n = 0;
-    if (to == NULL)
-        return TP_EINVAL;
-    if (w == NULL || w->n_events == 0) {
-        fprintf(to, "nothing was measured\n");
-        return TP_OK;
-    }
-    row *rows = calloc(w->n_events, sizeof *rows), total = {.name = "all"};
-    if (rows == NULL)
-        return TP_ENOMEM;
-    for (size_t i = 0; i < w->n_events; i++) {
-        const tp__event *e = &w->events[i];
-        size_t k = 0;
-        while (k < n && strcmp(rows[k].name, e->name) != 0)
-            k++;
-        n += k == n;
-        row *into[2] = {&rows[k], &total};
-        rows[k].name = e->name;
-        for (int j = 0; j < 2; j++) {
-            into[j]->calls[e->backward]++;
-            into[j]->time[e->backward] += e->length;
-            into[j]->bytes += e->bytes;
-        }
-    }
-    qsort(rows, n, sizeof *rows, by_time);
-    fprintf(to, "%-24s %9s %12s %9s %12s %7s %10s\n", "operator", "forward", "us", "backward", "us", "share", "MiB");
-    double whole = (double)(total.time[0] + total.time[1]);
-    for (size_t k = 0; k <= n; k++) {
-        const row *r = k < n ? &rows[k] : &total;
-        tp__fprintf(to, "%-24s %9lld %12.1f %9lld %12.1f %6.1f%% %10.2f\n", r->name, (long long)r->calls[0],
-                    (double)r->time[0] / 1e3, (long long)r->calls[1], (double)r->time[1] / 1e3,
-                    whole > 0 ? 100 * (double)(r->time[0] + r->time[1]) / whole : 0, (double)r->bytes / 1048576);
-    }
-    free(rows);
-    return ferror(to) ? TP_EIO : TP_OK;
-}
-
-tp_status tp_profile_json(const tp_tape *T, FILE *to)
-{
-    const tp__watch *w = T ? T->watch : NULL;
-    if (to == NULL)
-        return TP_EINVAL;
-    fprintf(to, "{\"traceEvents\": [");
-    for (size_t i = 0; w && i < w->n_events; i++) {
-        const tp__event *e = &w->events[i];
-        fprintf(to, "%s\n{\"name\": \"", i ? "," : "");
-        tp__put_escaped(to, e->name);
-        tp__fprintf(to,
-                    "\", \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, \"dur\": %.3f, \"pid\": 1, "
-                    "\"tid\": %d, "
-                    "\"args\": {\"bytes\": %lld}}",
-                    e->backward ? "backward" : "forward", (double)e->start / 1e3, (double)e->length / 1e3,
-                    e->backward ? 2 : 1, (long long)e->bytes);
-    }
-    fprintf(to, "\n], \"displayTimeUnit\": \"ns\"}\n");
-    return ferror(to) ? TP_EIO : TP_OK;
+    tp__profile_end(T, call, start);
+    return tp__watch_results(T, call);
 }

@@ -2,8 +2,8 @@
 #ifndef TAPIR_TAPE_WATCH_H
 #define TAPIR_TAPE_WATCH_H
 
-#include "tape/internal.h"
-#include "tapir/insight.h"
+#include "tape/tape.h"
+#include "tapir/debug.h"
 
 typedef struct {
     const char *file;
@@ -41,7 +41,12 @@ tp_status tp__watch_run(tp_tape *T, tp_call *call);
 void tp__watch_recorded(tp_tape *T);
 int64_t tp__watch_enter(tp_tape *T);
 void tp__watch_leave(tp_tape *T, int64_t start, const tp__node *node);
-/* Fails where a gradient is not finite. */
+/* Fails where a result, a gradient is not finite (anomaly.c). */
+tp_status tp__watch_results(tp_tape *T, const tp_call *call);
 tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor *const *gin);
+
+/* Round a call that may be measured (profile.c). */
+int64_t tp__profile_begin(const tp_tape *T);
+void tp__profile_end(tp_tape *T, const tp_call *call, int64_t start);
 
 #endif

@@ -12,7 +12,7 @@
  * subnormals, infinities and NaN. References are the formulas of the tables (derivatives.h), in long double.
  */
 #include "derivatives/derivatives.h"
-#include "ops/elementwise.h"
+#include "ops/elementwise/elementwise.h"
 #include "support/ulp.h"
 
 #include <fenv.h>

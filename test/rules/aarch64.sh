@@ -6,7 +6,7 @@ command -v $cc > /dev/null || { echo "no $cc"; exit 77; }
 echo '#include <stdio.h>' | $cc -fsyntax-only -xc - 2> /dev/null || { echo "$cc has no C library's headers"; exit 77; }
 blas=$(sed -n 's/^BLAS_CFLAGS *[:?]*= *//p' "$build/config.mk")
 bad=0
-for source in lib/*/*.c; do
+for source in $(find lib -name "*.c"); do
     isa=
     case $source in lib/kernel/vec_*) isa=-DTP__ISA=base ;; esac
     # shellcheck disable=SC2086 # words are wanted

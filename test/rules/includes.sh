@@ -5,7 +5,7 @@ status=0
 may() { # folder, then what it may include
     folder=$1
     shift
-    for f in lib/"$folder"/*.[ch]; do
+    for f in $(find lib/"$folder" -name "*.[ch]"); do
         sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f" | while read -r h; do
             ok=no
             for d in "$folder" tapir "$@"; do
@@ -21,6 +21,7 @@ wrong=$(
     may kernel core
     may tape core kernel
     may ops core kernel tape
+    may autograd core kernel tape ops
     may nn core kernel tape ops
     may optim core kernel tape
     may io core tape nn
@@ -28,8 +29,8 @@ wrong=$(
     for h in include/tapir.h include/tapir/*.h; do
         grep -H '#include "' "$h" | grep -v '"\(tapir/\)\{0,1\}[a-z]*\.h"'
     done
-    grep -l '#include <cblas.h>' lib/*/*.[ch] | grep -v 'lib/kernel/\(blas\|blas_kind\|blas_room\)\.c'
-    grep -l '#include <lapacke.h>' lib/*/*.[ch] | grep -v 'lib/kernel/lapack\.c'
+    grep -l '#include <cblas.h>' $(find lib -name '*.[ch]') | grep -v 'lib/kernel/\(blas\|blas_kind\|blas_room\)\.c'
+    grep -l '#include <lapacke.h>' $(find lib -name '*.[ch]') | grep -v 'lib/kernel/lapack\.c'
 )
 [ -z "$wrong" ] || { echo "$wrong"; status=1; }
 exit $status

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What depends on the locale is asked of text.c alone: floats in text, the kinds of letters, the system's messages.
 cd "$(dirname "$0")/../.." || exit 1
-wrong=$(for f in lib/*/*.[ch]; do
+wrong=$(for f in $(find lib -name '*.[ch]'); do
     [ "$f" = lib/core/text.c ] && continue
     # calls that format a float, whole
     tr '\n' ' ' < "$f" | grep -oE '[^_a-z](v?snprintf|v?fprintf|v?sprintf|printf)\([^;]*%[-+ #0-9.*]*[aefgAEFG][^;]*;' | sed "s|^|$f: |"

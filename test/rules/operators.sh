@@ -9,7 +9,7 @@ operators() # object
     nm "$1" | sed -n 's/.* [dDrRS] \([a-z0-9_]*_op\)$/\1/p'
 }
 wrong=$(
-    for source in lib/ops/*.c; do
+    for source in lib/ops/*/*.c; do
         object=$build/obj/${source%.c}.o
         [ -e "$object" ] || { echo "$object is missing"; continue; }
         # as the compiler sees it: a list may be made by macros, too
@@ -26,7 +26,7 @@ wrong=$(
         done
     done
     # The names are how operators are known here.
-    grep -nE '^ *static const (tp_op|tp__map_op|[a-z_]+_op) [a-z0-9_#]+ *=' lib/ops/*.c | grep -vE '_op *=' |
+    grep -nE '^ *static const (tp_op|tp__map_op|[a-z_]+_op) [a-z0-9_#]+ *=' lib/ops/*/*.c | grep -vE '_op *=' |
         sed 's/$/: its name must end in _op/'
 )
 [ -z "$wrong" ] || { echo "$wrong"; exit 1; }

@@ -1,0 +1,25 @@
+/* layer_norm.h - normalization of rows, compiled for each instruction set. */
+#ifndef TAPIR_KERNEL_LAYER_NORM_H
+#define TAPIR_KERNEL_LAYER_NORM_H
+
+#include "kernel/kernel.h"
+
+/* Rows of n elements; weight and bias [n] or NULL. */
+typedef struct {
+    int64_t n, rows;
+    double eps;
+    const void *x, *weight, *bias, *g;
+    void *y;          /* the output, or the gradient of x */
+    void *partial[2]; /* gradients of weight and bias, [chunks, n]; NULL: not wanted */
+    bool accumulate;
+} tp__norm_rows;
+
+typedef struct {
+    tp__range_fn forward[2], backward[2]; /* by float64; over rows, over chunks of rows */
+} tp__norm_table;
+
+TP__TABLE_OF(tp__norm_table, tp__norm_table);
+
+enum { TP__NORM_CHUNK = 64 }; /* rows whose gradients of weight and bias gather in one partial sum */
+
+#endif

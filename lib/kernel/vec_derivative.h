@@ -1,0 +1,103 @@
+/* vec_derivative.h - the functions that derivatives of others are made of: right where a formula in operators would cancel,
+ * overflow or underflow although its result does not. In float64, without branches, as vec_math64.h; float32 goes through
+ * them, too. Finite operands with a finite result raise no invalid, divide-by-zero or overflow exception. For vec_*.c files.
+ */
+#ifndef TAPIR_KERNEL_VEC_DERIVATIVE_H
+#define TAPIR_KERNEL_VEC_DERIVATIVE_H
+
+#include "kernel/vec_math64.h"
+
+/* ---- of two numbers ------------------------------------------------------------------------------------------- */
+
+/* x / (x^2 + y^2), the slope of the angle; 0 where one is infinite. The squares are taken of numbers near 1. */
+V_WIDE v_over_square(double x, double y)
+{
+    double a = fabs(x), b = fabs(y), top = a > b ? a : b;
+    double scale = v_either(top > 0x1p500, 0x1p-600, v_either(top < 0x1p-400, 0x1p600, 1)), s = x * scale,
+           t = y * scale;
+    double v = s / (s * s + t * t) * scale;
+    return v_pick((a == INFINITY) | (b == INFINITY), v_pick((x != x) | (y != y), NAN, copysign(0, x)), v);
+}
+
+/* x / sqrt(x^2 + y^2), 0 at the origin. The root may be beyond the largest number where the quotient is not. */
+V_WIDE v_direction(double x, double y)
+{
+    double a = fabs(x), b = fabs(y), top = a > b ? a : b;
+    double scale = v_either(top > 0x1p1000, 0x1p-40, v_either(top < 0x1p-900, 0x1p200, 1));
+    double length = v_hypot(x * scale, y * scale), v = x * scale / v_either(length == 0, 1, length);
+    return v_pick((a == INFINITY) & (b < INFINITY), copysign(1, x), v);
+}
+
+/* x - y where that may be beyond the largest number, at most 2^11 in size; 0 where they are equal, even infinite */
+V_WIDE v_apart(double x, double y)
+{
+    double half = 0.5 * x - 0.5 * y, high = half > 1024 ? 1024 : half, low = high < -1024 ? -1024 : high;
+    return v_pick(x == y, 0, 2 * low);
+}
+
+/* e^x / (e^x + e^y), and the same to base 2 */
+V_WIDE v_share(double x, double y) { return v_sigmoid(v_apart(x, y)); }
+V_WIDE v_share2(double x, double y)
+{
+    double d = v_apart(x, y), t = v_exp2(-fabs(d));
+    return (d < 0 ? t : 1) / (1 + t);
+}
+
+/* c a^e as c sqrt(a^e) sqrt(a^e): c may bring back what a^e alone overflows or underflows to. */
+V_WIDE v_times_power(double c, double a, double e, double log_a)
+{
+    double root = v_pow(a, 0.5 * e);
+    (void)log_a;
+    return v_pick((root == 0) & (c == c), 0, c * root * root);
+}
+
+/* The same for what becomes a float: double has room, and digits, to spare. */
+V_WIDE v_times_powerf(double c, double a, double e, double log_a)
+{
+    double root = v_exp(v_either((e == 0) | (a == 1), 0, 0.5 * e) * v_either(a == 0, -1e60, log_a));
+    return v_pick((root == 0) & (c == c), 0, c * root * root);
+}
+
+/* c x^(y - n) log(x)^k, with whole n and k >= 0: what the derivatives of powers are sums of. What y - n loses in rounding
+ * is put back. 0 where c is 0, whatever x; and where logarithms of 0 meet a power that is not infinite, as the limit is
+ * for all but the power 0. The power's sign follows the parity of y - n, as in v_pow_odd. */
+/* clang-format off */
+#define V_POWER_TERM(name, times)                                                                  \
+    V_WIDE name(double c, double x, double y, double n, int k)                                     \
+    {                                                                                              \
+        double e = y - n, t = e - y, lost = (y - (e - t)) - (n + t), half = 0.5 * y, half_n = 0.5 * n; \
+        int whole = trunc(y) == y, odd = (trunc(half) != half) ^ (trunc(half_n) != half_n);        \
+        int zero = (c == 0) | ((k > 0) & (x == 0) & (e >= 0)), negative = (signbit(x) != 0) & (x == x); \
+        double a = zero ? 1 : fabs(x), log_a = a == 0 ? -INFINITY : v_log(a == 0 ? 1 : a), logs = 1; \
+        for (int i = 0; i < k; i++)                                                                \
+            logs *= log_a;                                                                         \
+        double more = lost * (a == 0 ? 0 : log_a), v = times(c * logs, a, e, log_a);               \
+        v *= fabs(more) < 1 ? 1 + more : 1;                            \
+        v = v_pick((a == INFINITY) & (e < 0), 0, v);                                               \
+        v = v_pick(negative & whole & odd, -v, v);                                                 \
+        v = v_pick((x < 0) & ((whole & (fabs(y) < INFINITY) & (k == 0)) == 0), NAN, v);            \
+        return v_pick(zero, 0, v_pick((x != x) | (y != y), NAN, v));                               \
+    }
+/* clang-format on */
+V_POWER_TERM(v_power_term, v_times_power)
+V_POWER_TERM(v_power_termf, v_times_powerf)
+
+V_WIDE v_two_to(double whole) /* -1022 to 1023 */
+{
+    uint64_t bits = (uint64_t)(int64_t)(whole + 1023) << 52;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* x 2^y. Powers of 2 beyond those that are numbers come in three factors: by the time that the second product is
+ * subnormal, and rounded, the third is 0. */
+V_WIDE v_ldexp(double x, double y)
+{
+    double c = copysign(v_least(fabs(y), 2200), y), whole = floor(c), rest = c - whole;
+    double third = v_either(fabs(whole) <= 1022, 0, trunc(whole / 3)), p = v_two_to(third);
+    double odd = v_either(y == INFINITY, INFINITY, v_either(y == -INFINITY, 0, v_either(y != y, y, 1)));
+    return x * v_either(rest == 0, 1, v_exp2(rest)) * p * p * v_two_to(whole - 2 * third) * odd;
+}
+
+#endif

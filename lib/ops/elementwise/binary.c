@@ -1,0 +1,487 @@
+/* binary.c - elementwise functions of two tensors, or of a tensor and a number; comparisons.
+ *
+ * An operator is one line of the table at the end. Derivatives are written in operators; the sweep sums
+ * them over what was broadcast.
+ */
+#include "ops/elementwise/elementwise.h"
+
+#include <math.h>
+
+/* ---- derivatives ------------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define VJP2(name, of_a, of_b)                                                                     \
+    static tp_status name##_vjp(tp_vjp *v)                                                         \
+    { tp_tape *T = v->tape; tp_tensor *y = v->out[0], *g = v->gout[0];                     \
+      tp_tensor *a = tp__seen(T, v->in[0], y), *b = tp__seen(T, v->in[1], y);                              \
+      (void)T; (void)a; (void)b; (void)y; (void)g;                                                       \
+      if (tp_vjp_needs(v, 0)) v->gin[0] = (of_a);                                                  \
+      if (tp_vjp_needs(v, 1)) v->gin[1] = (of_b);                                                  \
+      return TP_OK; }
+#define VJP_S(name, formula)                                                                       \
+    static tp_status name##_vjp(tp_vjp *v)                                                         \
+    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *g = v->gout[0]; double s = ((const double *)v->attr)[0]; \
+      (void)T; (void)x; (void)s; v->gin[0] = (formula); return TP_OK; }
+/* clang-format on */
+
+/* g where a is chosen, half of it where both are equal; NaN passes it on. */
+static tp_tensor *chosen(tp_tape *T, tp_tensor *g, tp_tensor *loses, tp_tensor *ties)
+{
+    return tp_where(T, loses, tp__number(T, g, 0), tp_where(T, ties, tp_mul_scalar(T, g, 0.5), g));
+}
+
+/* b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, which is 0 for a = 0 and b >= 0 */
+static tp_tensor *pow_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g)
+{
+    return tp__power_term(T, tp_mul(T, g, b), a, b, 1, 0);
+}
+
+/* s x^(s - 1); by the power's own short ways where s - 1 is exact, and s neither large enough to bring back what they lose
+ * below the normal numbers, nor small enough for what they lose above */
+static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor *g)
+{
+    if (s == 0)
+        return tp_zeros_like(T, x);
+    if (fabs(s) <= 3 && 2 * s == floor(2 * s) && s != -0.5)
+        return tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s));
+    return tp__power_term(T, tp_mul_scalar(T, g, s), x, tp__number(T, x, s), 1, 0);
+}
+
+/* How often b is taken from a to leave the rest y; the quotient alone may have been rounded to the next whole number. */
+static tp_tensor *times_taken(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *y)
+{
+    return tp_detach(T, tp_round(T, tp_div(T, tp_sub(T, a, y), b)));
+}
+
+/* Where fmax or fmin chose a: it also does where b is NaN. */
+static tp_tensor *wins(tp_tape *T, tp_tensor *a, tp_tensor *b, bool largest)
+{
+    return tp_logical_or(T, largest ? tp_ge(T, a, b) : tp_le(T, a, b), tp_isnan(T, b));
+}
+
+/* y, and in its place `one`, whose logarithm is 0, where x is 0 and y not positive: there x log y is 0 and flat. */
+static tp_tensor *logged(tp_tape *T, tp_tensor *x, tp_tensor *y, double zero, double one)
+{
+    tp_tensor *flat = tp_logical_and(T, tp_eq(T, x, tp__number(T, x, 0)), tp_le(T, y, tp__number(T, y, zero)));
+    return tp_where(T, flat, tp__number(T, y, one), y);
+}
+
+/* clang-format off */
+VJP2(add, g, g)
+VJP2(sub, g, tp_neg(T, g))
+VJP2(mul, tp_mul(T, g, b), tp_mul(T, g, a))
+VJP2(div, tp_div(T, g, b), tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, a, b), b)))
+VJP2(pow, pow_slope(T, a, b, g), tp__power_term(T, g, a, b, 0, 1))
+VJP2(atan2, tp_mul(T, g, tp__over_square(T, b, a)), tp_neg(T, tp_mul(T, g, tp__over_square(T, a, b))))
+VJP2(maximum, chosen(T, g, tp_lt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_lt(T, b, a), tp_eq(T, a, b)))
+VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T, b, a), tp_eq(T, a, b)))
+VJP2(fmod, g, tp_neg(T, tp_mul(T, g, times_taken(T, a, b, y))))
+VJP2(remainder, g, tp_neg(T, tp_mul(T, g, tp_floor_divide(T, a, b))))
+VJP2(divided_whole, tp_zeros_like(T, a), tp_zeros_like(T, b))
+VJP2(fmax, tp_where(T, wins(T, a, b, true), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, true), tp__number(T, g, 0), g))
+VJP2(fmin, tp_where(T, wins(T, a, b, false), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, false), tp__number(T, g, 0), g))
+VJP2(hypot, tp_mul(T, g, tp__direction(T, a, b)), tp_mul(T, g, tp__direction(T, b, a)))
+VJP2(copysign, tp__mul3(T, g, tp_sign(T, a), tp_sign(T, y), 1), tp_zeros_like(T, b))
+VJP2(logaddexp, tp_mul(T, g, tp__share(T, a, b)), tp_mul(T, g, tp__share(T, b, a)))
+VJP2(logaddexp2, tp_mul(T, g, tp__share2(T, a, b)), tp_mul(T, g, tp__share2(T, b, a)))
+VJP2(xlogy, tp_mul(T, g, tp_log(T, tp_to(T, logged(T, a, b, 0, 1), (tp_dtype)y->dtype))), tp_mul(T, g, tp_div(T, a, logged(T, a, b, 0, 1))))
+VJP2(xlog1py, tp_mul(T, g, tp_log1p(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype))),
+              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype), 1))))
+VJP2(ldexp, tp_ldexp(T, g, b), tp_ldexp(T, tp__mul3(T, g, a, tp__number(T, y, 0.693147180559945309417), 1), b))
+VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_lt(T, a, b), g, tp__number(T, g, 0)))
+VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_gt(T, a, b), g, tp__number(T, g, 0)))
+VJP_S(add_scalar, g)
+VJP_S(rsub_scalar, tp_neg(T, g))
+VJP_S(mul_scalar, tp_mul_scalar(T, g, s))
+VJP_S(div_scalar, tp_div_scalar(T, g, s))
+VJP_S(pow_scalar, pow_scalar_slope(T, x, s, g))
+/* clang-format on */
+
+/* Both products go straight to where they are gathered. */
+static tp_status mul_vjp_fused(tp_vjp *v)
+{
+    tp_dtype dtype = (tp_dtype)v->out[0]->dtype;
+    tp_dims shape = tp__dims_of(v->out[0]);
+    for (int i = 0; i < 2; i++) {
+        if (v->gin[i] == NULL)
+            continue;
+        tp__block_fn fn = tp__map_fn((v->fresh >> i) & 1u ? TP__MUL : TP__MUL_ADD, dtype);
+        const void *in[2] = {v->gout[0]->data, v->in[1 - i]->data};
+        if (v->out[0]->numel <= 1024) { /* the short way for small work */
+            fn(v->out[0]->numel, v->gin[i]->data, in, NULL);
+            continue;
+        }
+        tp__operand operand[2] = {tp__operand_of(v->gout[0], shape), tp__operand_of(v->in[1 - i], shape)};
+        tp__map(fn, NULL, shape, v->gin[i]->data, dtype, dtype, false, 2, operand);
+    }
+    return TP_OK;
+}
+
+/* The gradient passes where low <= x <= high. */
+static tp_status clamp_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *g = v->gout[0];
+    const double *bound = v->attr;
+    tp_tensor *inside = tp_logical_and(T, tp_ge(T, x, tp_scalar(T, TP_F64, bound[0])),
+                                       tp_le(T, x, tp_scalar(T, TP_F64, bound[1])));
+    v->gin[0] = tp_where(T, inside, g, tp__number(T, g, 0));
+    return TP_OK;
+}
+
+/* Integers are not divided by 0. */
+static tp_status whole_forward(tp_call *c)
+{
+    tp_tape *T = c->tape;
+    if (!tp_dtype_is_float(tp__result_type(2, c->in)) &&
+        tp_item(tp_any(T, tp_logical_not(T, c->in[1]))) != 0) /* NaN of a failed tape, too */
+        return tp_call_fail(c, TP_EINVAL, "an integer is divided by zero");
+    return tp__map_forward(c);
+}
+
+static const char truths_differ[] = "booleans have no difference; see tp_logical_xor and tp_logical_not";
+
+static tp_status sub_infer(tp_call *c)
+{
+    if (c->in[0]->dtype == TP_BOOL || c->in[1]->dtype == TP_BOOL)
+        return tp_call_fail(c, TP_EDTYPE, "%s", truths_differ);
+    return tp__map_infer(c);
+}
+
+static tp_status heaviside_infer(tp_call *c)
+{
+    if (c->in[0]->dtype != c->in[1]->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s: one dtype is needed", tp_dtype_name((tp_dtype)c->in[0]->dtype),
+                            tp_dtype_name((tp_dtype)c->in[1]->dtype));
+    return tp__map_infer(c);
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+static void pairs(tp_sampler *s, double low, double high)
+{
+    const tp_dims shapes[][2] = {
+        {{2, {3, 4}}, {2, {3, 4}}}, {{2, {3, 1}}, {3, {2, 1, 4}}}, {{0, {0}}, {1, {5}}},
+        {{0, {0}}, {0, {0}}},       {{2, {0, 3}}, {1, {3}}},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        tp_tensor *a = tp_sample_tensor(s, shapes[i][0], low, high);
+        tp_tensor *in[2] = {a, tp_sample_tensor(s, shapes[i][1], low + 0.07, high + 0.11)};
+        tp_sample(s, NULL, 2, in);
+    }
+}
+
+static void all_samples(tp_sampler *s) { pairs(s, -2.3, 2.1); }
+static void positive_samples(tp_sampler *s) { pairs(s, 0.4, 2.3); }
+
+/* Quotients stay off whole numbers, where rests jump. */
+static void away_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 3.1, 3.8),
+                        tp_sample_tensor(s, (tp_dims){1, {4}}, 1.2, 1.4)};
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -3.8, -3.1);
+    tp_sample(s, NULL, 2, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {0, 4}}, 1, 2);
+    tp_sample(s, NULL, 2, in);
+}
+
+static void whole_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_index(s, (tp_dims){2, {3, 4}}, 1, 9), tp_sample_index(s, (tp_dims){1, {4}}, 1, 5)};
+    tp_sample(s, NULL, 2, in);
+}
+
+static void numbers(tp_sampler *s, double low, double high, const double attr[2])
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, low, high);
+    tp_sample(s, attr, 1, &x);
+    x = tp_sample_tensor(s, (tp_dims){.ndim = 0}, low, high);
+    tp_sample(s, attr, 1, &x);
+}
+
+static void number_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2]){1.7, 0}); }
+static void power_samples(tp_sampler *s)
+{
+    numbers(s, 0.3, 2.1, (const double[2]){2.5, 0});
+    numbers(s, -2.3, 2.1, (const double[2]){3, 0});
+    numbers(s, -2.3, 2.1, (const double[2]){0, 0});
+}
+static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2]){-0.77, 1.03}); }
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define READS_IN TP_OP_FORGETS_OUT
+#define READS_ALL 0
+#define BINARY(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
+        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define COMPARISON(fn, KIND)                                                                       \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__TO_BOOL};  \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define RESTS(fn, KIND, READS, PRINTED)                                                            \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
+        .infer = tp__map_infer, .forward = whole_forward, .vjp = fn##_vjp, \
+        .samples = away_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define UNSMOOTH(fn, KIND, INFER, WHERE_SAMPLED)                                                                   \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
+        .infer = INFER, .forward = tp__map_forward, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};  \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define DIVIDED(fn, KIND)                                                                          \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING, \
+        .infer = tp__map_infer, .forward = whole_forward, .vjp = divided_whole_vjp, \
+        .samples = away_samples, .grad_name = "DivBackward3"}, TP__##KIND, TP__SAME}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
+#define SCALAR(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 2 * sizeof(double), \
+        .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
+        .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
+
+BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
+static const tp__map_op sub_op = {{
+        .name = "sub", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING,
+        .infer = sub_infer, .forward = tp__map_forward, .vjp = sub_vjp,
+        .samples = all_samples, .grad_name = "SubBackward0"}, TP__SUB, TP__SAME};
+tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &sub_op.op, NULL, a, b); }
+static const tp__map_op mul_op = {{
+        .name = "mul", .n_in = 2, .n_out = 1,
+        .flags = TP__MAP_FLAGS | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = mul_vjp,
+        .vjp_fused = mul_vjp_fused, .samples = all_samples, .grad_name = "MulBackward0"},
+                                  TP__MUL, TP__SAME};
+tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mul_op.op, NULL, a, b); }
+BINARY(div, DIV, TO_FLOAT, READS_IN, positive_samples, "DivBackward0")
+BINARY(pow, POW, SAME, READS_IN, positive_samples, "PowBackward1")
+BINARY(atan2, ATAN2, TO_FLOAT, READS_IN, all_samples, "Atan2Backward0")
+BINARY(maximum, MAXIMUM, SAME, READS_IN, all_samples, "MaximumBackward0")
+BINARY(minimum, MINIMUM, SAME, READS_IN, all_samples, "MinimumBackward0")
+RESTS(fmod, FMOD, READS_ALL, "FmodBackward1")
+RESTS(remainder, REMAINDER, READS_IN, "RemainderBackward1")
+DIVIDED(floor_divide, FLOOR_DIVIDE)
+DIVIDED(trunc_divide, TRUNC_DIVIDE)
+BINARY(fmax, FMAX, SAME, READS_IN, all_samples, "FmaxBackward0")
+BINARY(fmin, FMIN, SAME, READS_IN, all_samples, "FminBackward0")
+BINARY(hypot, HYPOT, SAME, READS_IN, all_samples, "HypotBackward0")
+BINARY(copysign, COPYSIGN, TO_FLOAT, READS_ALL, all_samples, "CopysignBackward0")
+BINARY(logaddexp, LOGADDEXP, SAME, READS_IN, all_samples, "LogaddexpBackward0")
+BINARY(logaddexp2, LOGADDEXP2, SAME, READS_IN, all_samples, "Logaddexp2Backward0")
+BINARY(xlogy, XLOGY, TO_FLOAT, READS_IN, positive_samples, "XlogyBackward0")
+BINARY(xlog1py, XLOG1PY, TO_FLOAT, READS_IN, positive_samples, "SpecialXlog1PyBackward0")
+BINARY(clamp_min, CLAMP_MIN, SAME, READS_IN, all_samples, "ClampMinBackward1")
+BINARY(clamp_max, CLAMP_MAX, SAME, READS_IN, all_samples, "ClampMaxBackward1")
+static const tp__map_op ldexp_op = {{
+        .name = "ldexp", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | READS_IN,
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = ldexp_vjp,
+        .samples = all_samples, .grad_name = "MulBackward0"}, TP__LDEXP, TP__SAME};
+UNSMOOTH(heaviside, HEAVISIDE, heaviside_infer, all_samples)
+UNSMOOTH(nextafter, NEXTAFTER, tp__map_infer, all_samples)
+UNSMOOTH(bitwise_and, BIT_AND, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_or, BIT_OR, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_xor, BIT_XOR, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_left_shift, SHIFT_LEFT, tp__map_infer, whole_samples)
+UNSMOOTH(bitwise_right_shift, SHIFT_RIGHT, tp__map_infer, whole_samples)
+UNSMOOTH(gcd, GCD, tp__map_infer, whole_samples)
+UNSMOOTH(lcm, LCM, tp__map_infer, whole_samples)
+COMPARISON(logical_xor, XOR)
+COMPARISON(eq, EQ)
+COMPARISON(ne, NE)
+COMPARISON(lt, LT)
+COMPARISON(le, LE)
+COMPARISON(gt, GT)
+COMPARISON(ge, GE)
+COMPARISON(logical_and, AND)
+COMPARISON(logical_or, OR)
+SCALAR(add_scalar, ADD_S, SAME, TP__READS_NOTHING, number_samples, "AddBackward0")
+SCALAR(rsub_scalar, RSUB_S, SAME, TP__READS_NOTHING, number_samples, "RsubBackward1")
+SCALAR(mul_scalar, MUL_S, SAME, TP__READS_NOTHING, number_samples, "MulBackward0")
+SCALAR(div_scalar, DIV_S, TO_FLOAT, TP__READS_NOTHING, number_samples, "DivBackward0")
+SCALAR(pow_scalar, POW_S, SAME, READS_IN, power_samples, "PowBackward0")
+SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
+
+/* clang-format on */
+
+/* ---- with a number ---------------------------------------------------------------------------------------------- */
+
+/* 2^63 as well, the negative of the smallest int64: it wraps. */
+static bool is_whole(double s) { return s == floor(s) && fabs(s) <= 0x1p63; }
+
+/* A number counts as a 0-d tensor of its kind: a whole one makes int64 of booleans, any other float32
+ * of integers. */
+static tp_tensor *with_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, double s, double t)
+{
+    const double attr[2] = {s, t};
+    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
+        if (!is_whole(s) && op != &clamp_op)
+            x = tp_to(T, x, TP_F32);
+        else if (x->dtype == TP_BOOL && op->result == TP__SAME)
+            x = tp_to(T, x, TP_I64);
+    }
+    return tp__apply1(T, &op->op, attr, x);
+}
+
+tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &add_scalar_op, x, s, 0); }
+
+/* x, where it may be subtracted from or subtracted. */
+static tp_tensor *no_truth(tp_tape *T, const char *name, tp_tensor *x)
+{
+    if (!tp__usable(T, name, x) || x->dtype != TP_BOOL)
+        return x;
+    tp_fail(T, TP_EDTYPE, "%s: %s", name, truths_differ);
+    return NULL;
+}
+
+tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s)
+{
+    return with_number(T, &add_scalar_op, no_truth(T, "sub", x), -s, 0);
+}
+
+tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s)
+{
+    return with_number(T, &rsub_scalar_op, no_truth(T, "rsub", x), s, 0);
+}
+
+tp_tensor *tp_mul_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &mul_scalar_op, x, s, 0); }
+tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &div_scalar_op, x, s, 0); }
+
+tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
+{
+    if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && is_whole(s)) {
+        tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
+        return NULL;
+    }
+    if (x && x->dtype != TP_BOOL && is_whole(s) && !tp__fits(T, "pow", "exponent", (tp_dtype)x->dtype, s))
+        return NULL;
+    return s == 2 ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
+}
+
+/* Bounds beyond what an integer dtype holds are no bounds, unless they leave nothing. */
+tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
+{
+    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
+        tp_dtype counts = x->dtype == TP_BOOL ? TP_I64 : (tp_dtype)x->dtype;
+        double end = tp__end_of(counts), bottom = tp__least_of(counts);
+        if (low != floor(low) || high != floor(high)) {
+            x = tp_to(T, x, TP_F32);
+        } else if (high < bottom || (low >= end && high >= end)) {
+            tp_fail(T, TP_EINVAL, "clamp: from %g to %g there is nothing that %s holds", low, high,
+                    tp_dtype_name((tp_dtype)x->dtype));
+            return NULL;
+        }
+    }
+    return with_number(T, &clamp_op, x, low, high);
+}
+
+tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    return tp_pow(T, tp_to(T, a, TP_F64), tp_to(T, b, TP_F64));
+}
+
+/* 2^exponent is a float32 where the exponent is an integer, as in torch. */
+tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent)
+{
+    bool whole = exponent && !tp_dtype_is_float((tp_dtype)exponent->dtype);
+    return tp__apply2(T, &ldexp_op.op, NULL, x, whole ? tp_to(T, exponent, TP_F32) : exponent);
+}
+
+/* ---- nearness -------------------------------------------------------------------------------------------------- */
+
+tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan)
+{
+    if (!tp__usable(T, "isclose", a) || !tp__usable(T, "isclose", b))
+        return NULL;
+    if (a->dtype != b->dtype) {
+        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s", tp_dtype_name((tp_dtype)a->dtype),
+                tp_dtype_name((tp_dtype)b->dtype));
+        return NULL;
+    }
+    if (rtol < 0 || atol < 0) {
+        tp_fail(T, TP_EINVAL, "isclose: rtol %g, atol %g: neither may be negative", rtol, atol);
+        return NULL;
+    }
+    tp_tensor *close = tp_eq(T, a, b);
+    if (equal_nan && tp_dtype_is_float((tp_dtype)a->dtype))
+        close = tp_logical_or(T, close, tp_logical_and(T, tp_isnan(T, a), tp_isnan(T, b)));
+    if (rtol == 0 && atol == 0)
+        return close;
+    if (a->dtype == TP_BOOL || a->dtype == TP_U8) { /* differences wrap */
+        a = tp_to(T, a, TP_I64);
+        b = tp_to(T, b, TP_I64);
+    }
+    tp_tensor *error = tp_abs(T, tp_sub(T, a, b));
+    tp_tensor *allowed = tp_add_scalar(T, tp_abs(T, tp_mul_scalar(T, b, rtol)), atol);
+    return tp_logical_or(T, close, tp_logical_and(T, tp_isfinite(T, error), tp_le(T, error, allowed)));
+}
+
+bool tp_allclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan)
+{
+    return tp_item(tp_all(T, tp_isclose(T, a, b, rtol, atol, equal_nan))) == 1;
+}
+
+bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    if (!tp__usable(T, "equal", a) || !tp__usable(T, "equal", b) || !tp__same_shape(a, b))
+        return false;
+    return tp_item(tp_all(T, tp_eq(T, a, b))) == 1;
+}
+
+const tp_op *const tp__ops_binary[] = {
+    &mul_op.op,
+    &add_op.op,
+    &sub_op.op,
+    &div_op.op,
+    &pow_op.op,
+    &atan2_op.op,
+    &maximum_op.op,
+    &minimum_op.op,
+    &fmod_op.op,
+    &remainder_op.op,
+    &floor_divide_op.op,
+    &trunc_divide_op.op,
+    &fmax_op.op,
+    &fmin_op.op,
+    &hypot_op.op,
+    &copysign_op.op,
+    &logaddexp_op.op,
+    &logaddexp2_op.op,
+    &xlogy_op.op,
+    &xlog1py_op.op,
+    &clamp_min_op.op,
+    &clamp_max_op.op,
+    &ldexp_op.op,
+    &heaviside_op.op,
+    &nextafter_op.op,
+    &bitwise_and_op.op,
+    &bitwise_or_op.op,
+    &bitwise_xor_op.op,
+    &bitwise_left_shift_op.op,
+    &bitwise_right_shift_op.op,
+    &gcd_op.op,
+    &lcm_op.op,
+    &logical_xor_op.op,
+    &eq_op.op,
+    &ne_op.op,
+    &lt_op.op,
+    &le_op.op,
+    &gt_op.op,
+    &ge_op.op,
+    &logical_and_op.op,
+    &logical_or_op.op,
+    &add_scalar_op.op,
+    &rsub_scalar_op.op,
+    &mul_scalar_op.op,
+    &div_scalar_op.op,
+    &pow_scalar_op.op,
+    &clamp_op.op,
+    NULL,
+};

@@ -1,0 +1,187 @@
+/* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors, and
+ * products of three. */
+#include "ops/elementwise/elementwise.h"
+
+/* ---- derivatives ------------------------------------------------------------------------------------------- */
+
+static tp_status where_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_where(T, v->in[0], g, tp__number(T, g, 0));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_where(T, v->in[0], tp__number(T, g, 0), g);
+    return TP_OK;
+}
+
+static tp_status lerp_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_mul(T, g, tp_rsub_scalar(T, v->in[2], 1));
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, v->in[2]);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, g, tp_sub(T, v->in[1], v->in[0]));
+    return TP_OK;
+}
+
+static tp_status addcmul_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    double value = *(const double *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (value != 1)
+        g = tp_mul_scalar(T, g, value);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, tp__seen(T, v->in[2], g));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, g, tp__seen(T, v->in[1], g));
+    return TP_OK;
+}
+
+static tp_status addcdiv_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0], *b = tp__seen(T, v->in[2], g);
+    double value = *(const double *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (value != 1)
+        g = tp_mul_scalar(T, g, value);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_div(T, g, b);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, tp__seen(T, v->in[1], g), b), b));
+    return TP_OK;
+}
+
+static tp_status mul3_vjp(tp_vjp *v)
+{
+    for (int i = 0; i < 3; i++)
+        if (tp_vjp_needs(v, i))
+            v->gin[i] = tp__mul3(v->tape, v->gout[0], v->in[(i + 1) % 3], v->in[(i + 2) % 3], *(const double *)v->attr);
+    return TP_OK;
+}
+
+/* To x inside the bounds, to the lower one below it, to the upper one above it or where the bounds cross. */
+static tp_status clamp_between_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *low = v->in[1], *high = v->in[2], *g = v->gout[0], *zero = tp__number(T, g, 0);
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_where(T, tp_logical_and(T, tp_ge(T, x, low), tp_le(T, x, high)), g, zero);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_where(T, tp_logical_and(T, tp_lt(T, low, high), tp_lt(T, x, low)), g, zero);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_where(T, tp_logical_or(T, tp_gt(T, x, high), tp_gt(T, low, high)), g, zero);
+    return TP_OK;
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+static void where_samples(tp_sampler *s)
+{
+    tp_tensor *at = tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1, 1);
+    tp_tensor *in[3] = {tp_gt(s->tape, at, tp__number(s->tape, at, 0)),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1), tp_sample_tensor(s, (tp_dims){1, {4}}, 2, 3)};
+    tp_sample(s, NULL, 3, in);
+}
+
+static void triples(tp_sampler *s, const void *attr)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -2.3, 2.1),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -0.9, -0.5),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.6, 1.7)};
+    tp_sample(s, attr, 3, in);
+    in[1] = tp_sample_tensor(s, (tp_dims){1, {4}}, -1.1, -0.4);
+    in[2] = tp_sample_tensor(s, (tp_dims){.ndim = 0}, 0.7, 0.8);
+    tp_sample(s, attr, 3, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {0, 4}}, -1, 1);
+    tp_sample(s, attr, 3, in);
+}
+
+static void number_samples(tp_sampler *s) { triples(s, &(double){1.3}); }
+static void plain_samples(tp_sampler *s) { triples(s, NULL); }
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+static tp_status lerp_infer(tp_call *c)
+{
+    for (int i = 1; i < 3; i++)
+        if (c->in[i]->dtype != c->in[0]->dtype)
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s: one dtype is needed",
+                                tp_dtype_name((tp_dtype)c->in[i]->dtype), tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return tp__map_infer(c);
+}
+
+static tp_status addcmul_infer(tp_call *c)
+{
+    tp__fits(c->tape, "addcmul", "value", tp__result_type(3, c->in), *(const double *)c->attr);
+    return tp__ok(c->tape) ? tp__map_infer(c) : c->tape->status;
+}
+
+/* clang-format off */
+#define TERNARY(fn, KIND, ATTR, INFER, WHERE_SAMPLED, PRINTED)                                     \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 3, .n_out = 1, .attr_size = ATTR, \
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = INFER, .forward = tp__map_forward, \
+        .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__SAME};
+TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
+TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")
+TERNARY(addcmul, ADDCMUL, sizeof(double), addcmul_infer, number_samples, "AddcmulBackward0")
+TERNARY(addcdiv, ADDCDIV, sizeof(double), tp__map_infer, number_samples, "AddcdivBackward0")
+TERNARY(mul3, MUL3, sizeof(double), tp__map_infer, number_samples, NULL)
+TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBackward0")
+/* clang-format on */
+
+tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
+{
+    if (condition && condition->dtype == TP_U8) /* counts as bool, as in torch */
+        condition = tp_to(T, condition, TP_BOOL);
+    return tp__apply3(T, &where_op.op, NULL, condition, a, b);
+}
+
+tp_tensor *tp_lerp(tp_tape *T, tp_tensor *start, tp_tensor *end, tp_tensor *weight)
+{
+    return tp__apply3(T, &lerp_op.op, NULL, start, end, weight);
+}
+
+tp_tensor *tp_lerp_scalar(tp_tape *T, tp_tensor *start, tp_tensor *end, double weight)
+{
+    return tp_lerp(T, start, end, tp__number(T, start, weight));
+}
+
+tp_tensor *tp_addcmul(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value)
+{
+    return tp__apply3(T, &addcmul_op.op, &value, x, a, b);
+}
+
+tp_tensor *tp_addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double value)
+{
+    return tp__apply3(T, &addcdiv_op.op, &value, x, a, b);
+}
+
+tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value)
+{
+    return tp__apply3(T, &mul3_op.op, &value, a, b, c);
+}
+
+tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *high)
+{
+    if (low && high)
+        return tp__apply3(T, &clamp_between_op.op, NULL, x, low, high);
+    if (!tp__usable(T, "clamp", x))
+        return NULL;
+    if (!low && !high)
+        tp_fail(T, TP_EINVAL, "clamp: a bound is needed, below or above");
+    return low ? tp_clamp_min(T, x, low) : high ? tp_clamp_max(T, x, high) : NULL;
+}
+
+const tp_op *const tp__ops_ternary[] = {
+    &where_op.op, &lerp_op.op, &addcmul_op.op, &addcdiv_op.op, &mul3_op.op, &clamp_between_op.op, NULL,
+};

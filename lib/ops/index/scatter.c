@@ -1,0 +1,290 @@
+/* scatter.c - values put at, or combined with, the places that an index tensor names. */
+#include "kernel/index.h"
+#include "ops/index/index.h"
+#include "ops/ops.h"
+
+#include <math.h>
+
+/* ---- scatter: a copy of x with src at the index ----------------------------------------------------------------- */
+
+typedef struct {
+    int dim;
+    tp__combine how;
+} placing;
+
+static int64_t size_at(const tp_tensor *x, int d) { return x->ndim ? x->shape[d] : 1; }
+
+static tp_status scatter_infer(tp_call *c)
+{
+    const placing *a = c->attr;
+    tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], a->dim);
+    if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
+        status = tp_call_fail(c, TP_EDTYPE, "%s is put into %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
+                              tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return status == TP_OK ? tp__infer_like_first(c) : status;
+}
+
+static tp_status scatter_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
+    const placing *a = c->attr;
+    int64_t size = size_at(x, a->dim), one = 1;
+    if (x->numel)
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    return tp__in_range(c, index,
+                        tp__scatter(a->how, (tp_dtype)x->dtype, tp__dims_of(index), a->dim, size,
+                                    x->ndim ? x->stride : &one, c->out[0]->data, index->data,
+                                    src->ndim ? src->stride : &one, src->data),
+                        size);
+}
+
+static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
+
+/* g at the index where src's value is there in the end; x's places count as they lie in a copy of x. */
+static tp_tensor *of_survivors(tp_tape *T, tp_tensor *g, int dim, const tp_tensor *x, const tp_tensor *index)
+{
+    int64_t stride[TP_MAX_DIMS] = {1}, step = 1;
+    for (int d = x->ndim - 1; d >= 0; step *= x->shape[d--])
+        stride[d] = step;
+    tp_dims shape = index->ndim ? tp__dims_of(index) : (tp_dims){1, {1}};
+    return index->numel ? tp__of_survivors(T, g, shape, stride, dim, index, x->numel) : g;
+}
+
+static tp_status scatter_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    const placing *a = v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = scatter(T, a, v->gout[0], v->in[1], tp_zeros_like(T, v->in[2]));
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = of_survivors(T, tp_gather(T, v->gout[0], a->dim, v->in[1]), a->dim, v->in[0], v->in[1]);
+    return T->status;
+}
+
+static void scatter_samples(tp_sampler *s)
+{
+    static const int64_t places[] = {2, 0, 1, 1, 1, 2, 0, 0}, again[] = {2, 0, 1, 3, 2, 0, 1, 1};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
+                        tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1)};
+    tp_sample(s, &(placing){0, TP__PUT}, 3, in);
+    in[1] = tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, again);
+    tp_sample(s, &(placing){1, TP__PUT}, 3, in);
+    in[1] = tp_transpose(s->tape, in[1], 0, 1); /* [4, 2] */
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 1);
+    in[0] = tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1);
+    tp_sample(s, &(placing){0, TP__PUT}, 3, in);
+}
+
+static const tp_op scatter_op = {.name = "scatter",
+                                 .n_in = 3,
+                                 .n_out = 1,
+                                 .attr_size = sizeof(placing),
+                                 .flags = TP_OP_FORGETS_OUT,
+                                 .infer = scatter_infer,
+                                 .forward = scatter_forward,
+                                 .vjp = scatter_vjp,
+                                 .samples = scatter_samples,
+                                 .grad_name = "ScatterBackward0"};
+
+/* ---- combined: a product, or the largest or smallest ----------------------------------------------------------- */
+
+static tp_tensor *truth_of(tp_tape *T, tp_tensor *condition, const tp_tensor *like)
+{
+    return tp_to(T, condition, (tp_dtype)like->dtype);
+}
+
+/* d y / d x is y without x, where x may be zero; d y / d src_k is y / src_k, and where src_k is the only zero at its
+ * place the product of the others. */
+static tp_status product_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    const placing *a = v->attr;
+    tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *g = v->gout[0];
+    tp_tensor *zero = tp_scalar(T, (tp_dtype)x->dtype, 0);
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *filled = tp_masked_fill(T, x, tp_eq(T, x, zero), 1);
+        v->gin[0] = tp_mul(T, g, tp_div(T, scatter(T, a, filled, index, src), filled));
+    }
+    if (tp_vjp_needs(v, 2)) {
+        tp_tensor *is_zero = tp_eq(T, src, zero);
+        tp_tensor *zeros = tp_scatter_add(T, tp_zeros_like(T, x), a->dim, index, truth_of(T, is_zero, x));
+        tp_tensor *single = tp_logical_and(
+            T, is_zero, tp_eq(T, tp_gather(T, zeros, a->dim, index), tp_scalar(T, (tp_dtype)x->dtype, 1)));
+        tp_tensor *others = scatter(T, a, x, index, tp_masked_fill(T, src, single, 1));
+        tp_tensor *quotient = tp_div(T, tp_gather(T, tp_mul(T, g, v->out[0]), a->dim, index),
+                                     tp_masked_fill(T, src, is_zero, 1));
+        v->gin[2] = tp_where(T, single, tp_gather(T, tp_mul(T, g, others), a->dim, index), quotient);
+    }
+    return T->status;
+}
+
+/* All that equal the result share its gradient evenly. */
+static tp_status extreme_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    const placing *a = v->attr;
+    tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *y = tp_detach(T, v->out[0]);
+    tp_tensor *mine = truth_of(T, tp_eq(T, tp_detach(T, x), y), x);
+    tp_tensor *theirs = truth_of(T, tp_eq(T, tp_detach(T, src), tp_gather(T, y, a->dim, index)), x);
+    tp_tensor *share = tp_div(T, v->gout[0], tp_scatter_add(T, mine, a->dim, index, theirs));
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_mul(T, mine, share);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_mul(T, theirs, tp_gather(T, share, a->dim, index));
+    return T->status;
+}
+
+static tp_status combined_vjp(tp_vjp *v)
+{
+    return ((const placing *)v->attr)->how == TP__TIMES ? product_vjp(v) : extreme_vjp(v);
+}
+
+static void combined_samples(tp_sampler *s)
+{
+    static const int64_t places[] = {2, 0, 1, 2, 2, 2, 0, 2};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
+                        tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
+                        tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -0.7, 0.9)};
+    tp_sample(s, &(placing){0, TP__TIMES}, 3, in);
+    tp_sample(s, &(placing){0, TP__LARGER}, 3, in);
+    tp_sample(s, &(placing){0, TP__SMALLER}, 3, in);
+}
+
+static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
+                                        .n_in = 3,
+                                        .n_out = 1,
+                                        .attr_size = sizeof(placing),
+                                        .infer = scatter_infer,
+                                        .forward = scatter_forward,
+                                        .vjp = combined_vjp,
+                                        .samples = combined_samples,
+                                        .grad_name = "ScatterReduceBackward0"};
+
+/* ---- the functions --------------------------------------------------------------------------------------------- */
+
+static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+{
+    index = tp__index_like(T, index, src);
+    for (int d = 0; src && index && src->ndim == index->ndim && d < src->ndim; d++) /* src may be larger */
+        if (src->shape[d] > index->shape[d])
+            src = tp_narrow(T, src, d, 0, index->shape[d]);
+    return tp__apply3(T, a->how == TP__PUT ? &scatter_op : &scatter_reduce_op, a, x, index, src);
+}
+
+tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule)
+{
+    if (!tp__usable(T, "scatter", x))
+        return NULL;
+    if ((unsigned)rule > TP_SCATTER_MULTIPLY) {
+        tp_fail(T, TP_EINVAL, "scatter: the rule is %d; there is none beyond %d", (int)rule, TP_SCATTER_MULTIPLY);
+        return NULL;
+    }
+    placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule};
+    if (a.dim < 0)
+        return NULL;
+    return rule == TP_SCATTER_ADD ? tp_scatter_add(T, x, a.dim, index, src) : scatter(T, &a, x, index, src);
+}
+
+tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value, tp_scatter_rule rule)
+{
+    if (!tp__usable(T, "scatter", x) || !tp__usable(T, "scatter", index) ||
+        !tp__fits(T, "scatter", "value", (tp_dtype)x->dtype, value))
+        return NULL;
+    return tp_scatter(T, x, dim, index, tp_full(T, (tp_dtype)x->dtype, tp__dims_of(index), value), rule);
+}
+
+/* x with what is named by the index replaced by what does not count in the reduction. */
+static tp_tensor *without_self(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
+                               tp_scatter_reduction how)
+{
+    bool extreme = how == TP_REDUCE_AMAX || how == TP_REDUCE_AMIN;
+    if (extreme && !tp_dtype_is_float((tp_dtype)x->dtype)) /* an element counted twice does not matter */
+        return tp_scatter(T, x, dim, index, src, TP_SCATTER_PUT);
+    double nothing = how == TP_REDUCE_PROD   ? 1
+                     : how == TP_REDUCE_AMAX ? -INFINITY
+                     : how == TP_REDUCE_AMIN ? INFINITY
+                                             : 0;
+    return tp_scatter_scalar(T, x, dim, index, nothing, TP_SCATTER_PUT);
+}
+
+/* The sum over how many there are; integers are rounded down. */
+static tp_tensor *mean_of(tp_tape *T, tp_tensor *sum, int dim, tp_tensor *index, bool include_self)
+{
+    if (sum == NULL)
+        return NULL;
+    tp_dtype dtype = (tp_dtype)sum->dtype;
+    if (dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "scatter_reduce: no mean of booleans");
+        return NULL;
+    }
+    tp_tensor *n = include_self ? tp_ones_like(T, sum) : tp_zeros_like(T, sum);
+    n = tp_scatter_add(T, n, dim, index, tp_full(T, dtype, tp__dims_of(index), 1));
+    n = tp_maximum(T, n, tp_scalar(T, dtype, 1));
+    return tp_dtype_is_float(dtype) ? tp_div(T, sum, n) : tp_floor_divide(T, sum, n);
+}
+
+tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
+                             tp_scatter_reduction how, bool include_self)
+{
+    static const tp__combine by[] = {[TP_REDUCE_SUM] = TP__ADD_TO,
+                                     [TP_REDUCE_PROD] = TP__TIMES,
+                                     [TP_REDUCE_MEAN] = TP__ADD_TO,
+                                     [TP_REDUCE_AMAX] = TP__LARGER,
+                                     [TP_REDUCE_AMIN] = TP__SMALLER};
+    if (!tp__usable(T, "scatter_reduce", x) || !tp__usable(T, "scatter_reduce", index) ||
+        !tp__usable(T, "scatter_reduce", src))
+        return NULL;
+    placing a = {tp__dim_of(T, "scatter_reduce", x->ndim, dim), TP__PUT};
+    if (a.dim < 0)
+        return NULL;
+    if ((unsigned)how > TP_REDUCE_AMIN) {
+        tp_fail(T, TP_EINVAL, "scatter_reduce: reduction %d", (int)how);
+        return NULL;
+    }
+    a.how = by[how];
+    tp_tensor *base = include_self ? x : without_self(T, x, a.dim, index, src, how);
+    tp_tensor *y = a.how == TP__ADD_TO ? tp_scatter_add(T, base, a.dim, index, src) : scatter(T, &a, base, index, src);
+    return how == TP_REDUCE_MEAN ? mean_of(T, y, a.dim, index, include_self) : y;
+}
+
+/* A 1-d index along dim, as wide as `like` in all others. */
+static tp_tensor *widened(tp_tape *T, const char *name, tp_tensor *index, const tp_tensor *like, int dim)
+{
+    if (!tp__usable(T, name, index))
+        return NULL;
+    if (index->ndim > 1 || tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "%s: the index is %s of %d dimensions", name, tp_dtype_name((tp_dtype)index->dtype),
+                index->ndim);
+        return NULL;
+    }
+    index = tp_to(T, index, TP_I64);
+    if (like->ndim == 0 || index == NULL)
+        return index ? tp_reshape(T, index, TP_SCALAR) : NULL;
+    tp_dims along = {.ndim = like->ndim}, whole = tp__dims_of(like);
+    for (int d = 0; d < like->ndim; d++)
+        along.dim[d] = d == dim ? index->numel : 1;
+    whole.dim[dim] = index->numel;
+    return tp_contiguous(T, tp_expand(T, tp_reshape(T, index, along), whole));
+}
+
+tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
+                           tp_scatter_reduction how, bool include_self)
+{
+    char a[200], b[200];
+    if (!tp__usable(T, "index_reduce", x) || !tp__usable(T, "index_reduce", src))
+        return NULL;
+    int at = tp__dim_of(T, "index_reduce", x->ndim, dim);
+    if (at < 0 || (index = widened(T, "index_reduce", index, x, at)) == NULL)
+        return NULL;
+    if (src->numel == 1 && index->numel == 1) /* a 0-d one counts as 1-d */
+        src = tp_reshape(T, src, tp__dims_of(index));
+    if (src && !tp__same_shape(index, src)) {
+        tp_fail(T, TP_ESHAPE, "index_reduce: src is %s where %s is needed",
+                tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(index), b, sizeof b));
+        return NULL;
+    }
+    return tp_scatter_reduce(T, x, at, index, src, how, include_self);
+}
+
+const tp_op *const tp__ops_scatter[] = {&scatter_op, &scatter_reduce_op, NULL};

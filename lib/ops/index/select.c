@@ -1,0 +1,443 @@
+/* select.c - picking elements and slices by an index tensor, and their adjoints. */
+#include "ops/index/index.h"
+
+#include "kernel/index.h"
+
+#include <string.h>
+
+/* A 0-d tensor counts as one of a single dimension. */
+static int64_t size_at(const tp_tensor *x, int dim) { return x->ndim ? x->shape[dim] : 1; }
+
+static void outer_inner(const tp_tensor *x, int dim, int64_t *outer, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < x->ndim; d++)
+        if (d != dim)
+            *(d < dim ? outer : inner) *= x->shape[d];
+}
+
+tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size)
+{
+    if (bad < 0)
+        return TP_OK;
+    return tp_call_fail(c, TP_EINDEX, "index %lld is out of range for size %lld",
+                        (long long)((const int64_t *)index->data)[bad], (long long)size);
+}
+
+tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64_t *stride, int dim,
+                            const tp_tensor *index, int64_t places)
+{
+    tp_tensor *kept = g ? tp_empty(T, TP_BOOL, shape) : NULL;
+    tp__storage *seen = kept ? tp__pool_alloc(T->pool, (size_t)places) : NULL;
+    if (kept && seen == NULL)
+        tp_fail(T, TP_ENOMEM, "index: no memory for its gradient");
+    if (seen == NULL)
+        return NULL;
+    memset(seen->data, 0, (size_t)places);
+    int64_t lost = tp__survivors(shape, stride, dim, index ? index->data : NULL, seen->data, kept->data);
+    tp__storage_unref(seen);
+    return lost ? tp_where(T, kept, g, tp__number(T, g, 0)) : g;
+}
+
+/* ---- gather and scatter_add: attr is the dimension ----------------------------------------------------------- */
+
+/* The index has x's rank and is no larger than x except in dim (and no larger than src at all). */
+/* A 0-d index counts as 1-d beside a 1-d tensor. */
+tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src)
+{
+    return index && src && index->ndim == 0 && src->ndim == 1 ? tp_reshape(T, index, tp_shape(1)) : index;
+}
+
+tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
+{
+    char a[200], b[200];
+    int rank = x->ndim ? x->ndim : 1;
+    bool fits = (index->ndim ? index->ndim : 1) == rank;
+    if (index->dtype != TP_I64 && index->numel > 0)
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name((tp_dtype)index->dtype));
+    if (dim >= rank)
+        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, x->ndim);
+    if (index->numel == 0)
+        return TP_OK;
+    for (int d = 0; d < rank && fits; d++)
+        fits = d == dim || size_at(index, d) <= size_at(x, d);
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit %s", tp__dims_text(tp__dims_of(index), a, sizeof a),
+                            tp__dims_text(tp__dims_of(x), b, sizeof b));
+    fits = src == NULL || (src->ndim ? src->ndim : 1) == rank;
+    for (int d = 0; d < rank && fits && src; d++)
+        fits = size_at(index, d) <= size_at(src, d);
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s",
+                            tp__dims_text(tp__dims_of(index), a, sizeof a),
+                            tp__dims_text(tp__dims_of(src), b, sizeof b));
+    return TP_OK;
+}
+
+static tp_status gather_infer(tp_call *c)
+{
+    tp_status status = tp__check_index(c, c->in[0], c->in[1], NULL, *(const int *)c->attr);
+    return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[1])) : status;
+}
+
+static tp_status gather_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t size = size_at(x, dim), one = 1;
+    return tp__in_range(c, index,
+                        tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                   x->data, index->data, c->out[0]->data),
+                        size);
+}
+
+static tp_status gather_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_scatter_add(v->tape, tp_zeros_like(v->tape, v->in[0]), *(const int *)v->attr, v->in[1], v->gout[0]);
+    return TP_OK;
+}
+
+static tp_status scatter_add_infer(tp_call *c)
+{
+    tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
+    if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
+        status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
+                              tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    return status == TP_OK ? tp__infer_like_first(c) : status;
+}
+
+static tp_status scatter_add_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
+    int dim = *(const int *)c->attr;
+    int64_t size = size_at(x, dim), one = 1;
+    if (x->numel)
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    return tp__in_range(c, index,
+                        tp__scatter(TP__ADD_TO, (tp_dtype)x->dtype, tp__dims_of(index), dim, size,
+                                    x->ndim ? x->stride : &one, c->out[0]->data, index->data,
+                                    src->ndim ? src->stride : &one, src->data),
+                        size);
+}
+
+static tp_status scatter_add_vjp(tp_vjp *v)
+{
+    tp_tensor *g = v->gout[0], *src = v->in[2];
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (!tp_vjp_needs(v, 2))
+        return TP_OK;
+    tp_tensor *picked = tp_gather(v->tape, g, *(const int *)v->attr, v->in[1]);
+    if (picked && !tp__dims_equal(tp__dims_of(picked), tp__dims_of(src))) { /* what the index left over */
+        for (int d = 0; d < src->ndim && picked; d++) {
+            tp_dims rest = tp__dims_of(picked);
+            rest.dim[d] = src->shape[d] - picked->shape[d];
+            tp_tensor *both[2] = {picked, tp_zeros(v->tape, (tp_dtype)g->dtype, rest)};
+            picked = rest.dim[d] ? tp_cat(v->tape, 2, both, d) : picked;
+        }
+    }
+    v->gin[2] = picked;
+    return TP_OK;
+}
+
+static void gather_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4)};
+    tp_sample(s, &(int){0}, 2, in);
+    in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
+    tp_sample(s, &(int){1}, 2, in);
+}
+
+static void scatter_add_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_sample_index(s, (tp_dims){2, {5, 2}}, 0, 4),
+                        tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+    in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 3);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1);
+    tp_sample(s, &(int){1}, 3, in);
+}
+
+static tp_status gather_vjp_fused(tp_vjp *v)
+{
+    tp_tensor *to = v->gin[0], *index = v->in[1];
+    const tp_tensor *g = v->gout[0];
+    int dim = *(const int *)v->attr;
+    int64_t one = 1;
+    if (to == NULL) /* an index of no elements may be of floats, and ask for a gradient */
+        return TP_OK;
+    tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, tp__dims_of(index), dim, size_at(to, dim), to->ndim ? to->stride : &one,
+                to->data, index->data, g->ndim ? g->stride : &one, g->data);
+    return TP_OK;
+}
+
+static const tp_op gather_op = {.name = "gather",
+                                .n_in = 2,
+                                .n_out = 1,
+                                .attr_size = sizeof(int),
+                                .flags = TP_OP_FORGETS_OUT,
+                                .infer = gather_infer,
+                                .forward = gather_forward,
+                                .vjp = gather_vjp,
+                                .vjp_fused = gather_vjp_fused,
+                                .samples = gather_samples,
+                                .grad_name = "GatherBackward0"};
+static const tp_op scatter_add_op = {.name = "scatter_add",
+                                     .n_in = 3,
+                                     .n_out = 1,
+                                     .attr_size = sizeof(int),
+                                     .flags = TP_OP_FORGETS_OUT,
+                                     .infer = scatter_add_infer,
+                                     .forward = scatter_add_forward,
+                                     .vjp = scatter_add_vjp,
+                                     .samples = scatter_add_samples,
+                                     .grad_name = "ScatterAddBackward0"};
+
+static bool dim_for(tp_tape *T, const char *name, const tp_tensor *x, int dim, int *at)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    *at = tp__dim_of(T, name, x->ndim, dim);
+    return *at >= 0;
+}
+
+tp_tensor *tp_gather(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
+{
+    int at;
+    return dim_for(T, "gather", x, dim, &at) ? tp__apply2(T, &gather_op, &at, x, index) : NULL;
+}
+
+tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    index = tp__index_like(T, index, src);
+    return dim_for(T, "scatter_add", x, dim, &at) ? tp__apply3(T, &scatter_add_op, &at, x, index, src) : NULL;
+}
+
+/* ---- index_select and index_add ---------------------------------------------------------------------------------- */
+
+static tp_status check_positions(const tp_call *c, const tp_tensor *index)
+{
+    int dim = *(const int *)c->attr, rank = c->in[0]->ndim ? c->in[0]->ndim : 1;
+    if (dim >= rank)
+        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
+    if (index->dtype != TP_I64)
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name((tp_dtype)index->dtype));
+    if (index->ndim > 1)
+        return tp_call_fail(c, TP_ESHAPE, "the index has %d dimensions, not one", index->ndim);
+    return TP_OK;
+}
+
+static tp_status index_select_infer(tp_call *c)
+{
+    tp_dims shape = tp__dims_of(c->in[0]);
+    if (check_positions(c, c->in[1]) != TP_OK)
+        return c->tape->status;
+    if (shape.ndim)
+        shape.dim[*(const int *)c->attr] = c->in[1]->numel;
+    else if (c->in[1]->numel != 1)
+        return tp_call_fail(c, TP_ESHAPE, "%lld positions of a 0-d tensor", (long long)c->in[1]->numel);
+    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+}
+
+static tp_status index_select_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    return tp__in_range(c, index,
+                        tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
+                                         index->data, c->out[0]->data),
+                        size_at(x, dim));
+}
+
+static tp_status index_select_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_index_add(v->tape, tp_zeros_like(v->tape, v->in[0]), *(const int *)v->attr, v->in[1], v->gout[0]);
+    return TP_OK;
+}
+
+static tp_status index_select_vjp_fused(tp_vjp *v)
+{
+    tp_tensor *x = v->gin[0];
+    int dim = *(const int *)v->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    tp__index_place(TP__ADD_TO, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data,
+                    v->in[1]->data, v->gout[0]->data);
+    return TP_OK;
+}
+
+static tp_status index_add_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
+    int dim = *(const int *)c->attr;
+    char a[200], b[200];
+    bool fits = x->ndim == src->ndim || (x->ndim <= 1 && src->ndim <= 1);
+    if (check_positions(c, index) != TP_OK)
+        return c->tape->status;
+    for (int d = 0; d < (x->ndim ? x->ndim : 1) && fits; d++)
+        fits = size_at(src, d) == (d == dim ? index->numel : size_at(x, d));
+    if (!fits)
+        return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d",
+                            tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
+                            (long long)index->numel, dim);
+    if (x->dtype != src->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name((tp_dtype)src->dtype),
+                            tp_dtype_name((tp_dtype)x->dtype));
+    return tp__infer_like_first(c);
+}
+
+static tp_status index_place_forward(tp_call *c, tp__combine how)
+{
+    const tp_tensor *x = c->in[0], *index = c->in[1];
+    int dim = *(const int *)c->attr;
+    int64_t outer, inner;
+    outer_inner(x, dim, &outer, &inner);
+    if (x->numel)
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+    return tp__in_range(c, index,
+                        tp__index_place(how, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel,
+                                        c->out[0]->data, index->data, c->in[2]->data),
+                        size_at(x, dim));
+}
+
+static tp_status index_add_forward(tp_call *c) { return index_place_forward(c, TP__ADD_TO); }
+static tp_status index_copy_forward(tp_call *c) { return index_place_forward(c, TP__PUT); }
+
+static tp_status index_copy_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *index = v->in[1];
+    int dim = *(const int *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp_index_copy(T, v->gout[0], dim, v->in[1], tp_zeros_like(T, v->in[2]));
+    if (tp_vjp_needs(v, 2)) {
+        int64_t along[TP_MAX_DIMS] = {0};
+        tp_dims slices = {.ndim = x->ndim ? x->ndim : 1};
+        for (int d = 0; d < slices.ndim; d++)
+            slices.dim[d] = d == dim ? index->numel : 1;
+        along[dim] = 1;
+        tp_tensor *g = tp_index_select(T, v->gout[0], dim, index);
+        v->gin[2] = tp__of_survivors(T, g, slices, along, dim, index, size_at(x, dim));
+    }
+    return T->status;
+}
+
+static tp_status index_add_vjp(tp_vjp *v)
+{
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = v->gout[0];
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_index_select(v->tape, v->gout[0], *(const int *)v->attr, v->in[1]);
+    return TP_OK;
+}
+
+static void index_select_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){1, {5}}, 0, 3)};
+    tp_sample(s, &(int){0}, 2, in);
+    tp_sample(s, &(int){1}, 2, in);
+}
+
+static void index_add_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){1, {5}}, 0, 3),
+                        tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+}
+
+static const tp_op index_select_op = {.name = "index_select",
+                                      .n_in = 2,
+                                      .n_out = 1,
+                                      .attr_size = sizeof(int),
+                                      .flags = TP_OP_FORGETS_OUT,
+                                      .infer = index_select_infer,
+                                      .forward = index_select_forward,
+                                      .vjp = index_select_vjp,
+                                      .vjp_fused = index_select_vjp_fused,
+                                      .samples = index_select_samples,
+                                      .grad_name = "IndexSelectBackward0"};
+static const tp_op index_add_op = {.name = "index_add",
+                                   .n_in = 3,
+                                   .n_out = 1,
+                                   .attr_size = sizeof(int),
+                                   .flags = TP_OP_FORGETS_OUT,
+                                   .infer = index_add_infer,
+                                   .forward = index_add_forward,
+                                   .vjp = index_add_vjp,
+                                   .samples = index_add_samples,
+                                   .grad_name = "IndexAddBackward0"};
+
+static void index_copy_samples(tp_sampler *s)
+{
+    static const int64_t places[] = {3, 0, 2}, again[] = {2, 0, 2, 1, 0};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_from(s->tape, TP_I64, (tp_dims){1, {3}}, places),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 3}}, -1, 1)};
+    tp_sample(s, &(int){0}, 3, in);
+    in[1] = tp_from(s->tape, TP_I64, (tp_dims){1, {5}}, again);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -1, 1);
+    tp_sample(s, &(int){1}, 3, in);
+}
+
+static const tp_op index_copy_op = {.name = "index_copy",
+                                    .n_in = 3,
+                                    .n_out = 1,
+                                    .attr_size = sizeof(int),
+                                    .flags = TP_OP_FORGETS_OUT,
+                                    .infer = index_add_infer,
+                                    .forward = index_copy_forward,
+                                    .vjp = index_copy_vjp,
+                                    .samples = index_copy_samples,
+                                    .grad_name = "IndexCopyBackward0"};
+
+static tp_tensor *as_i64(tp_tape *T, tp_tensor *index)
+{
+    return index && index->dtype == TP_I32 ? tp_to(T, index, TP_I64) : index;
+}
+
+tp_tensor *tp_index_select(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
+{
+    int at;
+    return dim_for(T, "index_select", x, dim, &at) ? tp__apply2(T, &index_select_op, &at, x, as_i64(T, index)) : NULL;
+}
+
+tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    return dim_for(T, "index_add", x, dim, &at) ? tp__apply3(T, &index_add_op, &at, x, as_i64(T, index), src) : NULL;
+}
+
+tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
+{
+    int at;
+    return dim_for(T, "index_copy", x, dim, &at) ? tp__apply3(T, &index_copy_op, &at, x, as_i64(T, index), src) : NULL;
+}
+
+/* Positions may count from the end here. */
+tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value)
+{
+    int at;
+    if (!dim_for(T, "index_fill", x, dim, &at) || !tp__usable(T, "index_fill", value))
+        return NULL;
+    if (value->ndim > 0) {
+        tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
+        return NULL;
+    }
+    if ((value = tp__value_as(T, "index_fill", value, (tp_dtype)x->dtype)) == NULL ||
+        (index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
+        return NULL;
+    tp_dims shape = tp__dims_of(x);
+    if (x->ndim > 0)
+        shape.dim[at] = index->numel;
+    else if (index->numel == 0)
+        return tp_clone(T, x);
+    return tp_index_copy(T, x, at, index, tp_expand(T, value, shape));
+}
+
+const tp_op *const tp__ops_index[] = {&gather_op,    &scatter_add_op, &index_select_op,
+                                      &index_add_op, &index_copy_op,  NULL};

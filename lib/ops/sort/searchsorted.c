@@ -1,0 +1,407 @@
+/* searchsorted.c - finding values among sorted boundaries, and counting them: searchsorted, isin, bincount, histograms. */
+#include "kernel/search.h"
+#include "ops/elementwise/elementwise.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- searchsorted: boundaries [..., m] and values; attr says whether equal ones are passed ------------------------- */
+
+static bool leading_equal(const tp_tensor *a, const tp_tensor *b)
+{
+    if (a->ndim != b->ndim)
+        return false;
+    for (int d = 0; d + 1 < a->ndim; d++)
+        if (a->shape[d] != b->shape[d])
+            return false;
+    return true;
+}
+
+static tp_status searchsorted_infer(tp_call *c)
+{
+    const tp_tensor *bounds = c->in[0], *x = c->in[1];
+    char a[200], b[200];
+    if (bounds->dtype != x->dtype || x->dtype == TP_BOOL)
+        return tp_call_fail(c, TP_EDTYPE, "looks for %s among %s", tp_dtype_name((tp_dtype)x->dtype),
+                            tp_dtype_name((tp_dtype)bounds->dtype));
+    if (bounds->ndim != 1 && (bounds->ndim == 0 || !leading_equal(bounds, x)))
+        return tp_call_fail(c, TP_ESHAPE, "boundaries %s are not 1-d, nor like the values %s but in the last dimension",
+                            tp__dims_text(tp__dims_of(bounds), a, sizeof a),
+                            tp__dims_text(tp__dims_of(x), b, sizeof b));
+    return tp_call_out(c, 0, TP_I64, tp__dims_of(x));
+}
+
+static tp_status searchsorted_forward(tp_call *c)
+{
+    const tp_tensor *bounds = c->in[0], *x = c->in[1];
+    if (x->numel == 0)
+        return TP_OK;
+    int64_t m = bounds->shape[bounds->ndim - 1], rows = bounds->ndim == 1 ? 1 : x->numel / x->shape[x->ndim - 1];
+    tp__search((tp_dtype)x->dtype, *(const bool *)c->attr, rows, m, x->numel / rows, bounds->data, x->data,
+               c->out[0]->data);
+    return TP_OK;
+}
+
+static void searchsorted_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_linspace(s->tape, s->dtype, -1, 1, 9), tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2, 2)};
+    tp_sample(s, &(bool){false}, 2, in);
+    in[0] = tp_arange(s->tape, TP_I64, 0, 7, 1);
+    in[1] = tp_sample_index(s, (tp_dims){1, {6}}, 0, 9);
+    tp_sample(s, &(bool){true}, 2, in);
+    in[0] = tp_contiguous(s->tape, tp_expand(s->tape, in[0], (tp_dims){2, {2, 7}}));
+    in[1] = tp_sample_index(s, (tp_dims){2, {2, 4}}, 0, 9);
+    tp_sample(s, &(bool){false}, 2, in);
+}
+
+static const tp_op searchsorted_op = {.name = "searchsorted",
+                                      .n_in = 2,
+                                      .n_out = 1,
+                                      .attr_size = sizeof(bool),
+                                      .flags = TP_OP_NO_GRAD,
+                                      .infer = searchsorted_infer,
+                                      .forward = searchsorted_forward,
+                                      .samples = searchsorted_samples};
+
+/* Two tensors in the dtype that both promote to. */
+static void in_one_dtype(tp_tape *T, tp_tensor **a, tp_tensor **b)
+{
+    tp_dtype dtype = tp__result_type(2, (tp_tensor *[]){*a, *b});
+    *a = tp_to(T, *a, dtype);
+    *b = tp_to(T, *b, dtype);
+}
+
+tp_tensor *tp_searchsorted(tp_tape *T, tp_tensor *boundaries, tp_tensor *x, const tp_searchsorted_options *options)
+{
+    static const tp_searchsorted_options none = {.right = false};
+    const tp_searchsorted_options *o = options ? options : &none;
+    if (!tp__usable(T, "searchsorted", boundaries) || !tp__usable(T, "searchsorted", x) ||
+        (o->sorter && !tp__usable(T, "searchsorted", o->sorter)))
+        return NULL;
+    if (o->sorter && (!tp__same_shape(boundaries, o->sorter) || o->sorter->dtype != TP_I64)) {
+        tp_fail(T, TP_ESHAPE, "searchsorted: the sorter is int64 and of the shape of the boundaries");
+        return NULL;
+    }
+    if (x->ndim == 0 && boundaries->ndim != 1) {
+        tp_fail(T, TP_ESHAPE, "searchsorted: a 0-d value among %d-d boundaries", boundaries->ndim);
+        return NULL;
+    }
+    if (o->sorter)
+        boundaries = tp_gather(T, boundaries, -1, o->sorter);
+    if (boundaries)
+        in_one_dtype(T, &boundaries, &x);
+    tp_tensor *index = tp__apply2(T, &searchsorted_op, &o->right, boundaries, x);
+    return o->out_int32 ? tp_to(T, index, TP_I32) : index;
+}
+
+tp_tensor *tp_bucketize(tp_tape *T, tp_tensor *x, tp_tensor *boundaries, const tp_searchsorted_options *options)
+{
+    if (tp__ok(T) && boundaries && boundaries->ndim != 1) {
+        tp_fail(T, TP_ESHAPE, "bucketize: the boundaries have %d dimensions, not one", boundaries->ndim);
+        return NULL;
+    }
+    return tp_searchsorted(T, boundaries, x, options);
+}
+
+tp_tensor *tp_isin(tp_tape *T, tp_tensor *x, tp_tensor *among, bool invert)
+{
+    if (!tp__usable(T, "isin", x) || !tp__usable(T, "isin", among))
+        return NULL;
+    if (x->dtype == TP_BOOL || among->dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "isin: is not defined for bool");
+        return NULL;
+    }
+    int64_t n = among->numel;
+    if (n == 0)
+        return tp_full(T, TP_BOOL, tp__dims_of(x), invert);
+    tp_dims shape = tp__dims_of(x);
+    x = tp_reshape(T, tp_detach(T, x), (tp_dims){1, {-1}});
+    among = tp_reshape(T, tp_detach(T, among), (tp_dims){1, {n}});
+    if (x == NULL || among == NULL)
+        return NULL;
+    in_one_dtype(T, &x, &among);
+    among = tp_sort(T, among, 0, false, NULL);
+    tp_tensor *at = tp_clamp(T, tp_searchsorted(T, among, x, NULL), 0, (double)(n - 1));
+    tp_tensor *there = tp_eq(T, x, tp_index_select(T, among, 0, at));
+    return tp_reshape(T, invert ? tp_logical_not(T, there) : there, shape);
+}
+
+/* ---- bincount: whole numbers [n], and their weights; attr is how many bins ---------------------------------------------- */
+
+static tp_status bincount_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *weight = c->n_in > 1 ? c->in[1] : NULL;
+    int64_t bins = *(const int64_t *)c->attr;
+    if (c->n_in > 2)
+        return tp_call_fail(c, TP_EINVAL, "takes numbers and their weights, not %d inputs", c->n_in);
+    if (x->dtype != TP_I64 || (weight && !tp_dtype_is_float((tp_dtype)weight->dtype)))
+        return tp_call_fail(c, TP_EDTYPE, "counts int64 with float weights, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (x->ndim != 1 || (weight && !tp__same_shape(x, weight)))
+        return tp_call_fail(c, TP_ESHAPE, "the numbers are not 1-d, or the weights not as many");
+    return tp_call_out(c, 0, weight ? (tp_dtype)weight->dtype : TP_I64, (tp_dims){1, {bins}});
+}
+
+static tp_status bincount_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *weight = c->n_in > 1 ? c->in[1] : NULL;
+    tp_tensor *y = c->out[0];
+    if (y->numel)
+        memset(y->data, 0, (size_t)y->numel * tp_dtype_size((tp_dtype)y->dtype));
+    int64_t bad = tp__count(x->numel, x->data, y->numel, (tp_dtype)y->dtype, weight ? weight->data : NULL, y->data);
+    if (bad >= 0)
+        return tp_call_fail(c, TP_EINVAL, "%lld among numbers to count in [0, %lld)",
+                            (long long)((const int64_t *)x->data)[bad], (long long)y->numel);
+    return TP_OK;
+}
+
+static void bincount_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_index(s, (tp_dims){1, {9}}, 0, 6), tp_sample_tensor(s, (tp_dims){1, {9}}, -1, 1)};
+    tp_sample(s, &(int64_t){7}, 1, in);
+    tp_sample(s, &(int64_t){6}, 2, in);
+}
+
+static const tp_op bincount_op = {.name = "bincount",
+                                  .n_in = -1,
+                                  .n_out = 1,
+                                  .attr_size = sizeof(int64_t),
+                                  .flags = TP_OP_NO_GRAD,
+                                  .infer = bincount_infer,
+                                  .forward = bincount_forward,
+                                  .samples = bincount_samples};
+
+tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t minlength)
+{
+    if (!tp__usable(T, "bincount", x) || (weights && !tp__usable(T, "bincount", weights)))
+        return NULL;
+    if (x->dtype == TP_BOOL || tp_dtype_is_float((tp_dtype)x->dtype)) {
+        tp_fail(T, TP_EDTYPE, "bincount: counts integers, not %s", tp_dtype_name((tp_dtype)x->dtype));
+        return NULL;
+    }
+    if (minlength < 0) {
+        tp_fail(T, TP_EINVAL, "bincount: minlength is %lld", (long long)minlength);
+        return NULL;
+    }
+    tp_tensor *in[2] = {tp_contiguous(T, tp_to(T, x, TP_I64)), weights};
+    if (in[0] == NULL)
+        return NULL;
+    for (int64_t i = 0; i < x->numel; i++) {
+        int64_t v = ((const int64_t *)in[0]->data)[i];
+        minlength = v >= minlength && v < INT64_MAX ? v + 1 : minlength;
+    }
+    if (weights && x->numel == 0 && weights->numel == 0)
+        weights = NULL; /* torch counts nothing in integers */
+    if (weights && !tp_dtype_is_float((tp_dtype)weights->dtype))
+        in[1] = tp_to(T, weights, TP_F64);
+    return tp_apply(T, &bincount_op, &minlength, weights ? 2 : 1, in);
+}
+
+/* ---- histograms: points [n, d], the edges of each dimension, then weights [n] where there are any --------------------- */
+
+typedef struct {
+    tp__bin_rule rule;
+    bool weighted;
+} counting;
+
+static tp_status histogram_infer(tp_call *c)
+{
+    const counting *h = c->attr;
+    const tp_tensor *x = c->in[0], *weight = h->weighted ? c->in[c->n_in - 1] : NULL;
+    tp_dims shape = {.ndim = c->n_in - 1 - h->weighted};
+    if (x->ndim != 2 || x->shape[1] != shape.ndim || shape.ndim > TP_MAX_DIMS || shape.ndim < 1)
+        return tp_call_fail(c, TP_ESHAPE, "points of %d dimensions, and edges of %d",
+                            x->ndim == 2 ? (int)x->shape[1] : 0, shape.ndim);
+    for (int i = 0; i < c->n_in; i++)
+        if (c->in[i]->dtype != x->dtype || !tp_dtype_is_float((tp_dtype)x->dtype))
+            return tp_call_fail(c, TP_EDTYPE, "points, edges and weights are of one float dtype, not %s and %s",
+                                tp_dtype_name((tp_dtype)x->dtype), tp_dtype_name((tp_dtype)c->in[i]->dtype));
+    if (weight && weight->numel != x->shape[0])
+        return tp_call_fail(c, TP_ESHAPE, "%lld weights of %lld points", (long long)weight->numel,
+                            (long long)x->shape[0]);
+    for (int d = 0; d < shape.ndim; d++) {
+        shape.dim[d] = c->in[d + 1]->numel - 1;
+        if (c->in[d + 1]->ndim != 1 || shape.dim[d] < 1)
+            return tp_call_fail(c, TP_ESHAPE, "the edges of dimension %d make no bin", d);
+    }
+    return tp_call_out(c, 0, TP_F64, shape);
+}
+
+static tp_status histogram_forward(tp_call *c)
+{
+    const counting *h = c->attr;
+    const tp_tensor *x = c->in[0];
+    tp__bins b = {.dtype = (tp_dtype)x->dtype, .rule = h->rule, .dims = c->out[0]->ndim};
+    for (int d = 0; d < b.dims; d++) {
+        b.bins[d] = c->out[0]->shape[d];
+        b.edge[d] = c->in[d + 1]->data;
+    }
+    memset(c->out[0]->data, 0, (size_t)c->out[0]->numel * sizeof(double));
+    tp__histogram(&b, x->shape[0], x->data, h->weighted ? c->in[c->n_in - 1]->data : NULL, c->out[0]->data);
+    return TP_OK;
+}
+
+static void histogram_samples(tp_sampler *s)
+{
+    tp_tensor *in[4] = {tp_sample_tensor(s, (tp_dims){2, {9, 2}}, -1, 1), tp_linspace(s->tape, s->dtype, -0.9, 1, 5),
+                        tp_linspace(s->tape, s->dtype, -1, 1, 3), tp_sample_tensor(s, (tp_dims){1, {9}}, 0, 1)};
+    tp_sample(s, &(counting){TP__BIN_NEAR, false}, 3, in);
+    tp_sample(s, &(counting){TP__BIN_SEARCH, true}, 4, in);
+}
+
+static const tp_op histogram_op = {.name = "histogram",
+                                   .n_in = -2,
+                                   .n_out = 1,
+                                   .attr_size = sizeof(counting),
+                                   .flags = TP_OP_NO_GRAD,
+                                   .infer = histogram_infer,
+                                   .forward = histogram_forward,
+                                   .samples = histogram_samples};
+
+/* Edges of even bins: over range, or over the points where there is none. */
+static bool even_edges(tp_tape *T, const char *name, tp_tensor *x, const int64_t *bins, const double *range,
+                       double widen, tp_tensor **edges)
+{
+    bool data = range == NULL && x->numel > 0;
+    tp_tensor *least = data ? tp_amin(T, x, 1, &(int){0}, false) : NULL;
+    tp_tensor *greatest = data ? tp_amax(T, x, 1, &(int){0}, false) : NULL;
+    for (int d = 0; d < x->shape[1] && tp__ok(T); d++) {
+        double low = data ? tp_item_at(least, d) : range ? range[2 * d] : 0;
+        double high = data ? tp_item_at(greatest, d) : range ? range[2 * d + 1] : 1;
+        if (bins[d] < 1 || bins[d] == INT64_MAX || !isfinite(low) || !isfinite(high) || low > high)
+            tp_fail(T, TP_EINVAL, "%s: %lld bins from %g to %g", name, (long long)bins[d], low, high);
+        if (!tp__ok(T))
+            return false;
+        double more = low == high ? widen : 0;
+        edges[d] = tp_linspace(T, (tp_dtype)x->dtype, low - more, high + more, bins[d] + 1);
+    }
+    return tp__ok(T);
+}
+
+/* Counts divided by their sum and by the size of their bin. */
+static tp_tensor *to_density(tp_tape *T, tp_tensor *y, tp_tensor *const *edges)
+{
+    if (y == NULL)
+        return NULL;
+    int dims = y->ndim;
+    y = tp_div(T, y, tp_sum(T, y));
+    for (int d = 0; d < dims && y; d++) {
+        tp_dims shape = {.ndim = dims};
+        for (int k = 0; k < dims; k++)
+            shape.dim[k] = k == d ? y->shape[d] : 1;
+        tp_tensor *e = tp_to(T, edges[d], TP_F64);
+        tp_tensor *width = tp_sub(T, tp_narrow(T, e, 0, 1, y->shape[d]), tp_narrow(T, e, 0, 0, y->shape[d]));
+        y = tp_div(T, y, tp_reshape(T, width, shape));
+    }
+    return y;
+}
+
+static tp_tensor *count_points(tp_tape *T, tp_tensor *x, int dims, tp_tensor *const *edges, tp__bin_rule rule,
+                               const tp_histogram_options *o)
+{
+    tp_tensor *in[TP_MAX_DIMS + 2] = {x};
+    for (int d = 0; d < dims; d++)
+        in[d + 1] = edges[d];
+    if (o->weight)
+        in[dims + 1] = tp_reshape(T, tp_detach(T, o->weight), (tp_dims){1, {o->weight->numel}});
+    counting h = {rule, o->weight != NULL};
+    tp_tensor *y = tp_apply(T, &histogram_op, &h, dims + 1 + h.weighted, in);
+    if (o->density)
+        y = to_density(T, y, edges);
+    return y ? tp_to(T, y, (tp_dtype)x->dtype) : NULL;
+}
+
+/* x [..., d] as points [n, d]; false after a failure. */
+static bool points_of(tp_tape *T, const char *name, tp_tensor **x, const tp_histogram_options *o)
+{
+    tp_tensor *p = *x;
+    if (!tp__usable(T, name, p) || (o->weight && !tp__usable(T, name, o->weight)))
+        return false;
+    int64_t dims = p->ndim > 1 ? p->shape[p->ndim - 1] : 0;
+    if (!tp_dtype_is_float((tp_dtype)p->dtype)) {
+        tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)p->dtype));
+        return false;
+    }
+    if (dims < 1 || dims > TP_MAX_DIMS) {
+        tp_fail(T, TP_ESHAPE, "%s: points have 1 to %d coordinates, not %lld", name, TP_MAX_DIMS, (long long)dims);
+        return false;
+    }
+    bool fits = o->weight == NULL || o->weight->ndim == p->ndim - 1;
+    for (int d = 0; o->weight && fits && d < p->ndim - 1; d++)
+        fits = o->weight->shape[d] == p->shape[d];
+    if (!fits)
+        tp_fail(T, TP_ESHAPE, "%s: there is not a weight for each point", name);
+    *x = fits ? tp_contiguous(T, tp_reshape(T, tp_detach(T, p), (tp_dims){2, {p->numel / dims, dims}})) : NULL;
+    return *x != NULL;
+}
+
+static const tp_histogram_options plain = {.range = NULL};
+
+tp_tensor *tp_histogramdd(tp_tape *T, tp_tensor *x, const int64_t *bins, const tp_histogram_options *options,
+                          tp_tensor **edges)
+{
+    const tp_histogram_options *o = options ? options : &plain;
+    tp_tensor *made[TP_MAX_DIMS];
+    if (!points_of(T, "histogramdd", &x, o) || !tp__listed(T, "histogramdd", "numbers of bins", x->shape[1], 1, bins) ||
+        !even_edges(T, "histogramdd", x, bins, o->range, 0.5, made))
+        return NULL;
+    int dims = (int)x->shape[1];
+    if (edges)
+        memcpy(edges, made, (size_t)dims * sizeof *edges);
+    return count_points(T, x, dims, made, TP__BIN_NEAR, o);
+}
+
+tp_tensor *tp_histogramdd_edges(tp_tape *T, tp_tensor *x, tp_tensor *const *edges, const tp_histogram_options *options)
+{
+    const tp_histogram_options *o = options ? options : &plain;
+    return points_of(T, "histogramdd", &x, o) && tp__listed(T, "histogramdd", "tensors of edges", x->shape[1], 1, edges)
+               ? count_points(T, x, (int)x->shape[1], edges, TP__BIN_SEARCH, o)
+               : NULL;
+}
+
+/* All elements are points of one coordinate. */
+static tp_tensor *as_points(tp_tape *T, const char *name, tp_tensor *x, const tp_histogram_options *o)
+{
+    if (!tp__usable(T, name, x))
+        return NULL;
+    if (o->weight && !tp__same_shape(x, o->weight)) {
+        tp_fail(T, TP_ESHAPE, "%s: there is not a weight for each element", name);
+        return NULL;
+    }
+    return tp_reshape(T, x, (tp_dims){2, {x->numel, 1}});
+}
+
+static tp_tensor *flat_weight(tp_tape *T, tp_tensor *w)
+{
+    return w ? tp_reshape(T, w, (tp_dims){1, {w->numel}}) : NULL;
+}
+
+tp_tensor *tp_histogram(tp_tape *T, tp_tensor *x, int64_t bins, const tp_histogram_options *options, tp_tensor **edges)
+{
+    tp_histogram_options o = options ? *options : plain;
+    x = as_points(T, "histogram", x, &o);
+    o.weight = flat_weight(T, o.weight);
+    return tp_histogramdd(T, x, &bins, &o, edges);
+}
+
+tp_tensor *tp_histogram_edges(tp_tape *T, tp_tensor *x, tp_tensor *edges, const tp_histogram_options *options)
+{
+    tp_histogram_options o = options ? *options : plain;
+    x = as_points(T, "histogram", x, &o);
+    o.weight = flat_weight(T, o.weight);
+    return tp_histogramdd_edges(T, x, &edges, &o);
+}
+
+tp_tensor *tp_histc(tp_tape *T, tp_tensor *x, int64_t bins, double low, double high)
+{
+    const double range[2] = {low, high};
+    if (!tp__usable(T, "histc", x))
+        return NULL;
+    tp_tensor *points = tp_reshape(T, x, (tp_dims){2, {x->numel, 1}});
+    tp_tensor *edges;
+    if (!points_of(T, "histc", &points, &plain) ||
+        !even_edges(T, "histc", points, &bins, low == high && x->numel ? NULL : range, 1, &edges))
+        return NULL;
+    return count_points(T, points, 1, &edges, TP__BIN_EVEN, &plain);
+}
+
+const tp_op *const tp__ops_search[] = {&searchsorted_op, &bincount_op, &histogram_op, NULL};

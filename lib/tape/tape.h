@@ -1,0 +1,256 @@
+/* tape.h - the tape from inside: arena, nodes, the one choke point. */
+#ifndef TAPIR_TAPE_INTERNAL_H
+#define TAPIR_TAPE_INTERNAL_H
+
+#include "core/core.h"
+#include "kernel/kernel.h"
+#include "tapir/op.h"
+#include "tapir/ops.h"
+
+/* ---- arena: bump allocation of headers, kept over resets (arena.c) ----------------------------- */
+
+typedef struct tp__chunk tp__chunk;
+typedef struct {
+    tp__chunk *first, *current;
+    char *at, *end;
+    uintptr_t origin; /* where the arena would begin, were it one piece */
+    tp__pool *pool;   /* where its system allocations are counted */
+} tp__arena;
+
+typedef struct {
+    tp__chunk *chunk;
+    char *at;
+} tp__arena_place;
+
+void *tp__arena_grow(tp__arena *a, size_t bytes);
+static inline tp__arena_place tp__arena_here(const tp__arena *a) { return (tp__arena_place){a->current, a->at}; }
+void tp__arena_back(tp__arena *a, tp__arena_place place); /* a NULL chunk: to the beginning */
+static inline size_t tp__arena_used(const tp__arena *a) { return (uintptr_t)a->at - a->origin; }
+void tp__arena_free(tp__arena *a);
+/* 16-byte aligned, not zeroed; NULL: no memory. */
+static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
+{
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < bytes)
+        return tp__arena_grow(a, bytes);
+    void *p = a->at;
+    a->at += bytes;
+    return p;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------- */
+
+/* A recorded call. Inputs, outputs, saved versions and attributes lie behind it in the arena. */
+typedef struct tp__node {
+    const tp_op *op;
+    const void *attr;
+    uint32_t n_in, n_out;
+    bool consumed;  /* a sweep has been here and gave back what was saved */
+    bool converted; /* a parameter that it used has another dtype by now (tp_module_to) */
+    uint32_t stamp; /* the sweep in which it leads to a wanted input */
+    uint32_t index; /* on the tape */
+    tp_tensor **in, **out;
+    uint32_t *versions; /* of the inputs' storage when recorded, then of the outputs' */
+} tp__node;
+
+enum { TP__HELD = 64 };
+
+/* A flag of operators whose functions are the library's: nothing is missing, they make all outputs, come back, and leave
+ * the tape alone. So a small call need not look. */
+enum { TP__OP_OURS = 1 << 29 };
+
+/* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
+ * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
+ * frame has gone without tp__leave, a longjmp or an exception has left the function. The room above it keeps it deeper than
+ * what the function that was jumped to calls next. */
+typedef struct {
+    uint64_t ground; /* the tape's before */
+    tp_tape *tape;
+    char room[1024];
+} tp__call_out;
+
+struct tp_tape {
+    tp_status status;
+    bool recording;
+    uint32_t stamp;
+    uint64_t serial; /* of the newest tensor */
+    uint64_t epoch;  /* resets, counted from 1 */
+    uint32_t n_nodes, cap_nodes;
+    tp__node **nodes;
+    tp_tensor *last; /* the newest tensor */
+    tp__pool *pool;
+    tp__arena headers;   /* tensors */
+    tp__arena arena;     /* nodes and lists */
+    tp__arena gradients; /* headers of tape leaves' gradients: these outlive a rewind */
+    tp_tensor *free_gradients;
+    struct tp__left *left;           /* gradients with a graph that were left at leaves, newest first (owned.c) */
+    struct tp__hold *holds;          /* on owned tensors, newest first (apply.c) */
+    const tp_tensor *held[TP__HELD]; /* some of these, by their address */
+    size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
+    struct tp__sweep *sweep;         /* the one that runs */
+    uint64_t ground; /* the serial where the user's function was called: nothing older may be given back; 0: none */
+    const tp__call_out *outermost; /* of the user's functions that run */
+    bool was_recording;            /* when that one was called */
+    struct tp__watch *watch;       /* anomaly mode, profiling (anomaly.c); NULL: nobody looks */
+    struct tp__hook *hooks;        /* in order of registration (hooks.c) */
+    int64_t last_hook;
+    struct tp__cleanup *cleanups; /* attributes to be freed with their nodes, newest first (apply.c) */
+    const void *lent;             /* attributes that calls are given and do not own (gradcheck.c) */
+    tp__rng rng;
+    tp_print_options print; /* of its tensors */
+    char message[1024];
+    char warning[512];
+    tp_warning_handler on_warning;
+    void *on_warning_user;
+};
+
+bool tp__is_anomalous(const tp_tape *T);
+static inline bool tp__ok(const tp_tape *T) { return T != NULL && T->status == TP_OK; }
+
+/* A new header on the tape with this dtype and shape, without storage. */
+tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* The same with storage, not initialized. Fails the tape and returns NULL on overflow or lack of memory. */
+tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* The same with x's shape. */
+tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
+/* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
+tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
+bool tp__give_storage(tp_tape *T, tp_tensor *x);
+/* x's elements, row-major and in this dtype, as storage with one count, the caller's; NULL: no memory. */
+tp__storage *tp__dense_copy(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
+/* A header like `model`, which has a count of the storage that passes to it; as the newest of the tape. */
+tp_tensor *tp__tensor_join(tp_tape *T, const tp_tensor *model);
+/* n headers in a row, blank and not yet of the tape, for tp__tensor_link. */
+tp_tensor *tp__tensor_headers(tp_tape *T, size_t n);
+void tp__tensor_link(tp_tape *T, tp_tensor *x);
+/* Gives the storage of a tape's tensor back; the header stays. */
+void tp__tensor_release(tp_tensor *x);
+/* The header of a tape's tensor, or of a gradient, goes too: `how` is TP__BY_RESET, TP__BY_REWIND or 0. */
+void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how);
+
+/* Round the user's functions. */
+void tp__recover(tp_tape *T); /* a function was left by a jump: T is as it was before, but for what was recorded */
+bool tp__inside(tp_tape *T);  /* does a function run? Recovers where one was left */
+static inline void tp__notice_jump(tp_tape *T, const void *frame)
+{
+    if (T->ground != 0 && (uintptr_t)frame >= (uintptr_t)T->outermost) /* nested ones lie deeper */
+        tp__recover(T);
+}
+static inline void tp__enter(tp_tape *T, tp__call_out *c)
+{
+    tp__notice_jump(T, c);
+    c->ground = T->ground;
+    c->tape = T;
+    if (c->ground == 0) {
+        T->outermost = c;
+        T->was_recording = T->recording;
+    }
+    T->ground = ++T->serial;
+}
+static inline void tp__leave(const tp__call_out *c) { c->tape->ground = c->ground; }
+
+/* True where x is there and may be used on T; otherwise T fails. On a tape that has failed before, nothing more is
+ * said. The second form names x as input i. */
+bool tp__usable(tp_tape *T, const char *name, const tp_tensor *x);
+bool tp__usable_input(tp_tape *T, const char *name, int i, const tp_tensor *x);
+/* Says why x (input i, where i >= 0) is not usable. Returns a status that is not TP_OK. */
+tp_status tp__refuse(tp_tape *T, const char *name, int i, const tp_tensor *x);
+/* For calls that are given something else than a tensor: T, where it was well, fails since `what` is NULL. */
+tp_status tp__missing(tp_tape *T, const char *name, const char *what);
+
+/* Frees the attributes that nodes from `begin` on own. */
+void tp__cleanup(tp_tape *T, uint32_t begin);
+
+/* Pushes a node for a call that has run. */
+tp_status tp__record(tp_tape *T, const tp_call *call);
+/* Forgets the nodes from `begin` on: what they had saved is theirs no more. Results that were made before `clock` stay,
+ * as leaves. */
+void tp__nodes_drop(tp_tape *T, uint32_t begin, uint64_t clock);
+void tp__unsave(tp_tensor *x);
+/* A sweep has been here: what the node had saved is given back, once. */
+void tp__node_consume(tp__node *node);
+/* x is about to change its dtype: what was recorded of it can no longer be differentiated. */
+void tp__nodes_convert(tp_tape *T, const tp_tensor *x);
+/* How often T holds an owned tensor. */
+unsigned tp__holds_of(const tp_tape *T, const tp_tensor *x);
+/* Gives back the holds of nodes from `begin` on. */
+void tp__unhold(tp_tape *T, uint32_t begin);
+/* One holder of an owned tensor more, or less; it is freed with the last. */
+void tp__tensor_hold(tp_tensor *x);
+void tp__tensor_drop(tp_tensor *x);
+/* Rewinds at the end of a scope: what is used later is told so. */
+tp_status tp__rewind(tp_tape *T, tp_mark mark);
+/* Rewinds, but for n tensors (NULLs are passed over), which get detached headers. `room` has space for n headers,
+ * below the mark. On failure all are NULL. */
+tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_tensor *room);
+
+/* The one choke point: everything that computes reaches kernels through it. */
+tp_status tp__run(tp_tape *T, tp_call *call);
+
+/* A scope: what was made since and is neither `keep` nor saved for backward is given back. */
+typedef struct {
+    tp_tensor *last;
+} tp__scope;
+static inline tp__scope tp__scope_open(const tp_tape *T) { return (tp__scope){T->last}; }
+void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep);
+
+/* ---- gradients (grad.c) ---------------------------------------------------------------- */
+
+/* What was left at leaves since `clock` goes: leaves that stay keep the numbers. */
+void tp__left_settle(tp_tape *T, uint64_t clock);
+/* g, with its graph, is the leaf's gradient from now on. */
+tp_status tp__left_leave(tp_tape *T, tp_tensor *leaf, tp_tensor *g);
+/* At a reset. */
+void tp__left_bury(tp_tape *T);
+/* For tp_tape_check: by 1 counts these gradients into `uses`, by -1 clears the count of the buffers that they replaced. */
+void tp__left_count(const tp_tape *T, int by);
+/* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
+tp_tensor *tp__grad_buffer(tp_tensor *leaf);
+/* The same as numbers, without a graph. */
+tp_status tp__grad_add(tp_tape *T, tp_tensor *leaf, const tp_tensor *g);
+/* dst (+)= src, both of one shape; dst contiguous, src any layout. */
+tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
+
+/* ---- parameter sets (params.c) ------------------------------------------------------------------ */
+
+/* One membership of a tensor in a set; a tensor may be in several. */
+typedef struct tp__member {
+    tp_params *set;
+    int index;
+    struct tp__member *next; /* of the same tensor */
+} tp__member;
+
+/* Parameter i lies at offset[i] elements in the vectors of its dtype. */
+struct tp_params {
+    atomic_int holds; /* its owner, optimizers, sinks */
+    bool belongs;     /* to a module, which frees it */
+    bool gone;        /* its owner has */
+    int n;
+    tp_tensor **at; /* NULL where it was freed */
+    tp__member *member;
+    int64_t *offset;     /* in elements of its own dtype's vector */
+    int64_t count;       /* of all */
+    int64_t count_of[2]; /* f32, f64 */
+};
+
+void tp__params_hold(tp_params *p);
+void tp__params_drop(tp_params *p);
+/* The owner frees it; optimizers and sinks that hold it see that it is gone. */
+void tp__params_abandon(tp_params *p);
+/* The tensors are laid in one slab, their gradients in another (tape.h has the layout). NULL: no memory. */
+tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
+
+/* A stretch of parameters that lie one after another, all with a gradient: what an optimizer updates
+ * in one pass. `offset` is where it starts in a state vector of count_of[dtype] elements. */
+typedef struct {
+    tp_dtype dtype;
+    int64_t offset, n;
+    void *value, *grad;
+    int first, last; /* parameters, last included */
+} tp__run_of_params;
+/* The next stretch from parameter *at on; false past the end. Start with *at = 0. */
+bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);
+/* Values of those with a gradient were written: versions move. */
+void tp__params_touch(tp_params *p);
+
+#endif
