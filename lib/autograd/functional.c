@@ -93,7 +93,9 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     j->begin = T->n_nodes;
     tp__enter(T, &j->call);
     j->was_recording = tp_tape_record(T, true);
-    return call_function(j, f, user);
+    call_function(j, f, user);
+    T->speaker = j->name; /* until tp__leave; what its function said it said itself */
+    return T->status;
 }
 
 /* Gives back all but `keep`. */

@@ -53,7 +53,10 @@ static tp_status call(check *c, tp_tensor **out)
     if (c->op)
         return tp_apply_all(c->T, c->op, c->attr, c->n, c->in, out);
     memset(out, 0, (size_t)c->n_out * sizeof *out);
+    const char *speaker = c->T->speaker;
+    c->T->speaker = NULL;
     tp_status status = c->f(c->T, c->user, c->n, c->in, c->n_out, out);
+    c->T->speaker = speaker;
     if (status != TP_OK)
         return tp_fail(c->T, status, "gradcheck: the %s failed", c->name);
     for (int k = 0; k < c->n_out; k++)
@@ -345,6 +348,7 @@ static tp_status run(check *c, tp_tensor *const *in, bool both, const tp_gradche
     tp_mark mark = tp_tape_mark(T);
     tp__call_out call;
     tp__enter(T, &call);
+    T->speaker = c->f ? "gradcheck_of" : NULL;
     bool was = tp_tape_record(T, true);
     const void *lent = T->lent;
     T->lent = c->attr;
@@ -385,11 +389,11 @@ tp_status tp_gradcheck_of(tp_tape *T, tp_function f, void *user, int n_in, tp_te
                           const tp_gradcheck_options *options)
 {
     if (f == NULL || in == NULL)
-        return tp__missing(T, "gradcheck", f ? "the list of inputs" : "the function");
+        return tp__missing(T, "gradcheck_of", f ? "the list of inputs" : "the function");
     if (!tp__ok(T))
         return tp_error_status(T);
     if (n_in < 1 || n_in > MOST || n_out < 1 || n_out > MOST)
-        return tp_fail(T, TP_EINVAL, "gradcheck: a function of 1 to %d inputs and as many outputs is needed", MOST);
+        return tp_fail(T, TP_EINVAL, "gradcheck_of: a function of 1 to %d inputs and as many outputs is needed", MOST);
     check c = {.T = T, .name = "function", .f = f, .user = user, .n = n_in, .n_out = n_out};
     return run(&c, in, true, options);
 }

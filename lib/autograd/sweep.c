@@ -288,16 +288,16 @@ static tp_status seed(tp__sweep *s, tp_tensor *root, tp_tensor *g)
     tp_tape *T = s->T;
     char a[200], b[200];
     if (root == NULL)
-        return tp__missing(T, "backward", "the root");
-    if (!tp__usable(T, "backward", root))
+        return tp__missing(T, s->name, "the root");
+    if (!tp__usable(T, s->name, root))
         return T->status;
     if (!(root->flags & TP__REQUIRES_GRAD))
-        return tp_fail(T, TP_EGRAPH, "backward: the root does not depend on a tensor that requires a gradient");
+        return tp_fail(T, TP_EGRAPH, "%s: the root does not depend on a tensor that requires a gradient", s->name);
     if (g == NULL && root->numel != 1)
-        return tp_fail(T, TP_ESHAPE, "backward: the root is %s, not a scalar; give a gradient of its shape",
+        return tp_fail(T, TP_ESHAPE, "%s: the root is %s, not a scalar; give a gradient of its shape", s->name,
                        tp__dims_text(tp__dims_of(root), a, sizeof a));
-    if (g && (!tp__usable(T, "backward", g) || !tp__dims_equal(tp__dims_of(g), tp__dims_of(root))))
-        return tp_fail(T, TP_ESHAPE, "backward: the gradient is %s, the root %s",
+    if (g && (!tp__usable(T, s->name, g) || !tp__dims_equal(tp__dims_of(g), tp__dims_of(root))))
+        return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s", s->name,
                        tp__dims_text(tp__dims_of(g), a, sizeof a), tp__dims_text(tp__dims_of(root), b, sizeof b));
     tp_tensor *given = g;
     g = g ? tp_to(T, g, (tp_dtype)root->dtype) : tp_ones_like(T, root);

@@ -26,6 +26,7 @@ typedef struct tp__whole {
 
 typedef struct tp__sweep {
     tp_tape *T;
+    const char *name; /* of the function that was called */
     bool create, retain, to_leaves;
     tp_grads *sink;
     int n_targets; /* with targets: only what leads to them */

@@ -42,6 +42,7 @@ static bool rows_agree(tp_tape *T, int n, tp_tensor *const *tensors)
 
 tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_loader_options *options)
 {
+    TP__NAMED(T, "loader_new");
     tp_loader_options o = options ? *options : (tp_loader_options){0};
     if (!tp__ok(T))
         return NULL;

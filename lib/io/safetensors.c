@@ -407,6 +407,7 @@ static bool read_header(const reader *r)
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {
+    TP__NAMED(T, "safetensors_open");
     if (tp__ok(T) && path == NULL)
         tp__missing(T, "safetensors", "the path");
     if (!tp__ok(T))
@@ -440,6 +441,7 @@ bool tp_safetensors_has(const tp_safetensors *f, const char *name) { return find
 
 tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name)
 {
+    TP__NAMED(T, "safetensors_get");
     const record *r = find(f, name);
     if (f == NULL || name == NULL)
         tp__missing(T, "safetensors_get", f ? "the name" : "the file");
@@ -605,6 +607,7 @@ static tp_status check_content(tp_tape *T, const char *path, const content *c)
 tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors,
                               int m, const char *const *keys, const char *const *values)
 {
+    TP__NAMED(T, "safetensors_save");
     content c = {n, m, names, keys, values, tensors};
     tp__replacement r;
     if (tp__ok(T) && path == NULL)

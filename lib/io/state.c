@@ -57,6 +57,7 @@ static tp_status state_of(tp_tape *T, tp_module *m, state *s)
 
 tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path)
 {
+    TP__NAMED(T, "module_save");
     state s;
     if (m == NULL || path == NULL)
         return tp__missing(T, "module_save", m ? "the path" : "the module");
@@ -129,6 +130,7 @@ static tp_status load(const state *s, const tp_safetensors *f, const char *path)
 
 tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path)
 {
+    TP__NAMED(T, "module_load");
     state s;
     if (m == NULL || path == NULL)
         return tp__missing(T, "module_load", m ? "the path" : "the module");

@@ -1,5 +1,5 @@
 /* layers.c - layers without parameters. */
-#include "core/core.h"
+#include "tape/tape.h"
 #include "tapir/nn.h"
 #include "tapir/ops.h"
 #include "tapir/random.h"
@@ -88,6 +88,7 @@ static const tp_module_class dropout_class = {
 
 tp_module *tp_nn_dropout(tp_tape *T, double p)
 {
+    TP__NAMED(T, "nn_dropout");
     if (!(p >= 0 && p <= 1)) {
         tp_fail(T, TP_EINVAL, "dropout: a probability of %g; it lies in [0, 1]", p);
         return NULL;

@@ -1,5 +1,6 @@
 /* linear.c - the affine layer. */
 #include "nn/nn.h"
+#include "tape/tape.h"
 #include "tapir/ops.h"
 #include "tapir/random.h"
 
@@ -46,6 +47,7 @@ static tp_tensor *uniform_param(tp_tape *T, tp_module *m, const char *name, tp_d
 
 tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_linear_options *options)
 {
+    TP__NAMED(T, "nn_linear");
     tp_linear_options o = options ? *options : (tp_linear_options){0};
     linear *m = (linear *)tp_module_new(T, &linear_class);
     if (m == NULL)

@@ -153,6 +153,7 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
 
 tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
 {
+    TP__NAMED(T, "module_add_param");
     if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
         tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s, not a float", name, tp_dtype_name((tp_dtype)x->dtype));
         tp_free(x);
@@ -165,6 +166,7 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
 
 tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
 {
+    TP__NAMED(T, "module_add_buffer");
     return add_tensor(T, m, name, x, BUFFER);
 }
 

@@ -1,6 +1,14 @@
 /* common.c - what operator families share: operands, dimension lists, common shape rules. */
 #include "ops/ops.h"
 
+bool tp__usable_inputs(tp_tape *T, const char *name, int n, tp_tensor *const *in)
+{
+    bool usable = true;
+    for (int i = 0; i < n && usable; i++)
+        usable = tp__usable_input(T, name, i, in[i]);
+    return usable;
+}
+
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value)
 {
     return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;

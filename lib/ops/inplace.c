@@ -157,6 +157,7 @@ tp_status tp_clamp_(tp_tape *T, tp_tensor *x, double low, double high)
 
 tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha)
 {
+    TP__NAMED(T, "add_");
     tp_status status = writable_from(T, "add_", x, y);
     if (status != TP_OK)
         return status;
@@ -173,6 +174,7 @@ tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha)
 
 tp_status tp_masked_fill_(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
+    TP__NAMED(T, "masked_fill_");
     tp_status status = writable_from(T, "masked_fill_", x, mask);
     if (status != TP_OK)
         return status;
@@ -214,6 +216,7 @@ static tp_status put_places(tp_tape *T, tp_tensor *x, const char *index, int n, 
 tp_status tp_index_put_(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                         tp_tensor *values, bool accumulate)
 {
+    TP__NAMED(T, "index_put_");
     tp_status status = writable_from(T, "index_put_", x, values);
     if (status != TP_OK)
         return status;

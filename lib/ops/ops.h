@@ -61,6 +61,9 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
     return tp_apply(T, op, attr, 3, in);
 }
 
+/* May all inputs be used? Otherwise T fails. For functions whose operators count their inputs differently. */
+bool tp__usable_inputs(tp_tape *T, const char *name, int n, tp_tensor *const *in);
+
 /* A number as a 0-d tensor of x's dtype; NULL for NULL. */
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
 /* An integer dtype or bool holds the whole numbers from the first of these to below the second, which are exact. */

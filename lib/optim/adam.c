@@ -74,10 +74,12 @@ static tp_optim *make(tp_tape *T, const tp__optim_class *type, tp_params *params
 
 tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_options *options)
 {
+    TP__NAMED(T, "optim_adam");
     return make(T, &adam_class, params, options ? *options : (tp_adam_options){0}, false);
 }
 
 tp_optim *tp_optim_adamw(tp_tape *T, tp_params *params, const tp_adam_options *options)
 {
+    TP__NAMED(T, "optim_adamw");
     return make(T, &adamw_class, params, options ? *options : (tp_adam_options){0}, true);
 }

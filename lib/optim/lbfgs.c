@@ -288,6 +288,7 @@ static bool allocate(lbfgs *m)
 
 tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options)
 {
+    TP__NAMED(T, "optim_lbfgs");
     tp_lbfgs_options o = options ? *options : (tp_lbfgs_options){0};
     if (!tp__ok(T))
         return NULL;

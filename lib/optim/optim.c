@@ -119,7 +119,8 @@ static void step(tp_optim *o)
 static bool gone(tp_tape *T, const tp_optim *o)
 {
     if (o->params->gone)
-        tp_fail(T, TP_EINVAL, "%s: its parameters were freed, with their module or by tp_params_free", o->type->name);
+        tp_fail(T, TP_EINVAL, "optim_step: the parameters of %s were freed, with their module or by tp_params_free",
+                o->type->name);
     return o->params->gone;
 }
 
@@ -130,7 +131,7 @@ tp_status tp_optim_step(tp_tape *T, tp_optim *o)
     if (!tp__ok(T) || gone(T, o))
         return tp_error_status(T);
     if (o->type->update == NULL)
-        return tp_fail(T, TP_EINVAL, "%s: needs tp_optim_step_closure", o->type->name);
+        return tp_fail(T, TP_EINVAL, "optim_step: %s needs tp_optim_step_closure", o->type->name);
     step(o);
     return TP_OK;
 }

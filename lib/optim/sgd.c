@@ -27,6 +27,7 @@ static const tp__optim_class sgd_class = {.name = "sgd", .update = update, .free
 
 tp_optim *tp_optim_sgd(tp_tape *T, tp_params *params, const tp_sgd_options *options)
 {
+    TP__NAMED(T, "optim_sgd");
     tp_sgd_options o = options ? *options : (tp_sgd_options){0};
     if (!tp__ok(T))
         return NULL;

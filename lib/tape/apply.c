@@ -20,7 +20,10 @@ tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
     if (i < 0 || i >= c->n_out)
         return tp_call_fail(c, TP_EINVAL, "has no output %d", i);
     c->out[i] = tp__tensor_make(c->tape, dtype, shape);
-    return c->out[i] ? TP_OK : c->tape->status;
+    if (c->out[i])
+        return TP_OK;
+    tp__name_error(c->tape, c->op->name);
+    return c->tape->status;
 }
 
 /* ---- recording ------------------------------------------------------------------------------------------- */
@@ -231,6 +234,7 @@ static __attribute__((noinline)) tp_status call_theirs(tp_call *c)
 {
     tp__call_out call;
     tp__enter(c->tape, &call);
+    c->tape->speaker = call.speaker;
     tp_status status = c->op->infer(c);
     for (int i = 0; i < c->n_out && status == TP_OK; i++)
         if (c->out[i] == NULL)
@@ -252,8 +256,10 @@ static inline tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     tp_status status = c->op->flags & TP__OP_OURS ? call_ours(c) : call_theirs(c);
     if (status == TP_OK)
         status = T->status;
-    if (status != TP_OK)
+    if (status != TP_OK) {
         tp_call_fail(c, status, "failed"); /* kept only where the operator said nothing itself */
+        tp__name_error(T, c->op->name);
+    }
     if (status != TP_OK || !wants)
         return c->op->free_attr ? give_back(T, c->op, c->attr, status) : status;
     status = c->op->free_attr ? record_owner(T, c) : record(T, c);

@@ -54,6 +54,7 @@ tp_tensor *tp_clone(tp_tape *T, tp_tensor *x) { return tp_apply(T, &clone_op, NU
 
 tp_tensor *tp_contiguous(tp_tape *T, tp_tensor *x)
 {
+    TP__NAMED(T, "contiguous");
     return x && tp__contiguous(x) ? (tp__usable(T, "contiguous", x) ? x : NULL) : tp_clone(T, x);
 }
 

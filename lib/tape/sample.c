@@ -6,6 +6,7 @@
 /* Multiples of the golden ratio, modulo one, fill an interval evenly and never meet. */
 tp_tensor *tp_sample_tensor(tp_sampler *s, tp_dims shape, double low, double high)
 {
+    TP__NAMED(s ? s->tape : NULL, "sample_tensor");
     tp_tensor *x = s ? tp__tensor_make(s->tape, s->dtype, shape) : NULL;
     size_t size = x ? tp_dtype_size(s->dtype) : 0;
     for (int64_t i = 0; x && i < x->numel; i++) {
@@ -19,6 +20,7 @@ tp_tensor *tp_sample_tensor(tp_sampler *s, tp_dims shape, double low, double hig
 
 tp_tensor *tp_sample_index(tp_sampler *s, tp_dims shape, int64_t low, int64_t high)
 {
+    TP__NAMED(s ? s->tape : NULL, "sample_index");
     tp_tensor *x = s ? tp__tensor_make(s->tape, TP_I64, shape) : NULL;
     uint64_t range = high > low ? (uint64_t)high - (uint64_t)low : 1;
     for (int64_t i = 0; x && i < x->numel; i++)

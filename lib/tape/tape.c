@@ -26,14 +26,47 @@ tp_tape *tp_tape_new(void)
 
 /* ---- errors ----------------------------------------------------------------------------------------- */
 
-static void set_error(tp_tape *T, tp_status status, const char *prefix, const char *format, va_list args)
+static bool in_name(char c)
+{
+    return tp__is_digit(c) || (tp__upper(c) >= 'A' && tp__upper(c) <= 'Z') || c == '_' || c == '.';
+}
+
+/* A message's text behind the name that it begins with: "pow: input 0 is NULL" has one. */
+static const char *behind_name(const char *message)
+{
+    const char *p = message;
+    while (in_name(*p))
+        p++;
+    return p > message && p[0] == ':' && p[1] == ' ' ? p + 2 : message;
+}
+
+/* The message becomes "name: text", as far as there is room; the text is a part of it. */
+static void retell(tp_tape *T, const char *name, const char *text)
+{
+    size_t most = sizeof T->message - 1, head = strlen(name) + 2, n = strlen(text);
+    if (head >= most)
+        return;
+    n = n < most - head ? n : most - head;
+    memmove(T->message + head, text, n);
+    T->message[head + n] = '\0';
+    memcpy(T->message, name, head - 2);
+    memcpy(T->message + head - 2, ": ", 2);
+}
+
+static void set_error(tp_tape *T, tp_status status, const char *name, const char *format, va_list args)
 {
     if (T == NULL || T->status != TP_OK)
         return;
     T->status = status;
-    int n = prefix ? snprintf(T->message, sizeof T->message, "%s: ", prefix) : 0;
-    if (n >= 0 && (size_t)n < sizeof T->message)
-        tp__vsnprintf(T->message + n, sizeof T->message - (size_t)n, format, args);
+    tp__vsnprintf(T->message, sizeof T->message, format, args);
+    if (T->speaker || name)
+        retell(T, T->speaker ? T->speaker : name, T->speaker ? behind_name(T->message) : T->message);
+}
+
+void tp__name_error(tp_tape *T, const char *name)
+{
+    if (T->status != TP_OK && behind_name(T->message) == T->message)
+        retell(T, name, T->message);
 }
 
 tp_status tp_fail(tp_tape *T, tp_status status, const char *format, ...)
@@ -397,6 +430,7 @@ static bool keeps_headers(const tp_tape *T)
 void tp__recover(tp_tape *T)
 {
     T->ground = 0;
+    T->speaker = NULL;
     T->recording = T->was_recording;
     T->sweep = NULL;
     T->lent = NULL;

@@ -65,6 +65,7 @@ enum { TP__OP_OURS = 1 << 29 };
  * what the function that was jumped to calls next. */
 typedef struct {
     uint64_t ground; /* the tape's before */
+    const char *speaker;
     tp_tape *tape;
     char room[1024];
 } tp__call_out;
@@ -87,6 +88,7 @@ struct tp_tape {
     struct tp__hold *holds;          /* on owned tensors, newest first (apply.c) */
     const tp_tensor *held[TP__HELD]; /* some of these, by their address */
     size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
+    const char *speaker;             /* in whose name errors are told (TP__NAMED); NULL: of who notices them */
     struct tp__sweep *sweep;         /* the one that runs */
     uint64_t ground; /* the serial where the user's function was called: nothing older may be given back; 0: none */
     const tp__call_out *outermost; /* of the user's functions that run */
@@ -145,9 +147,34 @@ static inline void tp__enter(tp_tape *T, tp__call_out *c)
         T->outermost = c;
         T->was_recording = T->recording;
     }
+    c->speaker = T->speaker;
+    T->speaker = NULL;
     T->ground = ++T->serial;
 }
-static inline void tp__leave(const tp__call_out *c) { c->tape->ground = c->ground; }
+static inline void tp__leave(const tp__call_out *c)
+{
+    c->tape->ground = c->ground;
+    c->tape->speaker = c->speaker;
+}
+
+/* A public function made of others: what fails in these is told as its own, "std: ...", not as of the one that noticed it.
+ * Stands at its beginning and holds to its end; of several the outermost speaks. */
+#define TP__NAMED(T, name) \
+    __attribute__((cleanup(tp__named_end), unused)) tp_tape *const named_ = tp__named_begin(T, name)
+static inline tp_tape *tp__named_begin(tp_tape *T, const char *name)
+{
+    if (T == NULL || T->speaker)
+        return NULL;
+    T->speaker = name;
+    return T;
+}
+static inline void tp__named_end(tp_tape *const *T)
+{
+    if (*T)
+        (*T)->speaker = NULL;
+}
+/* T has just failed: where its message names nobody, it becomes this one's. */
+void tp__name_error(tp_tape *T, const char *name);
 
 /* True where x is there and may be used on T; otherwise T fails. On a tape that has failed before, nothing more is
  * said. The second form names x as input i. */

@@ -66,8 +66,60 @@ static bool on_tape(void)
     return false;
 }
 
+/* The arguments are there: did one of them fail to be made? */
+static bool made_well;
+static void made(void) { made_well = tp_error(T) == NULL; }
+
+/* The names that may stand before a message, the function's own aside: of what is called for the caller. */
+static const char *const spokesmen[][2] = {{"tp_apply", "user.calls"},
+                                           {"tp_apply_all", "user.calls"},
+                                           {"tp_apply_all", "apply"},
+                                           {"tp_gradcheck", "user.calls"},
+                                           {"tp_gradcheck", "apply"},
+                                           {"tp_call_out", "user.calls"},
+                                           {"tp_gradcheck_of", "square"},
+                                           {"tp_forward", "linear"},
+                                           {"tp_forward", "flatten"},
+                                           {"tp_forward", "Sequential"},
+                                           {"tp_nn_sequential_of", "nn_sequential"}};
+
+static bool begins(const char *message, const char *name)
+{
+    return strncmp(message, name, strlen(name)) == 0 && message[strlen(name)] == ':';
+}
+
+/* Argument i is which of the tensors? */
+static int place_of(int i)
+{
+    const kind *of_one[] = {&kind_tensor, &kind_index,  &kind_vector, &kind_batch,
+                            &kind_state,  &kind_labels, &kind_mask};
+    int before = 0;
+    for (int k = 0; k <= i; k++)
+        for (size_t n = 0; n < sizeof of_one / sizeof *of_one; n++)
+            if (now->kinds[k] == of_one[n] && before++ >= 0 && k == i)
+                return before - 1;
+    return -1;
+}
+
+/* A message begins with the name of the function that was called, and counts its inputs as it does. */
+static void judge_message(void)
+{
+    const char *message = tp_error(T), *input = message ? strstr(message, ": input ") : NULL;
+    if (!made_well || message == NULL)
+        return;
+    bool own = begins(message, now->name + strlen("tp_"));
+    for (size_t i = 0; i < sizeof spokesmen / sizeof *spokesmen && !own; i++)
+        own = strcmp(spokesmen[i][0], now->name) == 0 && begins(message, spokesmen[i][1]);
+    if (!own)
+        fault("another's name", message);
+    int place = at->argument >= 0 ? place_of(at->argument) : -1;
+    if (input && place >= 0 && atoi(input + strlen(": input ")) != place)
+        fault("another input", message);
+}
+
 static void judge(bool good)
 {
+    judge_message();
     at->judged |= on_tape() && tp_error_status(T) != TP_EUNSUPPORTED;
     at->succeeds |= good;
     if (!good && at->argument < 0)

@@ -128,7 +128,7 @@ function write_struct(name,    n, i, part, p, total)
     printf "    return &o;\n}\nKIND(%s, %s)\n\n", name, total
 }
 
-function write_call(declaration,    open, head, name, ret, args, n, i, part, depth, c, arg, k, kinds, call, counted, outs)
+function write_call(declaration,    open, head, name, ret, args, n, i, part, depth, c, arg, k, kinds, call, made, counted, outs)
 {
     match(declaration, /tp_[A-Za-z_0-9]+ *\(/)
     name = substr(declaration, RSTART, RLENGTH - 1)
@@ -157,9 +157,10 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
         parse(part[i])
         k = kind_of(TYPE, NAME, name, counted)
         kinds = kinds (i > 1 ? ", " : "") "&kind_" k
-        call = call (i > 1 ? ", " : "") "get_" k "(v[" i - 1 "])"
+        made = made "    __auto_type a" i " = get_" k "(v[" i - 1 "]);\n"
+        call = call (i > 1 ? ", a" : "a") i
     }
-    printf "static void call_%s(const int *v)\n{\n    (void)v;\n", name
+    printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
     else if (ret ~ /^tp_(params|module|optim|grads|loader|safetensors)\*$/) printf "    judge_object(%s(%s));\n", name, call

@@ -45,7 +45,7 @@ START_TEST(null_is_a_failure)
     ck_assert_int_eq(tp_backward(T, NULL), TP_EINVAL);
     ck_error(T, TP_EINVAL, "backward: the loss is NULL");
     ck_assert_int_eq(tp_backward_from(T, 1, &none, NULL), TP_EINVAL);
-    ck_error(T, TP_EINVAL, "backward: the root is NULL");
+    ck_error(T, TP_EINVAL, "backward_from: the root is NULL");
     ck_assert_int_eq(tp_backward_from(T, 0, &x, NULL), TP_EINVAL);
     ck_error(T, TP_EINVAL, "0 roots");
     ck_assert_int_eq(tp_backward_into(T, x, NULL), TP_EINVAL);

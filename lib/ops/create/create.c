@@ -4,27 +4,40 @@
 #include <math.h>
 #include <string.h>
 
-tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp__tensor_make(T, dtype, shape); }
-
-tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
+tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape)
 {
-    tp_tensor *x = tp__fits(T, "full", "value", dtype, value) ? tp__tensor_make(T, dtype, shape) : NULL;
+    TP__NAMED(T, "empty");
+    return tp__tensor_make(T, dtype, shape);
+}
+
+static tp_tensor *filled(tp_tape *T, const char *name, tp_dtype dtype, tp_dims shape, double value)
+{
+    if (!tp__fits(T, name, "value", dtype, value))
+        return NULL;
+    tp_tensor *x = tp__tensor_make(T, dtype, shape);
     if (x)
         tp__fill(x->numel, x->data, dtype, value);
+    else
+        tp__name_error(T, name);
     return x;
 }
 
-tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp_full(T, dtype, shape, 0); }
-tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape) { return tp_full(T, dtype, shape, 1); }
-tp_tensor *tp_scalar(tp_tape *T, tp_dtype dtype, double value) { return tp_full(T, dtype, TP_SCALAR, value); }
-
-tp_tensor *tp_full_like(tp_tape *T, tp_tensor *x, double value)
+static tp_tensor *filled_like(tp_tape *T, const char *name, const tp_tensor *x, double value)
 {
-    return tp__usable(T, "full_like", x) ? tp_full(T, (tp_dtype)x->dtype, tp__dims_of(x), value) : NULL;
+    return tp__usable(T, name, x) ? filled(T, name, (tp_dtype)x->dtype, tp__dims_of(x), value) : NULL;
 }
 
-tp_tensor *tp_zeros_like(tp_tape *T, tp_tensor *x) { return tp_full_like(T, x, 0); }
-tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x) { return tp_full_like(T, x, 1); }
+tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
+{
+    return filled(T, "full", dtype, shape, value);
+}
+
+tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape) { return filled(T, "zeros", dtype, shape, 0); }
+tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape) { return filled(T, "ones", dtype, shape, 1); }
+tp_tensor *tp_scalar(tp_tape *T, tp_dtype dtype, double value) { return filled(T, "scalar", dtype, TP_SCALAR, value); }
+tp_tensor *tp_full_like(tp_tape *T, tp_tensor *x, double value) { return filled_like(T, "full_like", x, value); }
+tp_tensor *tp_zeros_like(tp_tape *T, tp_tensor *x) { return filled_like(T, "zeros_like", x, 0); }
+tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x) { return filled_like(T, "ones_like", x, 1); }
 
 tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x)
 {
@@ -33,6 +46,7 @@ tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x)
 
 tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data)
 {
+    TP__NAMED(T, "from");
     tp_tensor *x = tp__tensor_make(T, dtype, shape);
     if (x && data == NULL && x->numel > 0) {
         tp_fail(T, TP_EINVAL, "from: no data");
@@ -56,6 +70,7 @@ bool tp_tolist(const tp_tensor *x, tp_dtype dtype, int64_t n, void *out)
 /* A small block of the pool lends its header to the caller's memory. */
 tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
 {
+    TP__NAMED(T, "wrap");
     size_t bytes;
     tp_tensor *x = tp__tensor_new(T, dtype, shape);
     if (x == NULL)
@@ -76,6 +91,7 @@ tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
 
 tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
 {
+    TP__NAMED(T, "eye");
     tp_tensor *x = tp_zeros(T, dtype, (tp_dims){2, {n, m}});
     for (int64_t i = 0; x && i < n && i < m; i++)
         tp__store((char *)x->data + (size_t)(i * m + i) * tp_dtype_size(dtype), dtype, 1);
@@ -122,6 +138,7 @@ static double values_before(int64_t start, int64_t end, int64_t step)
  * rule). */
 tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, double step)
 {
+    TP__NAMED(T, "arange");
     bool whole = !tp_dtype_is_float(dtype);
     if (!tp__ok(T))
         return NULL;
@@ -170,6 +187,7 @@ static bool ends_fit(tp_tape *T, const char *name, tp_dtype dtype, double *start
  * truncated start of each, but for what is left over after pairs of blocks, as torch's vectors count them. */
 tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps)
 {
+    TP__NAMED(T, "linspace");
     bool whole = !tp_dtype_is_float(dtype);
     tp_tensor *x = ends_fit(T, "linspace", dtype, &start, &end) ? tp__tensor_make(T, dtype, (tp_dims){1, {steps}})
                                                                 : NULL;
@@ -188,6 +206,7 @@ tp_tensor *tp_linspace(tp_tape *T, tp_dtype dtype, double start, double end, int
 
 tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double end, int64_t steps, double base)
 {
+    TP__NAMED(T, "logspace");
     tp_tensor *x = ends_fit(T, "logspace", dtype, &start, &end) ? tp__tensor_make(T, dtype, (tp_dims){1, {steps}})
                                                                 : NULL;
     size_t size = tp_dtype_size(dtype);
@@ -266,10 +285,12 @@ static tp_tensor *triangle_indices(tp_tape *T, tp_dtype dtype, triangle t)
 
 tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
 {
+    TP__NAMED(T, "tril_indices");
     return triangle_indices(T, dtype, (triangle){rows, columns, offset, false});
 }
 
 tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset)
 {
+    TP__NAMED(T, "triu_indices");
     return triangle_indices(T, dtype, (triangle){rows, columns, offset, true});
 }

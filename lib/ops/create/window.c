@@ -57,21 +57,26 @@ static tp_tensor *window(tp_tape *T, const char *name, tp_dtype dtype, int64_t n
 
 tp_tensor *tp_bartlett_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic)
 {
+    TP__NAMED(T, "bartlett_window");
     return window(T, "bartlett_window", dtype, n, periodic, triangle, 0, 0);
 }
 tp_tensor *tp_blackman_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic)
 {
+    TP__NAMED(T, "blackman_window");
     return window(T, "blackman_window", dtype, n, periodic, blackman, 0, 0);
 }
 tp_tensor *tp_hamming_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic, double alpha, double beta)
 {
+    TP__NAMED(T, "hamming_window");
     return window(T, "hamming_window", dtype, n, periodic, raised_cosine, alpha, beta);
 }
 tp_tensor *tp_hann_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic)
 {
+    TP__NAMED(T, "hann_window");
     return window(T, "hann_window", dtype, n, periodic, raised_cosine, 0.5, 0.5);
 }
 tp_tensor *tp_kaiser_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic, double beta)
 {
+    TP__NAMED(T, "kaiser_window");
     return window(T, "kaiser_window", dtype, n, periodic, kaiser, 0, beta);
 }

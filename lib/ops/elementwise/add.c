@@ -51,7 +51,11 @@ tp_tensor *tp_add_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha)
     return tp__apply2(T, &add_alpha_op.op, &alpha, a, b);
 }
 
-tp_tensor *tp_sub_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha) { return tp_add_alpha(T, a, b, -alpha); }
+tp_tensor *tp_sub_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha)
+{
+    TP__NAMED(T, "sub_alpha");
+    return tp_add_alpha(T, a, b, -alpha);
+}
 
 /* ---- the sum of several ------------------------------------------------------------------------------------------ */
 
@@ -142,6 +146,7 @@ static bool alike(int n, tp_tensor *const *x)
 
 tp_tensor *tp_add_n(tp_tape *T, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "add_n");
     if (!tp__ok(T))
         return NULL;
     if (n < 1 || x == NULL) {

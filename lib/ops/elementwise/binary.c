@@ -343,11 +343,13 @@ static tp_tensor *no_truth(tp_tape *T, const char *name, tp_tensor *x)
 
 tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s)
 {
+    TP__NAMED(T, "sub_scalar");
     return with_number(T, &add_scalar_op, no_truth(T, "sub", x), -s, 0);
 }
 
 tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s)
 {
+    TP__NAMED(T, "rsub_scalar");
     return with_number(T, &rsub_scalar_op, no_truth(T, "rsub", x), s, 0);
 }
 
@@ -356,6 +358,7 @@ tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_numbe
 
 tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 {
+    TP__NAMED(T, "pow_scalar");
     if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && is_whole(s)) {
         tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
         return NULL;
@@ -384,6 +387,9 @@ tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
 
 tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
+    TP__NAMED(T, "float_power");
+    if (!tp__usable_inputs(T, "float_power", 2, (tp_tensor *[]){a, b}))
+        return NULL;
     return tp_pow(T, tp_to(T, a, TP_F64), tp_to(T, b, TP_F64));
 }
 
@@ -398,6 +404,7 @@ tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent)
 
 tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, double atol, bool equal_nan)
 {
+    TP__NAMED(T, "isclose");
     if (!tp__usable(T, "isclose", a) || !tp__usable(T, "isclose", b))
         return NULL;
     if (a->dtype != b->dtype) {

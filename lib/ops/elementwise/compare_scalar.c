@@ -18,6 +18,7 @@ static bool outside(comparison compare, double s)
 
 static tp_tensor *with_number(tp_tape *T, const char *name, comparison compare, tp_tensor *x, double s)
 {
+    TP__NAMED(T, name);
     if (!tp__usable(T, name, x))
         return NULL;
     tp_dtype dtype = (tp_dtype)x->dtype;
@@ -33,15 +34,16 @@ static tp_tensor *with_number(tp_tape *T, const char *name, comparison compare, 
     return compare(T, x, tp__number(T, x, s));
 }
 
-tp_tensor *tp_eq_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "eq", tp_eq, x, s); }
-tp_tensor *tp_ne_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "ne", tp_ne, x, s); }
-tp_tensor *tp_lt_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "lt", tp_lt, x, s); }
-tp_tensor *tp_le_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "le", tp_le, x, s); }
-tp_tensor *tp_gt_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "gt", tp_gt, x, s); }
-tp_tensor *tp_ge_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "ge", tp_ge, x, s); }
+tp_tensor *tp_eq_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "eq_scalar", tp_eq, x, s); }
+tp_tensor *tp_ne_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "ne_scalar", tp_ne, x, s); }
+tp_tensor *tp_lt_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "lt_scalar", tp_lt, x, s); }
+tp_tensor *tp_le_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "le_scalar", tp_le, x, s); }
+tp_tensor *tp_gt_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "gt_scalar", tp_gt, x, s); }
+tp_tensor *tp_ge_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, "ge_scalar", tp_ge, x, s); }
 
 tp_tensor *tp_where_scalar(tp_tape *T, tp_tensor *condition, tp_tensor *a, double b)
 {
+    TP__NAMED(T, "where_scalar");
     if (!tp__usable(T, "where", condition) || !tp__usable(T, "where", a))
         return NULL;
     tp_dtype dtype = (tp_dtype)a->dtype;

@@ -153,6 +153,7 @@ tp_tensor *tp_lerp(tp_tape *T, tp_tensor *start, tp_tensor *end, tp_tensor *weig
 
 tp_tensor *tp_lerp_scalar(tp_tape *T, tp_tensor *start, tp_tensor *end, double weight)
 {
+    TP__NAMED(T, "lerp_scalar");
     return tp_lerp(T, start, end, tp__number(T, start, weight));
 }
 
@@ -173,6 +174,7 @@ tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double
 
 tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *high)
 {
+    TP__NAMED(T, "clamp_tensor");
     if (low && high)
         return tp__apply3(T, &clamp_between_op.op, NULL, x, low, high);
     if (!tp__usable(T, "clamp", x))

@@ -181,6 +181,7 @@ WITH_NUMBERS(multigamma, MULTIGAMMA, TO_FLOAT, multigamma_vjp, READS_X, "Mvlgamm
 
 tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals)
 {
+    TP__NAMED(T, "round_decimals");
     const double attr[3] = {pow(10, fabs((double)decimals)), decimals < 0, 0};
     return decimals == 0 ? tp_round(T, x) : tp__apply1(T, &round_to_op.op, attr, x);
 }
@@ -211,8 +212,16 @@ tp_tensor *tp_polygamma(tp_tape *T, int n, tp_tensor *x)
     return polygamma(T, n, x);
 }
 
-tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 0.01745329251994329577); }
-tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x) { return tp_mul_scalar(T, x, 57.29577951308232088); }
+tp_tensor *tp_deg2rad(tp_tape *T, tp_tensor *x)
+{
+    TP__NAMED(T, "deg2rad");
+    return tp_mul_scalar(T, x, 0.01745329251994329577);
+}
+tp_tensor *tp_rad2deg(tp_tape *T, tp_tensor *x)
+{
+    TP__NAMED(T, "rad2deg");
+    return tp_mul_scalar(T, x, 57.29577951308232088);
+}
 
 /* The sum over j < p of the derivative of order n of log gamma at x - j / 2 */
 static tp_tensor *multigamma(tp_tape *T, double n, double p, tp_tensor *x)

@@ -221,6 +221,7 @@ static tp_tensor *view_of(tp_tape *T, tp_tensor *x, const char *index, int n_ten
 
 tp_tensor *tp_index(tp_tape *T, tp_tensor *x, const char *index)
 {
+    TP__NAMED(T, "index");
     tensor_index none;
     return tp__usable(T, "index", x) ? view_of(T, x, index, 0, NULL, &none) : NULL;
 }
@@ -302,6 +303,7 @@ static tp_tensor *pick(tp_tape *T, tp_tensor *x, const tensor_index *list)
 
 tp_tensor *tp_index_with(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors)
 {
+    TP__NAMED(T, "index_with");
     tp_tensor *fit[TP_MAX_DIMS];
     tensor_index list;
     if (!tp__usable(T, "index", x) || !ready(T, index, n, tensors, fit))
@@ -438,6 +440,7 @@ tp_tensor *tp__index_places(tp_tape *T, tp_tensor *x, const char *index, int n, 
 tp_tensor *tp_index_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
                         tp_tensor *values, bool accumulate)
 {
+    TP__NAMED(T, "index_put");
     tp_tensor *fit[TP_MAX_DIMS];
     tensor_index list;
     if (!may_put(T, x, index, n, tensors, values, accumulate, fit))

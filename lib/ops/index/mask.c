@@ -16,6 +16,7 @@ static tp_tensor *as_mask(tp_tape *T, const char *name, tp_tensor *mask)
 
 tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *value)
 {
+    TP__NAMED(T, "masked_fill_tensor");
     if (!tp__usable(T, "masked_fill", x) || !tp__usable(T, "masked_fill", value))
         return NULL;
     if (value->ndim > 0) {
@@ -27,6 +28,7 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
 
 tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
+    TP__NAMED(T, "masked_fill");
     if (!tp__usable(T, "masked_fill", x) || !tp__fits(T, "masked_fill", "value", (tp_dtype)x->dtype, value))
         return NULL;
     return tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value));
@@ -34,6 +36,7 @@ tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double valu
 
 tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)
 {
+    TP__NAMED(T, "fill");
     return tp__usable(T, "fill", x)
                ? tp_masked_fill_tensor(T, x, tp_expand(T, tp_full(T, TP_BOOL, TP_SCALAR, 1), tp__dims_of(x)), value)
                : NULL;
@@ -123,11 +126,13 @@ tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x)
 
 int tp_nonzero_tuple(tp_tape *T, tp_tensor *x, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "nonzero_tuple");
     return tp_unbind(T, tp_nonzero(T, tp_atleast(T, x, 1)), 1, max, out);
 }
 
 tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask)
 {
+    TP__NAMED(T, "masked_select");
     tp_tensor *both[2] = {x, NULL}, *wide[2];
     if ((both[1] = as_mask(T, "masked_select", mask)) == NULL || tp_broadcast_tensors(T, 2, both, wide) != TP_OK)
         return NULL;
@@ -136,6 +141,7 @@ tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask)
 
 tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *source)
 {
+    TP__NAMED(T, "masked_scatter");
     mask = as_mask(T, "masked_scatter", mask);
     if (mask == NULL || !tp__usable(T, "masked_scatter", x) || !tp__usable(T, "masked_scatter", source))
         return NULL;
@@ -206,6 +212,7 @@ tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bo
 
 tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim)
 {
+    TP__NAMED(T, "take_along_dim");
     char a[200], b[200];
     if (!tp__usable(T, "take_along_dim", x) || !tp__usable(T, "take_along_dim", index))
         return NULL;

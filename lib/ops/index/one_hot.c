@@ -25,6 +25,7 @@ static int64_t classes_of(tp_tape *T, tp_tensor *index, int64_t n)
 
 tp_tensor *tp_one_hot(tp_tape *T, tp_tensor *index, int64_t num_classes)
 {
+    TP__NAMED(T, "one_hot");
     if (!tp__usable(T, "one_hot", index))
         return NULL;
     if (index->dtype != TP_I64 && index->dtype != TP_I32) {

@@ -174,6 +174,7 @@ static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor 
 
 tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule)
 {
+    TP__NAMED(T, "scatter");
     if (!tp__usable(T, "scatter", x))
         return NULL;
     if ((unsigned)rule > TP_SCATTER_MULTIPLY) {
@@ -188,6 +189,7 @@ tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_te
 
 tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, double value, tp_scatter_rule rule)
 {
+    TP__NAMED(T, "scatter_scalar");
     if (!tp__usable(T, "scatter", x) || !tp__usable(T, "scatter", index) ||
         !tp__fits(T, "scatter", "value", (tp_dtype)x->dtype, value))
         return NULL;
@@ -227,6 +229,7 @@ static tp_tensor *mean_of(tp_tape *T, tp_tensor *sum, int dim, tp_tensor *index,
 tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                              tp_scatter_reduction how, bool include_self)
 {
+    TP__NAMED(T, "scatter_reduce");
     static const tp__combine by[] = {[TP_REDUCE_SUM] = TP__ADD_TO,
                                      [TP_REDUCE_PROD] = TP__TIMES,
                                      [TP_REDUCE_MEAN] = TP__ADD_TO,
@@ -271,6 +274,7 @@ static tp_tensor *widened(tp_tape *T, const char *name, tp_tensor *index, const 
 tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                            tp_scatter_reduction how, bool include_self)
 {
+    TP__NAMED(T, "index_reduce");
     char a[200], b[200];
     if (!tp__usable(T, "index_reduce", x) || !tp__usable(T, "index_reduce", src))
         return NULL;

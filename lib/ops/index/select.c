@@ -421,6 +421,7 @@ tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
 /* Positions may count from the end here. */
 tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *value)
 {
+    TP__NAMED(T, "index_fill");
     int at;
     if (!dim_for(T, "index_fill", x, dim, &at) || !tp__usable(T, "index_fill", value))
         return NULL;

@@ -29,6 +29,7 @@ tp_tensor *tp_outer(tp_tape *T, tp_tensor *a, tp_tensor *b)
 
 tp_tensor *tp_inner(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
+    TP__NAMED(T, "inner");
     if (!both_usable(T, "inner", a, b))
         return NULL;
     if (a->ndim == 0 || b->ndim == 0)
@@ -40,6 +41,7 @@ tp_tensor *tp_inner(tp_tape *T, tp_tensor *a, tp_tensor *b)
 
 tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 {
+    TP__NAMED(T, "linalg_vecdot");
     if (!both_usable(T, "vecdot", a, b))
         return NULL;
     if (!tp_dtype_is_float((tp_dtype)a->dtype) || a->dtype != b->dtype) {
@@ -52,6 +54,7 @@ tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 
 tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 {
+    TP__NAMED(T, "linalg_cross");
     tp_tensor *in[2] = {a, b}, *x[2], *part[2][3], *out[3];
     if (!both_usable(T, "cross", a, b))
         return NULL;
@@ -105,21 +108,33 @@ static tp_tensor *weighted_sum(tp_tape *T, const char *name, tp_tensor *x, doubl
 
 tp_tensor *tp_addmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
 {
+    TP__NAMED(T, "addmm");
+    if (!tp__usable_inputs(T, "addmm", 3, (tp_tensor *[]){x, a, b}))
+        return NULL;
     return weighted_sum(T, "addmm", x, beta, tp_mm(T, a, b), alpha);
 }
 
 tp_tensor *tp_addmv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *v, double beta, double alpha)
 {
+    TP__NAMED(T, "addmv");
+    if (!tp__usable_inputs(T, "addmv", 3, (tp_tensor *[]){x, a, v}))
+        return NULL;
     return weighted_sum(T, "addmv", x, beta, tp_mv(T, a, v), alpha);
 }
 
 tp_tensor *tp_addr(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
 {
+    TP__NAMED(T, "addr");
+    if (!tp__usable_inputs(T, "addr", 3, (tp_tensor *[]){x, a, b}))
+        return NULL;
     return weighted_sum(T, "addr", x, beta, tp_outer(T, a, b), alpha);
 }
 
 tp_tensor *tp_baddbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
 {
+    TP__NAMED(T, "baddbmm");
+    if (!tp__usable_inputs(T, "baddbmm", 3, (tp_tensor *[]){x, a, b}))
+        return NULL;
     return weighted_sum(T, "baddbmm", x, beta, tp_bmm(T, a, b), alpha);
 }
 
@@ -206,6 +221,7 @@ static tp_tensor *best_chain(tp_tape *T, int n, tp_tensor *const *x)
 
 tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "linalg_multi_dot");
     tp_tensor *m[CHAIN];
     if (!tp__listed(T, "multi_dot", "tensors", n, 2, x))
         return NULL;
@@ -231,6 +247,7 @@ tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
 
 tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n)
 {
+    TP__NAMED(T, "linalg_matrix_power");
     char a[200];
     if (!tp__usable(T, "matrix_power", x))
         return NULL;
@@ -257,7 +274,8 @@ tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n)
 
 tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight, tp_tensor *bias)
 {
-    if (!both_usable(T, "bilinear", a, b) || !tp__usable(T, "bilinear", weight))
+    TP__NAMED(T, "bilinear");
+    if (!tp__usable_inputs(T, "bilinear", bias ? 4 : 3, (tp_tensor *[]){a, b, weight, bias}))
         return NULL;
     bool fits = a->ndim >= 1 && a->ndim == b->ndim && weight->ndim == 3 && weight->shape[1] == a->shape[a->ndim - 1] &&
                 weight->shape[2] == b->shape[b->ndim - 1];

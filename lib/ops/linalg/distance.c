@@ -216,6 +216,7 @@ tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p) { return tp__apply1(T, &
 
 tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p, double eps, bool keepdim)
 {
+    TP__NAMED(T, "pairwise_distance");
     tp_tensor *difference = tp_sub(T, a, b);
     if (difference && !tp_dtype_is_float((tp_dtype)difference->dtype))
         difference = tp_to(T, difference, TP_F32);
@@ -231,6 +232,7 @@ static tp_tensor *unit(tp_tape *T, tp_tensor *x, int dim, double eps)
 
 tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps)
 {
+    TP__NAMED(T, "cosine_similarity");
     tp_tensor *in[2] = {a, b}, *x[2];
     if (!tp__usable(T, "cosine_similarity", a) || !tp__usable(T, "cosine_similarity", b) ||
         tp_broadcast_tensors(T, 2, in, x) != TP_OK)

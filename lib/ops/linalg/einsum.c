@@ -290,6 +290,7 @@ static term contract(tp_tape *T, const sum *s, term a, term b, int from)
 
 tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "einsum");
     sum s;
     if (!tp__listed(T, "einsum", "operands", n, 1, x))
         return NULL;
@@ -320,6 +321,7 @@ tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *
 
 tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims_a, const int *dims_b)
 {
+    TP__NAMED(T, "tensordot");
     sum s = {.n = 2};
     char ta[200], tb[200];
     if (!tp__usable(T, "tensordot", a) || !tp__usable(T, "tensordot", b) ||

@@ -534,6 +534,7 @@ static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
 
 tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
+    TP__NAMED(T, "matmul");
     char ta[200], tb[200];
     if (!tp__usable(T, "matmul", a) || !tp__usable(T, "matmul", b))
         return NULL;
@@ -668,17 +669,22 @@ static const tp_op linear_op = {.name = "linear",
                                 .samples = linear_samples,
                                 .grad_name = "AddmmBackward0"};
 
+/* A vector is one output, without a dimension; BLAS has no integers. */
+static tp_tensor *linear_by_matmul(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
+{
+    TP__NAMED(T, "linear");
+    if (!tp__usable_inputs(T, "linear", bias ? 3 : 2, (tp_tensor *[]){x, weight, bias}))
+        return NULL;
+    tp_tensor *y = tp_matmul(T, x, weight->ndim == 1 ? weight : tp_t(T, weight));
+    return bias ? tp_add(T, y, bias) : y;
+}
+
 tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
 {
     tp_tensor *in[3] = {x, weight, bias};
-    if (x && weight && weight->ndim == 1) { /* one output, without a dimension */
-        tp_tensor *y = tp_matmul(T, x, weight);
-        return bias ? tp_add(T, y, bias) : y;
-    }
-    if (x && weight && !tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == weight->dtype) { /* BLAS has no integers */
-        tp_tensor *y = tp_matmul(T, x, tp_t(T, weight));
-        return bias ? tp_add(T, y, bias) : y;
-    }
+    bool whole = x && weight && !tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == weight->dtype;
+    if (x && weight && (whole || weight->ndim == 1))
+        return linear_by_matmul(T, x, weight, bias);
     return tp_apply(T, &linear_op, NULL, bias ? 3 : 2, in);
 }
 

@@ -279,6 +279,7 @@ static bool broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_te
 /* b counts as vectors where it is 1-d, or a batch of them of A's leading shape, as in PyTorch. */
 tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
+    TP__NAMED(T, "linalg_solve");
     if (!tp__usable(T, "linalg_solve", a) || !tp__usable(T, "linalg_solve", b))
         return NULL;
     bool vectors = b->ndim == 1 || (b->ndim == a->ndim - 1 && a->ndim > 1);
@@ -407,6 +408,7 @@ static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool 
 
 tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper)
 {
+    TP__NAMED(T, "linalg_solve_triangular");
     if (!tp__usable(T, "linalg_solve_triangular", a) || !tp__usable(T, "linalg_solve_triangular", b) ||
         !broadcast_batches(T, "linalg_solve_triangular", &a, &b))
         return NULL;

@@ -186,6 +186,7 @@ static tp_tensor *keys_of(tp_tape *T, tp_tensor *w, tp_tensor *q)
 
 tp_tensor *tp_multinomial(tp_tape *T, tp_tensor *weights, int64_t samples, bool replacement)
 {
+    TP__NAMED(T, "multinomial");
     tp_tensor *w = tp__usable(T, "multinomial", weights) ? tp_contiguous(T, tp_detach(T, weights)) : NULL;
     if (w == NULL || !good_weights(T, w, samples, replacement))
         return NULL;

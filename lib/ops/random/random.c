@@ -36,6 +36,7 @@ static tp_tensor *make_float(tp_tape *T, const char *name, tp_dtype dtype, tp_di
 
 tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape)
 {
+    TP__NAMED(T, "rand");
     tp_tensor *x = make_float(T, "rand", dtype, shape);
     if (x)
         tp__rng_fill_uniform(&T->rng, dtype, x->data, x->numel, 0, 1);
@@ -44,6 +45,7 @@ tp_tensor *tp_rand(tp_tape *T, tp_dtype dtype, tp_dims shape)
 
 tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape)
 {
+    TP__NAMED(T, "randn");
     tp_tensor *x = make_float(T, "randn", dtype, shape);
     if (x)
         tp__rng_fill_normal(&T->rng, dtype, x->data, x->numel, 0, 1);
@@ -52,11 +54,13 @@ tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape)
 
 tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x)
 {
+    TP__NAMED(T, "rand_like");
     return tp__usable(T, "rand_like", x) ? tp_rand(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
 }
 
 tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x)
 {
+    TP__NAMED(T, "randn_like");
     return tp__usable(T, "randn_like", x) ? tp_randn(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
 }
 
@@ -87,11 +91,13 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
 
 tp_tensor *tp_randint_like(tp_tape *T, tp_tensor *x, int64_t low, int64_t high)
 {
+    TP__NAMED(T, "randint_like");
     return tp__usable(T, "randint_like", x) ? tp_randint(T, (tp_dtype)x->dtype, tp__dims_of(x), low, high) : NULL;
 }
 
 tp_tensor *tp_randperm(tp_tape *T, int64_t n)
 {
+    TP__NAMED(T, "randperm");
     tp_tensor *x = tp__tensor_make(T, TP_I64, (tp_dims){1, {n}});
     int64_t *p = x ? x->data : NULL;
     for (int64_t i = 0; x && i < n; i++)

@@ -84,6 +84,7 @@ static tp_tensor *even_trapezoid(tp_tape *T, tp_tensor *y, double dx, int at)
 
 tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim)
 {
+    TP__NAMED(T, "trapezoid");
     if (x == NULL && tp__usable(T, "trapezoid", y) && tp_dtype_is_float((tp_dtype)y->dtype) && y->ndim > 0) {
         int at = tp__dim_of(T, "trapezoid", y->ndim, dim);
         if (at < 0)
@@ -97,6 +98,7 @@ tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int d
 
 tp_tensor *tp_cumulative_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim)
 {
+    TP__NAMED(T, "cumulative_trapezoid");
     tp_tensor *parts = areas(T, "cumulative_trapezoid", y, x, dx, &dim);
     return tp_cumsum(T, parts, dim);
 }
@@ -186,6 +188,7 @@ static tp_tensor *slope_along(tp_tape *T, tp_tensor *x, int dim, double h, tp_te
 
 tp_status tp_gradient(tp_tape *T, tp_tensor *x, const tp_gradient_options *options, tp_tensor **out)
 {
+    TP__NAMED(T, "gradient");
     static const tp_gradient_options plain;
     const tp_gradient_options *o = options ? options : &plain;
     uint32_t seen = 0;

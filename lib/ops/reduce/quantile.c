@@ -134,10 +134,12 @@ tp_tensor *tp_nanquantile(tp_tape *T, tp_tensor *x, tp_tensor *q, const tp_quant
 
 tp_tensor *tp_quantile_scalar(tp_tape *T, tp_tensor *x, double q, const tp_quantile_options *options)
 {
+    TP__NAMED(T, "quantile_scalar");
     return tp__usable(T, "quantile", x) ? tp_quantile(T, x, tp__number(T, x, q), options) : NULL;
 }
 
 tp_tensor *tp_nanquantile_scalar(tp_tape *T, tp_tensor *x, double q, const tp_quantile_options *options)
 {
+    TP__NAMED(T, "nanquantile_scalar");
     return tp__usable(T, "nanquantile", x) ? tp_nanquantile(T, x, tp__number(T, x, q), options) : NULL;
 }

@@ -298,19 +298,27 @@ tp_tensor *tp_sum(tp_tape *T, tp_tensor *x) { return over_all(T, &sum_op, x); }
 
 tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
+    TP__NAMED(T, "sum_dims");
     return over_some(T, &sum_dim_op, x, n, dims, keepdim);
 }
 
-tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_sum_dims(T, x, 1, &dim, keepdim); }
+tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return over_some(T, &sum_dim_op, x, 1, &dim, keepdim);
+}
 
 tp_tensor *tp_mean(tp_tape *T, tp_tensor *x) { return over_all(T, &mean_op, x); }
 
 tp_tensor *tp_mean_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
+    TP__NAMED(T, "mean_dims");
     return over_some(T, &mean_dim_op, x, n, dims, keepdim);
 }
 
-tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim) { return tp_mean_dims(T, x, 1, &dim, keepdim); }
+tp_tensor *tp_mean_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
+{
+    return over_some(T, &mean_dim_op, x, 1, &dim, keepdim);
+}
 
 /* ---- product ----------------------------------------------------------------------------------------------------------- */
 
@@ -382,6 +390,7 @@ tp_tensor *tp_prod(tp_tape *T, tp_tensor *x) { return over_all(T, &prod_op, x); 
 
 tp_tensor *tp_prod_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
+    TP__NAMED(T, "prod_dim");
     return over_some(T, &prod_op, x, 1, &dim, keepdim);
 }
 
@@ -493,11 +502,13 @@ static tp_tensor *along(tp_tape *T, const reduce_op *r, const char *name, tp_ten
 
 tp_tensor *tp_max_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
 {
+    TP__NAMED(T, "max_dim");
     return along(T, &max_dim_op, "max", x, dim, keepdim, index);
 }
 
 tp_tensor *tp_min_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
 {
+    TP__NAMED(T, "min_dim");
     return along(T, &min_dim_op, "min", x, dim, keepdim, index);
 }
 
@@ -513,11 +524,13 @@ static tp_tensor *position(tp_tape *T, const reduce_op *r, const char *name, tp_
 
 tp_tensor *tp_argmax(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
+    TP__NAMED(T, "argmax");
     return position(T, &max_dim_op, "argmax", x, dim, keepdim);
 }
 
 tp_tensor *tp_argmin(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
+    TP__NAMED(T, "argmin");
     return position(T, &min_dim_op, "argmin", x, dim, keepdim);
 }
 
@@ -534,11 +547,13 @@ tp_tensor *tp_any(tp_tape *T, tp_tensor *x) { return over_all(T, &any_op, x); }
 
 tp_tensor *tp_all_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
+    TP__NAMED(T, "all_dim");
     return over_some(T, &all_op, x, 1, &dim, keepdim);
 }
 
 tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
+    TP__NAMED(T, "any_dim");
     return over_some(T, &any_op, x, 1, &dim, keepdim);
 }
 

@@ -132,22 +132,26 @@ static tp_tensor *spread_of(tp_tape *T, const tp_op *op, tp_tensor *x, int n, co
 tp_tensor *tp_var_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
                        tp_tensor **mean)
 {
+    TP__NAMED(T, "var_mean");
     return spread_of(T, &var_op, x, n, dims, correction, keepdim, mean);
 }
 
 tp_tensor *tp_std_mean(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim,
                        tp_tensor **mean)
 {
+    TP__NAMED(T, "std_mean");
     return spread_of(T, &std_op, x, n, dims, correction, keepdim, mean);
 }
 
 tp_tensor *tp_var(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
 {
+    TP__NAMED(T, "var");
     return tp_var_mean(T, x, n, dims, correction, keepdim, NULL);
 }
 
 tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double correction, bool keepdim)
 {
+    TP__NAMED(T, "std");
     return tp_std_mean(T, x, n, dims, correction, keepdim, NULL);
 }
 
@@ -155,6 +159,7 @@ tp_tensor *tp_std(tp_tape *T, tp_tensor *x, int n, const int *dims, double corre
 
 tp_tensor *tp_aminmax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim, tp_tensor **max)
 {
+    TP__NAMED(T, "aminmax");
     tp_tensor *min = tp_amin(T, x, n, dims, keepdim);
     if (max)
         *max = min ? tp_amax(T, x, n, dims, keepdim) : NULL;
@@ -163,11 +168,13 @@ tp_tensor *tp_aminmax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
 
 tp_tensor *tp_count_nonzero(tp_tape *T, tp_tensor *x, int n, const int *dims)
 {
+    TP__NAMED(T, "count_nonzero");
     return tp_sum_dims(T, tp_ne(T, x, tp__number(T, x, 0)), n, dims, false);
 }
 
 tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
+    TP__NAMED(T, "nansum");
     if (x && is_float(x))
         x = tp_where(T, tp_isnan(T, x), tp__number(T, x, 0), x);
     return tp_sum_dims(T, x, n, dims, keepdim);
@@ -175,6 +182,7 @@ tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keep
 
 tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
+    TP__NAMED(T, "nanmean");
     if (!tp__usable(T, "nanmean", x))
         return NULL;
     if (!is_float(x)) {
@@ -232,6 +240,7 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
 
 tp_tensor *tp_corrcoef(tp_tape *T, tp_tensor *x)
 {
+    TP__NAMED(T, "corrcoef");
     tp_tensor *c = tp_cov(T, x, 1, NULL, NULL);
     if (c == NULL)
         return NULL;

@@ -130,6 +130,7 @@ static const tp_op norm_op = {.name = "vector_norm",
 
 tp_tensor *tp_linalg_vector_norm(tp_tape *T, tp_tensor *x, double ord, int n, const int *dims, bool keepdim)
 {
+    TP__NAMED(T, "linalg_vector_norm");
     tp_op op = {.name = "vector_norm"};
     tp_call c = {.tape = T, .op = &op};
     norm_over o = {.p = ord, .keepdim = keepdim};
@@ -140,12 +141,14 @@ tp_tensor *tp_linalg_vector_norm(tp_tape *T, tp_tensor *x, double ord, int n, co
 
 tp_tensor *tp_dist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p)
 {
+    TP__NAMED(T, "dist");
     return tp_linalg_vector_norm(T, tp_sub(T, a, b), p, 0, NULL, false);
 }
 
 /* Slices along dim with a norm above max_norm are scaled down to it. */
 tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_norm)
 {
+    TP__NAMED(T, "renorm");
     int others[TP_MAX_DIMS], n = 0;
     if (!tp__usable(T, "renorm", x))
         return NULL;

@@ -254,12 +254,14 @@ tp_tensor *tp_diagonal(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int d
 
 tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int64_t offset, int dim1, int dim2)
 {
+    TP__NAMED(T, "diagonal_scatter");
     look v;
     return diagonal_of(T, "diagonal_scatter", x, offset, dim1, dim2, &v) ? replace(T, &v, x, src) : NULL;
 }
 
 tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2)
 {
+    TP__NAMED(T, "diag_embed");
     look v;
     if (!tp__usable(T, "diag_embed", x))
         return NULL;
@@ -280,6 +282,7 @@ tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int
 
 tp_tensor *tp_diag(tp_tape *T, tp_tensor *x, int64_t offset)
 {
+    TP__NAMED(T, "diag");
     if (!tp__usable(T, "diag", x))
         return NULL;
     if (x->ndim == 1)
@@ -292,6 +295,7 @@ tp_tensor *tp_diag(tp_tape *T, tp_tensor *x, int64_t offset)
 
 tp_tensor *tp_diagflat(tp_tape *T, tp_tensor *x, int64_t offset)
 {
+    TP__NAMED(T, "diagflat");
     return tp_diag_embed(T, tp_reshape(T, x, (tp_dims){1, {-1}}), offset, 0, 1);
 }
 
@@ -328,6 +332,7 @@ tp_tensor *tp_unfold(tp_tape *T, tp_tensor *x, int dim, int64_t size, int64_t st
 tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t start, int64_t stop,
                             int64_t step)
 {
+    TP__NAMED(T, "slice_scatter");
     tp_tensor *part = tp_slice(T, x, dim, start, stop, step);
     if (part == NULL)
         return NULL;
@@ -343,6 +348,7 @@ tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, i
 
 tp_tensor *tp_select_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t index)
 {
+    TP__NAMED(T, "select_scatter");
     if (tp_select(T, x, dim, index) == NULL) /* it says what is wrong */
         return NULL;
     int at = tp__dim_of(T, "select_scatter", x->ndim, dim);
@@ -473,6 +479,7 @@ tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t 
 tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_dims shape, const int64_t *stride,
                                  int64_t offset)
 {
+    TP__NAMED(T, "as_strided_scatter");
     int64_t n;
     if (!tp__usable(T, "as_strided_scatter", x) || !is_shape(T, "as_strided_scatter", shape, &n) ||
         !tp__listed(T, "as_strided_scatter", "strides", shape.ndim, 0, stride))
@@ -493,6 +500,7 @@ tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_di
 
 tp_tensor *tp_resize(tp_tape *T, tp_tensor *x, tp_dims shape)
 {
+    TP__NAMED(T, "resize");
     int64_t stride[TP_MAX_DIMS], step = 1, n;
     if (!tp__usable(T, "resize", x) || !is_shape(T, "resize", shape, &n))
         return NULL;

@@ -143,6 +143,7 @@ tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim)
 
 tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
 {
+    TP__NAMED(T, "stack");
     tp_tensor **list = promoted(T, "stack", n, x);
     char a[200], b[200];
     if (list == NULL)

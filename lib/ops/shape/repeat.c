@@ -43,6 +43,7 @@ tp_tensor *tp_movedim(tp_tape *T, tp_tensor *x, int n, const int *source, const 
 
 tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes)
 {
+    TP__NAMED(T, "unflatten");
     if (!tp__has_dims(T, "unflatten", x, 1))
         return NULL;
     int at = tp__dim_of(T, "unflatten", x->ndim, dim);
@@ -139,6 +140,7 @@ static tp_tensor *repeated(tp_tape *T, tp_tensor *x, int dim, int64_t times, boo
 
 tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times)
 {
+    TP__NAMED(T, "repeat");
     if (!tp__usable(T, "repeat", x))
         return NULL;
     bool bad = times.ndim < x->ndim || times.ndim > TP_MAX_DIMS;
@@ -159,6 +161,7 @@ tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times)
 
 tp_tensor *tp_tile(tp_tape *T, tp_tensor *x, tp_dims times)
 {
+    TP__NAMED(T, "tile");
     if (!tp__usable(T, "tile", x))
         return NULL;
     if (times.ndim < 0 || times.ndim > TP_MAX_DIMS) {
@@ -175,6 +178,7 @@ tp_tensor *tp_tile(tp_tape *T, tp_tensor *x, tp_dims times)
 
 tp_tensor *tp_repeat_interleave(tp_tape *T, tp_tensor *x, int64_t times, int dim)
 {
+    TP__NAMED(T, "repeat_interleave");
     if (!tp__has_dims(T, "repeat_interleave", x, 1))
         return NULL;
     int d = tp__dim_of(T, "repeat_interleave", x->ndim, dim);
@@ -185,6 +189,7 @@ tp_tensor *tp_repeat_interleave(tp_tape *T, tp_tensor *x, int64_t times, int dim
 
 tp_tensor *tp_repeat_interleave_tensor(tp_tape *T, tp_tensor *x, tp_tensor *times, int dim)
 {
+    TP__NAMED(T, "repeat_interleave_tensor");
     if (!tp__has_dims(T, "repeat_interleave", x, 1) || !tp__usable(T, "repeat_interleave", times))
         return NULL;
     int d = tp__dim_of(T, "repeat_interleave", x->ndim, dim);

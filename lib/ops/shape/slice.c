@@ -231,6 +231,7 @@ tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t st
 
 tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t length)
 {
+    TP__NAMED(T, "narrow");
     if (!tp__usable(T, "narrow", x))
         return NULL;
     int d = tp__dim_of(T, "narrow", x->ndim, dim);

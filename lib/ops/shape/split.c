@@ -22,6 +22,7 @@ static int part(tp_tape *T, const char *name, tp_tensor *x, int dim, int64_t at,
 
 int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, int dim, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "split_with_sizes");
     int d = dim_to_split(T, "split", x, dim, max, out), done = 0;
     if (d < 0 || !tp__listed(T, "split", "sizes", n, 0, sizes))
         return -1;
@@ -56,6 +57,7 @@ int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor
 
 int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "chunk");
     int d = dim_to_split(T, "chunk", x, dim, max, out);
     if (d >= 0 && chunks <= 0)
         tp_fail(T, TP_EINVAL, "chunk: into %lld parts", (long long)chunks);
@@ -87,6 +89,7 @@ int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max
 
 int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int dim, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "tensor_split_at");
     int d = dim_to_split(T, "tensor_split", x, dim, max, out);
     if (d < 0 || !tp__listed(T, "tensor_split", "positions", n, 0, at))
         return -1;
@@ -134,14 +137,17 @@ static int even(tp_tape *T, const char *name, tp_tensor *x, int least, int dim, 
 
 int tp_hsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "hsplit");
     return even(T, "hsplit", x, 1, x && x->ndim > 1, sections, max, out);
 }
 int tp_vsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "vsplit");
     return even(T, "vsplit", x, 2, 0, sections, max, out);
 }
 int tp_dsplit(tp_tape *T, tp_tensor *x, int64_t sections, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "dsplit");
     return even(T, "dsplit", x, 3, 2, sections, max, out);
 }
 
@@ -153,13 +159,16 @@ static int cut_at(tp_tape *T, const char *name, tp_tensor *x, int least, int dim
 
 int tp_hsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "hsplit_at");
     return cut_at(T, "hsplit", x, 1, x && x->ndim > 1, n, at, max, out);
 }
 int tp_vsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "vsplit_at");
     return cut_at(T, "vsplit", x, 2, 0, n, at, max, out);
 }
 int tp_dsplit_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int max, tp_tensor **out)
 {
+    TP__NAMED(T, "dsplit_at");
     return cut_at(T, "dsplit", x, 3, 2, n, at, max, out);
 }

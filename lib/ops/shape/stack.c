@@ -30,12 +30,25 @@ static tp_tensor *joined(tp_tape *T, tp_tensor **list, int n, int least, int dim
     return list ? tp_cat(T, n, list, dim < 0 ? (list[0]->ndim > 1) : dim) : NULL;
 }
 
-tp_tensor *tp_hstack(tp_tape *T, int n, tp_tensor *const *x) { return joined(T, list_of(T, "hstack", n, x), n, 1, -1); }
-tp_tensor *tp_vstack(tp_tape *T, int n, tp_tensor *const *x) { return joined(T, list_of(T, "vstack", n, x), n, 2, 0); }
-tp_tensor *tp_dstack(tp_tape *T, int n, tp_tensor *const *x) { return joined(T, list_of(T, "dstack", n, x), n, 3, 2); }
+tp_tensor *tp_hstack(tp_tape *T, int n, tp_tensor *const *x)
+{
+    TP__NAMED(T, "hstack");
+    return joined(T, list_of(T, "hstack", n, x), n, 1, -1);
+}
+tp_tensor *tp_vstack(tp_tape *T, int n, tp_tensor *const *x)
+{
+    TP__NAMED(T, "vstack");
+    return joined(T, list_of(T, "vstack", n, x), n, 2, 0);
+}
+tp_tensor *tp_dstack(tp_tape *T, int n, tp_tensor *const *x)
+{
+    TP__NAMED(T, "dstack");
+    return joined(T, list_of(T, "dstack", n, x), n, 3, 2);
+}
 
 tp_tensor *tp_column_stack(tp_tape *T, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "column_stack");
     tp_tensor **list = list_of(T, "column_stack", n, x);
     for (int i = 0; list && i < n; i++)
         if (x[i]->ndim < 2)
@@ -46,6 +59,7 @@ tp_tensor *tp_column_stack(tp_tape *T, int n, tp_tensor *const *x)
 /* Each block between zeros on its left and right, the rows of blocks below each other. */
 tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "block_diag");
     tp_tensor **rows = list_of(T, "block_diag", n, x);
     if (rows == NULL)
         return NULL;
@@ -98,6 +112,7 @@ tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor
 
 tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
 {
+    TP__NAMED(T, "cartesian_prod");
     tp_tensor *grid[TP_MAX_DIMS];
     if (!tp__listed(T, "cartesian_prod", "tensors", n, 1, x))
         return NULL;
@@ -190,6 +205,7 @@ static tp_tensor *powers(tp_tape *T, tp_tensor *x, int64_t n)
 
 tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n)
 {
+    TP__NAMED(T, "linalg_vander");
     if (!tp__has_dims(T, "linalg_vander", x, n == 0))
         return NULL;
     n = n == 0 ? x->shape[x->ndim - 1] : n;
@@ -203,6 +219,7 @@ tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n)
 
 tp_tensor *tp_vander(tp_tape *T, tp_tensor *x, int64_t n, bool increasing)
 {
+    TP__NAMED(T, "vander");
     if (!tp__usable(T, "vander", x))
         return NULL;
     if (x->ndim != 1) {

@@ -276,13 +276,18 @@ tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order) { return tp__appl
 
 tp_tensor *tp_T(tp_tape *T, tp_tensor *x)
 {
+    TP__NAMED(T, "T");
     tp_dims order = {.ndim = x ? x->ndim : 0};
     for (int d = 0; d < order.ndim; d++)
         order.dim[d] = order.ndim - 1 - d;
     return tp_permute(T, x, order);
 }
 
-tp_tensor *tp_mT(tp_tape *T, tp_tensor *x) { return x && x->ndim == 0 ? x : tp_transpose(T, x, -2, -1); }
+tp_tensor *tp_mT(tp_tape *T, tp_tensor *x)
+{
+    TP__NAMED(T, "mT");
+    return x && x->ndim == 0 ? x : tp_transpose(T, x, -2, -1);
+}
 
 /* ---- squeeze, unsqueeze ----------------------------------------------------------------------------------------- */
 
@@ -334,6 +339,7 @@ tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x)
 
 tp_tensor *tp_squeeze_dim(tp_tape *T, tp_tensor *x, int dim)
 {
+    TP__NAMED(T, "squeeze_dim");
     if (!tp__usable(T, "squeeze", x))
         return NULL;
     int d = tp__dim_of(T, "squeeze", x->ndim, dim);

@@ -73,6 +73,7 @@ static void in_one_dtype(tp_tape *T, tp_tensor **a, tp_tensor **b)
 
 tp_tensor *tp_searchsorted(tp_tape *T, tp_tensor *boundaries, tp_tensor *x, const tp_searchsorted_options *options)
 {
+    TP__NAMED(T, "searchsorted");
     static const tp_searchsorted_options none = {.right = false};
     const tp_searchsorted_options *o = options ? options : &none;
     if (!tp__usable(T, "searchsorted", boundaries) || !tp__usable(T, "searchsorted", x) ||
@@ -96,6 +97,7 @@ tp_tensor *tp_searchsorted(tp_tape *T, tp_tensor *boundaries, tp_tensor *x, cons
 
 tp_tensor *tp_bucketize(tp_tape *T, tp_tensor *x, tp_tensor *boundaries, const tp_searchsorted_options *options)
 {
+    TP__NAMED(T, "bucketize");
     if (tp__ok(T) && boundaries && boundaries->ndim != 1) {
         tp_fail(T, TP_ESHAPE, "bucketize: the boundaries have %d dimensions, not one", boundaries->ndim);
         return NULL;
@@ -339,6 +341,7 @@ static const tp_histogram_options plain = {.range = NULL};
 tp_tensor *tp_histogramdd(tp_tape *T, tp_tensor *x, const int64_t *bins, const tp_histogram_options *options,
                           tp_tensor **edges)
 {
+    TP__NAMED(T, "histogramdd");
     const tp_histogram_options *o = options ? options : &plain;
     tp_tensor *made[TP_MAX_DIMS];
     if (!points_of(T, "histogramdd", &x, o) || !tp__listed(T, "histogramdd", "numbers of bins", x->shape[1], 1, bins) ||
@@ -352,6 +355,7 @@ tp_tensor *tp_histogramdd(tp_tape *T, tp_tensor *x, const int64_t *bins, const t
 
 tp_tensor *tp_histogramdd_edges(tp_tape *T, tp_tensor *x, tp_tensor *const *edges, const tp_histogram_options *options)
 {
+    TP__NAMED(T, "histogramdd_edges");
     const tp_histogram_options *o = options ? options : &plain;
     return points_of(T, "histogramdd", &x, o) && tp__listed(T, "histogramdd", "tensors of edges", x->shape[1], 1, edges)
                ? count_points(T, x, (int)x->shape[1], edges, TP__BIN_SEARCH, o)
@@ -377,6 +381,7 @@ static tp_tensor *flat_weight(tp_tape *T, tp_tensor *w)
 
 tp_tensor *tp_histogram(tp_tape *T, tp_tensor *x, int64_t bins, const tp_histogram_options *options, tp_tensor **edges)
 {
+    TP__NAMED(T, "histogram");
     tp_histogram_options o = options ? *options : plain;
     x = as_points(T, "histogram", x, &o);
     o.weight = flat_weight(T, o.weight);
@@ -385,6 +390,7 @@ tp_tensor *tp_histogram(tp_tape *T, tp_tensor *x, int64_t bins, const tp_histogr
 
 tp_tensor *tp_histogram_edges(tp_tape *T, tp_tensor *x, tp_tensor *edges, const tp_histogram_options *options)
 {
+    TP__NAMED(T, "histogram_edges");
     tp_histogram_options o = options ? *options : plain;
     x = as_points(T, "histogram", x, &o);
     o.weight = flat_weight(T, o.weight);
@@ -393,6 +399,7 @@ tp_tensor *tp_histogram_edges(tp_tape *T, tp_tensor *x, tp_tensor *edges, const 
 
 tp_tensor *tp_histc(tp_tape *T, tp_tensor *x, int64_t bins, double low, double high)
 {
+    TP__NAMED(T, "histc");
     const double range[2] = {low, high};
     if (!tp__usable(T, "histc", x))
         return NULL;

@@ -166,7 +166,11 @@ tp_tensor *tp_sort(tp_tape *T, tp_tensor *x, int dim, bool descending, tp_tensor
     return along(T, &sort_op, "sort", x, dim, (pick){.what = TP__SORT, .descending = descending}, index);
 }
 
-tp_tensor *tp_msort(tp_tape *T, tp_tensor *x) { return tp_sort(T, x, 0, false, NULL); }
+tp_tensor *tp_msort(tp_tape *T, tp_tensor *x)
+{
+    TP__NAMED(T, "msort");
+    return tp_sort(T, x, 0, false, NULL);
+}
 
 tp_tensor *tp_argsort(tp_tape *T, tp_tensor *x, int dim, bool descending)
 {
@@ -191,11 +195,13 @@ tp_tensor *tp_kthvalue(tp_tape *T, tp_tensor *x, int64_t k, int dim, bool keepdi
 
 tp_tensor *tp_median_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
 {
+    TP__NAMED(T, "median_dim");
     return along(T, &median_dim_op, "median", x, dim, (pick){.what = TP__MEDIAN, .keepdim = keepdim}, index);
 }
 
 tp_tensor *tp_nanmedian_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **index)
 {
+    TP__NAMED(T, "nanmedian_dim");
     return along(T, &nanmedian_dim_op, "nanmedian", x, dim, (pick){.what = TP__NANMEDIAN, .keepdim = keepdim}, index);
 }
 

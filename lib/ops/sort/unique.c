@@ -122,6 +122,7 @@ tp_tensor *tp_unique(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **
 
 tp_tensor *tp_unique_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts)
 {
+    TP__NAMED(T, "unique_dim");
     forget(inverse, counts);
     return of_slices(T, "unique", x, dim, true, inverse, counts);
 }
@@ -134,6 +135,7 @@ tp_tensor *tp_unique_consecutive(tp_tape *T, tp_tensor *x, tp_tensor **inverse, 
 
 tp_tensor *tp_unique_consecutive_dim(tp_tape *T, tp_tensor *x, int dim, tp_tensor **inverse, tp_tensor **counts)
 {
+    TP__NAMED(T, "unique_consecutive_dim");
     forget(inverse, counts);
     return of_slices(T, "unique_consecutive", x, dim, false, inverse, counts);
 }
