@@ -69,13 +69,13 @@ sanitize := $(if $(SANITIZE),-fsanitize=$(checked) -fno-sanitize-recover=undefin
 
 base_flags  := -std=c11 $(OPENMP_CFLAGS) $(CFLAGS) $(sanitize)
 common      := $(base_flags) $(WARNINGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -fPIC \
-               -Iinclude -Ilib -I$(BUILD) -DHAVE_CONFIG_H -include $(BUILD)/config.h
+               -Iinclude -I$(BUILD)/include -Ilib -I$(BUILD) -DHAVE_CONFIG_H -include $(BUILD)/config.h
 # The caller's stack may be small (test/cases/embed_small_stack.c): what needs more room takes a buffer (scratch.c).
 lib_flags   := $(common) $(if $(SANITIZE),,-Wframe-larger-than=24576) $(BLAS_CFLAGS) $(CPPFLAGS)
 test_flags  := $(common) -Wno-type-limits -Itest $(CPPFLAGS)
 bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 # Examples are compiled as a user would: public headers alone.
-user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror) -Iinclude $(CPPFLAGS)
+user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror) -Iinclude -I$(BUILD)/include $(CPPFLAGS)
 
 link      := $(CC) $(base_flags) $(LDFLAGS)
 link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
@@ -95,7 +95,15 @@ objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(vectors),$(sources))) 
            $(foreach i,$(ISAS),$(vectors:%.c=$(BUILD)/obj/%.$(i).o))
 shared  := $(BUILD)/libtapir.so.$(VERSION)
 
-lib: $(BUILD)/libtapir.a $(BUILD)/libtapir.so
+trace_h := $(BUILD)/include/tapir/trace.h
+
+lib: $(BUILD)/libtapir.a $(BUILD)/libtapir.so $(trace_h)
+
+# Calls that note where they stand: a macro for each function of the headers that takes a tape.
+$(trace_h): lib/trace.awk $(filter-out %/debug.h %/op.h,$(wildcard include/tapir/*.h))
+	@mkdir -p $(@D)
+	$(call say,AWK,$@)
+	$(Q)awk -f $^ > $@.new && mv $@.new $@
 
 compile = @mkdir -p $(@D)$(if $(filter 1,$(V)),,; printf '  %-4s %s\n' CC $<)
 deps_in = -MMD -MP -MT $@ -MF $(@:.o=.d)
@@ -127,7 +135,7 @@ $(BUILD)/libtapir.so: $(shared)
 
 examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 
-$(BUILD)/examples/%: examples/%.c $(BUILD)/libtapir.so
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libtapir.so $(trace_h)
 	@mkdir -p $(@D) $(BUILD)/obj/examples
 	$(call say,CC,$<)
 	$(Q)$(link) $(user_flags) -MMD -MP -MT $@ -MF $(BUILD)/obj/examples/$*.d $< -o $@ \
@@ -153,7 +161,7 @@ $(BUILD)/obj/test/unit/%.o $(BUILD)/obj/test/support/%.o:
 	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
 endif
 
-$(BUILD)/obj/test/%.o: test/%.c $(BUILD)/config.mk Makefile
+$(BUILD)/obj/test/%.o: test/%.c $(BUILD)/config.mk Makefile $(trace_h)
 	$(compile)
 	$(Q)$(CC) $(test_flags) $(deps_in) -c $< -o $@
 
@@ -265,7 +273,7 @@ looked_in := /lib% /usr/lib% /usr/local/lib%
 install: lib
 	install -d '$(DESTDIR)$(includedir)/tapir' '$(DESTDIR)$(libdir)/pkgconfig'
 	install -m 644 include/tapir.h '$(DESTDIR)$(includedir)'
-	install -m 644 $(headers) '$(DESTDIR)$(includedir)/tapir'
+	install -m 644 $(headers) $(trace_h) '$(DESTDIR)$(includedir)/tapir'
 	install -m 644 $(BUILD)/libtapir.a '$(DESTDIR)$(libdir)'
 	$(STRIP) --strip-debug '$(DESTDIR)$(libdir)/libtapir.a'
 	install -m 755 $(shared) '$(DESTDIR)$(libdir)'
@@ -301,7 +309,7 @@ doc:
 # The table from PyTorch's names to ours; committed, since people read it where the sources are.
 .PHONY: doc/from-pytorch.md
 doc/from-pytorch.md:
-	@awk -f doc/from-pytorch.awk $(filter-out %/trace.h,$(headers)) > $@.new && mv $@.new $@
+	@awk -f doc/from-pytorch.awk $(headers) > $@.new && mv $@.new $@
 
 # What was missing may be there now, so the configuration is made anew.
 deps:

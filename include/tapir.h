@@ -13,8 +13,6 @@
 #include "tapir/ops.h"
 #include "tapir/functional.h"
 #include "tapir/debug.h"
-#include "tapir/linalg.h"
-#include "tapir/random.h"
 #include "tapir/nn.h"
 #include "tapir/optim.h"
 #include "tapir/data.h"

@@ -33,7 +33,8 @@ TP_API void    tp_remove_hook(tp_tape *T, int64_t handle);
 TP_API bool tp_tape_anomaly(tp_tape *T, bool on);
 
 /* Notes where the program is; returns T: tp_log(tp_at(T, __FILE__, __LINE__), x). With TP_TRACE defined before
- * tapir.h is included, TP_HERE(T) is that, and the calls of tapir/trace.h note their place by themselves. */
+ * tapir.h is included, TP_HERE(T) is that, and calls note their place by themselves (tapir/trace.h, which the build makes
+ * of the headers). */
 TP_API tp_tape *tp_at(tp_tape *T, const char *file, int line);
 #define TP_HERE(T) tp_at((T), __FILE__, __LINE__)
 

@@ -140,7 +140,7 @@ TP_API void tp_zero_grad(tp_tensor *x);
  * recorded from dst and needs its old values can no longer be differentiated (TP_EMUTATED).
  *
  * This is how anything is computed in place: torch's x.exp_(), and its out=x, are tp_copy_into(T, x, tp_exp(T, x)), for
- * each operator there is, and x[1:3] = v is tp_copy_into(T, tp_index(T, x, "1:3"), v). (ops.h has a few in place.) */
+ * each operator there is, and x[1:3] = v is tp_copy_into(T, tp_index(T, x, "1:3"), v). (inplace.h has a few.) */
 TP_API tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 
 /* ---- derivatives -----------------------------------------------------------------------------

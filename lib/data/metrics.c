@@ -1,6 +1,7 @@
 /* metrics.c - how good predictions are. */
 #include "tape/tape.h"
 #include "tapir/data.h"
+#include "tapir/reduce.h"
 
 tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts)
 {

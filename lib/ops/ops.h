@@ -7,8 +7,7 @@
 #define TAPIR_OPS_INTERNAL_H
 
 #include "tape/tape.h"
-#include "tapir/linalg.h"
-#include "tapir/random.h"
+#include "tapir/ops.h"
 
 extern const tp_op *const tp__ops_binary[];
 extern const tp_op *const tp__ops_add[];

@@ -5,7 +5,7 @@
 #include "core/core.h"
 #include "kernel/kernel.h"
 #include "tapir/op.h"
-#include "tapir/ops.h"
+#include "tapir/shape.h"
 
 /* ---- arena: bump allocation of headers, kept over resets (arena.c) ----------------------------- */
 

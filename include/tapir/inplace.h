@@ -1,0 +1,35 @@
+/* inplace.h - writing to tensors that are there. */
+#ifndef TAPIR_INPLACE_H
+#define TAPIR_INPLACE_H
+
+#include "op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- in place --------------------------------------------------------------------------------
+ *
+ * Of leaves and of their views, as tp_copy_into (tape.h) writes them: nothing of it is recorded. All others are written
+ * so: tp_copy_into(T, x, tp_exp(T, x)). Results are converted to x's dtype, but not from floats to integers, nor from
+ * numbers to booleans (TP_EDTYPE). */
+
+TP_API tp_status tp_zero_(tp_tape *T, tp_tensor *x);
+TP_API tp_status tp_fill_(tp_tape *T, tp_tensor *x, double value);
+TP_API tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha); /* x += alpha y */
+TP_API tp_status tp_mul_scalar_(tp_tape *T, tp_tensor *x, double s);
+TP_API tp_status tp_clamp_(tp_tape *T, tp_tensor *x, double low, double high);
+TP_API tp_status tp_masked_fill_(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value);
+/* x[index] = values, or += with `accumulate`; the index is that of tp_index_with. */
+TP_API tp_status tp_index_put_(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tensor *const *tensors,
+                               tp_tensor *values, bool accumulate);
+/* Each element by a function of the caller's, in row-major order: x = f(x), and x = f(x, y) with y broadcast. They do not
+ * use T. (For arithmetic over tensors, and derivatives, define an operator: op.h.) */
+TP_API tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double x, void *user), void *user);
+TP_API tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double x, double y, void *user),
+                         void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
