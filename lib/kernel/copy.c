@@ -1,9 +1,9 @@
 /* copy.c - moving elements: conversion between dtypes, any layout to row-major and back, filling. */
-#include "kernel/kernel.h"
+#include "kernel/copy.h"
 
 #include <string.h>
 
-enum { GRAIN = 32768, BLOCK = 1024, TILE = 16, STRIP = 64 };
+enum { GRAIN = 32768, BLOCK = 1024, TILE = 16, STRIP = 64, SMALL_PLANE = 128 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
@@ -126,32 +126,12 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
         FIXED(12)
         FIXED(16)
         FIXED(20)
-        FIXED(24) FIXED(28) FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
+        FIXED(24)
+        FIXED(28) FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
 #undef FIXED
             default : for (int64_t r = 0; r < n; r++) memcpy(to + r * to_row, from + r * from_row, bytes);
     }
 }
-
-/* Planes whose rows lie side by side on one side and whose columns do on the other go by blocks of whole cache lines. */
-/* clang-format off */
-#define TRANSPOSE(name, type)                                                                      \
-    static void name(tp__plane p, void *to, const void *from)                                      \
-    { enum { R = 64 / sizeof(type), C = 8 }; type b[C][R];                                         \
-      for (int64_t r = 0; r < p.rows; r += R) for (int64_t c = 0; c < p.columns; c += C) {         \
-          const type *in = (const type *)from + r + c * p.from_column; type *out = (type *)to + r * p.to_row + c; \
-          int64_t rows = p.rows - r < R ? p.rows - r : R, columns = p.columns - c < C ? p.columns - c : C; \
-          if (rows == R && columns == C) {                                                         \
-              for (int k = 0; k < C; k++) memcpy(b[k], in + k * p.from_column, sizeof b[k]);       \
-              for (int k = 0; k < C; k++) tp__prefetch(in, (k + 2 * C) * p.from_column, 1, sizeof(type)); \
-              for (int i = 0; i < R; i++) for (int k = 0; k < C; k++) out[i * p.to_row + k] = b[k][i]; \
-          } else {                                                                                 \
-              for (int64_t i = 0; i < rows; i++) for (int64_t k = 0; k < columns; k++)             \
-                  out[i * p.to_row + k] = in[i + k * p.from_column];                               \
-          } } }
-TRANSPOSE(transpose1, uint8_t)
-TRANSPOSE(transpose4, uint32_t)
-TRANSPOSE(transpose8, uint64_t)
-/* clang-format on */
 
 static int64_t distance(int64_t stride) { return stride < 0 ? -stride : stride; }
 
@@ -164,8 +144,12 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from)
         copy_rows(p.rows, (size_t)p.columns * size, to, p.to_row * bytes, from, p.from_row * bytes);
         return;
     }
+    if (p.to_column == 1 && p.from_column == 0 && size >= 4) {
+        TP__PICK(tp__copy_table)->repeat[size == 8](p, to, from);
+        return;
+    }
     if (p.to_column == 1 && p.from_row == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2) {
-        (size == 8 ? transpose8 : size == 4 ? transpose4 : transpose1)(p, to, from);
+        TP__PICK(tp__copy_table)->transpose[size == 8 ? 2 : size == 4](p, to, from);
         return;
     }
     bool far = distance(p.from_row) + distance(p.to_row) < distance(p.from_column) + distance(p.to_column);
@@ -201,7 +185,7 @@ bool tp__next_piece(const tp__layout *l, int64_t *position, int64_t *left, tp__p
     return true;
 }
 
-void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense)
+static void gather_pieces(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense)
 {
     int last = l->ndim - 1;
     tp__piece at;
@@ -209,6 +193,40 @@ void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int6
         tp__copy_plane(size,
                        (tp__plane){at.rows, at.columns, at.columns, 1, last ? l->stride[last - 1] : 0, l->stride[last]},
                        to, (const char *)strided + at.offset * (int64_t)size);
+}
+
+/* Small planes of the last two dimensions, one after another: each of their rows by a plane of its own, of all of them. Returns
+ * how many of the n elements from `begin` on, where a plane begins, are done so. */
+static int64_t gather_planes(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n,
+                             void *dense)
+{
+    int last = l->ndim - 1;
+    int64_t rows = l->dim[last - 1], columns = l->dim[last], plane = rows * columns, which = begin / plane;
+    int64_t rest = l->dim[last - 2] - which % l->dim[last - 2], planes = n / plane < rest ? n / plane : rest;
+    const char *from = (const char *)strided + tp__offset_at(last - 1, l->dim, l->stride, which) * (int64_t)size;
+    for (int64_t r = 0; r < rows; r++)
+        tp__copy_plane(size, (tp__plane){planes, columns, plane, 1, l->stride[last - 2], l->stride[last]},
+                       (char *)dense + (size_t)(r * columns) * size, from + r * l->stride[last - 1] * (int64_t)size);
+    return planes * plane;
+}
+
+void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense)
+{
+    int last = l->ndim - 1;
+    int64_t plane = last > 1 ? l->dim[last] * l->dim[last - 1] : SMALL_PLANE + 1;
+    while (plane <= SMALL_PLANE && n > 0) {
+        int64_t to_plane = begin % plane ? plane - begin % plane : 0, now = to_plane < n ? to_plane : n;
+        if (now == 0 && n / plane < l->dim[last - 1])
+            break;
+        if (now == 0)
+            now = gather_planes(l, size, strided, begin, n, dense);
+        else
+            gather_pieces(l, size, strided, begin, now, dense);
+        dense = (char *)dense + (size_t)now * size;
+        begin += now;
+        n -= now;
+    }
+    gather_pieces(l, size, strided, begin, n, dense);
 }
 
 static void scatter_span(const tp__layout *l, size_t size, void *strided, int64_t begin, int64_t n, const void *dense)

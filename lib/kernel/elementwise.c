@@ -1,28 +1,42 @@
 /* elementwise.c - the driver of elementwise functions: it hands blocks of contiguous elements to a block
- * function and owns broadcasting, strides and conversion. Operands that do not lie contiguously are
- * gathered, a block at a time, into buffers that stay in the first cache.
+ * function and owns broadcasting, strides and conversion.
+ *
+ * The output is cut into rows: as many trailing dimensions as make a row long (short ones do that need no buffer). In a row an operand is read where it lies,
+ * or it repeats a stretch of elements, which is written side by side into a buffer a few times, once a row (once at all
+ * where every row has the same), or it is gathered, a block at a time. What repeats a single element beside another
+ * operand is handed to the arithmetic that takes a number, where there is such a function. Buffers stay in the first cache.
  */
 #include "kernel/elementwise.h"
 
 #include <string.h>
 
-enum { BLOCK = 512, GRAIN = 32768, LONG_ROW = 256, LEVEL = 256 };
+enum { BLOCK = 512, GRAIN = 32768, LONG_ROW = 256, SHORT_ROW = 24 };
+
+typedef enum { IN_PLACE, REPEATED, GATHERED } reading;
+
+typedef struct {
+    tp__operand in;
+    tp_dtype as;       /* what the function takes */
+    size_t size;       /* of an element as it lies */
+    reading how;       /* within a row */
+    int64_t period;    /* REPEATED: elements until it starts over */
+    bool steady;       /* REPEATED: every row has the same */
+    int64_t step;      /* in bytes, from row to row */
+    tp__layout layout; /* of a period or a row */
+} operand;
 
 typedef struct {
     tp__block_fn fn;
     const void *attr;
     char *out;
     size_t out_size;
-    tp__layout layout[TP__MAX_OPERANDS];
     tp_dims shape; /* with neighbouring dimensions joined where all operands allow it */
+    int outer;     /* how many of them are before a row's */
+    int64_t row, block, tile_rows;
     int n_in;
-    tp__operand in[TP__MAX_OPERANDS];
-    tp_dtype as[TP__MAX_OPERANDS]; /* what the function takes */
-    size_t size[TP__MAX_OPERANDS]; /* of an element as it lies */
-    bool direct[TP__MAX_OPERANDS]; /* contiguous and of the right dtype */
-    bool single[TP__MAX_OPERANDS]; /* one value everywhere */
-    bool level[TP__MAX_OPERANDS];  /* one value in a row   */
-    bool any_level;
+    operand in[TP__MAX_OPERANDS];
+    int number; /* the operand that fn takes as a number, its attribute; -1: none */
+    double sign;
 } plan;
 
 _Atomic(const tp__map_table *) tp__map_chosen;
@@ -46,14 +60,6 @@ static bool row_major(const tp__operand *in, tp_dims shape)
     return true;
 }
 
-static bool one_value(const tp__operand *in, tp_dims shape)
-{
-    for (int d = 0; d < shape.ndim; d++)
-        if (shape.dim[d] != 1 && in->stride[d] != 0)
-            return false;
-    return true;
-}
-
 /* Drops dimensions of size 1 and joins neighbours that every operand walks as one. */
 static void coalesce(plan *p)
 {
@@ -63,119 +69,184 @@ static void coalesce(plan *p)
             continue;
         bool joins = last >= 0;
         for (int i = 0; i < p->n_in && joins; i++)
-            joins = p->in[i].stride[last] == p->in[i].stride[d] * p->shape.dim[d];
+            joins = p->in[i].in.stride[last] == p->in[i].in.stride[d] * p->shape.dim[d];
         if (joins) {
             p->shape.dim[last] *= p->shape.dim[d];
         } else {
             p->shape.dim[++last] = p->shape.dim[d];
         }
         for (int i = 0; i < p->n_in; i++)
-            p->in[i].stride[last] = p->in[i].stride[d];
+            p->in[i].in.stride[last] = p->in[i].in.stride[d];
     }
     p->shape.ndim = last + 1;
 }
 
-/* The elements [begin, begin + n) of operand i, in the order of the output. */
-static void gather(const plan *p, int i, int64_t begin, int64_t n, void *to)
+/* n elements of an operand from the position `at` of its layout on, which starts at `base`. */
+static void gather(const operand *x, const char *base, int64_t at, int64_t n, void *to)
 {
-    const tp__operand *in = &p->in[i];
     uint64_t raw[BLOCK];
-    void *dest = in->dtype == p->as[i] ? to : (void *)raw;
-    tp__gather_span(&p->layout[i], p->size[i], in->data, begin, n, dest);
-    if (in->dtype != p->as[i])
-        tp__convert(n, to, p->as[i], raw, in->dtype);
+    bool converts = x->in.dtype != x->as;
+    tp__gather_span(&x->layout, x->size, base, at, n, converts ? raw : to);
+    if (converts)
+        tp__convert(n, to, x->as, raw, x->in.dtype);
 }
 
-/* Where operand i's elements of a stretch inside one row lie already as the function wants them. */
-static const void *in_place(const plan *p, int i, int64_t begin)
+/* A period side by side as often as it fills n elements. */
+static void repeat(const operand *x, const char *base, int64_t n, char *to)
 {
-    const tp__operand *in = &p->in[i];
-    int inner = p->shape.ndim - 1;
-    if (p->direct[i])
-        return (const char *)in->data + (size_t)begin * p->size[i];
-    if (in->dtype != p->as[i] || inner < 0 || in->stride[inner] != 1)
-        return NULL;
-    int64_t offset = tp__offset_at(inner + 1, p->shape.dim, in->stride, begin);
-    return (const char *)in->data + (size_t)offset * p->size[i];
-}
-
-/* How many elements from `at` on a call gets: not beyond a row where it goes by rows, and only so many that a value
- * repeated along the row need not be written out for all of it. */
-static int64_t block_length(const plan *p, bool by_rows, int64_t row, int64_t at, int64_t end)
-{
-    int64_t n = end - at < BLOCK ? end - at : BLOCK;
-    if (by_rows && p->any_level && n > LEVEL)
-        n = LEVEL;
-    return by_rows && row - at % row < n ? row - at % row : n;
-}
-
-static void run_blocks(int64_t begin, int64_t end, void *user)
-{
-    const plan *p = user;
-    uint64_t scratch[TP__MAX_OPERANDS][BLOCK];
-    const void *in[TP__MAX_OPERANDS];
-    int64_t row = p->shape.ndim ? p->shape.dim[p->shape.ndim - 1] : 1;
-    bool by_rows = row >= LONG_ROW;
-    for (int i = 0; i < p->n_in; i++)
-        if (p->single[i])
-            gather(p, i, begin, end - begin < BLOCK ? end - begin : BLOCK, scratch[i]);
-    for (int64_t at = begin, n; at < end; at += n) {
-        bool new_row = at == begin || at % row == 0;
-        n = block_length(p, by_rows, row, at, end);
-        for (int i = 0; i < p->n_in; i++) {
-            bool level = by_rows && p->level[i];
-            const void *ready = p->single[i] || (level && !new_row) ? scratch[i] : NULL;
-            if (ready == NULL && !level && (p->direct[i] || by_rows))
-                ready = in_place(p, i, at);
-            if (ready == NULL)
-                gather(p, i, at, n, scratch[i]);
-            in[i] = ready ? ready : scratch[i];
-        }
-        p->fn(n, p->out + (size_t)at * p->out_size, in, p->attr);
+    size_t size = tp_dtype_size(x->as), all = (size_t)n * size, have = (size_t)x->period * size;
+    if (have > all)
+        have = all;
+    gather(x, base, 0, (int64_t)(have / size), to);
+    if (x->period == 1) {
+        tp__copy_run(size, n - 1, to + size, 1, to, 0);
+        return;
+    }
+    for (size_t more; have < all; have += more) {
+        more = have < all - have ? have : all - have;
+        memcpy(to + have, to, more);
     }
 }
 
-/* Rows by columns of a tile: what one operand walks across is read and turned a tile at a time. */
-enum { TILE_ROWS = 16, TILE_COLUMNS = BLOCK / TILE_ROWS };
+/* Where a range is: the row's index in the outer dimensions, and where each operand has it. */
+typedef struct {
+    int64_t index[TP_MAX_DIMS];
+    const char *row[TP__MAX_OPERANDS];
+} place;
+
+static place place_of(const plan *p, int64_t row)
+{
+    place at;
+    for (int i = 0; i < p->n_in; i++) {
+        const tp__operand *in = &p->in[i].in;
+        at.row[i] = (const char *)in->data +
+                    tp__offset_at(p->outer, p->shape.dim, in->stride, row) * (int64_t)p->in[i].size;
+    }
+    for (int d = p->outer - 1; d >= 0; row /= p->shape.dim[d--])
+        at.index[d] = row % p->shape.dim[d];
+    return at;
+}
+
+static inline void next_row(const plan *p, place *at)
+{
+    int last = p->outer - 1;
+    if (last >= 0 && at->index[last] + 1 < p->shape.dim[last]) { /* nearly always */
+        at->index[last]++;
+        for (int i = 0; i < p->n_in; i++)
+            at->row[i] += p->in[i].step;
+        return;
+    }
+    for (int d = last; d >= 0; d--) {
+        bool carry = ++at->index[d] == p->shape.dim[d];
+        int64_t steps = carry ? 1 - p->shape.dim[d] : 1;
+        for (int i = 0; i < p->n_in; i++)
+            at->row[i] += steps * p->in[i].in.stride[d] * (int64_t)p->in[i].size;
+        if (!carry)
+            return;
+        at->index[d] = 0;
+    }
+}
+
+typedef struct {
+    uint64_t buffer[TP__MAX_OPERANDS][BLOCK];
+    bool filled[TP__MAX_OPERANDS]; /* with what every row has */
+    double number[2];
+} room;
+
+/* Makes ready for a row, of which the elements up to `end` are wanted, what repeats itself. */
+static void enter_row(const plan *p, const place *at, int64_t end, room *r)
+{
+    for (int i = 0; i < p->n_in; i++) {
+        const operand *x = &p->in[i];
+        if (i == p->number) {
+            r->number[0] = p->sign * (x->as == TP_F32 ? (double)*(const float *)(const void *)at->row[i]
+                                                      : *(const double *)(const void *)at->row[i]);
+        } else if (x->how == REPEATED && !r->filled[i]) {
+            repeat(x, at->row[i], x->steady || end > p->block ? p->block : end, (char *)r->buffer[i]);
+            r->filled[i] = x->steady;
+        }
+    }
+}
+
+/* The elements [begin, end) of a row, which go to `out`. */
+static void run_row(const plan *p, const place *at, int64_t begin, int64_t end, char *out, room *r)
+{
+    for (int64_t n; begin < end; begin += n, out += (size_t)n * p->out_size) {
+        const void *in[TP__MAX_OPERANDS];
+        int64_t late = p->block < INT64_MAX ? begin % p->block : 0; /* where blocks start, periods do */
+        int k = 0;
+        n = end - begin < p->block - late ? end - begin : p->block - late;
+        for (int i = 0; i < p->n_in; i++) {
+            const operand *x = &p->in[i];
+            if (i == p->number)
+                continue;
+            if (x->how == GATHERED)
+                gather(x, at->row[i], begin, n, r->buffer[i]);
+            in[k++] = x->how == IN_PLACE
+                          ? at->row[i] + (size_t)begin * x->size
+                          : (const char *)r->buffer[i] + (x->how == REPEATED ? (size_t)late * tp_dtype_size(x->as) : 0);
+        }
+        p->fn(n, out, in, p->number < 0 ? p->attr : r->number);
+    }
+}
+
+static void run_rows(int64_t begin, int64_t end, void *user)
+{
+    const plan *p = user;
+    int64_t first = begin / p->row, column = begin - first * p->row;
+    room r;
+    place at = place_of(p, first);
+    memset(r.filled, 0, sizeof r.filled);
+    r.number[1] = 0;
+    for (int64_t done = begin, n; done < end; done += n, column = 0) {
+        n = end - done < p->row - column ? end - done : p->row - column;
+        enter_row(p, &at, column + n, &r);
+        run_row(p, &at, column, column + n, p->out + (size_t)done * p->out_size, &r);
+        next_row(p, &at);
+    }
+}
+
+/* What one operand walks across is read and turned a tile at a time: columns of a cache line, which are its rows. */
+enum { TILE_COLUMNS = 64, LINE = 64 };
 
 /* Operand i of the tile whose first element is at this offset; returns where it lies and the stride of its rows. */
 static const char *tile_of(const plan *p, int i, int64_t offset, int64_t rows, int64_t columns, uint64_t *space,
                            int64_t *row)
 {
-    const tp__operand *in = &p->in[i];
+    const tp__operand *in = &p->in[i].in;
     int inner = p->shape.ndim - 1;
-    const char *from = (const char *)in->data + offset * (int64_t)p->size[i];
+    const char *from = (const char *)in->data + offset * (int64_t)p->in[i].size;
     uint64_t raw[BLOCK];
-    bool converts = in->dtype != p->as[i];
+    bool converts = in->dtype != p->in[i].as;
     if (!converts && in->stride[inner] == 1) {
-        *row = in->stride[inner - 1] * (int64_t)p->size[i];
+        *row = in->stride[inner - 1] * (int64_t)p->in[i].size;
         return from;
     }
-    tp__copy_plane(p->size[i], (tp__plane){rows, columns, columns, 1, in->stride[inner - 1], in->stride[inner]},
+    tp__copy_plane(p->in[i].size, (tp__plane){rows, columns, columns, 1, in->stride[inner - 1], in->stride[inner]},
                    converts ? raw : space, from);
     if (converts)
-        tp__convert(rows * columns, space, p->as[i], raw, in->dtype);
-    *row = columns * (int64_t)tp_dtype_size(p->as[i]);
+        tp__convert(rows * columns, space, p->in[i].as, raw, in->dtype);
+    *row = columns * (int64_t)tp_dtype_size(p->in[i].as);
     return (const char *)space;
 }
 
-/* Strips [begin, end) of TILE_ROWS rows, counted through all matrices of the last two dimensions. */
+/* Strips [begin, end) of tile_rows rows, counted through all matrices of the last two dimensions. */
 static void run_tiles(int64_t begin, int64_t end, void *user)
 {
     const plan *p = user;
     int inner = p->shape.ndim - 1;
     int64_t width = p->shape.dim[inner], height = p->shape.dim[inner - 1], row[TP__MAX_OPERANDS];
-    int64_t strips = (height + TILE_ROWS - 1) / TILE_ROWS;
+    int64_t strips = (height + p->tile_rows - 1) / p->tile_rows;
     uint64_t scratch[TP__MAX_OPERANDS][BLOCK];
     const char *tile[TP__MAX_OPERANDS];
     for (int64_t s = begin; s < end; s++) {
-        int64_t first = s / strips * height + s % strips * TILE_ROWS, left = height - s % strips * TILE_ROWS;
-        int64_t rows = left < TILE_ROWS ? left : TILE_ROWS;
+        int64_t first = s / strips * height + s % strips * p->tile_rows, left = height - s % strips * p->tile_rows;
+        int64_t rows = left < p->tile_rows ? left : p->tile_rows;
         for (int64_t c = 0; c < width; c += TILE_COLUMNS) {
             int64_t columns = width - c < TILE_COLUMNS ? width - c : TILE_COLUMNS;
             for (int i = 0; i < p->n_in; i++) {
-                int64_t offset = c * p->in[i].stride[inner] +
-                                 tp__offset_at(inner, p->shape.dim, p->in[i].stride, first);
+                int64_t offset = c * p->in[i].in.stride[inner] +
+                                 tp__offset_at(inner, p->shape.dim, p->in[i].in.stride, first);
                 tile[i] = tile_of(p, i, offset, rows, columns, scratch[i], &row[i]);
             }
             for (int64_t r = 0; r < rows; r++) {
@@ -194,10 +265,24 @@ static bool turned(const plan *p)
     int inner = p->shape.ndim - 1;
     bool across = false;
     for (int i = 0; i < p->n_in && inner > 0; i++) {
-        int64_t row = p->in[i].stride[inner - 1], column = p->in[i].stride[inner];
+        int64_t row = p->in[i].in.stride[inner - 1], column = p->in[i].in.stride[inner];
         across |= row != 0 && (row < 0 ? -row : row) < (column < 0 ? -column : column);
     }
-    return across && p->shape.dim[inner] >= TILE_COLUMNS && p->shape.dim[inner - 1] >= TILE_ROWS;
+    return across && p->shape.dim[inner] >= TILE_COLUMNS / 2 && p->shape.dim[inner - 1] >= TILE_COLUMNS / 4;
+}
+
+static void run_turned(plan *p, int64_t n)
+{
+    int inner = p->shape.ndim - 1;
+    int64_t height = p->shape.dim[inner - 1], row = p->shape.dim[inner], largest = 1;
+    for (int i = 0; i < p->n_in; i++) {
+        int64_t size = (int64_t)tp_dtype_size(p->in[i].as), raw = (int64_t)p->in[i].size;
+        largest = size > largest ? size : largest;
+        largest = raw > largest ? raw : largest;
+    }
+    p->tile_rows = LINE / largest;
+    int64_t strips = (height + p->tile_rows - 1) / p->tile_rows;
+    tp__parallel_for(n / (height * row) * strips, 1 + GRAIN / (p->tile_rows * row), run_tiles, p);
 }
 
 static void run_direct(int64_t begin, int64_t end, void *user)
@@ -205,8 +290,89 @@ static void run_direct(int64_t begin, int64_t end, void *user)
     const plan *p = user;
     const void *in[TP__MAX_OPERANDS];
     for (int i = 0; i < p->n_in; i++)
-        in[i] = (const char *)p->in[i].data + (size_t)begin * p->size[i];
+        in[i] = (const char *)p->in[i].in.data + (size_t)begin * p->in[i].size;
     p->fn(end - begin, p->out + (size_t)begin * p->out_size, in, p->attr);
+}
+
+/* How an operand is read in a row. */
+static void read_as(const plan *p, operand *x)
+{
+    const int64_t *dim = p->shape.dim, *stride = x->in.stride;
+    int last = p->shape.ndim, from = p->outer;
+    int64_t step = 1;
+    bool dense = x->in.dtype == x->as;
+    x->step = from > 0 ? stride[from - 1] * (int64_t)x->size : 0;
+    while (from < last && stride[from] == 0)
+        from++;
+    x->period = 1;
+    for (int d = last - 1; d >= from; d--) {
+        dense &= stride[d] == step;
+        step *= dim[d];
+        x->period = x->period <= BLOCK ? x->period * dim[d] : x->period;
+    }
+    if (dense && from == p->outer) {
+        x->how = IN_PLACE;
+        return;
+    }
+    x->how = from > p->outer && x->period <= BLOCK / 2 ? REPEATED : GATHERED;
+    if (x->how == GATHERED)
+        from = p->outer;
+    x->steady = true;
+    for (int d = 0; d < p->outer; d++)
+        x->steady &= stride[d] == 0;
+    tp_dims inner = {last - from, {0}};
+    memcpy(inner.dim, dim + from, (size_t)(last - from) * sizeof *dim);
+    tp__layout_of(&x->layout, inner, stride + from);
+}
+
+/* Arithmetic of two floats is also there with a number for one of them. */
+static void take_number(plan *p, tp_dtype compute)
+{
+    static const struct {
+        tp__map_kind of, with[2];
+        double sign[2]; /* 0: none */
+    } pairs[] = {{TP__ADD, {TP__ADD_S, TP__ADD_S}, {1, 1}},
+                 {TP__MUL, {TP__MUL_S, TP__MUL_S}, {1, 1}},
+                 {TP__SUB, {TP__RSUB_S, TP__ADD_S}, {1, -1}},
+                 {TP__DIV, {TP__DIV_S, TP__DIV_S}, {0, 1}}};
+    p->number = -1;
+    if (p->n_in != 2 || compute > TP_F64)
+        return;
+    for (int i = 0; i < 2; i++) {
+        const operand *x = &p->in[i];
+        if (x->how != REPEATED || x->period != 1 || x->in.dtype != x->as)
+            continue;
+        for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
+            if (p->fn == tp__map_fn(pairs[k].of, compute) && pairs[k].sign[i] != 0) {
+                p->number = i;
+                p->sign = pairs[k].sign[i];
+                p->fn = tp__map_fn(pairs[k].with[i], compute);
+                return;
+            }
+    }
+}
+
+/* Cuts rows of at least so many elements; returns whether one of them goes through a buffer. */
+static bool cut_rows(plan *p, int64_t least, tp__block_fn fn, tp_dtype compute)
+{
+    int64_t period = 1;
+    bool buffers = false;
+    p->fn = fn;
+    p->row = 1;
+    p->outer = p->shape.ndim;
+    while (p->outer > 0 && p->row < least)
+        p->row *= p->shape.dim[--p->outer];
+    for (int i = 0; i < p->n_in; i++)
+        read_as(p, &p->in[i]);
+    take_number(p, compute);
+    for (int i = 0; i < p->n_in; i++)
+        if (i != p->number && p->in[i].how != IN_PLACE) {
+            buffers = true;
+            if (p->in[i].how == REPEATED && p->in[i].period > period)
+                period = p->in[i].period; /* a multiple of the others, being a product of more of the dimensions */
+        }
+    p->block = buffers ? BLOCK / period * period : INT64_MAX;
+    return buffers;
 }
 
 void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dtype out_dtype, tp_dtype compute,
@@ -226,31 +392,21 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
     p.shape = shape;
     p.n_in = n_in;
     for (int i = 0; i < n_in; i++) {
-        p.in[i] = in[i];
-        p.as[i] = condition && i == 0 ? in[i].dtype : compute;
-        p.size[i] = tp_dtype_size(in[i].dtype);
-        p.direct[i] = in[i].dtype == p.as[i] && row_major(&in[i], shape);
-        all_direct &= p.direct[i];
+        p.in[i].in = in[i];
+        p.in[i].as = condition && i == 0 ? in[i].dtype : compute;
+        p.in[i].size = tp_dtype_size(in[i].dtype);
+        all_direct &= in[i].dtype == p.in[i].as && row_major(&in[i], shape);
     }
     if (all_direct) {
         tp__parallel_for(n, GRAIN, run_direct, &p);
         return;
     }
-    for (int i = 0; i < n_in; i++)
-        p.single[i] = one_value(&in[i], shape);
     coalesce(&p);
     if (turned(&p)) {
-        int inner = p.shape.ndim - 1;
-        int64_t height = p.shape.dim[inner - 1], strips = (height + TILE_ROWS - 1) / TILE_ROWS;
-        tp__parallel_for(n / (height * p.shape.dim[inner]) * strips, 1 + GRAIN / (TILE_ROWS * p.shape.dim[inner]),
-                         run_tiles, &p);
+        run_turned(&p, n);
         return;
     }
-    p.any_level = false;
-    for (int i = 0; i < n_in; i++) {
-        tp__layout_of(&p.layout[i], p.shape, p.in[i].stride);
-        p.level[i] = !p.single[i] && p.in[i].stride[p.shape.ndim - 1] == 0;
-        p.any_level |= p.level[i];
-    }
-    tp__parallel_for(n, GRAIN, run_blocks, &p);
+    if (cut_rows(&p, SHORT_ROW, fn, compute))
+        cut_rows(&p, LONG_ROW, fn, compute);
+    tp__parallel_for(n, GRAIN, run_rows, &p);
 }

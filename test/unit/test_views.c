@@ -300,6 +300,74 @@ START_TEST(slices_add_up)
 }
 END_TEST
 
+/* x of this shape, or with some dimensions of size 1 as the bits say, which are then expanded; a dimension may lie across. */
+static tp_tensor *spread(tp_tape *T, tp_dtype dtype, tp_dims shape, unsigned bits, bool across)
+{
+    tp_dims small = shape;
+    int n = shape.ndim;
+    for (int d = 0; d < n; d++)
+        small.dim[d] = (bits >> d) & 1u ? 1 : shape.dim[d];
+    if (across && n > 1) {
+        int64_t last = small.dim[n - 1];
+        small.dim[n - 1] = small.dim[n - 2];
+        small.dim[n - 2] = last;
+    }
+    tp_tensor *x = tp_to(T, tp_add_scalar(T, tp_mul_scalar(T, tp_rand(T, TP_F64, small), 9), 1), dtype);
+    return tp_expand(T, across && n > 1 ? tp_transpose(T, x, -1, -2) : x, shape);
+}
+
+/* A copy, element by element. */
+static tp_tensor *dense(tp_tape *T, tp_tensor *x)
+{
+    tp_tensor *y = tp_empty(T, tp_dtype_of(x), tp_shape_of(x));
+    tp_dims shape = tp_shape_of(x);
+    size_t size = tp_dtype_size(tp_dtype_of(x));
+    for (int64_t i = 0; i < tp_numel(x); i++) {
+        int64_t rest = i, at = 0;
+        for (int d = shape.ndim - 1; d >= 0; rest /= shape.dim[d--])
+            at += rest % shape.dim[d] * tp_stride(x, d);
+        memcpy((char *)tp_data(y) + (size_t)i * size, (const char *)tp_data(x) + at * (int64_t)size, size);
+    }
+    return y;
+}
+
+static tp_tensor *one_of(tp_tape *T, int k, tp_tensor *a, tp_tensor *b)
+{
+    return k == 0   ? tp_add(T, a, b)
+           : k == 1 ? tp_sub(T, a, b)
+           : k == 2 ? tp_mul(T, a, b)
+           : k == 3 ? tp_div(T, a, b)
+           : k == 4 ? tp_maximum(T, a, b)
+           : k == 5 ? tp_lt(T, a, b)
+                    : tp_where(T, tp_lt(T, a, tp_scalar(T, TP_F64, 5)), a, b);
+}
+
+static const tp_dims spread_shapes[] = {{1, {7}},         {2, {40, 700}},       {2, {5000, 8}},
+                                        {2, {3, 8}},      {3, {90, 7, 8}},      {3, {70, 31, 30}},
+                                        {3, {3, 300, 2}}, {4, {31, 31, 13, 5}}, {4, {2, 90, 3, 4}},
+                                        {3, {5, 70, 90}}, {4, {9, 1, 33, 40}},  {3, {70, 2, 513}}};
+
+/* The same elements come of operands that repeat, as of copies that do not: rows that are short and long, one, two or three of
+ * them beside each other, more than a block and more than a thread's share. */
+START_TEST(repeated_operands)
+{
+    static const tp_dtype dtypes[] = {TP_F32, TP_F64, TP_I32, TP_U8};
+    tp_dims shape = spread_shapes[_i];
+    tp_tape *T = tp_tape_new();
+    for (unsigned bits = 0; bits < 1u << (2 * shape.ndim); bits++) {
+        int k = (int)(bits % 7), of = (int)(bits / 7 % 4);
+        tp_dtype first = dtypes[of], second = bits % 5 == 0 ? TP_F64 : first;
+        tp_tensor *a = spread(T, first, shape, bits & ((1u << shape.ndim) - 1), bits % 3 == 1);
+        tp_tensor *b = spread(T, second, shape, bits >> shape.ndim, bits % 11 == 1);
+        tp_tensor *y = one_of(T, k, a, b), *z = one_of(T, k, dense(T, a), dense(T, b));
+        ck_no_error(T);
+        ck_assert_msg(tp_equal(T, y, z), "function %d, dtypes %d and %d, bits %x", k, (int)first, (int)second, bits);
+        tp_tape_reset(T);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("views");
@@ -314,6 +382,7 @@ int main(void)
     tcase_add_loop_test(t, walked, 0, (int)LENGTH(walks));
     tcase_add_loop_test(t, walked_back, 0, (int)LENGTH(walks));
     tcase_add_test(t, slices_add_up);
+    tcase_add_loop_test(t, repeated_operands, 0, (int)LENGTH(spread_shapes));
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

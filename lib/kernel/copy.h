@@ -1,0 +1,16 @@
+/* copy.h - moving planes of elements, compiled for each instruction set. */
+#ifndef TAPIR_KERNEL_COPY_H
+#define TAPIR_KERNEL_COPY_H
+
+#include "kernel/kernel.h"
+
+typedef void (*tp__plane_fn)(tp__plane p, void *to, const void *from);
+
+typedef struct {
+    tp__plane_fn repeat[2];    /* of elements of 4 and 8 bytes; to_column is 1, from_column 0 */
+    tp__plane_fn transpose[3]; /* of 1, 4 and 8 bytes; to_column and from_row are 1 */
+} tp__copy_table;
+
+TP__TABLE_OF(tp__copy_table, tp__copy_table);
+
+#endif
