@@ -39,11 +39,13 @@ struct tp_module {
     int                    n_entries;
     tp_module             *parent;
     tp_params             *params; /* the set, once asked for */
+    struct tp_module_use  *use;    /* the library's: is one of its functions running? */
 };
 
 /* A zeroed struct of the class's size. */
 TP_API tp_module *tp_module_new(tp_tape *T, const tp_module_class *type);
-TP_API void       tp_module_free(tp_module *m);
+/* Within a function that is called for the module (forward, extra_repr, a visitor) it is freed when that has returned. */
+TP_API void tp_module_free(tp_module *m);
 /* Adds a child, which the parent then owns; returns it. A child has one parent, and is not within itself. */
 TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child);
 /* Adds a parameter (asks for a gradient) or a buffer (does not); the module owns the tensor, which

@@ -72,8 +72,8 @@ TP_API void tp_optim_zero_grad(tp_optim *o);
 /* One update from the gradients that backward left. L-BFGS needs tp_optim_step_closure. */
 TP_API tp_status tp_optim_step(tp_tape *T, tp_optim *o);
 /* Clears the gradients, computes the loss with those at the parameters as they are now, and returns its value. May be
- * called several times a step, and may reset the tape each time, when it has the value; it frees neither the tape nor the
- * optimizer. */
+ * called several times a step, and may reset the tape each time, when it has the value; frees neither the tape nor the
+ * optimizer: that is TP_EINVAL, the tape stays, the optimizer goes when the step has returned. */
 typedef double (*tp_closure)(tp_tape *T, void *user);
 /* One step of any optimizer; returns the loss at the start of the step, NaN after a failure. */
 TP_API double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user);

@@ -55,7 +55,7 @@ TP_API void     tp_tape_free(tp_tape *T);
  *
  * While one of the caller's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's
  * forward, a handler of warnings) the tape is neither reset nor freed nor rewound to before it: that is TP_EINVAL, and
- * nothing happens. Where such a function is left by longjmp or a C++ exception, a reset by the function that caught it, or
+ * nothing happens. (An optimizer's closure may reset it.) Where such a function is left by longjmp or a C++ exception, a reset by the function that caught it, or
  * by a caller of that one, makes the tape well again. */
 TP_API tp_status tp_tape_reset(tp_tape *T);
 

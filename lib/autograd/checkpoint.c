@@ -64,37 +64,6 @@ typedef struct {
     shelf *shelf;
 } chain;
 
-/* Tensors from outside that the function uses: what it is given, and then what it finds by itself. Owned ones are held,
- * since the function may have freed them, and what it recorded, which keeps them, will be forgotten. */
-typedef struct {
-    tp_tensor **at;
-    int n, room;
-} captured;
-
-static tp_status capture_one(tp_tape *T, captured *found, tp_tensor *x)
-{
-    if (found->n == found->room) {
-        int room = found->room ? 2 * found->room : 16;
-        tp_tensor **grown = realloc(found->at, (size_t)room * sizeof *grown);
-        if (grown == NULL)
-            return tp_fail(T, TP_ENOMEM, "checkpoint: no memory");
-        found->at = grown;
-        found->room = room;
-    }
-    if (x->tape == NULL)
-        tp__tensor_hold(x);
-    found->at[found->n++] = x;
-    return TP_OK;
-}
-
-static void captured_free(captured *found)
-{
-    for (int i = 0; i < found->n; i++)
-        if (found->at[i]->tape == NULL)
-            tp__tensor_drop(found->at[i]);
-    free(found->at);
-}
-
 static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const *in, tp_tensor **out)
 {
     for (int i = 0; i < c->n_out; i++)
@@ -222,7 +191,7 @@ static tp_status shelf_add_rng(tp_tape *T, shelf *s, const tp__rng *before)
 
 /* ---- forward ---------------------------------------------------------------------------------------------------------------- */
 
-static bool is_among(const tp_tensor *x, const captured *found)
+static bool is_among(const tp_tensor *x, const tp__kept *found)
 {
     for (int i = 0; i < found->n; i++)
         if (found->at[i] == x)
@@ -232,10 +201,10 @@ static bool is_among(const tp_tensor *x, const captured *found)
 
 /* Adds the inputs, before anything else, and what the nodes from `begin` on use and did not make. */
 static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int n_in, tp_tensor *const *in,
-                         captured *found)
+                         tp__kept *found)
 {
     for (int i = found->n; i < n_in; i++)
-        if (capture_one(T, found, in[i]) != TP_OK)
+        if (tp__kept_add(T, found, in[i]) != TP_OK)
             return T->status;
     for (tp_tensor *x = T->last; x != last; x = x->prev)
         x->flags |= TP__YOUNG;
@@ -245,7 +214,7 @@ static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int 
             tp_tensor *x = node->in[i];
             if (x->tape ? (x->flags & TP__YOUNG) != 0 : !(x->flags & TP__REQUIRES_GRAD))
                 continue;
-            if (!is_among(x, found) && capture_one(T, found, x) != TP_OK)
+            if (!is_among(x, found) && tp__kept_add(T, found, x) != TP_OK)
                 return T->status;
         }
     }
@@ -253,7 +222,7 @@ static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int 
 }
 
 /* All steps, one after the other; the state in the end is in `state`. What a recorded chain needs for backward is noted. */
-static tp_status run_forward(tp_tape *T, const chain *c, tp_tensor *const *in, tp_tensor **state, captured *found)
+static tp_status run_forward(tp_tape *T, const chain *c, tp_tensor *const *in, tp_tensor **state, tp__kept *found)
 {
     tp_tensor *room = tp__arena_alloc(&T->arena, (size_t)c->n_out * sizeof *room);
     tp_tensor **next = tp__arena_alloc(&T->arena, (size_t)c->n_out * sizeof *next);
@@ -451,7 +420,7 @@ static const tp_op chain_op = {.name = "checkpoint",
 
 /* ---- the calls -------------------------------------------------------------------------------------------------------------- */
 
-static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor **out, const captured *found)
+static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor **out, const tp__kept *found)
 {
     tp_call node = {T, &chain_op, c, found->n, c->n_out, found->at, out};
     if (tp__record(T, &node) != TP_OK)
@@ -466,7 +435,6 @@ static tp_status record_chain(tp_tape *T, const chain *c, tp_tensor **out, const
 
 static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *const *in, tp_tensor **out)
 {
-    captured found = {0};
     bool any = false;
     if (T->recording) {
         c->asks = tp__arena_alloc(&T->arena, (size_t)c->n_out * sizeof *c->asks);
@@ -475,14 +443,17 @@ static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *c
             return tp_fail(T, TP_ENOMEM, "%s: no memory", c->name);
         memset(c->asks, 0, (size_t)c->n_out * sizeof *c->asks);
     }
-    run_forward(T, c, in, out, &found);
+    tp__kept *found = tp__kept_open(T, c->name); /* what the function uses, and may free */
+    if (found == NULL)
+        return T->status;
+    run_forward(T, c, in, out, found);
     for (int i = 0; i < c->n_out && c->shelf; i++)
         any |= c->asks[i];
     while (c->shelf && !any && c->shelf->n > 1)
         shelf_pop(c);
     if (any && T->status == TP_OK)
-        record_chain(T, c, out, &found);
-    captured_free(&found);
+        record_chain(T, c, out, found);
+    tp__kept_close(T, found);
     for (int i = 0; i < c->n_out && T->status != TP_OK; i++)
         out[i] = NULL;
     return T->status;

@@ -21,6 +21,7 @@ typedef struct {
     tp_mark mark;
     uint32_t begin; /* nodes before the function's */
     bool was_recording;
+    tp__frame frame; /* of the public function, which has the job */
     tp__call_out call;
 } job;
 
@@ -91,7 +92,7 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     j->n_keep = n_keep;
     j->mark = tp_tape_mark(T);
     j->begin = T->n_nodes;
-    tp__enter(T, &j->call);
+    tp__enter_from(T, &j->call, j->frame);
     j->was_recording = tp_tape_record(T, true);
     call_function(j, f, user);
     T->speaker = j->name; /* until tp__leave; what its function said it said itself */
@@ -211,7 +212,7 @@ static tp_status check_scalar(const job *j)
 tp_status tp_vjp_of(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out,
                     tp_tensor *const *v, tp_tensor **values, tp_tensor **result, const tp_functional_options *options)
 {
-    job j = {.T = T, .name = "vjp_of", .n_in = n_in, .n_out = n_out, .in = in};
+    job j = {.T = T, .frame = tp__frame_here(), .name = "vjp_of", .n_in = n_in, .n_out = n_out, .in = in};
     if (enter(&j, f, user, n_out + n_in, options) == TP_OK && check_vectors(&j, n_out, v, j.y) == TP_OK &&
         check_outputs(&j) == TP_OK) {
         tp_tensor **g = j.keep + n_out;
@@ -237,7 +238,7 @@ static tp_status transpose(const job *j, tp_tensor **u, tp_tensor **g)
 tp_status tp_jvp(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor *const *v,
                  tp_tensor **values, tp_tensor **result, const tp_functional_options *options)
 {
-    job j = {.T = T, .name = "jvp", .n_in = n_in, .n_out = n_out, .in = in};
+    job j = {.T = T, .frame = tp__frame_here(), .name = "jvp", .n_in = n_in, .n_out = n_out, .in = in};
     if (enter(&j, f, user, n_out > 0 ? 2 * n_out : 0, options) == TP_OK && check_vectors(&j, n_in, v, j.x) == TP_OK &&
         check_outputs(&j) == TP_OK) {
         tp_tensor **u = tp__arena_alloc(&T->arena, (size_t)(n_in + n_out) * sizeof *u);
@@ -259,7 +260,7 @@ static tp_status hessian_product(const char *name, tp_tape *T, tp_function f, vo
                                  tp_tensor *const *in, tp_tensor *const *v, tp_tensor **value, tp_tensor **result,
                                  const tp_functional_options *options)
 {
-    job j = {.T = T, .name = name, .n_in = n_in, .n_out = 1, .in = in};
+    job j = {.T = T, .frame = tp__frame_here(), .name = name, .n_in = n_in, .n_out = 1, .in = in};
     if (enter(&j, f, user, 1 + n_in, options) == TP_OK && check_scalar(&j) == TP_OK &&
         check_vectors(&j, n_in, v, j.x) == TP_OK && check_outputs(&j) == TP_OK) {
         tp_tensor **g = tp__arena_alloc(&T->arena, (size_t)n_in * sizeof *g), **hv = j.keep + 1;
@@ -471,7 +472,7 @@ static bool square(tp_tape *T, const char *name, int64_t n, int n_in, int *block
 tp_status tp_jacobian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, int n_out,
                       tp_tensor **blocks, const tp_functional_options *options)
 {
-    job j = {.T = T, .name = "jacobian", .n_in = n_in, .n_out = n_out, .in = in};
+    job j = {.T = T, .frame = tp__frame_here(), .name = "jacobian", .n_in = n_in, .n_out = n_out, .in = in};
     tp_tensor **values = options ? options->values : NULL;
     int n;
     if (!square(T, j.name, n_out, n_in, &n))
@@ -492,7 +493,7 @@ tp_status tp_jacobian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor
 tp_status tp_hessian(tp_tape *T, tp_function f, void *user, int n_in, tp_tensor *const *in, tp_tensor **blocks,
                      const tp_functional_options *options)
 {
-    job j = {.T = T, .name = "hessian", .n_in = n_in, .n_out = 1, .in = in};
+    job j = {.T = T, .frame = tp__frame_here(), .name = "hessian", .n_in = n_in, .n_out = 1, .in = in};
     tp_tensor **value = options ? options->values : NULL, **gradient = options ? options->gradient : NULL;
     int n;
     if (!square(T, j.name, (int64_t)n_in + 1, n_in, &n)) /* the gradient is a row more */

@@ -384,7 +384,8 @@ tp_status tp__sweep_run(tp__sweep *s, int n, tp_tensor *const *roots, tp_tensor 
 {
     tp_tape *T = s->T;
     tp__call_out call;
-    tp__inside(T); /* a sweep that was left by a jump is none */
+    if (T->sweep)
+        tp__inside(T); /* one that was left by a jump is none */
     tp__enter(T, &call);
     bool was = tp_tape_record(T, s->create);
     tp__sweep *outer = T->sweep;

@@ -231,6 +231,43 @@ bool tp__rng_set(tp__rng *g, const void *from);
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);
 
+/* ---- calls that may be left by a jump (frame.c) ------------------------------------------------- */
+
+/* A function's frame on the stack. */
+typedef struct {
+    const void *end, *back; /* the caller's end of it, and where in the caller it returns to */
+} tp__frame;
+static inline __attribute__((always_inline)) tp__frame tp__frame_here(void)
+{
+    return (tp__frame){__builtin_dwarf_cfa(), __builtin_return_address(0)};
+}
+/* Is this called, from however deep, by the function of that frame? It takes microseconds. */
+bool tp__frame_lives(tp__frame frame);
+
+/* In an object of which functions of the user's are called, which may free it: it goes when they have come back. */
+typedef struct {
+    tp__frame frame; /* of the outermost call */
+    bool on;
+    bool doomed; /* it was freed meanwhile */
+} tp__busy;
+/* Round such a call; the first says whether it is the outermost, the second, which is told so, whether the object is to be
+ * freed now. */
+static inline __attribute__((always_inline)) bool tp__busy_begin(tp__busy *b)
+{
+    if (b->on && tp__frame_lives(b->frame))
+        return false;
+    b->on = true;
+    b->frame = tp__frame_here();
+    return true;
+}
+static inline bool tp__busy_end(tp__busy *b, bool outermost)
+{
+    b->on = b->on && !outermost;
+    return outermost && b->doomed;
+}
+/* The object is freed: true where that has to wait. */
+bool tp__busy_doom(tp__busy *b);
+
 /* ---- threads and cpu (parallel.c, cpu.c) ------------------------------------------------------ */
 
 /* Runs body over [0, n) in ranges whose bounds are multiples of `grain`: on one thread where n is small, a parallel

@@ -2,6 +2,7 @@
 #include "nn/nn.h"
 #include "tape/tape.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,17 @@ struct tp_module_entry {
     };
 };
 
+/* The dotted name of where a walk is; grows as it must. */
+typedef struct {
+    char *text;
+    size_t room;
+} dotted;
+
+struct tp_module_use {
+    tp__busy busy;
+    dotted path; /* of a visit, which may be left by a jump */
+};
+
 /* ---- life --------------------------------------------------------------------------------------------- */
 
 tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
@@ -28,12 +40,14 @@ tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
         tp_fail(T, TP_EINVAL, "module_new: class %s is smaller than a module", type->name ? type->name : "?");
         return NULL;
     }
-    tp_module *m = calloc(1, type->size);
+    size_t base = (type->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    tp_module *m = base >= type->size && base <= SIZE_MAX / 2 ? calloc(1, base + sizeof *m->use) : NULL;
     if (m == NULL) {
         tp_fail(T, TP_ENOMEM, "module_new: no memory");
         return NULL;
     }
     m->type = type;
+    m->use = (struct tp_module_use *)(void *)((char *)m + base);
     m->training = true;
     return m;
 }
@@ -45,15 +59,14 @@ static void leave_parent(tp_module *m)
         if (p->entries[i].kind == CHILD && p->entries[i].child == m) {
             free(p->entries[i].name);
             memmove(&p->entries[i], &p->entries[i + 1], (size_t)(--p->n_entries - i) * sizeof *p->entries);
-            return;
+            break;
         }
+    m->parent = NULL;
 }
 
-void tp_module_free(tp_module *m)
+static void destroy(tp_module *m)
 {
-    if (m == NULL)
-        return;
-    leave_parent(m);
+    tp__busy_begin(&m->use->busy); /* its own function is no place to free it, either */
     if (m->type->free)
         m->type->free(m);
     tp__params_abandon(m->params);
@@ -68,7 +81,25 @@ void tp_module_free(tp_module *m)
         free(m->entries[i].name);
     }
     free(m->entries);
+    free(m->use->path.text);
     free(m);
+}
+
+void tp_module_free(tp_module *m)
+{
+    if (m == NULL)
+        return;
+    leave_parent(m);
+    if (!tp__busy_doom(&m->use->busy))
+        destroy(m);
+}
+
+/* Round a call of one of its functions, which may free it. */
+static inline __attribute__((always_inline)) bool use(tp_module *m) { return tp__busy_begin(&m->use->busy); }
+static inline void let_go(tp_module *m, bool outermost)
+{
+    if (tp__busy_end(&m->use->busy, outermost))
+        destroy(m);
 }
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
@@ -220,20 +251,14 @@ tp_module *tp__module_child_at(const tp_module *m, int i)
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 
-/* The dotted name of where a walk is; grows as it must. */
-typedef struct {
-    char *text;
-    size_t room;
-} path;
-
-static bool write_name(path *p, size_t at, const char *name, size_t n)
+static bool write_name(dotted *p, size_t at, const char *name, size_t n)
 {
     if (at + n + 2 > p->room) {
         size_t room = 2 * (at + n + 2);
         char *grown = realloc(p->text, room);
         if (grown == NULL)
             return false;
-        *p = (path){grown, room};
+        *p = (dotted){grown, room};
     }
     memcpy(p->text + at, name, n + 1);
     return true;
@@ -241,17 +266,20 @@ static bool write_name(path *p, size_t at, const char *name, size_t n)
 
 /* In torch's order: parameters, buffers, then children. `p` holds `length` characters so far; without it no names are
  * made, and the walk needs no memory. */
-static tp_status walk(tp_module *m, path *p, size_t length, tp_module_visitor visit, void *user)
+static tp_status walk(tp_module *m, dotted *p, size_t length, tp_module_visitor visit, void *user)
 {
     tp_status status = TP_OK;
+    bool outermost = use(m);
     for (int kind = PARAM; kind <= CHILD; kind++)
         for (int i = 0; i < m->n_entries && status == TP_OK; i++) {
             tp_module_entry *e = &m->entries[i];
             size_t n = p ? strlen(e->name) : 0;
             if (e->kind != (entry_kind)kind)
                 continue;
-            if (p && !write_name(p, length, e->name, n))
-                return TP_ENOMEM;
+            if (p && !write_name(p, length, e->name, n)) {
+                status = TP_ENOMEM;
+                break;
+            }
             if (e->kind != CHILD) {
                 status = visit(p ? p->text : NULL, e->tensor, e->kind == PARAM, user);
                 continue;
@@ -260,14 +288,19 @@ static tp_status walk(tp_module *m, path *p, size_t length, tp_module_visitor vi
                 p->text[length + n] = '.';
             status = walk(e->child, p, length + n + 1, visit, user);
         }
+    let_go(m, outermost);
     return status;
 }
 
 tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
 {
-    path p = {NULL, 0};
-    tp_status status = m && visit ? walk(m, &p, 0, visit, user) : TP_EINVAL;
-    free(p.text);
+    if (m == NULL || visit == NULL)
+        return TP_EINVAL;
+    dotted own = {NULL, 0};
+    bool outermost = use(m);
+    tp_status status = walk(m, outermost ? &m->use->path : &own, 0, visit, user);
+    let_go(m, outermost);
+    free(own.text);
     return status;
 }
 
@@ -411,7 +444,9 @@ tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
     tp__scope scope = tp__scope_open(T);
     tp__call_out call;
     tp__enter(T, &call);
+    bool outermost = use(m);
     tp_tensor *y = m->type->forward(T, m, x);
+    let_go(m, outermost);
     tp__leave(&call);
     tp__scope_close(T, scope, 1, &y);
     return tp__ok(T) ? y : NULL;
@@ -441,10 +476,10 @@ static void new_line(writer *w, int depth)
         put_text(w, "  ");
 }
 
-static void format(writer *w, const tp_module *m, int depth)
+static void format(writer *w, tp_module *m, int depth)
 {
     char extra[256] = "";
-    bool children = false;
+    bool children = false, outermost = use(m);
     for (int i = 0; i < m->n_entries; i++)
         children |= m->entries[i].kind == CHILD;
     if (m->type->extra_repr)
@@ -466,13 +501,14 @@ static void format(writer *w, const tp_module *m, int depth)
     if (children)
         new_line(w, depth);
     put_text(w, ")");
+    let_go(m, outermost);
 }
 
 int64_t tp_module_format(const tp_module *m, char *buffer, size_t n)
 {
     writer w = {buffer, buffer ? n : 0, 0};
     if (m)
-        format(&w, m, 0);
+        format(&w, (tp_module *)(uintptr_t)m, 0);
     if (w.n > 0)
         buffer[(size_t)w.length < w.n ? (size_t)w.length : w.n - 1] = '\0';
     return w.length;

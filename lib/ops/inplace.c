@@ -238,6 +238,9 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
         return status;
     if (f == NULL)
         return tp_fail(T, TP_EINVAL, "apply_: no function");
+    tp__kept *kept = tp__kept_open(T, "apply_");
+    if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK)
+        return T->status;
     tp_dtype dtype = (tp_dtype)x->dtype;
     tp__call_out call;
     tp__enter(T, &call);
@@ -246,7 +249,9 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
         tp__store(p, dtype, f(tp__load(p, dtype), user));
     }
     tp__leave(&call);
-    return written(x);
+    status = written(x);
+    tp__kept_close(T, kept);
+    return status;
 }
 
 tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, double, void *), void *user)
@@ -258,6 +263,9 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
         return status;
     if (f == NULL)
         return tp_fail(T, TP_EINVAL, "map_: no function");
+    tp__kept *kept = tp__kept_open(T, "map_");
+    if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK || tp__kept_add(T, kept, y) != TP_OK)
+        return T->status;
     aside a = aside_begin(T);
     tp_tensor *value = tp_clone(T, x), *other = tp_expand(T, y, tp__dims_of(x));
     tp__call_out call;
@@ -268,5 +276,7 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
         tp__store(p, (tp_dtype)x->dtype, v);
     }
     tp__leave(&call);
-    return aside_end(T, a, "map_", x, other ? value : NULL);
+    status = aside_end(T, a, "map_", x, other ? value : NULL);
+    tp__kept_close(T, kept);
+    return status;
 }

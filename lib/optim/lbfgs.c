@@ -86,10 +86,10 @@ static bool place(const lbfgs *m, double t)
 static bool evaluate_here(lbfgs *m, int slot, double *f)
 {
     m->report.evaluations++;
-    *f = m->closure(m->T, m->user);
-    if (m->T->status == TP_OK)
-        gather(m, true, m->gradient[slot]);
-    return m->T->status == TP_OK;
+    if (!tp__optim_evaluate(m->T, &m->base, m->closure, m->user, f))
+        return false;
+    gather(m, true, m->gradient[slot]);
+    return true;
 }
 
 static bool evaluate(void *user, double t, int slot, tp__line_point *p)

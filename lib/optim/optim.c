@@ -35,15 +35,19 @@ tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, size_t size, tp
     return o;
 }
 
-void tp_optim_free(tp_optim *o)
+static void destroy(tp_optim *o)
 {
-    if (o == NULL)
-        return;
     if (o->type->free)
         o->type->free(o);
     tp__params_drop(o->params);
     free(o->steps);
     free(o);
+}
+
+void tp_optim_free(tp_optim *o)
+{
+    if (o && !tp__busy_doom(&o->busy))
+        destroy(o);
 }
 
 void tp_optim_zero_grad(tp_optim *o)
@@ -116,10 +120,10 @@ static void step(tp_optim *o)
     tp__params_touch(o->params);
 }
 
-static bool gone(tp_tape *T, const tp_optim *o)
+static bool gone(tp_tape *T, const char *name, const tp_optim *o)
 {
     if (o->params->gone)
-        tp_fail(T, TP_EINVAL, "optim_step: the parameters of %s were freed, with their module or by tp_params_free",
+        tp_fail(T, TP_EINVAL, "%s: the parameters of %s were freed, with their module or by tp_params_free", name,
                 o->type->name);
     return o->params->gone;
 }
@@ -128,7 +132,7 @@ tp_status tp_optim_step(tp_tape *T, tp_optim *o)
 {
     if (o == NULL)
         return tp__missing(T, "optim_step", "the optimizer");
-    if (!tp__ok(T) || gone(T, o))
+    if (!tp__ok(T) || gone(T, "optim_step", o))
         return tp_error_status(T);
     if (o->type->update == NULL)
         return tp_fail(T, TP_EINVAL, "optim_step: %s needs tp_optim_step_closure", o->type->name);
@@ -136,14 +140,39 @@ tp_status tp_optim_step(tp_tape *T, tp_optim *o)
     return TP_OK;
 }
 
+bool tp__optim_evaluate(tp_tape *T, const tp_optim *o, tp_closure closure, void *user, double *loss)
+{
+    *loss = closure(T, user);
+    if (o->busy.doomed)
+        tp_fail(T, TP_EINVAL, "optim_step_closure: the closure has freed the optimizer");
+    return tp__ok(T) && !gone(T, "optim_step_closure", o);
+}
+
+static double step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user)
+{
+    double loss;
+    if (o->type->step_closure)
+        return o->type->step_closure(T, o, closure, user);
+    if (!tp__optim_evaluate(T, o, closure, user, &loss))
+        return NAN;
+    step(o);
+    return loss;
+}
+
 double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user)
 {
     if (o == NULL || closure == NULL)
         tp__missing(T, "optim_step_closure", o ? "the closure" : "the optimizer");
-    if (!tp__ok(T) || o == NULL || closure == NULL || gone(T, o))
+    if (!tp__ok(T) || o == NULL || closure == NULL || gone(T, "optim_step_closure", o))
         return NAN;
-    if (o->type->step_closure)
-        return o->type->step_closure(T, o, closure, user);
-    double loss = closure(T, user);
-    return tp_optim_step(T, o) == TP_OK ? loss : NAN;
+    bool outermost = tp__busy_begin(&o->busy), first = tp__busy_begin(&T->stepping);
+    double loss = NAN;
+    if (outermost)
+        loss = step_closure(T, o, closure, user);
+    else
+        tp_fail(T, TP_EINVAL, "optim_step_closure: within the closure of the same optimizer's step");
+    tp__busy_end(&T->stepping, first);
+    if (tp__busy_end(&o->busy, outermost))
+        destroy(o);
+    return loss;
 }

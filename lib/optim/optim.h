@@ -24,10 +24,14 @@ struct tp_optim {
     tp_params *params;
     double lr;
     int64_t *steps; /* of each parameter */
+    tp__busy busy;  /* its closure runs */
 };
+
 
 /* A zeroed struct of `size` bytes that starts with a tp_optim; NULL after a failure, which T then says. */
 tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, size_t size, tp_params *params, double lr);
+/* Calls the closure of a step; false where T has failed, or is to fail since the closure has freed what the step needs. */
+bool tp__optim_evaluate(tp_tape *T, const tp_optim *o, tp_closure closure, void *user, double *loss);
 /* Fails T: "sgd: momentum is -1". Returns NULL. */
 tp_optim *tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value);
 /* An option: 0 stands for the default, negative zero for zero. */

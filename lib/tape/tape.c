@@ -434,6 +434,7 @@ void tp__recover(tp_tape *T)
     T->recording = T->was_recording;
     T->sweep = NULL;
     T->lent = NULL;
+    tp__kept_close(T, NULL);
     tp__watch_recover(T);
     for (tp_tensor *x = T->last; x; x = x->prev) {
         x->acc = NULL;
@@ -443,14 +444,11 @@ void tp__recover(tp_tape *T)
     tp__hooks_purge(T);
 }
 
-/* Within the function this frame lies deeper, and the outermost call's is as it was. What is read may by now be of another
- * frame, between its variables, which the address sanitizer would take for a fault. */
-__attribute__((noinline, no_sanitize_address)) bool tp__inside(tp_tape *T)
+bool tp__inside(tp_tape *T)
 {
     if (T->ground == 0)
         return false;
-    const tp__call_out *c = T->outermost;
-    if ((uintptr_t)__builtin_frame_address(0) < (uintptr_t)c && c->tape == T && c->ground == 0)
+    if (tp__frame_lives(T->frame))
         return true;
     tp__recover(T);
     return false;
@@ -502,6 +500,7 @@ tp_status tp_tape_reset(tp_tape *T)
     if (tp__inside(T))
         return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward, or of a function that another call runs");
     look_at_peak(T);
+    tp__kept_close(T, NULL);
     tp__cleanup(T, 0);
     tp__unhold(T, 0);
     tp__left_bury(T);
@@ -524,7 +523,7 @@ void tp_tape_free(tp_tape *T)
 {
     if (T == NULL)
         return;
-    if (tp__inside(T)) {
+    if (tp__inside(T) || (T->stepping.on && tp__frame_lives(T->stepping.frame))) {
         tp_fail(T, TP_EINVAL, "tape_free: in the middle of backward, or of a function that another call runs");
         return;
     }

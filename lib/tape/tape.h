@@ -62,7 +62,7 @@ enum { TP__OP_OURS = 1 << 29 };
 /* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
  * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
  * frame has gone without tp__leave, a longjmp or an exception has left the function. The room above it keeps it deeper than
- * what the function that was jumped to calls next. */
+ * what the function that was jumped to calls next, which so mostly notices at no cost; tp__inside always does. */
 typedef struct {
     uint64_t ground; /* the tape's before */
     const char *speaker;
@@ -86,12 +86,15 @@ struct tp_tape {
     tp_tensor *free_gradients;
     struct tp__left *left;           /* gradients with a graph that were left at leaves, newest first (owned.c) */
     struct tp__hold *holds;          /* on owned tensors, newest first (apply.c) */
+    struct tp__kept *kept;           /* lists of calls that run, newest first (kept.c) */
     const tp_tensor *held[TP__HELD]; /* some of these, by their address */
     size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
     const char *speaker;             /* in whose name errors are told (TP__NAMED); NULL: of who notices them */
     struct tp__sweep *sweep;         /* the one that runs */
     uint64_t ground; /* the serial where the user's function was called: nothing older may be given back; 0: none */
     const tp__call_out *outermost; /* of the user's functions that run */
+    tp__frame frame;               /* of who called that */
+    tp__busy stepping;             /* a closure of an optimizer runs, which may reset but not free it */
     bool was_recording;            /* when that one was called */
     struct tp__watch *watch;       /* anomaly mode, profiling (anomaly.c); NULL: nobody looks */
     struct tp__hook *hooks;        /* in order of registration (hooks.c) */
@@ -138,18 +141,24 @@ static inline void tp__notice_jump(tp_tape *T, const void *frame)
     if (T->ground != 0 && (uintptr_t)frame >= (uintptr_t)T->outermost) /* nested ones lie deeper */
         tp__recover(T);
 }
-static inline void tp__enter(tp_tape *T, tp__call_out *c)
+/* From here to tp__leave the function of this frame runs. */
+static inline void tp__enter_from(tp_tape *T, tp__call_out *c, tp__frame frame)
 {
     tp__notice_jump(T, c);
     c->ground = T->ground;
     c->tape = T;
     if (c->ground == 0) {
         T->outermost = c;
+        T->frame = frame;
         T->was_recording = T->recording;
     }
     c->speaker = T->speaker;
     T->speaker = NULL;
     T->ground = ++T->serial;
+}
+static inline __attribute__((always_inline)) void tp__enter(tp_tape *T, tp__call_out *c)
+{
+    tp__enter_from(T, c, tp__frame_here());
 }
 static inline void tp__leave(const tp__call_out *c)
 {
@@ -205,6 +214,17 @@ void tp__unhold(tp_tape *T, uint32_t begin);
 /* One holder of an owned tensor more, or less; it is freed with the last. */
 void tp__tensor_hold(tp_tensor *x);
 void tp__tensor_drop(tp_tensor *x);
+/* Tensors that a call needs when the user's function has come back; owned ones are held. */
+typedef struct tp__kept {
+    struct tp__kept *below;
+    const char *name; /* of the call */
+    int n, room;
+    tp_tensor **at;
+} tp__kept;
+tp__kept *tp__kept_open(tp_tape *T, const char *name); /* NULL: T has failed */
+tp_status tp__kept_add(tp_tape *T, tp__kept *k, tp_tensor *x);
+/* Lets go of it, and of those that were opened after it, by calls that were left by a jump; NULL: of all. */
+void tp__kept_close(tp_tape *T, const tp__kept *k);
 /* Rewinds at the end of a scope: what is used later is told so. */
 tp_status tp__rewind(tp_tape *T, tp_mark mark);
 /* Rewinds, but for n tensors (NULLs are passed over), which get detached headers. `room` has space for n headers,
