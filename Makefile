@@ -90,9 +90,11 @@ $(BUILD)/obj/lib/kernel/vec_triangle.%.o: lib_flags += -ffp-contract=fast
 # ---- the library ---------------------------------------------------------------------------------
 
 sources := $(sort $(shell find lib -name "*.c"))
+# Compiled for each instruction set: vec_*.c, and what others have under TP__ISA.
 vectors := $(foreach s,$(sources),$(if $(filter vec_%,$(notdir $(s))),$(s)))
+both    := $(filter-out $(vectors),$(shell grep -l 'defined(TP__ISA)' $(sources)))
 objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(vectors),$(sources))) \
-           $(foreach i,$(ISAS),$(vectors:%.c=$(BUILD)/obj/%.$(i).o))
+           $(foreach i,$(ISAS),$(patsubst %.c,$(BUILD)/obj/%.$(i).o,$(vectors) $(both)))
 shared  := $(BUILD)/libtapir.so.$(VERSION)
 
 trace_h := $(BUILD)/include/tapir/trace.h

@@ -20,6 +20,9 @@ typedef struct {
     bool   nesterov, maximize;
 } tp_sgd_options;
 TP_API tp_optim *tp_optim_sgd(tp_tape *T, tp_params *params, const tp_sgd_options *options);
+/* Parameters with options of their own (torch's add_param_group): a further group of such an optimizer. A parameter may be in
+ * one group only (TP_EINVAL). */
+TP_API tp_status tp_optim_sgd_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_sgd_options *options);
 
 typedef struct {
     double lr;           /* 0: 1e-3                          */
@@ -31,6 +34,8 @@ typedef struct {
 /* Kingma and Ba, "Adam", 2015; AdamW: Loshchilov and Hutter, "Decoupled weight decay", 2019. */
 TP_API tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_options *options);
 TP_API tp_optim *tp_optim_adamw(tp_tape *T, tp_params *params, const tp_adam_options *options);
+TP_API tp_status tp_optim_adam_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adam_options *options);
+TP_API tp_status tp_optim_adamw_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adam_options *options);
 
 typedef enum { TP_NO_LINE_SEARCH = 0, TP_STRONG_WOLFE } tp_line_search;
 typedef struct {
@@ -77,9 +82,13 @@ TP_API tp_status tp_optim_step(tp_tape *T, tp_optim *o);
 typedef double (*tp_closure)(tp_tape *T, void *user);
 /* One step of any optimizer; returns the loss at the start of the step, NaN after a failure. */
 TP_API double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *user);
-/* The learning rate, read at each step. */
+/* The learning rate, read at each step: of the first group, and of all. */
 TP_API double tp_optim_lr(const tp_optim *o);
 TP_API void   tp_optim_set_lr(tp_optim *o, double lr);
+/* How many groups there are; the learning rate of group 0, 1, ... (NaN of one that is not there). */
+TP_API int    tp_optim_groups(const tp_optim *o);
+TP_API double tp_optim_group_lr(const tp_optim *o, int group);
+TP_API void   tp_optim_set_group_lr(tp_optim *o, int group, double lr);
 
 #ifdef __cplusplus
 }

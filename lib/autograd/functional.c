@@ -4,7 +4,7 @@
  * carried over a rewind.
  */
 #include "tapir/functional.h"
-#include "tape/tape.h"
+#include "ops/ops.h"
 
 #include <string.h>
 
@@ -358,8 +358,12 @@ static tp_status put_line(const matrix *m, int k, int i, int64_t at, tp_tensor *
     int64_t rows = m->y[k]->numel, columns = m->x[i]->numel, stride = m->forward ? columns : 1;
     size_t size = tp_dtype_size((tp_dtype)block->dtype);
     char *to = (char *)block->data + (size_t)(m->forward ? at : at * columns) * size;
-    tp__copy_out((tp_dims){1, {m->forward ? rows : columns}}, to, &stride, g->data, (tp_dtype)block->dtype);
-    return TP_OK;
+    tp_tensor line, from;
+    tp__tensor_span(&line, (tp_dtype)block->dtype, m->forward ? rows : columns, to, block->storage);
+    tp__tensor_span(&from, (tp_dtype)g->dtype, g->numel, g->data, g->storage);
+    line.stride[0] = stride;
+    tp__tensor_note_layout(&line);
+    return tp__copy_into(T, &line, &from);
 }
 
 /* 1 at one element of x's shape, 0 elsewhere. */

@@ -73,6 +73,14 @@ static tp_tensor *destination(tp__sweep *s, tp_tensor *x, bool *fresh, bool *apa
     return g;
 }
 
+/* A fused vjp as a call: the operator and all operands are in the attributes. */
+static tp_status fused_forward(tp_call *c)
+{
+    tp_vjp v = *(const tp_vjp *)c->attr;
+    return v.op->vjp_fused(&v);
+}
+static const tp_op fused_op = {.name = "vjp_fused", .flags = TP__OP_PART, .forward = fused_forward};
+
 static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
 {
     tp_tape *T = s->T;
@@ -91,8 +99,8 @@ static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
         for (int j = 0; j < i; j++)
             if (node->in[j] == node->in[i] && v->gin[j]) { /* one tensor twice: both add */
                 v->gin[i] = v->gin[j];
-                if ((v->fresh >> j) & 1u)
-                    tp__fill(v->gin[j]->numel, v->gin[j]->data, (tp_dtype)v->gin[j]->dtype, 0);
+                if (((v->fresh >> j) & 1u) && tp__clear(T, v->gin[j]) != TP_OK)
+                    return T->status;
                 v->fresh &= ~(1u << j);
                 again = true;
             }
@@ -105,11 +113,13 @@ static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
         apart_mask |= (uint32_t)apart << i;
         leaf_mask |= (uint32_t)(fresh && !apart && s->to_leaves) << i;
         if (fresh && !(node->op->flags & TP_OP_OVERWRITES)) {
-            tp__fill(v->gin[i]->numel, v->gin[i]->data, (tp_dtype)v->gin[i]->dtype, 0);
+            if (tp__clear(T, v->gin[i]) != TP_OK)
+                return T->status;
             v->fresh &= ~(1u << i);
         }
     }
-    tp_status status = node->op->vjp_fused(v);
+    tp_call call = {T, &fused_op, v, v->n_in, v->n_in, v->in, v->gin};
+    tp_status status = tp__run(T, &call);
     if (status == TP_OK && T->watch)
         status = tp__watch_gradients(T, node, v->n_in, v->gin);
     if (status != TP_OK || T->status != TP_OK) {

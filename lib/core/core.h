@@ -158,6 +158,8 @@ void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel)
 tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape);
 /* An owned header on a storage (whose count is raised), row-major. */
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data);
+/* A header for n elements in a row, for the length of a call: it holds nothing. */
+void tp__tensor_span(tp_tensor *x, tp_dtype dtype, int64_t n, void *data, tp__storage *s);
 /* Sets TP__CONTIGUOUS from shape and strides. */
 void tp__tensor_note_layout(tp_tensor *x);
 
@@ -298,7 +300,11 @@ typedef struct {
 } tp__processor;
 tp__processor tp__cpu(void); /* asked each time, which a virtual machine answers slowly */
 
-/* A table of kernels that vec_*.c makes for each instruction set: its declaration, and the one for this machine. */
+/* A table of kernels that is made for each instruction set, by vec_*.c or by what a file has under TP__ISA: its name there,
+ * its declaration, and the one for this machine. */
+#define TP__PASTE2(a, b) a##b
+#define TP__PASTE(a, b) TP__PASTE2(a, b)
+#define TP__OF_ISA(name) TP__PASTE(name##_, TP__ISA)
 #if defined(__x86_64__)
 #define TP__TABLE_OF(type, name) extern const type name##_base, name##_avx2, name##_avx512
 #define TP__PICK(name) \

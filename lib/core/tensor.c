@@ -20,6 +20,13 @@ void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel)
     }
 }
 
+void tp__tensor_span(tp_tensor *x, tp_dtype dtype, int64_t n, void *data, tp__storage *s)
+{
+    tp__tensor_init(x, dtype, tp_shape(n), n);
+    x->data = data;
+    x->storage = s;
+}
+
 void tp__tensor_note_layout(tp_tensor *x)
 {
     int64_t stride = 1;

@@ -1,35 +1,23 @@
-/* optim.h - the optimizers' updates: one pass over a stretch of parameters, gradients and state. */
+/* optim.h - the optimizers' updates: one pass over a stretch of parameters, gradients and state.
+ *
+ * An optimizer's file has its kernel beside it: what stands under TP__ISA there is compiled for each instruction set, and the
+ * body under REAL is read for float and for double (per_float.h).
+ */
 #ifndef TAPIR_KERNEL_OPTIM_H
 #define TAPIR_KERNEL_OPTIM_H
 
 #include "kernel/kernel.h"
 
-/* p -= lr d, where d = g + weight_decay p, by way of a velocity v where there is momentum */
-typedef struct {
-    double lr, momentum, dampening, weight_decay;
-    bool nesterov, maximize;
-    bool first; /* the velocity starts as d */
-} tp__sgd_update;
+enum { TP__UPDATE_STATES = 3 }; /* state vectors of an optimizer, at most */
 
-/* p -= step m / (sqrt(v) / root + eps), with the moments m, v of g, and the largest v where asked */
+/* n elements: at[0] are the parameters, at[1] their gradients, then the state vectors (NULL: not kept). `u` holds the numbers
+ * of the update. */
+typedef void (*tp__update_fn)(const void *u, int64_t n, void *const *at);
 typedef struct {
-    double beta1, beta2, eps;
-    double step;         /* lr / (1 - beta1^t)  */
-    double root;         /* sqrt(1 - beta2^t)   */
-    double weight_decay; /* added to g          */
-    double shrink;       /* p is scaled by it before (decoupled decay); 1: not */
-    bool amsgrad, maximize;
-} tp__adam_update;
-
-void tp__sgd(tp_dtype dtype, const tp__sgd_update *u, int64_t n, void *p, const void *g, void *v);
-void tp__adam(tp_dtype dtype, const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v,
-              void *largest);
-
-typedef struct {
-    void (*sgd[2])(const tp__sgd_update *u, int64_t n, void *p, const void *g, void *v); /* f32, f64 */
-    void (*adam[2])(const tp__adam_update *u, int64_t n, void *p, const void *g, void *m, void *v, void *largest);
+    tp__update_fn of[2]; /* f32, f64 */
 } tp__update_table;
 
-TP__TABLE_OF(tp__update_table, tp__update_table);
+/* The update of whole vectors, in ranges. */
+void tp__update(const tp__update_table *table, tp_dtype dtype, const void *u, int64_t n, void *const *at);
 
 #endif

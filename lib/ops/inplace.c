@@ -67,13 +67,10 @@ static tp_status written(tp_tensor *x)
 
 /* ---- copying ------------------------------------------------------------------------------------------------------ */
 
-tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
+static tp_status copy_into_forward(tp_call *c)
 {
-    tp_status status = writable_from(T, "copy_into", dst, src);
-    if (status == TP_OK)
-        status = fits_into(T, "copy_into", dst, src);
-    if (status != TP_OK)
-        return status;
+    tp_tape *T = c->tape;
+    tp_tensor *dst = c->out[0], *src = c->in[0];
     tp_dims shape = tp__dims_of(dst);
     tp_dtype dtype = (tp_dtype)dst->dtype;
     tp__operand from = tp__operand_of(src, shape);
@@ -89,7 +86,25 @@ tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
         tp__copy_out(shape, dst->data, dst->stride, dense->data, dtype);
         tp__storage_unref(dense);
     }
-    return written(dst);
+    return TP_OK;
+}
+
+static const tp_op copy_into = {.name = "copy_into", .n_in = 1, .n_out = 1, .forward = copy_into_forward};
+
+tp_status tp__copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
+{
+    tp_call call = {T, &copy_into, NULL, 1, 1, &src, &dst};
+    return tp__run(T, &call);
+}
+
+tp_status tp_copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
+{
+    tp_status status = writable_from(T, "copy_into", dst, src);
+    if (status == TP_OK)
+        status = fits_into(T, "copy_into", dst, src);
+    if (status == TP_OK)
+        status = tp__copy_into(T, dst, src);
+    return status == TP_OK ? written(dst) : status;
 }
 
 /* ---- values that are computed beside the tensor --------------------------------------------------------------------- */

@@ -46,7 +46,7 @@ static double largest(const lbfgs *m, const double *x)
 
 static void gather(const lbfgs *m, bool gradients, double *out)
 {
-    const tp_params *p = m->base.params;
+    const tp_params *p = m->base.groups->params;
     for (int i = 0; i < p->n; i++) {
         const tp_tensor *x = p->at[i], *from = gradients ? tp_grad(x) : x;
         if (x == NULL)
@@ -62,7 +62,7 @@ static void gather(const lbfgs *m, bool gradients, double *out)
 /* Parameters = x + t d; false where one is not finite in its dtype. */
 static bool place(const lbfgs *m, double t)
 {
-    tp_params *p = m->base.params;
+    tp_params *p = m->base.groups->params;
     const double *x = m->x, *d = m->d;
     bool finite = true;
     for (int i = 0; i < p->n; i++) {
@@ -158,7 +158,7 @@ static double first_length(const lbfgs *m, const double *g)
     double sum = 0;
     for (int64_t i = 0; i < m->n; i++)
         sum += fabs(g[i]);
-    return fmin(1, 1 / sum) * m->base.lr;
+    return fmin(1, 1 / sum) * m->base.groups->lr;
 }
 
 /* Moves along d by a length that is not searched for, or back to where it began if that is not finite. The loss at the
@@ -215,7 +215,7 @@ static bool iterate(lbfgs *m, tp__line_point *here, bool last)
         remember(m, m->gradient[0]);
     find_direction(m, m->gradient[0]);
     copy(m, m->prev, m->gradient[0]);
-    m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.lr;
+    m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.groups->lr;
     here->t = 0;
     here->slope = dot(m, m->gradient[0], m->d);
     m->report.iterations++;
@@ -265,7 +265,27 @@ static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
 
 static void release(tp_optim *base) { free(((lbfgs *)base)->memory); }
 
-static const tp__optim_class lbfgs_class = {.name = "lbfgs", .step_closure = step, .free = release};
+static bool check(tp_tape *T, const char *name, void *options)
+{
+    tp_lbfgs_options *o = options;
+    o->lr = tp__option(o->lr, 1);
+    o->max_iter = o->max_iter ? o->max_iter : 20;
+    o->max_eval = o->max_eval ? o->max_eval : (int)((int64_t)o->max_iter * 5 / 4);
+    o->history_size = o->history_size ? o->history_size : 100;
+    o->tolerance_grad = tp__option(o->tolerance_grad, 1e-7);
+    o->tolerance_change = tp__option(o->tolerance_change, 1e-9);
+    if (o->max_iter < 0)
+        return tp__optim_bad(T, name, "max_iter", o->max_iter, "0 or more");
+    return o->history_size >= 0 || tp__optim_bad(T, name, "history_size", o->history_size, "0 or more");
+}
+
+static const tp__optim_class lbfgs_class = {.op = TP__OPTIM_OP("lbfgs"),
+                                            .size = sizeof(lbfgs),
+                                            .options_size = sizeof(tp_lbfgs_options),
+                                            .check = check,
+                                            .step_closure = step,
+                                            .free = release};
+_Static_assert(sizeof(tp_lbfgs_options) <= TP__UPDATE_NUMBERS * sizeof(double), "options");
 
 /* One allocation; the system gives its pages as the history grows into them. */
 static bool allocate(lbfgs *m)
@@ -289,23 +309,10 @@ static bool allocate(lbfgs *m)
 tp_optim *tp_optim_lbfgs(tp_tape *T, tp_params *params, const tp_lbfgs_options *options)
 {
     TP__NAMED(T, "optim_lbfgs");
-    tp_lbfgs_options o = options ? *options : (tp_lbfgs_options){0};
-    if (!tp__ok(T))
-        return NULL;
-    o.lr = tp__option(o.lr, 1);
-    o.max_iter = o.max_iter ? o.max_iter : 20;
-    o.max_eval = o.max_eval ? o.max_eval : (int)((int64_t)o.max_iter * 5 / 4);
-    o.history_size = o.history_size ? o.history_size : 100;
-    o.tolerance_grad = tp__option(o.tolerance_grad, 1e-7);
-    o.tolerance_change = tp__option(o.tolerance_change, 1e-9);
-    if (o.max_iter < 0)
-        return tp__optim_bad(T, "lbfgs", "max_iter", o.max_iter);
-    if (o.history_size < 0)
-        return tp__optim_bad(T, "lbfgs", "history_size", o.history_size);
-    lbfgs *m = (lbfgs *)tp__optim_new(T, &lbfgs_class, sizeof *m, params, o.lr);
+    lbfgs *m = (lbfgs *)tp__optim_new(T, &lbfgs_class, params, options);
     if (m == NULL)
         return NULL;
-    m->o = o;
+    m->o = *(const tp_lbfgs_options *)m->base.groups->options;
     m->n = params->count;
     m->diagonal = 1;
     if (!allocate(m)) {

@@ -64,7 +64,7 @@ tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor
 tp_status tp__watch_results(tp_tape *T, const tp_call *call)
 {
     for (int i = 0; i < call->n_out && T->watch->anomaly; i++)
-        if (!all_finite(call->out[i]))
+        if (call->out[i] && !all_finite(call->out[i]))
             return report(T, "made", call->op, call->n_in, call->in, T->n_nodes, T->watch->here);
     return T->status;
 }

@@ -233,14 +233,17 @@ static const char *incomplete(const tp_op *op)
 static __attribute__((noinline)) tp_status call_theirs(tp_call *c)
 {
     tp__call_out call;
+    bool recording = c->tape->recording;
     tp__enter(c->tape, &call);
     c->tape->speaker = call.speaker;
+    c->tape->recording = false; /* the call is recorded, not what it is made of */
     tp_status status = c->op->infer(c);
     for (int i = 0; i < c->n_out && status == TP_OK; i++)
         if (c->out[i] == NULL)
             status = tp_call_fail(c, TP_EINVAL, "infer has not made output %d; tp_call_out does", i);
     if (status == TP_OK)
         status = tp__run(c->tape, c);
+    c->tape->recording = recording;
     tp__leave(&call);
     return status;
 }

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void copy_elements(const tp_tensor *x, void *to, tp_dtype dtype)
+void tp__copy_elements(const tp_tensor *x, void *to, tp_dtype dtype)
 {
     tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
     memcpy(in.stride, x->stride, sizeof in.stride);
@@ -16,7 +16,7 @@ tp__storage *tp__dense_copy(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
 {
     tp__storage *dense = tp__pool_alloc(T->pool, (size_t)x->numel * tp_dtype_size(dtype));
     if (dense)
-        copy_elements(x, dense->data, dtype);
+        tp__copy_elements(x, dense->data, dtype);
     return dense;
 }
 
@@ -24,7 +24,7 @@ static tp_status clone_infer(tp_call *c) { return tp_call_out(c, 0, (tp_dtype)c-
 
 static tp_status clone_forward(tp_call *c)
 {
-    copy_elements(c->in[0], c->out[0]->data, (tp_dtype)c->out[0]->dtype);
+    tp__copy_elements(c->in[0], c->out[0]->data, (tp_dtype)c->out[0]->dtype);
     return TP_OK;
 }
 

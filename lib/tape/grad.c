@@ -46,30 +46,6 @@ tp_tensor *tp__grad_buffer(tp_tensor *x)
     return g;
 }
 
-tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh)
-{
-    if (tp__contiguous(src) && src->dtype == dst->dtype) {
-        if (fresh)
-            tp__convert(dst->numel, dst->data, (tp_dtype)dst->dtype, src->data, (tp_dtype)src->dtype);
-        else
-            tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, src->data, dst->data);
-        return TP_OK;
-    }
-    tp_dims shape = tp__dims_of(dst);
-    tp__operand from = {.data = src->data, .dtype = (tp_dtype)src->dtype};
-    memcpy(from.stride, src->stride, sizeof from.stride);
-    if (fresh) {
-        tp__copy(shape, dst->data, (tp_dtype)dst->dtype, &from);
-        return TP_OK;
-    }
-    tp__storage *dense = tp__dense_copy(T, src, (tp_dtype)dst->dtype);
-    if (dense == NULL)
-        return tp_fail(T, TP_ENOMEM, "no memory to add a gradient");
-    tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, dense->data, dst->data);
-    tp__storage_unref(dense);
-    return TP_OK;
-}
-
 /* Gradients with a graph that were left at leaves. The graph goes with a rewind, the leaf may stay. */
 typedef struct tp__left {
     struct tp__left *next;

@@ -1,4 +1,4 @@
-/* params.c - sets of parameters: slabs, stretches for the optimizers, clipping; and sinks for gradients. */
+/* params.c - sets of parameters: slabs, stretches for the optimizers; and sinks for gradients. */
 #include "tape/params.h"
 #include "tape/tape.h"
 
@@ -267,51 +267,11 @@ void tp_params_zero_grad(tp_params *p)
         tp_zero_grad(p->at[i]);
 }
 
-/* The norm of a float32 gradient may be none itself. */
-static double norm_of(const tp__run_of_params *run)
+void tp__params_touch_grads(tp_params *p)
 {
-    const float *x = run->grad;
-    double norm, sum = 0;
-    tp__reduce(TP__NORM_2, run->dtype, 1, run->n, 1, run->grad, &norm, false);
-    norm = tp__load(&norm, run->dtype);
-    if (run->dtype == TP_F64 || isfinite(norm))
-        return norm;
-    for (int64_t i = 0; i < run->n; i++)
-        sum += (double)x[i] * (double)x[i];
-    return sqrt(sum);
-}
-
-/* hypot, but of infinity and NaN, which is NaN. */
-static double join(double a, double b) { return isnan(a) || isnan(b) ? (double)NAN : hypot(a, b); }
-
-static void scale(tp_dtype dtype, int64_t n, void *x, double by)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (dtype == TP_F32)
-            ((float *)x)[i] = (float)((double)((float *)x)[i] * by);
-        else
-            ((double *)x)[i] *= by;
-}
-
-double tp_params_clip_grad_norm(tp_tape *T, tp_params *p, double max_norm)
-{
-    tp__run_of_params run;
-    double norm = 0;
-    if (p == NULL)
-        tp__missing(T, "params_clip_grad_norm", "the parameter set");
-    if (!tp__ok(T) || p == NULL)
-        return NAN;
-    for (int at = 0; tp__params_next(p, &at, &run);)
-        norm = join(norm, norm_of(&run));
-    double by = max_norm / (norm + 1e-6);
-    if (by >= 1)
-        return norm;
-    for (int at = 0; tp__params_next(p, &at, &run);)
-        scale(run.dtype, run.n, run.grad, by);
     for (int i = 0; i < p->n; i++)
         if (has_gradient(p->at[i]))
             p->at[i]->grad->storage->version++;
-    return norm;
 }
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------------ */

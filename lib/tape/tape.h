@@ -59,6 +59,9 @@ enum { TP__HELD = 64 };
  * the tape alone. So a small call need not look. */
 enum { TP__OP_OURS = 1 << 29 };
 
+/* A flag of what is done in the course of a sweep, which is measured by its nodes. */
+enum { TP__OP_PART = 1 << 28 };
+
 /* One of the user's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's forward):
  * the tape may not be reset or freed meanwhile, nor rewound to before it. Lies on the stack of who calls it: where that
  * frame has gone without tp__leave, a longjmp or an exception has left the function. The room above it keeps it deeper than
@@ -121,7 +124,8 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
 bool tp__give_storage(tp_tape *T, tp_tensor *x);
-/* x's elements, row-major and in this dtype, as storage with one count, the caller's; NULL: no memory. */
+/* x's elements, row-major and in this dtype, to memory; the same as storage with one count, the caller's; NULL: no memory. */
+void tp__copy_elements(const tp_tensor *x, void *to, tp_dtype dtype);
 tp__storage *tp__dense_copy(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header like `model`, which has a count of the storage that passes to it; as the newest of the tape. */
 tp_tensor *tp__tensor_join(tp_tape *T, const tp_tensor *model);
@@ -231,8 +235,11 @@ tp_status tp__rewind(tp_tape *T, tp_mark mark);
  * below the mark. On failure all are NULL. */
 tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_tensor *room);
 
-/* The one choke point: everything that computes reaches kernels through it. */
+/* The one choke point: forwards, fused vjps (sweep.c), sums of gradients, clearing, clipping (actions.c), updates (optim.c)
+ * reach kernels through it, each as a call that is data: it could be run again. */
 tp_status tp__run(tp_tape *T, tp_call *call);
+/* x = 0; x is contiguous. */
+tp_status tp__clear(tp_tape *T, tp_tensor *x);
 
 /* A scope: what was made since and is neither `keep` nor saved for backward is given back. */
 typedef struct {
@@ -299,5 +306,7 @@ typedef struct {
 bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);
 /* Values of those with a gradient were written: versions move. */
 void tp__params_touch(tp_params *p);
+/* The same of the gradients. */
+void tp__params_touch_grads(tp_params *p);
 
 #endif

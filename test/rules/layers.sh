@@ -19,9 +19,9 @@ wrong=$(join "$work/used" "$work/defined" | awk '
         may("kernel", "core")
         may("tape", "core kernel")
         may("ops", "core kernel tape")
-        may("autograd", "core kernel tape ops")
+        may("autograd", "core tape ops")
         may("nn", "core tape ops autograd")
-        may("optim", "core kernel tape ops autograd")
+        may("optim", "core kernel tape")
         may("io", "core tape ops nn")
         may("data", "core tape ops")
     }

@@ -92,6 +92,60 @@ START_TEST(options)
 END_TEST
 
 /* A failed tape updates nothing. */
+START_TEST(groups)
+{
+    tp_params *one[2] = {tp_params_of(T, 1, &x[0]), tp_params_of(T, 1, &x[1])};
+    tp_optim *o = tp_optim_sgd(T, one[0], &(tp_sgd_options){.lr = 0.1});
+    ck_assert_int_eq(tp_optim_sgd_group(T, o, one[1], &(tp_sgd_options){.lr = 0.5, .momentum = 0.9}), TP_OK);
+    ck_assert_int_eq(tp_optim_groups(o), 2);
+    gradient(0, 1);
+    gradient(1, 1);
+    tp_optim_step(T, o);
+    tp_optim_step(T, o); /* v = 1, 1.9 */
+    ck_assert_double_eq_tol(tp_item(x[0]), 0.8, 1e-15);
+    ck_assert_double_eq_tol(tp_item(x[1]), 1 - 0.5 * 2.9, 1e-15);
+    tp_optim_set_group_lr(o, 1, 0);
+    tp_optim_step(T, o);
+    ck_assert_double_eq_tol(tp_item(x[0]), 0.7, 1e-15);
+    ck_assert_double_eq_tol(tp_item(x[1]), 1 - 0.5 * 2.9, 1e-15);
+    ck_assert(tp_optim_group_lr(o, 0) == 0.1 && tp_optim_group_lr(o, 1) == 0 && isnan(tp_optim_group_lr(o, 2)));
+    tp_optim_zero_grad(o);
+    ck_assert(tp_grad(x[0]) == NULL && tp_grad(x[1]) == NULL);
+    /* in one group each, of one kind, with options that make sense */
+    ck_assert_int_eq(tp_optim_sgd_group(T, o, one[1], &(tp_sgd_options){.lr = 1}), TP_EINVAL);
+    ck_assert_ptr_nonnull(strstr(tp_error(T), "parameter 0 is in another group"));
+    tp_clear_error(T);
+    ck_assert_int_eq(tp_optim_adam_group(T, o, both, NULL), TP_EINVAL);
+    tp_clear_error(T);
+    ck_assert_int_eq(tp_optim_sgd_group(T, o, NULL, NULL), TP_EINVAL);
+    tp_clear_error(T);
+    ck_assert_int_eq(tp_optim_groups(o), 2);
+    tp_optim_free(o);
+    tp_params_free(one[0]);
+    tp_params_free(one[1]);
+}
+END_TEST
+
+/* What is no operator passes where operators pass, so it is measured, too. */
+START_TEST(updates_are_calls)
+{
+    char text[4000] = "";
+    tp_optim *o = tp_optim_adam(T, both, NULL);
+    gradient(0, 1);
+    tp_tape_profile(T, true);
+    tp_params_clip_grad_norm(T, both, 0.5);
+    tp_optim_step(T, o);
+    tp_tape_profile(T, false);
+    FILE *f = tmpfile();
+    ck_assert_int_eq(tp_profile_print(T, f), TP_OK);
+    rewind(f);
+    ck_assert(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    ck_assert(strstr(text, "\nadam ") && strstr(text, "\nclip_grad_norm "));
+    tp_optim_free(o);
+}
+END_TEST
+
 START_TEST(failed_tape)
 {
     tp_optim *o = tp_optim_sgd(T, both, &(tp_sgd_options){.lr = 1});
@@ -287,6 +341,8 @@ int main(void)
     tcase_add_test(t, sgd);
     tcase_add_test(t, adam);
     tcase_add_test(t, options);
+    tcase_add_test(t, groups);
+    tcase_add_test(t, updates_are_calls);
     tcase_add_test(t, failed_tape);
     tcase_add_test(t, poisoned_slab);
     tcase_add_test(t, lbfgs);
