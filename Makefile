@@ -3,6 +3,7 @@
 BUILD    ?= build
 WERROR   ?= 0
 SANITIZE ?=
+ASSERTS  ?= $(if $(SANITIZE),1,0)
 V        ?= 0
 
 VERSION   := $(shell sed -n 's/^AC_INIT(.*, \[\(.*\)\])/\1/p' configure.ac)
@@ -71,7 +72,7 @@ base_flags  := -std=c11 $(OPENMP_CFLAGS) $(CFLAGS) $(sanitize)
 common      := $(base_flags) $(WARNINGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -fvisibility=hidden -fPIC \
                -Iinclude -I$(BUILD)/include -Ilib -I$(BUILD) -DHAVE_CONFIG_H -include $(BUILD)/config.h
 # The caller's stack may be small (test/cases/embed_small_stack.c): what needs more room takes a buffer (scratch.c).
-lib_flags   := $(common) $(if $(SANITIZE),,-Wframe-larger-than=24576) $(BLAS_CFLAGS) $(CPPFLAGS)
+lib_flags   := $(common) $(if $(filter 1,$(ASSERTS)),-DTP__ASSERTS) $(if $(SANITIZE),,-Wframe-larger-than=24576) $(BLAS_CFLAGS) $(CPPFLAGS)
 test_flags  := $(common) -Wno-type-limits -Itest $(CPPFLAGS)
 bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 # Examples are compiled as a user would: public headers alone.
@@ -344,5 +345,5 @@ help:
 	@echo 'clean       what was built; distclean: the configuration, too'
 	@echo
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS prefix DESTDIR BUILD=build WERROR=1 V=1'
-	@echo '           SANITIZE=address,undefined (with a BUILD of its own)'
+	@echo '           SANITIZE=address,undefined, or only ASSERTS=1: what must hold inside is looked at (with a BUILD of its own)'
 	@echo '           DEMO="--epochs 3 --layers 64" CONFIGURE_FLAGS="--without-zlib --without-jansson --disable-openmp ..." (--help: all)'

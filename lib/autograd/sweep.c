@@ -244,6 +244,7 @@ tp_status tp__visit(tp__sweep *s, tp__node *node)
             y->acc = hooked(s, y, y->acc);
         gout[i] = y->acc;
         any = true;
+        TP__ASSERT(s->pending > 0);
         s->pending--;
         if ((y->flags & TP__RETAIN_GRAD) && s->to_leaves && tp__grad_accumulate(s->T, y, y->acc) != TP_OK)
             return s->T->status;
@@ -374,8 +375,10 @@ static void suspend(tp__sweep *s)
 static void resume(tp__sweep *s)
 {
     for (tp__touched *t = s->list; t; t = t->next)
-        if (t->stash)
+        if (t->stash) {
+            TP__ASSERT(t->x->acc == NULL); /* the inner sweep has taken its own away */
             t->x->acc = t->stash;
+        }
     if (s->n_targets)
         mark_targets(s);
 }
@@ -413,6 +416,7 @@ tp_status tp__sweep_run(tp__sweep *s, int n, tp_tensor *const *roots, tp_tensor 
         seed(s, roots[s->seeded], grads ? grads[s->seeded] : NULL);
     for (uint32_t k = end; k > 0 && s->pending > 0 && T->status == TP_OK; k--)
         tp__visit(s, T->nodes[k - 1]);
+    TP__ASSERT(s->pending == 0 || T->status != TP_OK || s->n_targets);
     finish(s);
     for (int i = 0; grads && i < s->seeded && T->status == TP_OK; i++)
         if (grads[i] && grads[i]->tape && grads[i]->dtype == roots[i]->dtype)

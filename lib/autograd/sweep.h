@@ -50,6 +50,7 @@ static inline void tp__gradient_hold(tp_tensor *g)
 
 static inline void tp__gradient_drop(const tp__sweep *s, tp_tensor *g)
 {
+    TP__ASSERT(g == NULL || g->tape == NULL || g->uses > 0);
     if (g && g->tape && --g->uses == 0 && !s->create && (g->flags & TP__SWEPT))
         tp__tensor_release(g);
 }

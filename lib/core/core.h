@@ -18,6 +18,15 @@ _Static_assert(sizeof(size_t) == 8, "a 64-bit machine is needed");
 #error "a little-endian machine is needed"
 #endif
 
+/* What must hold wherever it stands, whatever a user does. Looked at in builds for that (ASSERTS=1, and those with
+ * sanitizers), which end with a message; elsewhere the library does not end its host, and this is nothing. */
+#ifdef TP__ASSERTS
+_Noreturn void tp__broken(const char *what, const char *file, int line);
+#define TP__ASSERT(what) ((what) ? (void)0 : tp__broken(#what, __FILE__, __LINE__))
+#else
+#define TP__ASSERT(what) ((void)sizeof((what) ? 1 : 0))
+#endif
+
 /* ---- sizes (shape.c) --------------------------------------------------------------------------- */
 
 /* false on overflow */

@@ -126,7 +126,12 @@ void tp__pool_peak_from_now(tp__pool *pool) { pool->memory.bytes_peak = pool->me
 
 static void put_back(tp__pool *pool, tp__storage *s)
 {
+    TP__ASSERT(s->pool == pool && s->size_class < CLASSES && s->capacity == class_bytes(s->size_class));
+    TP__ASSERT(pool->memory.bytes_in_use >= (int64_t)s->capacity);
     pool->memory.bytes_in_use -= (int64_t)s->capacity;
+#ifdef TP__ASSERTS
+    atomic_store_explicit(&s->refs, 0, memory_order_relaxed); /* the only holder has not counted down */
+#endif
     s->next = pool->free_list[s->size_class];
     pool->free_list[s->size_class] = s;
 }
@@ -183,6 +188,8 @@ tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes)
         pool->free_list[c] = s->next;
     else if ((s = block_new(pool, c)) == NULL)
         return NULL;
+    TP__ASSERT(s->pool == pool && s->size_class == c && s->capacity >= bytes);
+    TP__ASSERT(atomic_load_explicit(&s->refs, memory_order_relaxed) == 0);
     atomic_store_explicit(&s->refs, 1, memory_order_relaxed);
     s->data = (char *)s + HEADER; /* a header may have been lent to the caller's memory */
     s->escaped = false;
@@ -257,7 +264,11 @@ tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes)
 
 /* ---- counting -------------------------------------------------------------------------------------- */
 
-void tp__storage_ref(tp__storage *s) { atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); }
+void tp__storage_ref(tp__storage *s)
+{
+    TP__ASSERT(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
 
 static void storage_gone(tp__storage *s)
 {
@@ -279,6 +290,7 @@ void tp__storage_unref(tp__storage *s)
 {
     if (s == NULL)
         return;
+    TP__ASSERT(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
     /* the only holder needs no locked instruction */
     if (atomic_load_explicit(&s->refs, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)

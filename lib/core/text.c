@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Made once; threads that race here make the same, and one is kept. (glibc has it ready.) 0 without memory. */
 static locale_t c_locale(void)
@@ -67,3 +68,11 @@ const char *tp__error_text(int error)
     locale_t c = c_locale();
     return c != (locale_t)0 ? strerror_l(error, c) : "a system call failed";
 }
+
+#ifdef TP__ASSERTS
+void tp__broken(const char *what, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, what);
+    abort();
+}
+#endif

@@ -72,6 +72,7 @@ static void destroy(tp_module *m)
     tp__params_abandon(m->params);
     for (int i = 0; i < m->n_entries; i++) {
         if (m->entries[i].kind != CHILD) {
+            TP__ASSERT(m->entries[i].tensor->modules > 0);
             m->entries[i].tensor->modules--;
             tp__tensor_drop(m->entries[i].tensor);
         } else {

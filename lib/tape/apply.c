@@ -70,6 +70,7 @@ static __attribute__((noinline)) tp_status hold_for_newest(tp_tape *T, tp_tensor
 void tp__unhold(tp_tape *T, uint32_t begin)
 {
     for (hold *h = T->holds; h && h->node >= begin; T->holds = h = h->next) {
+        TP__ASSERT(h->next == NULL || h->next->node <= h->node);
         if (T->held[held_at(h->x)] == h->x)
             T->held[held_at(h->x)] = NULL;
         tp__tensor_drop(h->x);
@@ -154,6 +155,7 @@ void tp__cleanup(tp_tape *T, uint32_t begin)
     while (T->cleanups && T->cleanups->node->index >= begin) {
         const tp__node *node = T->cleanups->node;
         T->cleanups = T->cleanups->next;
+        TP__ASSERT(T->nodes[node->index] == node);
         node->op->free_attr((void *)(uintptr_t)node->attr);
     }
     tp__leave(&call);

@@ -41,12 +41,14 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
     else
         a->first = c;
     open_chunk(a, c);
+    TP__ASSERT((size_t)(a->end - a->at) >= bytes);
     return tp__arena_alloc(a, bytes);
 }
 
 void tp__arena_back(tp__arena *a, tp__arena_place place)
 {
     tp__chunk *c = place.chunk ? place.chunk : a->first;
+    TP__ASSERT(!place.chunk || (place.at >= (char *)c + HEAD && place.at <= (char *)c + c->bytes));
     if (c != a->current)
         open_chunk(a, c);
     if (c)

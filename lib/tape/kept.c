@@ -39,6 +39,7 @@ void tp__kept_close(tp_tape *T, const tp__kept *last)
         tp__kept *k = T->kept;
         T->kept = k->below;
         more = k != last && T->kept;
+        TP__ASSERT(more || last == NULL || k == last);
         for (int i = 0; i < k->n; i++)
             if (k->at[i]->tape == NULL)
                 tp__tensor_drop(k->at[i]);

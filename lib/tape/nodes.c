@@ -3,7 +3,10 @@
 
 void tp__unsave(tp_tensor *x)
 {
-    if (x && x->tape && x->saves > 0 && --x->saves == 0 && (x->flags & TP__SCOPED))
+    if (x == NULL || x->tape == NULL)
+        return;
+    TP__ASSERT(x->saves > 0);
+    if (--x->saves == 0 && (x->flags & TP__SCOPED))
         tp__tensor_release(x);
 }
 

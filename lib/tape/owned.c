@@ -36,10 +36,15 @@ void tp_free(tp_tensor *x)
     tp__tensor_drop(x);
 }
 
-void tp__tensor_hold(tp_tensor *x) { atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed); }
+void tp__tensor_hold(tp_tensor *x)
+{
+    TP__ASSERT(x->tape == NULL && atomic_load_explicit(&x->holds, memory_order_relaxed) > 0);
+    atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+}
 
 void tp__tensor_drop(tp_tensor *x)
 {
+    TP__ASSERT(x == NULL || (x->tape == NULL && atomic_load_explicit(&x->holds, memory_order_relaxed) > 0));
     if (x == NULL || atomic_fetch_sub_explicit(&x->holds, 1, memory_order_acq_rel) != 1)
         return;
     tp__params_forget(x);

@@ -325,6 +325,7 @@ static bool is_one_of(const tp_tensor *x, int n, tp_tensor *const *list)
 void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep)
 {
     for (tp_tensor *x = T->last; x != scope.last; x = x->prev) {
+        TP__ASSERT(x && (scope.last == NULL || x->serial > scope.last->serial));
         if (is_one_of(x, n_keep, keep))
             continue;
         x->flags |= TP__SCOPED;
@@ -347,6 +348,7 @@ static __attribute__((noinline, cold)) void bury_gradient(tp_tape *T, tp_tensor 
 static inline void bury(tp_tape *T, tp_tensor *x, uint32_t how)
 {
     uint32_t flags = x->flags;
+    TP__ASSERT(x->tape == T && x->serial != 0); /* once only */
     if (flags & TP__HOOKED)
         tp__hooks_forget(T, x);
     if (!(flags & TP__RELEASED))
@@ -365,8 +367,10 @@ void tp__tensor_bury(tp_tape *T, tp_tensor *x, uint32_t how) { bury(T, x, how); 
 /* From the newest tensor back to `end`, which stays. */
 static void bury_until(tp_tape *T, const tp_tensor *end, uint32_t how)
 {
-    for (tp_tensor *x = T->last; x != end; x = x->prev)
+    for (tp_tensor *x = T->last; x != end; x = x->prev) {
+        TP__ASSERT(x->prev == NULL || x->prev->serial < x->serial);
         bury(T, x, how);
+    }
 }
 
 /* ---- marks ---- */
@@ -474,6 +478,7 @@ static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
     tp__unhold(T, (uint32_t)m.n_nodes);
     tp__left_settle(T, m.serial);
     bury_until(T, m.last, how);
+    TP__ASSERT(T->n_nodes == m.n_nodes && T->serial >= m.serial);
     T->last = m.last;
     tp__arena_back(&T->arena, m.arena);
     if (keeps_headers(T))

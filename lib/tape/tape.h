@@ -33,6 +33,7 @@ static inline void *tp__arena_alloc(tp__arena *a, size_t bytes)
     bytes = (bytes + 15) & ~(size_t)15;
     if ((size_t)(a->end - a->at) < bytes)
         return tp__arena_grow(a, bytes);
+    TP__ASSERT(a->at <= a->end && (uintptr_t)a->at % 16 == 0);
     void *p = a->at;
     a->at += bytes;
     return p;
@@ -166,6 +167,7 @@ static inline __attribute__((always_inline)) void tp__enter(tp_tape *T, tp__call
 }
 static inline void tp__leave(const tp__call_out *c)
 {
+    TP__ASSERT(c->tape->ground > c->ground && c->tape->ground <= c->tape->serial);
     c->tape->ground = c->ground;
     c->tape->speaker = c->speaker;
 }
