@@ -37,12 +37,15 @@ TP_API tp_tensor *tp_remainder(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_fmod(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_fmax(tp_tape *T, tp_tensor *a, tp_tensor *b); /* the other where one is NaN; ties go to a */
 TP_API tp_tensor *tp_fmin(tp_tape *T, tp_tensor *a, tp_tensor *b);
-TP_API tp_tensor *tp_hypot(tp_tape *T, tp_tensor *a, tp_tensor *b);      /* sqrt(a^2 + b^2); floats */
+/* sqrt(a^2 + b^2); floats. At the origin the gradients are 0 (torch: NaN), as that of a norm. */
+TP_API tp_tensor *tp_hypot(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_copysign(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* |a| with b's sign, -0 included */
 TP_API tp_tensor *tp_logaddexp(tp_tape *T, tp_tensor *a, tp_tensor *b);  /* log(e^a + e^b); floats */
 TP_API tp_tensor *tp_logaddexp2(tp_tape *T, tp_tensor *a, tp_tensor *b); /* log2(2^a + 2^b); floats */
-TP_API tp_tensor *tp_xlogy(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* x log y, 0 for x = 0 */
-TP_API tp_tensor *tp_xlog1py(tp_tape *T, tp_tensor *x, tp_tensor *y);    /* x log(1 + y), 0 for x = 0 */
+/* x log y, and x log(1 + y); 0 for x = 0. Where x is 0 and the logarithm's argument is not positive, both gradients are 0, too
+ * (torch: NaN by y). */
+TP_API tp_tensor *tp_xlogy(tp_tape *T, tp_tensor *x, tp_tensor *y);
+TP_API tp_tensor *tp_xlog1py(tp_tape *T, tp_tensor *x, tp_tensor *y);
 TP_API tp_tensor *tp_heaviside(tp_tape *T, tp_tensor *x,
                                tp_tensor *y); /* 0, y, 1 for x below, at, above 0; no gradient */
 TP_API tp_tensor *tp_nextafter(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* the float after a towards b; no gradient */

@@ -180,6 +180,8 @@ void tp__tensor_note_layout(tp_tensor *x);
  *     int32 and int64, as x86 has it; a uint8 is the low byte of that int64.
  *   - A number in arithmetic is an int64, of which a narrower dtype takes the low bits: it wraps.
  *   - A number that is to be an element as it is must be one (tp__holds). */
+/* Is the number an int64? 2^63 is none. */
+static inline bool tp__is_i64(double v) { return v >= -0x1p63 && v < 0x1p63 && v == (double)(int64_t)v; }
 static inline int64_t tp__to_i64(double v) { return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN; }
 static inline int32_t tp__to_i32(double v) { return v > -0x1p31 - 1 && v < 0x1p31 ? (int32_t)v : INT32_MIN; }
 /* Can a number be an element of this dtype? torch's rule: what is truncated to one can (but not -0.5 to uint8), floats

@@ -4,6 +4,7 @@
 #include "kernel/vec_special.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double pi = 3.14159265358979323846;
 
@@ -44,10 +45,20 @@ double tp__digamma(double x)
     return sum + log(x) - 0.5 / x - series;
 }
 
-/* The sum of (q + k step)^-s over k >= 0, q > 0: Euler and Maclaurin's formula, with terms up to q + k >= 10 and ten of them
- * at least, then the integral of the rest and its corrections (Abramowitz and Stegun 23.1.30; the factors are B_2j / (2j)!).
- * For large s the terms fall too fast for the corrections to matter. At most 20 powers are taken, whatever the arguments. */
-static double sum_of_powers(double s, double q, double step)
+/* base^-(s + lost), times factor, which may bring back what the power alone overflows or underflows to */
+static double inverse_power(double base, double s, double lost, double factor)
+{
+    if (factor == 1)
+        return pow(base, -s);
+    double root = pow(base, -0.5 * s);
+    return root * (lost == 0 ? factor : factor * (1 - lost * log(base))) * root;
+}
+
+/* The sum of factor (q + k step)^-(s + lost) over k >= 0, q > 0: Euler and Maclaurin's formula, with terms up to q + k >= 10
+ * and ten of them at least, then the integral of the rest and its corrections (Abramowitz and Stegun 23.1.30; the factors are
+ * B_2j / (2j)!). For large s the terms fall too fast for the corrections to matter. At most 20 powers are taken, whatever the
+ * arguments. `lost` is what s lacks after rounding. */
+static double sum_of_powers(double s, double lost, double q, double step, double scale)
 {
     static const double b[] = {1.0 / 12,          -1.0 / 720,
                                1.0 / 30240,       -1.0 / 1209600,
@@ -55,12 +66,12 @@ static double sum_of_powers(double s, double q, double step)
                                1.0 / 74724249600, -3617.0 / 10670622842880000};
     double sum = 0, base = q;
     for (int k = 0; k < 10 || base < 10 * step; base = q + ++k * step) {
-        double term = pow(base, -s);
+        double term = inverse_power(base, s, lost, scale);
         sum += term;
-        if (term < 1e-17 * sum || isinf(sum))
+        if (!(term > 1e-17 * sum) || isinf(sum))
             return sum;
     }
-    double term = pow(base, -s), factor = s, ratio = step / base;
+    double term = inverse_power(base, s, lost, scale), factor = s, ratio = step / base;
     sum += term / ratio / (s - 1) + 0.5 * term;
     term *= ratio;
     for (int j = 0; j < 8; j++, term *= ratio * ratio) {
@@ -72,28 +83,28 @@ static double sum_of_powers(double s, double q, double step)
 
 static int is_odd(double n) { return fmod(n, 2) != 0; }
 
-/* A sum over k >= 0 of (x + k)^-s, given as of(order, x) for x > 0, for whole s and an x < 0 that is not whole: that over all
- * integers, which depends on the distance r from the nearest one alone, less that over k < 0. */
-static double left_of_zero(double (*of)(double, double), double order, int odd, double x)
+/* The n-th derivative of cot but for its sign (-1)^n, 0 < n <= 4, from the cotangent c: from one to the next leads
+ * (1 + c^2) d/dc. */
+static double cot_slope(int n, double c)
 {
-    double r = fabs(x - nearbyint(x)), sign = x < nearbyint(x) && odd ? -1 : 1, other = of(order, 1 - r);
-    double all = odd && r == 0.5 ? 0 : of(order, r), beyond = of(order, 1 - x);
-    all = isinf(all) || (odd && r == 0.5) ? all : all + (odd ? -other : other);
-    return isinf(all) ? sign * all : sign * all - (odd ? -beyond : beyond);
+    double u = c * c, v = 1 + u;
+    return n == 1 ? v : n == 2 ? 2 * c * v : n == 3 ? v * (2 + 6 * u) : c * v * (16 + 24 * u);
 }
 
-static double zeta_right(double s, double q) { return sum_of_powers(s, q, 1); }
-
-double tp__zeta(double s, double q)
+/* x^-(n + 1), or n! times that, x > 0; of x = m 2^e, so that factors beyond the largest number do not matter, and by
+ * logarithms where n! is one. */
+static double power_below(double n, double x, int factorial)
 {
-    if (isnan(s) || isnan(q) || s < 1)
-        return NAN;
-    if (s == 1 || (q <= 0 && q == floor(q)))
-        return INFINITY;
-    if (q > 0)
-        return isinf(q) ? 0 : zeta_right(s, q);
-    return s == floor(s) && !isinf(s) ? left_of_zero(zeta_right, s, is_odd(s), q) : (double)NAN;
+    int e, k;
+    if (!factorial)
+        return pow(x, -n - 1);
+    if (n > 170)
+        return exp(tp__lgamma(n + 1) - (n + 1) * log(x));
+    double m = frexp(x, &e), whole = frexp(tgamma(n + 1), &k);
+    return ldexp(whole * pow(m, -n - 1), k - e * ((int)n + 1));
 }
+
+static double zeta_right(double s, double q) { return sum_of_powers(s, 0, q, 1, 1); }
 
 /* n! zeta(n + 1, x), x > 0: of x = m 2^e, so that factors beyond the largest number do not matter; by logarithms where n! is
  * one. */
@@ -103,13 +114,59 @@ static double factorial_zeta(double n, double x)
     if (isinf(x))
         return 0;
     if (n > 170)
-        return exp(tp__lgamma(n + 1) - (n + 1) * log(x) + log(sum_of_powers(n + 1, 1, 1 / x)));
+        return exp(tp__lgamma(n + 1) - (n + 1) * log(x) + log(sum_of_powers(n + 1, 0, 1, 1 / x, 1)));
     if (x > 0x1p70) { /* nearly (n - 1)! x^-n */
         double m = frexp(x, &e), factorial = frexp(tgamma(n), &k);
         return ldexp(factorial * pow(m, -n), k - e * (int)n);
     }
     double m = frexp(x, &e), factorial = frexp(tgamma(n + 1), &k);
-    return ldexp(factorial * sum_of_powers(n + 1, m, ldexp(1, -e)), k - e * ((int)n + 1));
+    return ldexp(factorial * sum_of_powers(n + 1, 0, m, ldexp(1, -e), 1), k - e * ((int)n + 1));
+}
+
+/* The sum of (x + k)^-(n + 1) over all integers k, n > 0 and whole, or n! times that, for an x that is not whole. It depends on
+ * the distance a from the nearest integer; for even n its sign is that of x less that integer, and near a = 1/2 the terms of
+ * both sides cancel. */
+static double both_sides(double n, double x, int factorial)
+{
+    double r = x - nearbyint(x), a = fabs(r), rest = 0.5 - a, sign = r < 0 && !is_odd(n) ? -1 : 1;
+    if (n <= 4) { /* for n = 0 it is pi cot(pi x) (4.3.91) */
+        double all = cot_slope((int)n, a < 0.25 ? 1 / tan(pi * a) : tan(pi * rest)) * pow(pi, n + 1);
+        return sign * (factorial ? all : all / tgamma(n + 1));
+    }
+    if (!is_odd(n) && rest == 0)
+        return 0;
+    double near = power_below(n, a, factorial), far = power_below(n, 1 - a, factorial);
+    if (isinf(near))
+        return sign * near;
+    double beyond = factorial ? factorial_zeta(n, 1 + a) : zeta_right(n + 1, 1 + a);
+    double other = factorial ? factorial_zeta(n, 2 - a) : zeta_right(n + 1, 2 - a);
+    if (is_odd(n))
+        return near + far + beyond + other;
+    return sign * ((near > 2 * far ? near - far : far * expm1((n + 1) * log1p(2 * rest / a))) + (beyond - other));
+}
+
+double tp__zeta(double s, double q)
+{
+    if (isnan(s) || isnan(q) || s < 1)
+        return NAN;
+    if (s == 1 || (q <= 0 && q == floor(q)))
+        return INFINITY;
+    if (q > 0)
+        return isinf(q) ? 0 : zeta_right(s, q);
+    if (s != floor(s) || isinf(s))
+        return NAN;
+    double all = both_sides(s - 1, q, 0), beyond = zeta_right(s, 1 - q);
+    return isinf(all) ? all : is_odd(s) ? all + beyond : all - beyond;
+}
+
+double tp__zeta_derivative(double s, double q, int k)
+{
+    double t = s + k, b = t - s, lost = (s - (t - b)) + (k - b), factor = k % 2 ? -1 : 1;
+    for (int i = 0; i < k; i++)
+        factor *= s + i;
+    if (!(q > 0 && t > 1) || isinf(q) || isinf(t))
+        return factor * tp__zeta(t, q);
+    return copysign(sum_of_powers(t, lost, q, 1, fabs(factor)), factor);
 }
 
 double tp__polygamma(double n, double x, double pole)
@@ -119,11 +176,10 @@ double tp__polygamma(double n, double x, double pole)
         return n == 0 ? tp__digamma(x) : x;
     if (x <= 0 && x == floor(x))
         return n == 1 ? (pi / pole) * (pi / pole) : sign * INFINITY;
-    if (x < 0 && n <= 2) { /* reflection (6.4.7) in closed form, with cos as the sine of the rest of a right angle */
-        double r = x - nearbyint(x), s = pi / sin(pi * r), beyond = factorial_zeta(n, 1 - x);
-        return n == 1 ? s * s - beyond : -beyond - 2 * s * s * s * sin(pi * (0.5 - fabs(r)));
-    }
-    return sign * (x > 0 ? factorial_zeta(n, x) : left_of_zero(factorial_zeta, n, !is_odd(n), x));
+    if (x > 0)
+        return sign * factorial_zeta(n, x);
+    double all = both_sides(n, x, 1), beyond = factorial_zeta(n, 1 - x);
+    return sign * (isinf(all) ? all : is_odd(n) ? all - beyond : all + beyond);
 }
 
 /* ---- the inverse of erf ----------------------------------------------------------------------------------- */
@@ -281,15 +337,39 @@ static double log1p_less(double d)
     return sum;
 }
 
-/* x^a e^-x / gamma(a) = a x^a e^-x / gamma(1 + a); for large a from Stirling's series, where the logarithms of the factors would cancel. */
-static double gamma_prefix(double a, double x)
+/* a log(x / a) - (x - a) for large a: no less than -10^4, where its exponential is 0. */
+static double gamma_exponent(double a, double x)
 {
-    if (a < 10) {
-        double root = exp(-0.5 * x), v = pow(x, a) * root * (a / tgamma(a + 1)) * root;
-        return x < 1400 && v >= 0x1p-1000 && !isinf(v) ? v : exp(a * log(x) - x - tp__lgamma(a));
-    }
+    double d = (x - a) / a, least = -1e4;
+    if (x < 1e-4 * a || d > 1e4)
+        return least;
+    double less = fabs(d) > 0.3 ? log(x / a) - d : log1p_less(d);
+    return less < least / a ? least : a * less;
+}
+
+/* factor x^(a - k) e^-x / gamma(a), k <= 2, for a < 170. The root of it is taken twice, so that no part of it leaves the range
+ * before it does; its exponent takes k where the difference is exact. */
+static double small_gamma_term(double a, double x, int k, double factor)
+{
+    int taken = a >= 1 ? k : a >= 0.5 && k > 0 ? 1 : 0;
+    if (x > 1e4)
+        return 0 * factor;
+    double root = pow(x, 0.5 * (a - taken)) * exp(-0.5 * x);
+    double v = root * (a < 1 ? a / tgamma(a + 1) : 1 / tgamma(a)) * factor * root;
+    for (; k > taken; k--)
+        v /= x;
+    return v;
+}
+
+/* The same for large a, from Stirling's series, where the logarithms of the factors would cancel. */
+static double gamma_term(double a, double x, int k, double factor)
+{
+    if (a < 170)
+        return small_gamma_term(a, x, k, factor);
     double r = 1 / a, stirling = r * (1.0 / 12 - r * r * (1.0 / 360 - r * r * (1.0 / 1260 - r * r / 1680)));
-    return sqrt(a / (2 * pi)) * exp(a * log1p_less((x - a) / a) - stirling);
+    double root = exp(0.5 * (gamma_exponent(a, x) - stirling)), v = root * sqrt(a / (2 * pi));
+    v = (k > 0 ? v / x : v) * factor;
+    return (k > 1 ? v / x : v) * root;
 }
 
 /* log gamma(1 + a) for 0 <= a < 0.5, with all digits of a small a (Abramowitz and Stegun 6.1.33). */
@@ -311,7 +391,7 @@ static double lower_series(double a, double x)
         term *= x / n;
         sum += term;
     }
-    return gamma_prefix(a, x) * sum;
+    return gamma_term(a, x, 0, sum);
 }
 
 /* The upper one by Legendre's continued fraction (6.5.31) with Lentz's method, for x > 0.5 or so. */
@@ -326,7 +406,7 @@ static double upper_fraction(double a, double x)
         step = c * d;
         h *= step;
     }
-    return gamma_prefix(a, x) * h;
+    return gamma_term(a, x, 0, h);
 }
 
 /* The upper one where a and x are small and it is not 1 less the lower one but for cancellation: 1 - x^a / gamma(1 + a)
@@ -345,9 +425,9 @@ static double upper_small(double a, double x)
  * right to 1 / a. */
 static double huge_incomplete(double a, double x, int upper)
 {
-    double d = (x - a) / a, eta = copysign(sqrt(-2 * log1p_less(d)), d);
+    double d = (x - a) / a, exponent = gamma_exponent(a, x), t = copysign(sqrt(-exponent), d), eta = t / sqrt(0.5 * a);
     double first = fabs(d) > 1e-4 ? 1 / d - 1 / eta : -1.0 / 3 + d / 12;
-    double rest = exp(a * log1p_less(d)) / sqrt(2 * pi * a) * first, t = eta * sqrt(0.5 * a);
+    double rest = exp(exponent) / sqrt(2 * pi) / sqrt(a) * first;
     return upper ? 0.5 * erfc(t) + rest : 0.5 * erfc(-t) - rest;
 }
 
@@ -361,7 +441,7 @@ static double incomplete(double a, double x, int upper)
         return upper;
     if (isinf(a))
         return isinf(x) ? (double)NAN : upper;
-    if (isinf(x))
+    if (isinf(x) || (a < 1e-300 && !upper)) /* 1 / a may be no number */
         return !upper;
     if (a > 1e9)
         return huge_incomplete(a, x, upper);
@@ -375,17 +455,43 @@ static double incomplete(double a, double x, int upper)
     return upper ? q : 1 - q;
 }
 
-/* The derivative of the lower one by x: x^(a - 1) e^-x / gamma(a). A power that is nearly x^0 is taken as one. */
-double tp__gamma_pdf(double a, double x)
+/* The derivative of the lower one by x, f = x^(a - 1) e^-x / gamma(a), and f' = f (a - 1 - x) / x. */
+double tp__gamma_pdf(double a, double x, int k)
 {
     if (isnan(a) || isnan(x) || a < 0 || x < 0)
         return NAN;
-    if (x == 0 || isinf(x) || a == 0 || isinf(a))
-        return x > 0 || a > 1 ? 0 : a == 1 ? 1 : INFINITY;
-    if (a > 0.5 && a < 10 && x < 1)
-        return pow(x, a - 1) * exp(-x) * (a / tgamma(a + 1));
-    return gamma_prefix(a, x) / x;
+    if (a == 0 || isinf(a) || isinf(x))
+        return x > 0 || a > 0 ? 0 : k ? -INFINITY : INFINITY;
+    if (x == 0 && k == 0)
+        return a > 1 ? 0 : a == 1 ? 1 : INFINITY;
+    if (x == 0)
+        return a > 2 ? 0 : a == 2 ? 1 : a > 1 ? INFINITY : a == 1 ? -1 : -INFINITY;
+    return gamma_term(a, x, k + 1, k ? a - 1 - x : 1);
 }
 
 double tp__igamma(double a, double x) { return incomplete(a, x, 0); }
 double tp__igammac(double a, double x) { return incomplete(a, x, 1); }
+
+/* ---- quotients ------------------------------------------------------------------------------------------------- */
+
+/* Of finite numbers the product of the mantissas, and the sum of the exponents; else as PyTorch, a / b / b times the rest. */
+double tp__ratio(double value, double c, double d, double a, double b, int k)
+{
+    const double top[4] = {value, c, d, a};
+    double v = 1;
+    int sum, e;
+    if (!isfinite(value) || !isfinite(c) || !isfinite(d) || !isfinite(a) || !isfinite(b) || b == 0) {
+        for (v = a; k > 0; k--)
+            v /= b;
+        return v * value * c * d;
+    }
+    double m = frexp(b, &e);
+    sum = -k * e;
+    for (int i = 0; i < 4; i++) {
+        v *= frexp(top[i], &e);
+        sum += e;
+    }
+    for (; k > 0; k--)
+        v /= m;
+    return v == 0 ? v : ldexp(v, sum);
+}

@@ -9,6 +9,8 @@ double tp__digamma(double x);
  * with the sine of pi x as the type at hand rounds it. */
 double tp__polygamma(double n, double x, double pole);
 double tp__zeta(double s, double q); /* Hurwitz: the sum of (q + k)^-s over k >= 0; whole s where q < 0 */
+/* Its derivative of order k > 0 by q: (-1)^k s (s + 1) ... (s + k - 1) zeta(s + k, q) */
+double tp__zeta_derivative(double s, double q, int k);
 double tp__erfinv(double x);
 double tp__erfcx(double x);            /* e^(x^2) erfc(x) */
 double tp__ndtr(double x);             /* P(X <= x) of a standard normal X */
@@ -17,6 +19,9 @@ double tp__bessel_i(int n, double x);  /* the modified Bessel function of the fi
 double tp__i0e_fall(int n, double a);  /* (-1)^n times the n-th derivative of e^-a I_0(a), a >= 0 */
 double tp__igamma(double a, double x); /* the regularized incomplete gamma functions, lower and upper */
 double tp__igammac(double a, double x);
-double tp__gamma_pdf(double a, double x); /* of the gamma distribution: igamma's derivative by x */
+/* The density of the gamma distribution, which is igamma's derivative by x, and that one's own derivative: k = 0, 1 */
+double tp__gamma_pdf(double a, double x, int k);
+/* value c d a / b^k, as careful as needed: no factor matters that is beyond the floats on the way */
+double tp__ratio(double value, double c, double d, double a, double b, int k);
 
 #endif

@@ -28,6 +28,53 @@ V_WIDE v_direction(double x, double y)
     return v_pick((a == INFINITY) & (b < INFINITY), copysign(1, x), v);
 }
 
+/* x and y as s and t, times a power of 2 that lets them be squared */
+typedef struct {
+    double scale, root, s, t, square; /* the power of 2, and its root */
+    int zero, finite;                 /* is one of them 0, are both finite? */
+} v_pair;
+
+static inline __attribute__((always_inline)) v_pair v_pair_of(double x, double y)
+{
+    double a = fabs(x), b = fabs(y), top = a > b ? a : b;
+    double scale = v_either(top > 0x1p500, 0x1p-600, v_either(top < 0x1p-400, 0x1p600, 1)), s = x * scale,
+           t = y * scale, square = s * s + t * t;
+    return (v_pair){scale,
+                    v_either(scale > 1, 0x1p300, v_either(scale < 1, 0x1p-300, 1)),
+                    s,
+                    t,
+                    v_either(square == 0, 1, square),
+                    (x == 0) | (y == 0),
+                    (a < INFINITY) & (b < INFINITY)};
+}
+
+/* Of r = sqrt(x^2 + y^2): x y / r^4 and (y^2 - x^2) / r^4, x y / r^3 and y^2 / r^3. Products of two of the above, of which one
+ * may be infinite where the other is 0. */
+V_WIDE v_over_cross(double x, double y)
+{
+    v_pair p = v_pair_of(x, y);
+    double v = p.s / p.square * p.scale * (p.t / p.square * p.scale);
+    return v_pick(p.zero & p.finite, copysign(0, x) * copysign(1, y), v_pick(p.finite | (x != x) | (y != y), v, 0));
+}
+V_WIDE v_over_gap(double x, double y)
+{
+    v_pair p = v_pair_of(x, y);
+    double v = (p.t - p.s) / p.square * p.scale * ((p.t + p.s) / p.square * p.scale);
+    return v_pick((fabs(x) == fabs(y)) & (x != 0), 0, v_pick(p.finite | (x != x) | (y != y), v, 0));
+}
+V_WIDE v_direction_turn(double x, double y)
+{
+    v_pair p = v_pair_of(x, y);
+    double v = p.s / sqrt(p.square) * p.root * (p.t / p.square * p.root);
+    return v_pick(p.zero & p.finite, copysign(0, x) * copysign(1, y), v_pick(p.finite | (x != x) | (y != y), v, 0));
+}
+V_WIDE v_direction_bend(double x, double y)
+{
+    v_pair p = v_pair_of(x, y);
+    double v = p.t / sqrt(p.square) * p.root * (p.t / p.square * p.root);
+    return v_pick(p.finite | (x != x) | (y != y), v, 0);
+}
+
 /* x - y where that may be beyond the largest number, at most 2^11 in size; 0 where they are equal, even infinite */
 V_WIDE v_apart(double x, double y)
 {
@@ -43,35 +90,42 @@ V_WIDE v_share2(double x, double y)
     return (d < 0 ? t : 1) / (1 + t);
 }
 
-/* c a^e as c sqrt(a^e) sqrt(a^e): c may bring back what a^e alone overflows or underflows to. */
-V_WIDE v_times_power(double c, double a, double e, double log_a)
+/* c p q a^e as c (p sqrt(a^e)) (q sqrt(a^e)): the factors may bring back what a^e alone overflows or underflows to. */
+V_WIDE v_times_power(double c, double p, double q, double a, double e, double log_a)
 {
     double root = v_pow(a, 0.5 * e);
     (void)log_a;
-    return v_pick((root == 0) & (c == c), 0, c * root * root);
+    return v_pick((root == 0) & (c == c), 0, c * (p * root) * (q * root));
 }
 
 /* The same for what becomes a float: double has room, and digits, to spare. */
-V_WIDE v_times_powerf(double c, double a, double e, double log_a)
+V_WIDE v_times_powerf(double c, double p, double q, double a, double e, double log_a)
 {
-    double root = v_exp(v_either((e == 0) | (a == 1), 0, 0.5 * e) * v_either(a == 0, -1e60, log_a));
-    return v_pick((root == 0) & (c == c), 0, c * root * root);
+    int one = (e == 0) | (a == 1);
+    double root = v_exp(v_either(one, 0, 0.5 * e) * v_either(one, 0, v_either(a == 0, -1e60, log_a)));
+    return v_pick((root == 0) & (c == c), 0, c * (p * root) * (q * root));
 }
 
-/* c x^(y - n) log(x)^k, with whole n and k >= 0: what the derivatives of powers are sums of. What y - n loses in rounding
- * is put back. 0 where c is 0, whatever x; and where logarithms of 0 meet a power that is not infinite, as the limit is
+/* c x^(y - n) log(x)^k, with whole n and k >= 0, times y - i for each bit i of the mask (those from 2 on only if `many`): what
+ * the derivatives of powers are sums of; if `joint`, with the factor 1 + y log x in place of the logarithm and of y. What y - n loses in rounding is put back. 0 where c or such a factor is 0, whatever x; and where logarithms of 0 meet a power that is not infinite, as the limit is
  * for all but the power 0. The power's sign follows the parity of y - n, as in v_pow_odd. */
 /* clang-format off */
 #define V_POWER_TERM(name, times)                                                                  \
-    V_WIDE name(double c, double x, double y, double n, int k)                                     \
+    V_WIDE name(double c, double x, double y, double n, int k, unsigned mask, int many, int joint) \
     {                                                                                              \
         double e = y - n, t = e - y, lost = (y - (e - t)) - (n + t), half = 0.5 * y, half_n = 0.5 * n; \
         int whole = trunc(y) == y, odd = (trunc(half) != half) ^ (trunc(half_n) != half_n);        \
-        int zero = (c == 0) | ((k > 0) & (x == 0) & (e >= 0)), negative = (signbit(x) != 0) & (x == x); \
+        double p = v_either(mask & 1, y, 1), q = v_either(mask & 2, y - 1, 1);                     \
+        for (int i = 2; many && i < 31; i++)                                                       \
+            q *= mask >> i & 1 ? y - i : 1;                                                        \
+        int zero = (c == 0) | ((joint == 0) & ((p == 0) | (q == 0) | ((k > 0) & (x == 0) & (e >= 0)))); \
+        int negative = (signbit(x) != 0) & (x == x);                                               \
         double a = zero ? 1 : fabs(x), log_a = a == 0 ? -INFINITY : v_log(a == 0 ? 1 : a), logs = 1; \
         for (int i = 0; i < k; i++)                                                                \
             logs *= log_a;                                                                         \
-        double more = lost * (a == 0 ? 0 : log_a), v = times(c * logs, a, e, log_a);               \
+        if (joint)                                                                                 \
+            p = y == 0 || (x == 0 && e >= 0) ? 1 : 1 + copysign(v_least(fabs(y), 1e300), y) * log_a, logs = 1; \
+        double more = lost * (a == 0 ? 0 : log_a), v = times(c * logs, p, q, a, e, log_a);         \
         v *= fabs(more) < 1 ? 1 + more : 1;                            \
         v = v_pick((a == INFINITY) & (e < 0), 0, v);                                               \
         v = v_pick(negative & whole & odd, -v, v);                                                 \
@@ -81,6 +135,23 @@ V_WIDE v_times_powerf(double c, double a, double e, double log_a)
 /* clang-format on */
 V_POWER_TERM(v_power_term, v_times_power)
 V_POWER_TERM(v_power_termf, v_times_powerf)
+
+/* value c d a / b^k, k 2 or 3. In float64 NaN where a number is too large or too small for the plain way. What becomes a float
+ * has room there. */
+V_WIDE v_quotientf(double value, double c, double d, double a, double b, int k)
+{
+    return value * c * d * a / (k == 2 ? b * b : b * b * b);
+}
+V_WIDE v_quotient(double value, double c, double d, double a, double b, int k)
+{
+    const double low = 0x1p-140, high = 0x1p140;
+    int tame = (fabs(c) <= high) & (fabs(d) <= high) & (fabs(a) <= high) & (fabs(b) <= high) & (fabs(b) >= low) &
+               (fabs(value) <= high) & (fabs(value) >= low) & ((fabs(c) >= low) | (c == 0)) &
+               ((fabs(d) >= low) | (d == 0)) & ((fabs(a) >= low) | (a == 0));
+    double v = v_quotientf(value, v_either(tame, c, 1), v_either(tame, d, 1), v_either(tame, a, 1),
+                           v_either(tame, b, 1), k);
+    return v_pick(tame, v, NAN);
+}
 
 V_WIDE v_two_to(double whole) /* -1022 to 1023 */
 {

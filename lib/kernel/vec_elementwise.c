@@ -123,14 +123,27 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
           for (int64_t k = 0; k < m; k++) o[i + k] = (type)sum[k];                                 \
       } }
 
-/* c x^(y - n) log(x)^k, with n and k in the attributes. */
+/* c x^(y - n) log(x)^k times y - i for the bits i of a mask, below n; n, k and the mask are the attributes, and whether it is the
+ * sum c x^(y - 1) (1 + y log x). */
 #define POWER_TERM(id, type, term)                                                                 \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *c = in[0], *x = in[1], *y = in[2]; const double *at = attr; \
-      double less = at[0]; int k = (int)at[1];                                                     \
-      if (k == 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 0); \
-      else if (k == 1) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 1); \
-      else for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k); }
+      double less = at[0]; int k = (int)at[1]; unsigned mask = (unsigned)at[2];                                  \
+      if (at[3] != 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], 1, 1, 0, 0, 1); \
+      else if (mask < 4 && k == 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 0, mask, 0, 0); \
+      else if (mask < 4 && k == 1) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 1, mask, 0, 0); \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k, mask, 1, 0); }
+
+/* value c a / b^k, or value c d a / b^k; the attributes are value, k, and how many there are above b. */
+#define QUOTIENT(id, type, ratio)                                                                  \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const double *at = attr; int k = (int)at[1], four = at[2] == 3, odd = 0; \
+      const type *c = in[0], *d = in[four ? 1 : 0], *a = in[four ? 2 : 1], *b = in[four ? 3 : 2];                  \
+      double value = number_##type(at[0]);                                                         \
+      if (!four && k == 2) for (int64_t i = 0; i < n; i++) { double v = ratio(value, (double)c[i], 1, (double)a[i], (double)b[i], 2); odd |= v != v; o[i] = (type)v; } \
+      else if (four && k == 3) for (int64_t i = 0; i < n; i++) { double v = ratio(value, (double)c[i], (double)d[i], (double)a[i], (double)b[i], 3); odd |= v != v; o[i] = (type)v; } \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)tp__ratio(value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); \
+      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) o[i] = (type)tp__ratio(value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); }
 
 /* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
 #define PERIODIC(id, type, near, limit, any)                                                       \
@@ -238,15 +251,19 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(copysign_##S, R, R, M(copysign)(x, y))                                                  \
     BINARY(logaddexp_##S, R, R, V(pick)(x == y, x + (R)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)((R)fabs(v_apart((double)x, (double)y))))) \
     BINARY(logaddexp2_##S, R, R, V(pick)(x == y, x + 1, (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(V(exp2)(-(R)fabs(v_apart((double)x, (double)y)))))) \
-    BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(x == 0 ? 1 : y)))                        \
-    BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(x == 0 ? 1 : y)))                    \
+    BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(V(either)(x == 0, 1, y))))               \
+    BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(V(either)(x == 0, 1, y))))           \
     BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
     BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
     BINARY(igamma_##S, R, R, tp__igamma((double)x, (double)y))                                     \
     BINARY(igammac_##S, R, R, tp__igammac((double)x, (double)y))                                   \
     BINARY(ldexp_##S, R, R, v_ldexp((double)x, (double)y))                                         \
     BINARY(over_square_##S, R, R, v_over_square((double)x, (double)y))                             \
+    BINARY(over_cross_##S, R, R, v_over_cross((double)x, (double)y))                               \
+    BINARY(over_gap_##S, R, R, v_over_gap((double)x, (double)y))                                   \
     BINARY(direction_##S, R, R, v_direction((double)x, (double)y))                                 \
+    BINARY(direction_bend_##S, R, R, v_direction_bend((double)x, (double)y))                       \
+    BINARY(direction_turn_##S, R, R, v_direction_turn((double)x, (double)y))                       \
     BINARY(share_##S, R, R, v_share((double)x, (double)y))                                         \
     BINARY(share2_##S, R, R, v_share2((double)x, (double)y))                                       \
     UNARY(erfcx_slope_##S, R, R, v_erfcx_slope((double)x))                                         \
@@ -260,7 +277,8 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BY_ORDER(bessel_i_##S, R, k, tp__bessel_i(k, (double)x))                                       \
     BESSEL_IE(bessel_ie_##S, R)                                                                    \
     BELL(bell_##S, R)                                                                              \
-    BINARY(gamma_density_##S, R, R, tp__gamma_pdf((double)x, (double)y))                       \
+    SCALED(gamma_density_##S, R, R, tp__gamma_pdf((double)x, (double)y, (int)s))                   \
+    SCALED(zeta_slope_##S, R, R, tp__zeta_derivative((double)x, (double)y, (int)s))                     \
     UNARY(erfcx_##S, R, R, v_erfcx((double)x))                                                   \
     UNARY(ndtr_##S, R, R, V(ndtr)(x))                                                              \
     UNARY(log_ndtr_##S, R, R, v_log_ndtr((double)x))                                             \
@@ -461,6 +479,8 @@ PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
 POWER_TERM(power_term_f32, float, v_power_termf)
 POWER_TERM(power_term_f64, double, v_power_term)
+QUOTIENT(quotient_f32, float, v_quotientf)
+QUOTIENT(quotient_f64, double, v_quotient)
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
 UNARY(signbit_i64, int64_t, uint8_t, x < 0)
 UNARY(signbit_u8, uint8_t, uint8_t, x < 0)
@@ -495,14 +515,16 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__SHIFT_RIGHT] = INTEGER_ONLY(shift_right), [TP__GCD] = INTEGER_ONLY(gcd), [TP__LCM] = INTEGER_ONLY(lcm),
     [TP__ZETA] = FLOAT_ONLY(zeta), [TP__IGAMMA] = FLOAT_ONLY(igamma), [TP__IGAMMAC] = FLOAT_ONLY(igammac),
     [TP__LDEXP] = FLOAT_ONLY(ldexp), [TP__OVER_SQUARE] = FLOAT_ONLY(over_square),
+    [TP__OVER_CROSS] = FLOAT_ONLY(over_cross), [TP__OVER_GAP] = FLOAT_ONLY(over_gap),
+    [TP__DIRECTION_TURN] = FLOAT_ONLY(direction_turn), [TP__DIRECTION_BEND] = FLOAT_ONLY(direction_bend),
     [TP__DIRECTION] = FLOAT_ONLY(direction), [TP__SHARE] = FLOAT_ONLY(share), [TP__SHARE2] = FLOAT_ONLY(share2),
-    [TP__POWER_TERM] = FLOAT_ONLY(power_term),
+    [TP__POWER_TERM] = FLOAT_ONLY(power_term), [TP__QUOTIENT] = FLOAT_ONLY(quotient),
     [TP__ERFCX_SLOPE] = FLOAT_ONLY(erfcx_slope), [TP__ERFCX_BEND] = FLOAT_ONLY(erfcx_bend),
     [TP__HAZARD] = FLOAT_ONLY(hazard), [TP__HAZARD_SLOPE] = FLOAT_ONLY(hazard_slope),
     [TP__HAZARD_GAP] = FLOAT_ONLY(hazard_gap), [TP__ERFINV_SLOPE] = FLOAT_ONLY(erfinv_slope),
     [TP__NDTRI_SLOPE] = FLOAT_ONLY(ndtri_slope), [TP__I1_SLOPE] = FLOAT_ONLY(i1_slope),
     [TP__BESSEL_I] = FLOAT_ONLY(bessel_i), [TP__BESSEL_IE] = FLOAT_ONLY(bessel_ie), [TP__BELL] = FLOAT_ONLY(bell),
-    [TP__MULTIGAMMA] = FLOAT_ONLY(multigamma), [TP__GAMMA_DENSITY] = FLOAT_ONLY(gamma_density),
+    [TP__MULTIGAMMA] = FLOAT_ONLY(multigamma), [TP__GAMMA_DENSITY] = FLOAT_ONLY(gamma_density), [TP__ZETA_SLOPE] = FLOAT_ONLY(zeta_slope),
     [TP__ERFCX] = FLOAT_ONLY(erfcx), [TP__NDTR] = FLOAT_ONLY(ndtr), [TP__LOG_NDTR] = FLOAT_ONLY(log_ndtr),
     [TP__NDTRI] = FLOAT_ONLY(ndtri), [TP__ENTR] = FLOAT_ONLY(entr), [TP__I0] = FLOAT_ONLY(i0),
     [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),

@@ -41,6 +41,13 @@ V_INLINE v_mostf(float a, float b)
     return v_float((uint32_t)(p > q ? p : q));
 }
 
+/* See v_either. */
+V_INLINE v_eitherf(int first, float a, float b)
+{
+    uint32_t mask = first ? ~(uint32_t)0 : 0;
+    return v_float((v_bits(a) & mask) | (v_bits(b) & ~mask));
+}
+
 #if !defined(__FMA__)
 
 #define v_expf expf

@@ -79,12 +79,18 @@ tp_tensor *tp__value_as(tp_tape *T, const char *name, tp_tensor *value, tp_dtype
 tp_tensor *tp__mul3(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c, double value);
 
 /* derivative.c: what derivatives are made of, right over the whole range of the floats, and of any order themselves. */
-tp_tensor *tp__over_square(tp_tape *T, tp_tensor *x, tp_tensor *y); /* x / (x^2 + y^2)          */
-tp_tensor *tp__direction(tp_tape *T, tp_tensor *x, tp_tensor *y);   /* x / hypot(x, y)          */
-tp_tensor *tp__share(tp_tape *T, tp_tensor *x, tp_tensor *y);       /* e^x / (e^x + e^y)        */
-tp_tensor *tp__share2(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* 2^x / (2^x + 2^y)        */
-/* c x^(y - n) log(x)^k */
-tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k);
+tp_tensor *tp__over_square(tp_tape *T, tp_tensor *x, tp_tensor *y);    /* x / (x^2 + y^2)          */
+tp_tensor *tp__over_cross(tp_tape *T, tp_tensor *x, tp_tensor *y);     /* x y / (x^2 + y^2)^2      */
+tp_tensor *tp__over_gap(tp_tape *T, tp_tensor *x, tp_tensor *y);       /* (y^2 - x^2) / (x^2 + y^2)^2 */
+tp_tensor *tp__direction(tp_tape *T, tp_tensor *x, tp_tensor *y);      /* x / hypot(x, y)          */
+tp_tensor *tp__direction_turn(tp_tape *T, tp_tensor *x, tp_tensor *y); /* x y / hypot(x, y)^3   */
+tp_tensor *tp__direction_bend(tp_tape *T, tp_tensor *x, tp_tensor *y); /* y^2 / hypot(x, y)^3   */
+tp_tensor *tp__share(tp_tape *T, tp_tensor *x, tp_tensor *y);          /* e^x / (e^x + e^y)        */
+tp_tensor *tp__share2(tp_tape *T, tp_tensor *x, tp_tensor *y);         /* 2^x / (2^x + 2^y)        */
+/* c x^(y - n) log(x)^k, times y - i for each bit i < n of the mask */
+tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k, uint32_t mask);
+/* value c a / b^k, whatever a / b^k alone is */
+tp_tensor *tp__quotient(tp_tape *T, tp_tensor *c, tp_tensor *a, tp_tensor *b, int k, double value);
 /* s'(x) g for the sigmoid s; the derivative of tanh at x is 4 s'(2 x) */
 tp_tensor *tp__sigmoid_backward(tp_tape *T, tp_tensor *x, tp_tensor *g);
 /* factor x^k e^(-half x^2) */
@@ -96,7 +102,9 @@ tp_tensor *tp__ndtri_slope(tp_tape *T, tp_tensor *p);
 tp_tensor *tp__i1_slope(tp_tape *T, tp_tensor *x);
 /* The derivative of order k of i0e (v = 0) or i1e (v = 1) */
 tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k);
-tp_tensor *tp__gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x); /* x^(a - 1) e^-x / gamma(a) */
+/* The derivative of order k by x of f = x^(a - 1) e^-x / gamma(a), k = 0, 1; and of order k > 0 of zeta(a, x) */
+tp_tensor *tp__gamma_density(tp_tape *T, tp_tensor *a, tp_tensor *x, int k);
+tp_tensor *tp__zeta_slope(tp_tape *T, tp_tensor *a, tp_tensor *x, int k);
 
 /* vector_norm.c: the slope of y, the norm of x over n dimensions, which y has kept */
 tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims);

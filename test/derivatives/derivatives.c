@@ -35,6 +35,7 @@ typedef struct {
     int n;
     double *x, *y; /* the points */
     bool loud;     /* say what is wrong */
+    bool weighted; /* gradients of all sizes, not 1, come from above */
 } scan;
 
 typedef struct {
@@ -130,13 +131,35 @@ static real conditioning(const scan *s, real (*f)(real), double x)
     return isfinite(most) ? most : 0;
 }
 
-/* dy / dx where y may not depend on x at all. */
-static tp_tensor *slope_of(tp_tape *T, tp_tensor *y, tp_tensor *x, bool create_graph)
+/* What comes from above at a point, for the first derivative and for the second: a power of 2 that may lift a derivative into
+ * the range of the floats, or throw it out. */
+static double weight(const scan *s, int i, int order)
 {
+    static const double share[] = {0, 0.95, -0.6, 0.3, -0.95};
+    int k = order == 1 ? i % 5 : i / 5 % 5;
+    return s->weighted ? ldexp(1, (int)(share[k] * (s->dtype == TP_F32 ? 120 : 1000))) : 1;
+}
+
+static tp_tensor *weights(const scan *s, tp_tensor *y, int order)
+{
+    if (!s->weighted)
+        return tp_ones_like(s->T, y);
+    double *w = malloc(sizeof(double) * (size_t)s->n);
+    for (int i = 0; i < s->n; i++)
+        w[i] = weight(s, i, order);
+    tp_tensor *t = tp_detach(s->T, tensor_of(s, s->n, w));
+    free(w);
+    return t;
+}
+
+/* dy / dx, times what comes from above, where y may not depend on x at all. */
+static tp_tensor *slope_of(const scan *s, tp_tensor *y, tp_tensor *x, int order, bool create_graph)
+{
+    tp_tape *T = s->T;
     tp_tensor *d = NULL, *ones;
     if (y == NULL || !tp_needs_grad(y) || !tp_needs_grad(x))
         return NULL;
-    ones = tp_ones_like(T, y);
+    ones = weights(s, y, order);
     tp_gradients(T, 1, &y, 1, &x, &d,
                  &(tp_gradients_options){
                      .grad_outputs = &ones, .retain_graph = true, .create_graph = create_graph, .allow_unused = true});
@@ -146,14 +169,15 @@ static tp_tensor *slope_of(tp_tape *T, tp_tensor *y, tp_tensor *x, bool create_g
 static void measure_one(scan *s, const one_row *row, error worst[2])
 {
     tp_tensor *x = tensor_of(s, s->n, s->x), *y = row->fn(s->T, x);
-    tp_tensor *plain = slope_of(s->T, y, x, false), *d = slope_of(s->T, y, x, true), *d2 = slope_of(s->T, d, x, false);
+    tp_tensor *plain = slope_of(s, y, x, 1, false), *d = slope_of(s, y, x, 1, true), *d2 = slope_of(s, d, x, 2, false);
     for (int i = 0; i < s->n && tp_error(s->T) == NULL; i++) {
-        real want = row->first((real)s->x[i]), want2 = row->second((real)s->x[i]), slack = 0, slack2 = 0;
+        real w = (real)weight(s, i, 1), w2 = w * (real)weight(s, i, 2), slack = 0, slack2 = 0;
+        real want = w * row->first((real)s->x[i]), want2 = w2 * row->second((real)s->x[i]);
         if (isnan(s->x[i]) ? (row->flags & FLAT) != 0 : isnan(want) != 0)
             continue;
         if (row->flags & CONDITIONED && isfinite(s->x[i])) {
-            slack = conditioning(s, row->first, s->x[i]);
-            slack2 = conditioning(s, row->second, s->x[i]);
+            slack = w * conditioning(s, row->first, s->x[i]);
+            slack2 = w2 * conditioning(s, row->second, s->x[i]);
         }
         note(s, &worst[0], "first derivative, as backward takes it", element(s, plain, i), want, slack, i);
         note(s, &worst[0], "first derivative, with a graph", element(s, d, i), want, slack, i);
@@ -175,17 +199,18 @@ static real conditioning_two(const scan *s, real (*f)(real, real), double x, dou
 static void measure_two(scan *s, const two_row *row, error worst[2])
 {
     tp_tensor *x = first_of(s, row, s->n, s->x), *y = tensor_of(s, s->n, s->y), *z = row->fn(s->T, x, y);
-    tp_tensor *dx = slope_of(s->T, z, x, true), *dy = slope_of(s->T, z, y, true);
-    tp_tensor *d[5] = {dx, dy, slope_of(s->T, dx, x, false), slope_of(s->T, dx, y, false),
-                       slope_of(s->T, dy, y, false)};
-    tp_tensor *plain[2] = {slope_of(s->T, z, x, false), slope_of(s->T, z, y, false)};
+    tp_tensor *dx = slope_of(s, z, x, 1, true), *dy = slope_of(s, z, y, 1, true);
+    tp_tensor *d[5] = {dx, dy, slope_of(s, dx, x, 2, false), slope_of(s, dx, y, 2, false),
+                       slope_of(s, dy, y, 2, false)};
+    tp_tensor *plain[2] = {slope_of(s, z, x, 1, false), slope_of(s, z, y, 1, false)};
     for (int i = 0; i < s->n && tp_error(s->T) == NULL; i++)
         for (int k = 0; k < 5; k++) {
-            real want = row->slope[k] ? row->slope[k]((real)s->x[i], (real)s->y[i]) : (real)NAN;
+            real w = (real)weight(s, i, 1) * (real)(k < 2 ? 1 : weight(s, i, 2));
+            real want = row->slope[k] ? w * row->slope[k]((real)s->x[i], (real)s->y[i]) : (real)NAN;
             if (row->slope[k] == NULL ||
                 (isnan(s->x[i]) || isnan(s->y[i]) ? (row->flags & FLAT) != 0 : isnan(want) != 0))
                 continue;
-            real slack = row->flags & CONDITIONED ? conditioning_two(s, row->slope[k], s->x[i], s->y[i]) : 0;
+            real slack = row->flags & CONDITIONED ? w * conditioning_two(s, row->slope[k], s->x[i], s->y[i]) : 0;
             note(s, &worst[k > 1], slope_name[k], element(s, d[k], i), want, slack, i);
             if (k < 2)
                 note(s, &worst[0], "as backward takes it", element(s, plain[k], i), want, slack, i);
@@ -218,11 +243,11 @@ static int results_of(scan *s, subject f, int stage, tp_tensor *x, tp_tensor *y,
     if (stage == VALUE)
         return 1;
     for (int i = 0; i < (y ? 2 : 1); i++) {
-        tp_tensor *d = slope_of(s->T, z, in[i], stage == SECOND);
+        tp_tensor *d = slope_of(s, z, in[i], 1, stage == SECOND);
         if (stage == FIRST)
             out[n++] = d;
         for (int k = i; k < (y ? 2 : 1) && stage == SECOND; k++)
-            out[n++] = slope_of(s->T, d, in[k], false);
+            out[n++] = slope_of(s, d, in[k], 2, false);
     }
     return n;
 }
@@ -273,9 +298,9 @@ static bool in_domain(const scan *s, subject f, int i)
 /* The stages that raise an exception, and where the last of them does. */
 static int exceptions(scan *s, subject f, double *where)
 {
-    int found = 0, stages = f.two && f.two->flags & QUIET_FIRST ? SECOND : STAGES;
+    int found = 0;
     bool finite;
-    for (int stage = VALUE; stage < stages; stage++)
+    for (int stage = VALUE; stage < STAGES; stage++)
         for (int i = 0, at_stage = 0; i < s->n && at_stage == 0; i += GROUP) {
             int n = 0;
             double at[GROUP], beside[GROUP];
@@ -330,10 +355,14 @@ static bool scan_row(scan s[2], subject f)
     bool bad = false;
     int raises[2];
     for (int d = 0; d < 2; d++) {
-        if (f.one)
-            measure_one(&s[d], f.one, worst[d]);
-        else
-            measure_two(&s[d], f.two, worst[d]);
+        for (int weighted = 0; weighted <= (flags & ANY_GRADIENT ? 1 : 0); weighted++) {
+            s[d].weighted = weighted == 1;
+            if (f.one)
+                measure_one(&s[d], f.one, worst[d]);
+            else
+                measure_two(&s[d], f.two, worst[d]);
+        }
+        s[d].weighted = false;
         raises[d] = exceptions(&s[d], f, where[d]);
         bad |= !(worst[d][0].off <= bound && worst[d][1].off <= bound) || raises[d];
     }
@@ -394,15 +423,33 @@ static const char heading[] =
     "|--------------|---------:|-----------:|---------:|-----------:|---------:|-----------:|"
     "---------:|-----------:|------:|\n";
 
-/* The points of two arguments: each of a coarse list with each. */
+/* The ends of the range, with both signs: the smallest subnormal number and others, the smallest normal one, the largest. */
+static double end_of_range(tp_dtype dtype, int i)
+{
+    int least = dtype == TP_F32 ? -149 : -1074, digits = dtype == TP_F32 ? 23 : 52, top = dtype == TP_F32 ? 128 : 1024;
+    const double ends[8] = {ldexp(1, least),
+                            ldexp(3, least),
+                            ldexp(1.4375, least + digits / 2),
+                            ldexp(1, least + digits - 2),
+                            ldexp(1, least + digits) - ldexp(1, least),
+                            ldexp(1, least + digits),
+                            ldexp(1 - ldexp(0.5, -digits), top),
+                            ldexp(0.703125, top)};
+    double v = dtype == TP_F32 ? (double)(float)ends[i / 2] : ends[i / 2];
+    return i % 2 ? -v : v;
+}
+
+/* The points of two arguments: each of a coarse list, and of the ends of the range, with each. */
 static void pairs(scan *s, tp_dtype dtype)
 {
-    int m = points(dtype, 1, NULL), stride = m / 120 + 1, some = 0;
-    double *x = malloc(sizeof(double) * (size_t)m);
+    int m = points(dtype, 1, NULL), stride = m / 120 + 1, some = 0, ends = 16;
+    double *x = malloc(sizeof(double) * (size_t)(m + ends));
     points(dtype, 1, x);
     for (int i = 0; i < m; i++)
         if (i % stride == 0 || i >= m - 3)
             x[some++] = x[i];
+    for (int i = 0; i < ends; i++)
+        x[some++] = end_of_range(dtype, i);
     s->n = some * some;
     s->x = malloc(sizeof(double) * (size_t)s->n);
     s->y = malloc(sizeof(double) * (size_t)s->n);
@@ -424,8 +471,11 @@ int main(int argc, char **argv)
     for (int d = 0; d < 2; d++) {
         tp_dtype dtype = d ? TP_F64 : TP_F32;
         int each = (shorter ? 4 : 32) * (d ? 1 : 4);
-        one[d] = two[d] = (scan){tp_tape_new(), dtype,    d ? format64 : format32, points(dtype, each, NULL), NULL,
-                                 NULL,          names > 0};
+        one[d] = two[d] = (scan){.T = tp_tape_new(),
+                                 .dtype = dtype,
+                                 .format = d ? format64 : format32,
+                                 .n = points(dtype, each, NULL),
+                                 .loud = names > 0};
         one[d].x = malloc(sizeof(double) * (size_t)one[d].n);
         points(dtype, each, one[d].x);
         pairs(&two[d], dtype);

@@ -27,9 +27,8 @@ enum {
     OPEN = 4,
     /* Without a derivative: tried for exceptions alone. */
     VALUES = 8,
-    /* The second derivative may overflow on the way to a result that is a number, where it is 0 or 1 far beyond all use: it
-     * is not tried for exceptions. */
-    QUIET_FIRST = 16
+    /* Right for any gradient that comes from above, also where it alone brings the product into the range of the floats. */
+    ANY_GRADIENT = 16
 };
 
 /* A function of one argument. Bounds are in units in the last place; 0 means 8. */

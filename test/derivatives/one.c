@@ -179,10 +179,10 @@ static tp_tensor *nan_to_num(tp_tape *T, tp_tensor *x) { return tp_nan_to_num(T,
 #define POWER_OF(s, name) {"pow " #s, name, name##_1, name##_2, FLAT, 0}
 #define OF(name) #name, tp_##name, name##_1, name##_2
 const one_row one_rows[] = {
-    {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), 0, 0}, {OF(sqrt), 0, 0}, {OF(rsqrt), 0, 0},
+    {OF(neg), FLAT, 0}, {OF(abs), FLAT, 0}, {OF(square), ANY_GRADIENT, 0}, {OF(sqrt), 0, 0}, {OF(rsqrt), 0, 0},
     {OF(reciprocal), 0, 0},
     {OF(exp), 0, 0}, {OF(exp2), 0, 0}, {"expm1", tp_expm1, exp_1, exp_2, 0, 0},
-    {OF(log), 0, 0}, {OF(log1p), 0, 0}, {OF(log2), 0, 0}, {OF(log10), 0, 0},
+    {OF(log), ANY_GRADIENT, 0}, {OF(log1p), 0, 0}, {OF(log2), 0, 0}, {OF(log10), 0, 0},
     {OF(sin), 0, 0}, {OF(cos), 0, 0}, {OF(tan), 0, 0}, {OF(sinh), 0, 0}, {OF(cosh), 0, 0}, {OF(tanh), 0, 0},
     {OF(asin), 0, 0}, {OF(acos), 0, 0}, {OF(atan), 0, 0},
     {OF(asinh), 0, 0}, {OF(acosh), 0, 0}, {OF(atanh), 0, 0},

@@ -205,29 +205,67 @@ static real digamma_2(real x) { return psi(2, x); }
 static tp_tensor *trigamma(tp_tape *T, tp_tensor *x) { return tp_polygamma(T, 1, x); }
 static real trigamma_1(real x) { return psi(2, x); }
 
-/* psi''' */
-static real trigamma_2(real x)
+static real whole_power(real x, int n) { return n == 0 ? 1 : (n % 2 ? x : 1) * whole_power(x * x, n / 2); }
+
+/* The sum of (x + k)^-(n + 1) over k >= 0, x > 0, n >= 2: Euler and Maclaurin's formula. */
+static real sum_right(int n, real x)
 {
-    real r = x - rintl(x), sum = 0;
-    if (x <= 0) {
-        if (r == 0 || isinf(x))
-            return none;
-        real s = pi / sinl(pi * r), c = sinl(pi * (0.5L - fabsl(r)));
-        return 2 * s * s * s * s * (1 + 2 * c * c) - trigamma_2(1 - x);
+    static const real over_factorial[] = {1 / 12.0L,
+                                          -1 / 720.0L,
+                                          1 / 30240.0L,
+                                          -1 / 1209600.0L,
+                                          1 / 47900160.0L,
+                                          -691 / 1307674368000.0L,
+                                          1 / 74724249600.0L,
+                                          -3617 / 10670622842880000.0L,
+                                          43867 / 5109094217170944000.0L,
+                                          -174611 / 802857662698291200000.0L};
+    real sum = 0, rising = n + 1;
+    for (; x < 10 + n; x++)
+        sum += whole_power(1 / x, n + 1);
+    real power = whole_power(1 / x, n);
+    sum += power / n + power / x / 2;
+    power /= x * x;
+    for (int k = 0; k < 10; k++) {
+        sum += over_factorial[k] * rising * power;
+        rising *= (n + 2 * k + 2) * (real)(n + 2 * k + 3);
+        power /= x * x;
     }
-    for (; x < 30; x++)
-        sum += 6 / x / x / x / x;
-    real u = 1 / x, v = u * u,
-         tail = 2 + 3 * u + v * (2 - v * (1 - v * (4 / 3.0L - v * (3 - v * (10 - v * 691 / 15.0L)))));
-    return sum + u * v * tail;
+    return sum;
 }
+
+/* The n-th derivative of digamma, n >= 2; of x < 0 the sum over all integers, which depends on the distance from the next one
+ * alone, less that over those left of x. */
+static real psi_of_order(int n, real x)
+{
+    real sign = n % 2 ? 1 : -1, factorial = tgammal(n + 1), r = x - rintl(x);
+    if (isinf(x) || (x <= 0 && r == 0))
+        return x > 0 ? 0 : none;
+    if (x > 0)
+        return sign * factorial * sum_right(n, x);
+    real near = sum_right(n, fabsl(r)), far = sum_right(n, 1 - fabsl(r)), beyond = sum_right(n, 1 - x);
+    return sign * factorial * (n % 2 ? near + far - beyond : (r < 0 ? far - near : near - far) + beyond);
+}
+static real trigamma_2(real x) { return psi_of_order(3, x); }
+#define POLYGAMMA(n) \
+    static tp_tensor *polygamma_##n(tp_tape *T, tp_tensor *x) { return tp_polygamma(T, n, x); } \
+    static real polygamma_##n##_1(real x) { return psi_of_order(n + 1, x); } \
+    static real polygamma_##n##_2(real x) { return psi_of_order(n + 2, x); }
+POLYGAMMA(2)
+POLYGAMMA(4)
+POLYGAMMA(7)
+POLYGAMMA(14)
+POLYGAMMA(25)
 
 /* clang-format off */
 #define OF(name) #name, tp_##name, name##_1, name##_2
+#define OF_ORDER(n) polygamma_##n, polygamma_##n##_1, polygamma_##n##_2
 const one_row special_rows[] = {
     {OF(entr), CONDITIONED, 0}, {OF(erfcx), 0, 0}, {OF(ndtr), 0, 0}, {OF(log_ndtr), 0, 0}, {OF(ndtri), CONDITIONED, 0},
     {OF(erfinv), 0, 0}, {OF(i0), 0, 0}, {OF(i1), 0, 0}, {OF(i0e), 0, 0}, {OF(i1e), CONDITIONED, 64},
     {OF(lgamma), CONDITIONED, 0}, {OF(digamma), CONDITIONED, 0}, {"polygamma", trigamma, trigamma_1, trigamma_2, CONDITIONED, 0},
+    {"polygamma 2", OF_ORDER(2), CONDITIONED, 0}, {"polygamma 4", OF_ORDER(4), CONDITIONED, 0},
+    {"polygamma 7", OF_ORDER(7), CONDITIONED, 0}, {"polygamma 14", OF_ORDER(14), CONDITIONED, 0}, {"polygamma 25", OF_ORDER(25), CONDITIONED, 0},
     {0},
 };
 /* clang-format on */

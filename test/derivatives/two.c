@@ -20,36 +20,35 @@ ROW(mul, y, x, 0, 1, 0)
 
 static tp_tensor *add_alpha(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_add_alpha(T, x, y, 0.125); }
 
-/* Where both are ordinary numbers, neither subnormal: there the parts of derivatives lose digits. */
-#define USUAL(formula) (!usual(x) || !usual(y) ? (real)NAN : (formula))
-static int usual(real x) { return fabsl(x) > 1e-37L && fabsl(x) < 1e38L; }
 static real over_square(real x, real y) { return x / (x * x + y * y); }
 static real direction(real x, real y) { return x / sqrtl(x * x + y * y); }
 static real share(real d) { return d < 0 ? expl(d) / (1 + expl(d)) : 1 / (1 + expl(-d)); }
 
-ROW(atan2, USUAL(over_square(y, x)), USUAL(-over_square(x, y)), USUAL(-2 * over_square(x, y) * over_square(y, x)),
-    USUAL((over_square(x, y) - over_square(y, x)) * (over_square(x, y) + over_square(y, x))),
-    USUAL(2 * over_square(x, y) * over_square(y, x)))
-ROW(hypot, USUAL(direction(x, y)), USUAL(direction(y, x)), USUAL(direction(y, x) * over_square(y, x)),
-    USUAL(-direction(x, y) * over_square(y, x)), USUAL(direction(x, y) * over_square(x, y)))
-ROW(logaddexp, USUAL(share(x - y)), USUAL(share(y - x)), USUAL(share(x - y) * share(y - x)),
-    USUAL(-share(x - y) * share(y - x)), USUAL(share(x - y) * share(y - x)))
-ROW(logaddexp2, USUAL(share(ln2 * (x - y))), USUAL(share(ln2 * (y - x))), USUAL(ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x))),
-    USUAL(-ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x))), USUAL(ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x))))
-ROW(xlogy, y > 0 ? USUAL(logl(y)) : (real)NAN, y > 0 ? USUAL(x / y) : (real)NAN, 0, y > 0 ? USUAL(1 / y) : (real)NAN,
-    y > 0 ? USUAL(-x / y / y) : (real)NAN)
-ROW(xlog1py, y > -1 ? USUAL(log1pl(y)) : (real)NAN, y > -1 ? USUAL(x / (1 + y)) : (real)NAN, 0,
-    y > -1 ? USUAL(1 / (1 + y)) : (real)NAN, y > -1 ? USUAL(-x / (1 + y) / (1 + y)) : (real)NAN)
+ROW(atan2, over_square(y, x), -over_square(x, y), -2 * over_square(x, y) * over_square(y, x),
+    (over_square(x, y) - over_square(y, x)) * (over_square(x, y) + over_square(y, x)),
+    2 * over_square(x, y) * over_square(y, x))
+ROW(hypot, direction(x, y), direction(y, x), direction(y, x) * over_square(y, x),
+    -direction(x, y) * over_square(y, x), direction(x, y) * over_square(x, y))
+ROW(logaddexp, share(x - y), share(y - x), share(x - y) * share(y - x),
+    -share(x - y) * share(y - x), share(x - y) * share(y - x))
+ROW(logaddexp2, share(ln2 * (x - y)), share(ln2 * (y - x)), ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x)),
+    -ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x)), ln2 * share(ln2 * (x - y)) * share(ln2 * (y - x)))
+ROW(xlogy, y > 0 ? logl(y) : (real)NAN, y > 0 ? x / y : (real)NAN, 0, y > 0 ? 1 / y : (real)NAN,
+    y > 0 ? -x / y / y : (real)NAN)
+ROW(xlog1py, y > -1 ? log1pl(y) : (real)NAN, y > -1 ? x / (1 + y) : (real)NAN, 0,
+    y > -1 ? 1 / (1 + y) : (real)NAN, y > -1 ? -x / (1 + y) / (1 + y) : (real)NAN)
 
 /* ---- quotients and powers ---- */
 
 ROW(div, 1 / y, -x / y / y, 0, -1 / y / y, x / y / y * 2 / y)
 /* 0 to a power, where there is a limit at all, has it on one side: not looked at. */
 #define POWER(formula) (x > 0 ? (formula) : (real)NAN)
-#define ANY_POWER(formula) (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L) ? (formula) : (real)NAN)
-ROW(pow, ANY_POWER(USUAL(y * powl(x, y - 1))), POWER(USUAL(powl(x, y) * logl(x))),
-    ANY_POWER(USUAL(y * (y - 1) * powl(x, y - 2))), POWER(USUAL(powl(x, y - 1) * (1 + y * logl(x)))),
-    POWER(USUAL(powl(x, y) * logl(x) * logl(x))))
+#define ANY_POWER(formula) (!swamped(x, y) && (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L)) ? (formula) : (real)NAN)
+/* There x^-1 is beyond the largest number, and y alone would bring x^-2 back. */
+static int swamped(real x, real y) { return fabsl(x) < 0x1p-1022L && fabsl(y) < 1e-280L && y != 0; }
+ROW(pow, ANY_POWER(y * powl(x, y - 1)), POWER(powl(x, y) * logl(x)),
+    ANY_POWER(y * (y - 1) * powl(x, y - 2)), POWER(powl(x, y - 1) * (1 + y * logl(x))),
+    POWER(powl(x, y) * logl(x) * logl(x)))
 ROW(ldexp, exp2l(y), ln2 * x * exp2l(y), 0, ln2 * exp2l(y), ln2 * ln2 * x * exp2l(y))
 
 /* ---- of straight parts ---- */
@@ -83,13 +82,31 @@ static tp_tensor *addcdiv(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp_ad
 
 /* ---- the incomplete gamma functions, by their second argument ---- */
 
-/* x^(a - 1) e^-x / gamma(a), and (a - 1 - x) / x times that, where long double keeps the digits */
-static real density(real a, real x)
+/* log(1 + d) - d */
+static real log1p_less(real d)
 {
-    real log_of = (a - 1) * logl(x) - x - lgammal(a);
-    return a > 0 && a < 100 && x > 0 && x < 1000 && usual(x) && usual(a) ? expl(log_of) : (real)NAN;
+    real power = -d * d, sum = 0;
+    if (fabsl(d) > 0.1L)
+        return log1pl(d) - d;
+    for (int k = 2; k < 60; k++, power *= -d)
+        sum += power / k;
+    return sum;
 }
-static real density_slope(real a, real x) { return density(a, x) * (a - 1 - x) / x; }
+/* x^(a - 1 - k) e^-x / gamma(a): for small a by logarithms, for large a by Stirling's series, as far as long double keeps the
+ * digits: beyond, the exponent is of the order of a. */
+static real density_over(real a, real x, int k)
+{
+    real r = 1 / a, series = r * (1 / 12.0L - r * r * (1 / 360.0L - r * r * (1 / 1260.0L - r * r / 1680)));
+    if (!(a > 0 && x > 0) || isinf(a) || isinf(x))
+        return NAN;
+    if (a < 25)
+        return expl((a - 1 - k) * logl(x) - x - (a < 1 ? lgammal(a + 1) - logl(a) : lgammal(a)));
+    real far = fabsl(x - a) / a > 0.1L ? logl(x / a) - (x - a) / a : log1p_less((x - a) / a);
+    return a > 1e5L && a < 1e300L && fabsl(a * far) > 1e5L ? 0 : sqrtl(a / (2 * pi)) * expl(a * far - series - (k + 1) * logl(x));
+}
+/* Its derivative is (a - 1 - x) / x times the density. */
+static real density(real a, real x) { return density_over(a, x, 0); }
+static real density_slope(real a, real x) { return density_over(a, x, 1) * (a - 1 - x); }
 BY_SECOND(igamma, density(x, y), density_slope(x, y))
 BY_SECOND(igammac, -density(x, y), -density_slope(x, y))
 
@@ -118,15 +135,15 @@ const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
     {OF(logaddexp2), FLAT | CONDITIONED, 0}, {OF(xlogy), FLAT | CONDITIONED, 0}, {OF(xlog1py), FLAT | CONDITIONED, 0},
     {OF(add), FLAT, 0}, {"add_alpha", add_alpha, {add_alpha_x, add_alpha_y, add_alpha_xx, add_alpha_xy, add_alpha_yy}, FLAT, 0},
-    {OF(sub), FLAT, 0}, {OF(mul), FLAT, 0}, {OF(div), FLAT, 0}, {OF(pow), FLAT | CONDITIONED | QUIET_FIRST, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
+    {OF(sub), FLAT, 0}, {OF(mul), FLAT | ANY_GRADIENT, 0}, {OF(div), FLAT | ANY_GRADIENT, 0}, {OF(pow), FLAT | CONDITIONED, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
     {OF(maximum), FLAT, 0}, {OF(minimum), FLAT, 0}, {OF(fmax), FLAT, 0}, {OF(fmin), FLAT, 0}, {OF(clamp_min), FLAT, 0},
     {OF(clamp_max), FLAT, 0}, {OF(copysign), FLAT, 0}, {OF(fmod), FLAT, 0}, {OF(remainder), FLAT, 0},
     {"lerp", lerp, {lerp_x, lerp_y, lerp_xx, lerp_xy, lerp_yy}, FLAT, 0},
     {"addcmul", addcmul, {addcmul_x, addcmul_y, addcmul_xx, addcmul_xy, addcmul_yy}, FLAT, 0},
-    {"addcdiv", addcdiv, {addcdiv_x, addcdiv_y, addcdiv_xx, addcdiv_xy, addcdiv_yy}, FLAT, 0},
-    {"igamma", tp_igamma, {NULL, igamma_y, NULL, NULL, igamma_yy}, FLAT | CONDITIONED | OPEN, 0},
-    {"igammac", tp_igammac, {NULL, igammac_y, NULL, NULL, igammac_yy}, FLAT | CONDITIONED | OPEN, 0},
-    {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED | OPEN, 0},
+    {"addcdiv", addcdiv, {addcdiv_x, addcdiv_y, addcdiv_xx, addcdiv_xy, addcdiv_yy}, FLAT | ANY_GRADIENT, 0},
+    {"igamma", tp_igamma, {NULL, igamma_y, NULL, NULL, igamma_yy}, FLAT | CONDITIONED, 0},
+    {"igammac", tp_igammac, {NULL, igammac_y, NULL, NULL, igammac_yy}, FLAT | CONDITIONED, 0},
+    {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED, 0},
     {"nextafter", tp_nextafter, {0}, VALUES, 0}, {"heaviside", tp_heaviside, {0}, VALUES, 0},
     {"floor_divide", tp_floor_divide, {0}, VALUES, 0}, {"trunc_divide", tp_trunc_divide, {0}, VALUES, 0},
     {"eq", tp_eq, {0}, VALUES, 0}, {"lt", tp_lt, {0}, VALUES, 0}, {"logical_xor", tp_logical_xor, {0}, VALUES, 0},
@@ -140,7 +157,7 @@ const char *const needs_no_row[] = {
     /* tried with a number of exponents, in rows of their own */
     "pow_scalar",
     /* parts of derivatives; but for those of lower orders */
-    "over_square", "direction", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
+    "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
     NULL,
 };

@@ -36,6 +36,7 @@ START_TEST(arithmetic_wraps)
     expect(tp_mul_scalar(T, u8(), 1000), TP_U8, 232, 208);
     expect(tp_sub_scalar(T, ends(), -0x1p63), TP_I64, 0, -1);
     expect(tp_add_scalar(T, ends(), -0x1p63), TP_I64, 0, -1);
+    expect(tp_rsub_scalar(T, ends(), -0x1p63), TP_I64, 0, 1);
     ck_assert_int_eq(tp_dtype_of(tp_add_scalar(T, i32(), 1e20)), TP_F32);
     ck_assert_int_eq(tp_dtype_of(tp_mul_scalar(T, i32(), (double)NAN)), TP_F32);
     ck_assert_int_eq(tp_dtype_of(tp_mul_scalar(T, i32(), INFINITY)), TP_F32);
@@ -47,6 +48,29 @@ START_TEST(arithmetic_wraps)
     x = u8();
     ck_assert_int_eq(tp_add_(T, x, u8(), -1), TP_OK);
     expect(x, TP_U8, 0, 0);
+}
+END_TEST
+
+/* -2^63 is an int64, and 2^63 is none: beside integers it counts as a float, wherever a number may stand. */
+START_TEST(whole_numbers_end)
+{
+    tp_tensor *(*const with[])(tp_tape *, tp_tensor *, double) = {tp_add_scalar, tp_sub_scalar, tp_rsub_scalar,
+                                                                  tp_mul_scalar, tp_pow_scalar};
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+        tp_tensor *y = with[i](T, ends(), 0x1p63);
+        ck_assert_int_eq(tp_dtype_of(y), TP_F32);
+        ck_assert_int_eq(tp_dtype_of(with[i](T, i32(), 0x1p63)), TP_F32);
+        if (i < 4)
+            ck_assert_int_eq(tp_dtype_of(with[i](T, ends(), -0x1p63)), TP_I64);
+    }
+    ck_assert(tp_item_at(tp_add_scalar(T, ends(), 0x1p63), 1) == 0x1p64);
+    ck_assert(tp_item_at(tp_sub_scalar(T, ends(), 0x1p63), 0) == -0x1p64);
+    tp_tensor *all = tp_ones(T, TP_BOOL, tp_shape(2));
+    ck_assert_int_eq(tp_dtype_of(tp_where_scalar(T, all, ends(), 0x1p63)), TP_F32);
+    ck_assert_int_eq(tp_dtype_of(tp_where_scalar(T, all, ends(), -0x1p63)), TP_I64);
+    ck_assert_int_eq(tp_dtype_of(tp_add_scalar(T, all, 0x1p63)), TP_F32);
+    ck_assert_int_eq(tp_dtype_of(tp_add_scalar(T, all, -0x1p63)), TP_I64);
+    ck_assert_ptr_null(tp_error(T));
 }
 END_TEST
 
@@ -270,6 +294,7 @@ int main(void)
     TCase *all = tcase_create("elements");
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, arithmetic_wraps);
+    tcase_add_test(all, whole_numbers_end);
     tcase_add_loop_test(all, elements_fit, 0, (int)LENGTH(elements));
     tcase_add_test(all, clamped);
     tcase_add_test(all, factors_fit);

@@ -30,12 +30,6 @@ static tp_tensor *chosen(tp_tape *T, tp_tensor *g, tp_tensor *loses, tp_tensor *
     return tp_where(T, loses, tp__number(T, g, 0), tp_where(T, ties, tp_mul_scalar(T, g, 0.5), g));
 }
 
-/* b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, which is 0 for a = 0 and b >= 0 */
-static tp_tensor *pow_slope(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *g)
-{
-    return tp__power_term(T, tp_mul(T, g, b), a, b, 1, 0);
-}
-
 /* s x^(s - 1); by the power's own short ways where s - 1 is exact, and s neither large enough to bring back what they lose
  * below the normal numbers, nor small enough for what they lose above */
 static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor *g)
@@ -44,7 +38,7 @@ static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor
         return tp_zeros_like(T, x);
     if (fabs(s) <= 3 && 2 * s == floor(2 * s) && s != -0.5)
         return tp_mul(T, g, tp_mul_scalar(T, tp_pow_scalar(T, x, s - 1), s));
-    return tp__power_term(T, tp_mul_scalar(T, g, s), x, tp__number(T, x, s), 1, 0);
+    return tp__power_term(T, g, x, tp__number(T, x, s), 1, 0, 1);
 }
 
 /* How often b is taken from a to leave the rest y; the quotient alone may have been rounded to the next whole number. */
@@ -70,8 +64,8 @@ static tp_tensor *logged(tp_tape *T, tp_tensor *x, tp_tensor *y, double zero, do
 VJP2(add, g, g)
 VJP2(sub, g, tp_neg(T, g))
 VJP2(mul, tp_mul(T, g, b), tp_mul(T, g, a))
-VJP2(div, tp_div(T, g, b), tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, a, b), b)))
-VJP2(pow, pow_slope(T, a, b, g), tp__power_term(T, g, a, b, 0, 1))
+VJP2(div, tp_div(T, g, b), tp__quotient(T, g, a, b, 2, -1))
+VJP2(pow, tp__power_term(T, g, a, b, 1, 0, 1), tp__power_term(T, g, a, b, 0, 1, 0))
 VJP2(atan2, tp_mul(T, g, tp__over_square(T, b, a)), tp_neg(T, tp_mul(T, g, tp__over_square(T, a, b))))
 VJP2(maximum, chosen(T, g, tp_lt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_lt(T, b, a), tp_eq(T, a, b)))
 VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T, b, a), tp_eq(T, a, b)))
@@ -313,21 +307,20 @@ SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
 
 /* ---- with a number ---------------------------------------------------------------------------------------------- */
 
-/* 2^63 as well, the negative of the smallest int64: it wraps. */
-static bool is_whole(double s) { return s == floor(s) && fabs(s) <= 0x1p63; }
-
-/* A number counts as a 0-d tensor of its kind: a whole one makes int64 of booleans, any other float32
+/* A number counts as a 0-d tensor of its kind: one that is an int64 makes int64 of booleans, any other float32
  * of integers. */
+static tp_tensor *beside_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, double s)
+{
+    if (x == NULL || tp_dtype_is_float((tp_dtype)x->dtype))
+        return x;
+    if (!tp__is_i64(s) && op != &clamp_op)
+        return tp_to(T, x, TP_F32);
+    return x->dtype == TP_BOOL && op->result == TP__SAME ? tp_to(T, x, TP_I64) : x;
+}
+
 static tp_tensor *with_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, double s, double t)
 {
-    const double attr[2] = {s, t};
-    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        if (!is_whole(s) && op != &clamp_op)
-            x = tp_to(T, x, TP_F32);
-        else if (x->dtype == TP_BOOL && op->result == TP__SAME)
-            x = tp_to(T, x, TP_I64);
-    }
-    return tp__apply1(T, &op->op, attr, x);
+    return tp__apply1(T, &op->op, (const double[2]){s, t}, beside_number(T, op, x, s));
 }
 
 tp_tensor *tp_add_scalar(tp_tape *T, tp_tensor *x, double s) { return with_number(T, &add_scalar_op, x, s, 0); }
@@ -344,7 +337,9 @@ static tp_tensor *no_truth(tp_tape *T, const char *name, tp_tensor *x)
 tp_tensor *tp_sub_scalar(tp_tape *T, tp_tensor *x, double s)
 {
     TP__NAMED(T, "sub_scalar");
-    return with_number(T, &add_scalar_op, no_truth(T, "sub", x), -s, 0);
+    /* the smallest int64 is its own negative, which wraps */
+    x = beside_number(T, &add_scalar_op, no_truth(T, "sub", x), s);
+    return tp__apply1(T, &add_scalar_op.op, (const double[2]){-s, 0}, x);
 }
 
 tp_tensor *tp_rsub_scalar(tp_tape *T, tp_tensor *x, double s)
@@ -359,11 +354,11 @@ tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_numbe
 tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 {
     TP__NAMED(T, "pow_scalar");
-    if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && is_whole(s)) {
+    if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && tp__is_i64(s)) {
         tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
         return NULL;
     }
-    if (x && x->dtype != TP_BOOL && is_whole(s) && !tp__fits(T, "pow", "exponent", (tp_dtype)x->dtype, s))
+    if (x && x->dtype != TP_BOOL && tp__is_i64(s) && !tp__fits(T, "pow", "exponent", (tp_dtype)x->dtype, s))
         return NULL;
     return s == 2 ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
 }

@@ -47,8 +47,7 @@ tp_tensor *tp_where_scalar(tp_tape *T, tp_tensor *condition, tp_tensor *a, doubl
     if (!tp__usable(T, "where", condition) || !tp__usable(T, "where", a))
         return NULL;
     tp_dtype dtype = (tp_dtype)a->dtype;
-    bool whole = b == floor(b) && fabs(b) < 0x1p63;
-    if (!tp_dtype_is_float(dtype) && !whole)
+    if (!tp_dtype_is_float(dtype) && !tp__is_i64(b))
         dtype = TP_F32;
     else if (dtype == TP_BOOL)
         dtype = TP_I64;

@@ -34,9 +34,9 @@ VJP(i0, tp_i1(T, x))
 VJP(i0e, tp__bessel_ie(T, x, 0, 1))
 VJP(i1, tp__i1_slope(T, x))
 VJP(i1e, tp__bessel_ie(T, x, 1, 1))
-VJP_BY_SECOND(zeta, tp_neg(T, tp_mul(T, a, tp_zeta(T, tp_add_scalar(T, a, 1), x))))
-VJP_BY_SECOND(igamma, tp__gamma_density(T, a, x))
-VJP_BY_SECOND(igammac, tp_neg(T, tp__gamma_density(T, a, x)))
+VJP_BY_SECOND(zeta, tp__zeta_slope(T, a, x, 1))
+VJP_BY_SECOND(igamma, tp__gamma_density(T, a, x, 0))
+VJP_BY_SECOND(igammac, tp_neg(T, tp__gamma_density(T, a, x, 0)))
 /* clang-format on */
 
 /* ---- samples ---------------------------------------------------------------------------------------------------- */

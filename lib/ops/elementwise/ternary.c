@@ -51,12 +51,10 @@ static tp_status addcdiv_vjp(tp_vjp *v)
     double value = *(const double *)v->attr;
     if (tp_vjp_needs(v, 0))
         v->gin[0] = g;
-    if (value != 1)
-        g = tp_mul_scalar(T, g, value);
     if (tp_vjp_needs(v, 1))
-        v->gin[1] = tp_div(T, g, b);
+        v->gin[1] = tp_div(T, value == 1 ? g : tp_mul_scalar(T, g, value), b);
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_mul(T, tp_neg(T, g), tp_div(T, tp_div(T, tp__seen(T, v->in[1], g), b), b));
+        v->gin[2] = tp__quotient(T, g, tp__seen(T, v->in[1], g), b, 2, -value);
     return TP_OK;
 }
 

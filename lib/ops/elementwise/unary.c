@@ -22,9 +22,9 @@ static tp_tensor *multigamma(tp_tape *T, double n, double p, tp_tensor *x);
 VJP(neg, tp_neg(T, g))
 VJP(abs, tp_mul(T, g, tp_sign(T, x)))
 VJP(zero, tp_zeros_like(T, x))
-VJP(square, tp_mul(T, g, tp_mul_scalar(T, x, 2)))
+VJP(square, tp_mul_scalar(T, tp_mul(T, g, x), 2)) /* 2 x alone may be beyond the range */
 VJP(sqrt, tp_div(T, g, tp_mul_scalar(T, y, 2)))
-VJP(reciprocal, tp_mul(T, g, tp_neg(T, tp_square(T, y))))
+VJP(reciprocal, tp__mul3(T, g, y, y, -1)) /* from the left, so that g y y goes beyond the range last */
 VJP(exp, tp_mul(T, g, y))
 VJP(log, tp_div(T, g, x))
 VJP(log1p, tp_div(T, g, tp_add_scalar(T, x, 1)))
