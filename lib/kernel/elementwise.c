@@ -325,7 +325,7 @@ static void read_as(const plan *p, operand *x)
     tp__layout_of(&x->layout, inner, stride + from);
 }
 
-/* Arithmetic of two floats is also there with a number for one of them. */
+/* Arithmetic of floats is also there with a number for one of them. */
 static void take_number(plan *p, tp_dtype compute)
 {
     static const struct {
@@ -334,18 +334,20 @@ static void take_number(plan *p, tp_dtype compute)
     } pairs[] = {{TP__ADD, {TP__ADD_S, TP__ADD_S}, {1, 1}},
                  {TP__MUL, {TP__MUL_S, TP__MUL_S}, {1, 1}},
                  {TP__SUB, {TP__RSUB_S, TP__ADD_S}, {1, -1}},
-                 {TP__DIV, {TP__DIV_S, TP__DIV_S}, {0, 1}}};
+                 {TP__DIV, {TP__DIV_S, TP__DIV_S}, {0, 1}},
+                 {TP__ADDCMUL, {TP__ADDCMUL, TP__ADD_ALPHA}, {0, 1}}}; /* times the value that goes with it */
     p->number = -1;
-    if (p->n_in != 2 || compute > TP_F64)
+    if (compute > TP_F64)
         return;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && i < p->n_in; i++) {
         const operand *x = &p->in[i];
         if (x->how != REPEATED || x->period != 1 || x->in.dtype != x->as)
             continue;
         for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
             if (p->fn == tp__map_fn(pairs[k].of, compute) && pairs[k].sign[i] != 0) {
+                double value = pairs[k].of == TP__ADDCMUL ? *(const double *)p->attr : 1;
                 p->number = i;
-                p->sign = pairs[k].sign[i];
+                p->sign = pairs[k].sign[i] * (compute == TP_F32 ? (double)(float)value : value);
                 p->fn = tp__map_fn(pairs[k].with[i], compute);
                 return;
             }

@@ -167,6 +167,11 @@ void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps
                              const void *g, void *const gin[3], uint32_t fresh, void *scratch);
 int64_t tp__layer_norm_chunks(int64_t rows);
 
+/* ---- cross products (cross.c) ------------------------------------------------------------------------------------ */
+
+/* y (+)= a x b over the middle of contiguous [outer, 3, inner]; numbers, integers wrap. */
+void tp__cross(tp_dtype dtype, int64_t outer, int64_t inner, const void *a, const void *b, void *y, bool accumulate);
+
 /* ---- products, triangles and factorizations; CBLAS and LAPACKE, which blas*.c and lapack.c alone know ------------ */
 
 /* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where tp__blas_ready says so. */

@@ -21,6 +21,8 @@ extern const tp_op *const tp__ops_norms[];
 extern const tp_op *const tp__ops_statistics[];
 extern const tp_op *const tp__ops_distance[];
 extern const tp_op *const tp__ops_matmul[];
+extern const tp_op *const tp__ops_addmm[];
+extern const tp_op *const tp__ops_cross[];
 extern const tp_op *const tp__ops_contiguous[];
 extern const tp_op *const tp__ops_shape[];
 extern const tp_op *const tp__ops_slice[];

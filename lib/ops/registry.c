@@ -17,6 +17,8 @@ static const tp_op *const *const families[] = {
     tp__ops_statistics,
     tp__ops_distance,
     tp__ops_matmul,
+    tp__ops_addmm,
+    tp__ops_cross,
     tp__ops_contiguous,
     tp__ops_shape,
     tp__ops_slice,

@@ -1,4 +1,5 @@
 /* addmm.c - sums and chains of products: functions made of matmul and other operators. */
+#include "kernel/elementwise.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -52,28 +53,6 @@ tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
     return tp_sum_dim(T, tp_mul(T, a, b), dim, false);
 }
 
-tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
-{
-    TP__NAMED(T, "linalg_cross");
-    tp_tensor *in[2] = {a, b}, *x[2], *part[2][3], *out[3];
-    if (!both_usable(T, "cross", a, b))
-        return NULL;
-    if (a->ndim != b->ndim || tp_broadcast_tensors(T, 2, in, x) != TP_OK)
-        return tp__ok(T) ? shapes_differ(T, "cross", a, b) : NULL;
-    int d = tp__dim_of(T, "cross", x[0]->ndim, dim);
-    if (d < 0)
-        return NULL;
-    if (a->shape[d] != 3 || b->shape[d] != 3)
-        return shapes_differ(T, "cross: a dimension of 3 is needed, not in", a, b);
-    for (int k = 0; k < 6; k++)
-        part[k / 3][k % 3] = tp_select(T, x[k / 3], d, k % 3);
-    for (int k = 0; k < 3; k++) {
-        int next = (k + 1) % 3, last = (k + 2) % 3;
-        out[k] = tp_sub(T, tp_mul(T, part[0][next], part[1][last]), tp_mul(T, part[0][last], part[1][next]));
-    }
-    return tp_stack(T, 3, out, d);
-}
-
 /* ---- beta x + alpha a product -------------------------------------------------------------------------------------- */
 
 /* s x; beside integers the number is truncated, and beside booleans only whether it is 0 counts. */
@@ -122,12 +101,84 @@ tp_tensor *tp_addmv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *v, double
     return weighted_sum(T, "addmv", x, beta, tp_mv(T, a, v), alpha);
 }
 
+/* x + alpha a b^T of floats of one kind, in one pass; its gradients by a and b are products with a matrix. */
+static tp_status addr_infer(tp_call *c)
+{
+    const tp_tensor *x = c->in[0], *a = c->in[1], *b = c->in[2];
+    tp_dims shape = {2, {a->numel, b->numel}}, all;
+    char tx[200], ta[200], tb[200];
+    if (a->ndim != 1 || b->ndim != 1 || !tp__dims_broadcast(tp__dims_of(x), shape, &all) || !tp__dims_equal(all, shape))
+        return tp_call_fail(c, TP_ESHAPE, "%s beside %s times %s", tp__dims_text(tp__dims_of(x), tx, sizeof tx),
+                            tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+    for (int i = 0; i < 3; i++)
+        if (!tp_dtype_is_float((tp_dtype)c->in[i]->dtype) || c->in[i]->dtype != x->dtype)
+            return tp_call_fail(c, TP_EDTYPE, "of %s, where floats of one kind are needed",
+                                tp_dtype_name((tp_dtype)c->in[i]->dtype));
+    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+}
+
+static tp_status addr_forward(tp_call *c)
+{
+    const tp_tensor *a = c->in[1], *y = c->out[0];
+    tp_dtype dtype = (tp_dtype)y->dtype;
+    tp_dims shape = tp__dims_of(y);
+    tp__operand in[3] = {
+        tp__operand_of(c->in[0], shape), {.data = a->data, .dtype = dtype}, tp__operand_of(c->in[2], shape)};
+    in[1].stride[0] = a->stride[0];
+    tp__map(tp__map_fn(TP__ADDCMUL, dtype), c->attr, shape, y->data, dtype, dtype, false, 3, in);
+    return TP_OK;
+}
+
+static tp_status addr_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *g = v->gout[0];
+    double alpha = *(const double *)v->attr;
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = g;
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = scaled(T, "addr", tp_mv(T, g, v->in[2]), alpha);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = scaled(T, "addr", tp_mv(T, tp_t(T, g), v->in[1]), alpha);
+    return TP_OK;
+}
+
+static void addr_samples(tp_sampler *s)
+{
+    static const tp_dims shapes[] = {{2, {3, 4}}, {1, {4}}, {2, {3, 1}}, {.ndim = 0}};
+    tp_tensor *in[3] = {NULL, tp_sample_tensor(s, (tp_dims){1, {3}}, -1.9, 2.2),
+                        tp_sample_tensor(s, (tp_dims){1, {4}}, -1.3, 1.7)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        in[0] = tp_sample_tensor(s, shapes[i], -1, 1);
+        tp_sample(s, &(double){i == 1 ? 1 : -1.3}, 3, in);
+    }
+    in[0] = in[2] = tp_sample_tensor(s, (tp_dims){1, {0}}, 0, 1);
+    tp_sample(s, &(double){1}, 3, in);
+}
+
+static const tp_op addr_op = {.name = "addr",
+                              .n_in = 3,
+                              .n_out = 1,
+                              .attr_size = sizeof(double),
+                              .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
+                              .infer = addr_infer,
+                              .forward = addr_forward,
+                              .vjp = addr_vjp,
+                              .samples = addr_samples,
+                              .grad_name = "AddrBackward0"};
+
 tp_tensor *tp_addr(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
 {
     TP__NAMED(T, "addr");
     if (!tp__usable_inputs(T, "addr", 3, (tp_tensor *[]){x, a, b}))
         return NULL;
-    return weighted_sum(T, "addr", x, beta, tp_outer(T, a, b), alpha);
+    tp_dims shape = {2, {a->numel, b->numel}}, all;
+    bool fits = a->ndim == 1 && b->ndim == 1 && tp__dims_broadcast(tp__dims_of(x), shape, &all) &&
+                tp__dims_equal(all, shape) && tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == a->dtype &&
+                x->dtype == b->dtype;
+    if (!fits || beta == 0)
+        return weighted_sum(T, "addr", x, beta, tp_outer(T, a, b), alpha);
+    return tp__apply3(T, &addr_op, &alpha, scaled(T, "addr", x, beta), a, b);
 }
 
 tp_tensor *tp_baddbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
@@ -287,3 +338,5 @@ tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight
     tp_tensor *y = tp_einsum(T, "...i,oij,...j->...o", 3, in);
     return bias ? tp_add(T, y, bias) : y;
 }
+
+const tp_op *const tp__ops_addmm[] = {&addr_op, NULL};
