@@ -152,75 +152,124 @@ static void NAME(forward)(int64_t begin, int64_t end, void *user)
 
 /* ---- backward ------------------------------------------------------------------------------------------------------ */
 
-/* Gradients and distances of a block of rows of x and some partners: g is 0 where the distance is, which is 1 there; `tame`:
- * the distances are Euclid's, and g is divided by them already. */
+/* Gradients flow to a row of b from all rows of a, whose distances to WIDE neighbours lie side by side in y: these are worked on
+ * beside each other. To a row of a they flow from all rows of b, and it is the partners that lie side by side. In a triangle
+ * a row has partners of both kinds.
+ *
+ * Gradients and distances of some pairs: g is 0 where the distance is, which is 1 there; tame: the distances are Euclid's,
+ * and g is divided by them already. */
+
+/* 0 where x is 0 or can be multiplied three times, otherwise 1. */
+static ALWAYS_INLINE REAL NAME(wildness)(REAL x)
+{
+    REAL size = x == 0 ? 1 : NAME(size)(x), low = size >= 1 / MOST ? (REAL)0 : 1;
+    return size <= MOST ? low : 1;
+}
+
+static ALWAYS_INLINE REAL NAME(total)(REAL lane[LANES])
+{
+    for (int l = 0; l < LANES / 2; l++)
+        lane[l] += lane[l + LANES / 2];
+    for (int l = 0; l < LANES / 4; l++)
+        lane[l] += lane[l + LANES / 4];
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+/* The gradient and the distance of a pair, 0 and 1 where it is 0; returns 0 where they are tame. */
+static ALWAYS_INLINE REAL NAME(take)(REAL slope, REAL size, REAL *g, REAL *y)
+{
+    slope = size == 0 ? 0 : slope;
+    size = size == 0 ? 1 : size;
+    *g = slope;
+    *y = size;
+    return NAME(wildness)(size) + NAME(wildness)(slope);
+}
+
+/* Those of n pairs, of which [first, first + count) are there, from `from` elements on in memory. */
+static REAL NAME(settle)(const tp__distances *t, int64_t from, int64_t first, int64_t count, int64_t n,
+                         REAL *restrict g, REAL *restrict y)
+{
+    const REAL *in_g = (const REAL *)t->g + from, *in_y = (const REAL *)t->y + from;
+    REAL wild[LANES], all = 0;
+    int64_t k = 0;
+    for (int64_t q = 0; q < n && count < n; q++) {
+        g[q] = 0;
+        y[q] = 1;
+    }
+    for (int l = 0; l < LANES; l++)
+        wild[l] = 0;
+    g += first;
+    y += first;
+    for (; k + LANES <= count; k += LANES)
+        for (int l = 0; l < LANES; l++)
+            wild[l] += NAME(take)(in_g[k + l], in_y[k + l], &g[k + l], &y[k + l]);
+    for (; k < count; k++)
+        all += NAME(take)(in_g[k], in_y[k], &g[k], &y[k]);
+    return all + NAME(total)(wild);
+}
+
+static void NAME(divide)(int64_t n, REAL *restrict g, const REAL *restrict y)
+{
+    for (int64_t k = 0; k < n; k++)
+        g[k] /= y[k];
+}
+
+/* What x - z gets of the gradient g of their distance y, but for orders that need powers. */
+static ALWAYS_INLINE REAL NAME(slope)(const tp__metric metric, const bool tame, REAL x, REAL z, REAL g, REAL y)
+{
+    REAL by = x - z;
+    if (metric == TP__EUCLID)
+        return tame ? by * g : by / y * g;
+    if (metric == TP__LARGEST)
+        g = NAME(size)(by) == y ? g : 0;
+    return by > 0 ? g : by < 0 ? -g : 0;
+}
+
+/* slope = sign(x - z) (|x - z| / y)^(p-1) g of n pairs, x and z of each or one for all */
+static void NAME(power_slopes)(const tp__distances *t, int64_t n, const REAL *x, int64_t x_step, const REAL *z,
+                               int64_t z_step, const REAL *g, const REAL *y, REAL *slope)
+{
+    REAL share[WIDE], power[WIDE];
+    const double order = t->p - 1;
+    for (int64_t k = 0; k < n; k++) {
+        REAL by = NAME(size)(x[k * x_step] - z[k * z_step]);
+        share[k] = by == 0 ? 1 : by / y[k];
+    }
+    t->power(n, power, (const void *[1]){share}, &order);
+    for (int64_t k = 0; k < n; k++) {
+        REAL by = x[k * x_step] - z[k * z_step], s = power[k] * g[k];
+        slope[k] = by > 0 ? s : by < 0 ? -s : by;
+    }
+}
+
+/* ---- rows beside each other ---- */
+
 typedef struct {
     REAL g[ROWS][WIDE], y[ROWS][WIDE];
     int64_t partners;
     bool tame;
 } NAME(pairs);
 
-static ALWAYS_INLINE int NAME(is_wild)(REAL x)
+/* Of rows [i, i + WIDE) and the partners from j on; in a triangle, of those before them. */
+static void NAME(meet)(const tp__distances *t, int64_t i, int64_t j, int64_t batch, NAME(pairs) * s)
 {
-    REAL size = NAME(size)(x);
-    return !((size <= MOST) & (size >= 1 / MOST)) & (size != 0);
-}
-
-/* Where y has the distance of row i and partner j; -1: it is not there. */
-static int64_t NAME(place)(const tp__distances *t, int64_t i, int64_t j)
-{
-    if (t->triangle)
-        return i < j ? pair_at(t->n, i, j) : j < i ? pair_at(t->n, j, i) : -1;
-    return t->of_b ? j * t->m + i : i * t->m + j;
-}
-
-/* By whichever index is the inner one in memory. */
-static void NAME(fetch)(const tp__distances *t, int64_t i, int64_t rows, int64_t j, const REAL *restrict of,
-                        int64_t partners, REAL to[restrict ROWS][WIDE])
-{
-    const int64_t width = rows - i < WIDE ? rows - i : WIDE;
-    if (t->of_b || (t->triangle && j + partners <= i)) {
-        for (int64_t q = 0; q < partners; q++)
-            memcpy(to[q], of + NAME(place)(t, i, j + q), (size_t)width * sizeof(REAL));
-    } else if (!t->triangle || i + WIDE <= j) {
-        for (int64_t w = 0; w < width; w++) {
-            const REAL *row = of + NAME(place)(t, i + w, j);
-            for (int64_t q = 0; q < partners; q++)
-                to[q][w] = row[q];
-        }
-    } else {
-        for (int64_t q = 0; q < partners; q++)
-            for (int64_t w = 0; w < width; w++) {
-                int64_t at = NAME(place)(t, i + w, j + q);
-                to[q][w] = at < 0 ? 0 : of[at];
-            }
+    const int64_t offset = batch * t->n * t->m, width = t->m - i < WIDE ? t->m - i : WIDE;
+    REAL wild = 0;
+    for (int64_t q = 0; q < s->partners; q++) {
+        int64_t first = t->triangle && j + q >= i ? j + q - i + 1 : 0, count = first < width ? width - first : 0;
+        int64_t at = offset + (t->triangle ? pair_at(t->n, j + q, i + first) : (j + q) * t->m + i);
+        int64_t later = at +
+                        ROWS * (t->triangle ? t->n - j - q - 1 - ROWS / 2 : t->m); /* of partner q + ROWS, nearly */
+        tp__prefetch(t->g, later, WIDE, sizeof(REAL));
+        tp__prefetch(t->y, later, WIDE, sizeof(REAL));
+        wild += NAME(settle)(t, at, first, count, WIDE, s->g[q], s->y[q]);
     }
+    s->tame = t->metric == TP__EUCLID && wild == 0;
+    if (s->tame)
+        NAME(divide)(s->partners * WIDE, s->g[0], s->y[0]);
 }
 
-static void NAME(meet)(const tp__distances *t, int64_t i, int64_t rows, int64_t j, int64_t batch, NAME(pairs) * s)
-{
-    const int64_t offset = batch * t->n * t->m;
-    int wild = t->metric != TP__EUCLID;
-    if (i + WIDE > rows) {
-        memset(s->g, 0, sizeof s->g);
-        memset(s->y, 0, sizeof s->y);
-    }
-    NAME(fetch)(t, i, rows, j, (const REAL *)t->g + offset, s->partners, s->g);
-    NAME(fetch)(t, i, rows, j, (const REAL *)t->y + offset, s->partners, s->y);
-    for (int64_t q = 0; q < s->partners; q++)
-        for (int w = 0; w < WIDE; w++) {
-            REAL y = s->y[q][w], g = y == 0 ? 0 : s->g[q][w];
-            s->y[q][w] = y = y == 0 ? 1 : y;
-            s->g[q][w] = g;
-            wild |= NAME(is_wild)(y) | NAME(is_wild)(g);
-        }
-    s->tame = !wild;
-    for (int64_t q = 0; q < s->partners && s->tame; q++)
-        for (int w = 0; w < WIDE; w++)
-            s->g[q][w] /= s->y[q][w];
-}
-
-/* acc[w] += the slope of the distances at x[w] - z, z from partner to partner d elements on, times g. */
+/* acc[w] += the slopes at x[w] - z, z from partner to partner d elements on. */
 static ALWAYS_INLINE void NAME(slopes)(const tp__metric metric, const bool tame, const NAME(pairs) * s,
                                        const REAL *restrict x, const REAL *restrict z, int64_t d, REAL *restrict acc)
 {
@@ -228,36 +277,21 @@ static ALWAYS_INLINE void NAME(slopes)(const tp__metric metric, const bool tame,
     for (int w = 0; w < WIDE; w++)
         sum[w] = 0;
     for (int64_t q = 0; q < s->partners; q++)
-        for (int w = 0; w < WIDE; w++) {
-            REAL by = x[w] - z[q * d], g = s->g[q][w];
-            if (metric == TP__EUCLID)
-                sum[w] += tame ? by * g : by / s->y[q][w] * g;
-            else if (metric == TP__LARGEST)
-                g = NAME(size)(by) == s->y[q][w] ? g : 0;
-            if (metric != TP__EUCLID)
-                sum[w] += by > 0 ? g : by < 0 ? -g : 0;
-        }
+        for (int w = 0; w < WIDE; w++)
+            sum[w] += NAME(slope)(metric, tame, x[w], z[q * d], s->g[q][w], s->y[q][w]);
     for (int w = 0; w < WIDE; w++)
         acc[w] += sum[w];
 }
 
-/* sign(x - z) (|x - z| / y)^(p-1) g */
-static NEVER_INLINE void NAME(power_slopes)(const tp__distances *t, const NAME(pairs) * s, const REAL *x, const REAL *z,
-                                            REAL *acc)
+static NEVER_INLINE void NAME(slopes_by_power)(const tp__distances *t, const NAME(pairs) * s, const REAL *x,
+                                               const REAL *z, REAL *acc)
 {
-    REAL share[ROWS][WIDE], power[ROWS][WIDE], sum[WIDE] = {0};
-    const double order = t->p - 1;
-    for (int64_t q = 0; q < s->partners; q++)
-        for (int w = 0; w < WIDE; w++) {
-            REAL by = NAME(size)(x[w] - z[q * t->d]);
-            share[q][w] = by == 0 ? 1 : by / s->y[q][w];
-        }
-    t->power(s->partners * WIDE, power, (const void *[1]){share}, &order);
-    for (int64_t q = 0; q < s->partners; q++)
-        for (int w = 0; w < WIDE; w++) {
-            REAL by = x[w] - z[q * t->d], slope = power[q][w] * s->g[q][w];
-            sum[w] += by > 0 ? slope : by < 0 ? -slope : by;
-        }
+    REAL slope[WIDE], sum[WIDE] = {0};
+    for (int64_t q = 0; q < s->partners; q++) {
+        NAME(power_slopes)(t, WIDE, x, 1, z + q * t->d, 0, s->g[q], s->y[q], slope);
+        for (int w = 0; w < WIDE; w++)
+            sum[w] += slope[w];
+    }
     for (int w = 0; w < WIDE; w++)
         acc[w] += sum[w];
 }
@@ -273,25 +307,123 @@ static void NAME(slopes_of)(const tp__distances *t, const NAME(pairs) * s, const
     else if (t->metric == TP__LARGEST)
         NAME(slopes)(TP__LARGEST, false, s, x, z, t->d, acc);
     else if (t->metric == TP__ANY_ORDER)
-        NAME(power_slopes)(t, s, x, z, acc);
+        NAME(slopes_by_power)(t, s, x, z, acc);
+}
+
+/* acc [deep][WIDE] += what rows [i, i + WIDE) of b get, of their elements from `from` on. */
+static NEVER_INLINE void NAME(gather_beside)(const tp__distances *t, int64_t batch, int64_t i, int64_t from,
+                                             int64_t deep, REAL acc[DEEP][WIDE])
+{
+    const REAL *z = (const REAL *)t->a + batch * t->n * t->d + from, *x = (const REAL *)t->b + batch * t->m * t->d;
+    const int64_t partners = t->triangle && i + WIDE < t->n ? i + WIDE : t->n;
+    REAL own[DEEP][WIDE];
+    NAME(pairs) s;
+    NAME(transpose)(x, t->m, t->d, i, from, deep, own);
+    for (int64_t j = 0; j < partners; j += ROWS) {
+        s.partners = partners - j < ROWS ? partners - j : ROWS;
+        NAME(meet)(t, i, j, batch, &s);
+        for (int64_t k = 0; k < deep; k++)
+            NAME(slopes_of)(t, &s, own[k], z + j * t->d + k, acc[k]);
+    }
+}
+
+/* ---- partners beside each other ---- */
+
+typedef struct {
+    REAL z[DEEP][MANY];    /* partners, transposed; the last one again where there are no more */
+    REAL g[MANY], y[MANY]; /* of one row and them */
+    int64_t count, whole;  /* of partners; the same in whole lanes */
+    bool tame;
+} NAME(crowd);
+
+/* Calls the partners from j on. */
+static void NAME(call)(const tp__distances *t, const REAL *b, int64_t j, int64_t from, int64_t deep, NAME(crowd) * c)
+{
+    c->count = t->m - j < MANY ? t->m - j : MANY;
+    c->whole = (c->count + LANES - 1) / LANES * LANES;
+    for (int64_t q = 0; q < c->whole; q++) {
+        const REAL *row = b + (j + (q < c->count ? q : c->count - 1)) * t->d + from;
+        for (int64_t k = 0; k < deep; k++)
+            c->z[k][q] = row[k];
+    }
+}
+
+/* The pairs of row i and the crowd, which is the partners from j on; in a triangle, those after the row. */
+static void NAME(face)(const tp__distances *t, int64_t i, int64_t j, int64_t batch, NAME(crowd) * c)
+{
+    int64_t first = t->triangle && i >= j ? i - j + 1 : 0, count = first < c->count ? c->count - first : 0;
+    int64_t at = batch * t->n * t->m + (t->triangle ? pair_at(t->n, i, j + first) : i * t->m + j);
+    REAL wild = NAME(settle)(t, at, first, count, c->whole, c->g, c->y);
+    c->tame = t->metric == TP__EUCLID && wild == 0;
+    if (c->tame)
+        NAME(divide)(c->whole, c->g, c->y);
+}
+
+/* The sum of the slopes at x - z. */
+static ALWAYS_INLINE REAL NAME(sum_slopes)(const tp__metric metric, const bool tame, const NAME(crowd) * c, REAL x,
+                                           const REAL *restrict z)
+{
+    REAL sum[LANES];
+    for (int l = 0; l < LANES; l++)
+        sum[l] = 0;
+    for (int64_t q = 0; q < c->whole; q += LANES)
+        for (int l = 0; l < LANES; l++)
+            sum[l] += NAME(slope)(metric, tame, x, z[q + l], c->g[q + l], c->y[q + l]);
+    return NAME(total)(sum);
+}
+
+static NEVER_INLINE REAL NAME(sum_by_power)(const tp__distances *t, const NAME(crowd) * c, REAL x, const REAL *z)
+{
+    REAL slope[WIDE], all = 0;
+    for (int64_t q = 0; q < c->whole; q += WIDE) {
+        int64_t n = c->whole - q < WIDE ? c->whole - q : WIDE;
+        NAME(power_slopes)(t, n, &x, 0, z + q, 1, c->g + q, c->y + q, slope);
+        REAL sum = 0;
+        for (int64_t w = 0; w < n; w++)
+            sum += slope[w];
+        all += sum;
+    }
+    return all;
+}
+
+static REAL NAME(sum_of)(const tp__distances *t, const NAME(crowd) * c, REAL x, const REAL *z)
+{
+    if (t->metric == TP__EUCLID)
+        return c->tame ? NAME(sum_slopes)(TP__EUCLID, true, c, x, z) : NAME(sum_slopes)(TP__EUCLID, false, c, x, z);
+    if (t->metric == TP__TAXICAB)
+        return NAME(sum_slopes)(TP__TAXICAB, false, c, x, z);
+    if (t->metric == TP__LARGEST)
+        return NAME(sum_slopes)(TP__LARGEST, false, c, x, z);
+    return t->metric == TP__ANY_ORDER ? NAME(sum_by_power)(t, c, x, z) : 0;
+}
+
+/* acc [deep][WIDE] += what rows [i, i + WIDE) of a get, of their elements from `from` on. */
+static NEVER_INLINE void NAME(gather_across)(const tp__distances *t, int64_t batch, int64_t i, int64_t from,
+                                             int64_t deep, REAL acc[DEEP][WIDE])
+{
+    const REAL *a = (const REAL *)t->a + batch * t->n * t->d + from, *b = (const REAL *)t->b + batch * t->m * t->d;
+    const int64_t stop = t->n - i < WIDE ? t->n : i + WIDE;
+    NAME(crowd) c;
+    for (int64_t j = t->triangle ? i + 1 : 0; j < t->m; j += MANY) {
+        NAME(call)(t, b, j, from, deep, &c);
+        for (int64_t r = i; r < stop; r++) {
+            NAME(face)(t, r, j, batch, &c);
+            for (int64_t k = 0; k < deep; k++)
+                acc[k][r - i] += NAME(sum_of)(t, &c, a[r * t->d + k], c.z[k]);
+        }
+    }
 }
 
 /* Elements [from, from + deep) of the gradients of rows [i, i + WIDE). */
 static void NAME(backward_rows)(const tp__distances *t, int64_t batch, int64_t i, int64_t from, int64_t deep)
 {
-    const int64_t rows = t->of_b ? t->m : t->n, partners = t->of_b ? t->n : t->m;
-    const REAL *a = (const REAL *)t->a + batch * t->n * t->d, *b = (const REAL *)t->b + batch * t->m * t->d;
-    const REAL *x = t->of_b ? b : a, *z = (t->of_b ? a : b) + from;
-    REAL own[DEEP][WIDE], acc[DEEP][WIDE], *gx = (REAL *)t->gx + batch * rows * t->d + from;
-    NAME(pairs) s;
+    const int64_t rows = t->of_b ? t->m : t->n;
+    REAL acc[DEEP][WIDE], *gx = (REAL *)t->gx + batch * rows * t->d + from;
     memset(acc, 0, sizeof acc);
-    NAME(transpose)(x, rows, t->d, i, from, deep, own);
-    for (int64_t j = 0; j < partners; j += ROWS) {
-        s.partners = partners - j < ROWS ? partners - j : ROWS;
-        NAME(meet)(t, i, rows, j, batch, &s);
-        for (int64_t k = 0; k < deep; k++)
-            NAME(slopes_of)(t, &s, own[k], z + j * t->d + k, acc[k]);
-    }
+    if (t->of_b || t->triangle)
+        NAME(gather_beside)(t, batch, i, from, deep, acc);
+    if (!t->of_b)
+        NAME(gather_across)(t, batch, i, from, deep, acc);
     for (int64_t w = 0; w < WIDE && i + w < rows; w++)
         for (int64_t k = 0; k < deep; k++)
             gx[(i + w) * t->d + k] = acc[k][w] + (t->accumulate ? gx[(i + w) * t->d + k] : 0);

@@ -14,8 +14,9 @@
 /* So that the buffers of what is rarely called are not on the stack of all. */
 #define NEVER_INLINE __attribute__((noinline))
 
-/* WIDE rows, transposed, meet ROWS rows, DEEP elements of each at a time. */
-enum { WIDE = TP__DISTANCE_WIDE, ROWS = TP__DISTANCE_ROWS, DEEP = 16 };
+/* WIDE rows, transposed, meet ROWS rows, DEEP elements of each at a time; or a row meets MANY, in so many
+ * lanes. */
+enum { WIDE = TP__DISTANCE_WIDE, ROWS = TP__DISTANCE_ROWS, DEEP = 16, MANY = 128, LANES = 16 };
 
 /* Where the distance of rows i < j is in a triangle of n rows. */
 static int64_t pair_at(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 1) / 2 + j - i - 1; }
