@@ -393,6 +393,72 @@ START_TEST(one_node)
 }
 END_TEST
 
+/* Quantiles among infinite elements, and of ones whose difference is none: what lies at a whole rank is that element, and
+ * between a number and infinity is infinity. Only between both infinities there is nothing. */
+START_TEST(infinite_elements)
+{
+    const double inf = (double)INFINITY, nan = (double)NAN, most = 1.5e308;
+    const struct {
+        double x[3], at[5]; /* two or three elements in order, quantiles at 0, 1/4 ... 1 */
+    } rows[] = {
+        {{1, inf, nan}, {1, inf, inf, inf, inf}},
+        {{-inf, 1, nan}, {-inf, -inf, -inf, -inf, 1}},
+        {{-inf, inf, nan}, {-inf, nan, nan, nan, inf}},
+        {{inf, inf, nan}, {inf, inf, inf, inf, inf}},
+        {{-inf, -inf, nan}, {-inf, -inf, -inf, -inf, -inf}},
+        {{-inf, 0, inf}, {-inf, -inf, 0, inf, inf}},
+        {{-most, most, nan}, {-most, -most / 2, 0, most / 2, most}},
+    };
+    tp_tape *T = tp_tape_new();
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        for (int k = 0; k < 10; k++) {
+            bool three = !isnan(rows[i].x[2]), skips = k >= 5;
+            double want = rows[i].at[k % 5];
+            tp_tensor *x = tp_from(T, TP_F64, tp_shape(skips || three ? 3 : 2), rows[i].x);
+            x = tp_requires_grad(x, true);
+            tp_tensor *y = (skips ? tp_nanquantile_scalar : tp_quantile_scalar)(T, x, 0.25 * (k % 5), NULL);
+            ck_assert(isnan(want) ? isnan(tp_item(y)) : tp_item(y) == want);
+            ck_assert(tp_item(tp_nanmedian(T, x)) == (three ? rows[i].x[1] : rows[i].x[0]));
+            tp_backward(T, y);
+            ck_assert(tp_item_at(tp_grad(x), 0) + tp_item_at(tp_grad(x), 1) + (three ? tp_item_at(tp_grad(x), 2) : 0) ==
+                      1);
+        }
+    ck_assert_ptr_null(tp_error(T));
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Rows made shorter have a gradient that depends on their direction alone, pairs at a distance, too: at any scale. */
+START_TEST(distances_at_any_scale)
+{
+    const double a[4] = {3, -1, 2, 0.5}, b[4] = {1, 2, -2, 0.25},
+                 factors[2][2] = {{0x1p110, 0x1p80}, {0x1p1000, 0x1p700}};
+    for (int d = 0; d < 2; d++)
+        for (int f = 0; f < 4; f++) {
+            tp_tape *T = tp_tape_new();
+            double value[3][4], slope[3][4];
+            for (int k = 0; k < 3; k++) {
+                double s = k ? factors[d][k - 1] : 0x1p60; /* beside which renorm's 1e-7 does not count */
+                tp_dtype dtype = d ? TP_F64 : TP_F32;
+                tp_tensor *x = tp_to(T, tp_mul_scalar(T, tp_from(T, TP_F64, tp_shape(2, 2), a), s), dtype);
+                tp_tensor *y = tp_to(T, tp_mul_scalar(T, tp_from(T, TP_F64, tp_shape(2, 2), b), s), dtype), *z;
+                x = tp_requires_grad(tp_detach(T, x), true);
+                z = f < 2 ? tp_renorm(T, x, 2 + f, 0, s) : tp_pairwise_distance(T, x, y, f, 0, true);
+                z = tp_expand(T, tp_mul_scalar(T, z, 1 / s), tp_shape(2, 2));
+                tp_backward(T, tp_sum(T, tp_mul_scalar(T, z, s)));
+                for (int i = 0; i < 4; i++) {
+                    value[k][i] = tp_item_at(z, i);
+                    slope[k][i] = tp_item_at(tp_grad(x), i);
+                    ck_assert(fabs(value[k][i] - value[0][i]) <= 1e-5 * fabs(value[0][i]));
+                    ck_assert(fabs(slope[k][i] - slope[0][i]) <= 1e-5 && fabs(slope[0][i]) > 1e-3);
+                }
+            }
+            ck_assert_ptr_null(tp_error(T));
+            tp_tape_free(T);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("range");
@@ -407,6 +473,8 @@ int main(void)
     tcase_add_test(t, slopes_of_logits);
     tcase_add_test(t, ignored_rows);
     tcase_add_test(t, nothing_to_add_up);
+    tcase_add_test(t, infinite_elements);
+    tcase_add_test(t, distances_at_any_scale);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

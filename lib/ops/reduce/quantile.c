@@ -37,13 +37,17 @@ static tp_tensor *at_rank(tp_tape *T, tp_tensor *sorted, tp_tensor *rank)
     return tp_gather(T, sorted, 1, tp_to(T, tp_detach(T, rank), TP_I64));
 }
 
-/* a + w (b - a) from the nearer end */
+/* a + w (b - a) from the nearer end; where b - a is no number, as of infinite elements, a (1 - w) + b w or a itself. (torch
+ * has NaN there.) */
 static tp_tensor *between(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *w)
 {
     tp_tensor *step = tp_sub(T, b, a), *half = tp__number(T, w, 0.5);
     tp_tensor *from_a = tp_add(T, a, tp_mul(T, w, step));
     tp_tensor *from_b = tp_sub(T, b, tp_mul(T, step, tp_rsub_scalar(T, w, 1)));
-    return tp_where(T, tp_lt(T, w, half), from_a, from_b);
+    tp_tensor *near = tp_where(T, tp_lt(T, w, half), from_a, from_b);
+    tp_tensor *shares = tp_add(T, tp_mul(T, a, tp_rsub_scalar(T, w, 1)), tp_mul(T, b, w));
+    tp_tensor *apart = tp_where(T, tp_logical_or(T, tp_eq_scalar(T, w, 0), tp_eq(T, a, b)), a, shares);
+    return tp_where(T, tp_isfinite(T, step), near, apart);
 }
 
 static tp_tensor *interpolate(tp_tape *T, tp_tensor *sorted, tp_tensor *rank, tp_quantile_rule rule)

@@ -164,7 +164,7 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
         if (d != at)
             others[n++] = d;
     tp_tensor *norm = tp_linalg_vector_norm(T, x, p, n, others, true);
-    tp_tensor *scale = tp_mul_scalar(T, tp_reciprocal(T, tp_add_scalar(T, norm, 1e-7)), max_norm);
+    tp_tensor *scale = tp_div(T, tp__number(T, x, max_norm), tp_add_scalar(T, norm, 1e-7));
     tp_tensor *above = norm ? tp_gt(T, norm, tp__number(T, x, max_norm)) : NULL;
     return tp_mul(T, x, tp_where(T, above, scale, tp_ones_like(T, norm)));
 }
