@@ -108,6 +108,14 @@ void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64
 /* Also where the first largest (smallest) is; NaN counts as the largest (smallest). n > 0. */
 void tp__reduce_arg(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in,
                     void *out, int64_t *index);
+/* gx [outer, n, inner] (+)= g [outer, inner] at these places along n. Floats. */
+void tp__arg_backward(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const int64_t *index, const void *g,
+                      void *gx, bool accumulate);
+
+/* gx (+)= g times the product of all others along the n of [outer, n, inner], contiguous floats, zeros or not; what is
+ * representable comes out, though the whole product is not (product.c). */
+void tp__product_backward(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *g,
+                          void *gx, bool accumulate);
 
 /* ---- variances over the middle of [outer, n, inner], contiguous floats (variance.c) -------------- */
 

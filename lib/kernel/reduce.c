@@ -138,22 +138,15 @@ static void put_all(const job *j, int64_t count, const char *acc, char *out, con
     }
     const double *v = (const void *)acc;
     bool plain = !j->accumulate && (j->kind == TP__SUM || j->kind == TP__PROD);
+    if (plain && j->dtype == TP_F32 && (TP__PICK(tp__reduce_table)->narrow(count, v, (void *)out) || j->kind == TP__PROD))
+        return;
     for (int64_t c = 0; c < count && j->kind != TP__PROD; c++)
         plain &= fabs(v[c]) < (double)INFINITY;
     if (plain && j->dtype == TP_F64)
         memcpy(out, v, (size_t)count * sizeof *v);
-    else if (plain)
-        for (int64_t c = 0; c < count; c++)
-            ((float *)(void *)out)[c] = (float)v[c];
     else
         for (int64_t c = 0; c < count; c++)
             put(j, (const char *)&v[c], out + (size_t)c * j->out_size, in + c * apart * (int64_t)j->in_size);
-}
-
-static void start_all(const job *j, int64_t count, char *acc)
-{
-    j->r->start(acc);
-    tp__copy_run(j->r->size, count - 1, acc + j->r->size, 1, acc, 0);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------------- */
@@ -191,7 +184,7 @@ static void short_rows_range(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
     int last = j->outer.ndim - 1;
-    int64_t apart = j->outer.stride[last], size = (int64_t)j->in_size;
+    int64_t apart = j->outer.stride[last];
     double turned[SHORT * TP__COLUMNS], space[TP__COLUMNS];
     char *acc = (char *)space;
     for (int64_t o = begin, m; o < end; o += m) {
@@ -199,10 +192,9 @@ static void short_rows_range(int64_t begin, int64_t end, void *user)
         const char *in = outer_at(j, o);
         m = left < end - o ? left : end - o;
         m = m < TP__COLUMNS ? m : TP__COLUMNS;
-        start_all(j, m, acc);
-        for (int64_t k = 0; k < j->n; k++)
-            tp__copy_run(j->in_size, m, (char *)turned + k * TP__COLUMNS * size, 1, in + k * j->step * size, apart);
-        j->r->columns(j->n, TP__COLUMNS, m, turned, acc);
+        if (apart != 1)
+            tp__copy_plane(j->in_size, (tp__plane){j->n, m, TP__COLUMNS, 1, j->step, apart}, turned, in);
+        j->r->columns(j->n, apart == 1 ? j->step : TP__COLUMNS, m, apart == 1 ? (const void *)in : turned, acc, true);
         put_all(j, m, acc, j->out + (size_t)o * j->out_size, in, apart);
     }
 }
@@ -239,9 +231,11 @@ static void long_row(job j, int64_t o)
 /* `rows` rows of `width` columns, `stride` apart, taken into acc. */
 static void columns_into(const job *j, int64_t rows, int64_t stride, int64_t width, const char *in, char *acc)
 {
-    for (int64_t at = 0; at < rows; at += TP__COLUMN_CHUNK)
+    int64_t at = 0;
+    do
         j->r->columns(rows - at < TP__COLUMN_CHUNK ? rows - at : TP__COLUMN_CHUNK, stride, width,
-                      in + at * stride * (int64_t)j->in_size, acc);
+                      in + at * stride * (int64_t)j->in_size, acc, at == 0);
+    while ((at += TP__COLUMN_CHUNK) < rows);
 }
 
 /* The same of few columns and many rows without gaps, as wide rows of `fold` rows each; acc has a place for each of theirs. */
@@ -250,7 +244,7 @@ static void narrow_columns_into(const job *j, int64_t fold, const char *in, char
     int64_t width = j->inner, wide = j->n / fold, over = j->n % fold * width;
     columns_into(j, wide, fold * width, fold * width, in, acc);
     if (over > 0)
-        j->r->columns(1, over, over, in + wide * fold * width * (int64_t)j->in_size, acc);
+        j->r->columns(1, over, over, in + wide * fold * width * (int64_t)j->in_size, acc, false);
     for (int64_t c = width; c < fold * width; c++)
         j->r->join(acc + (size_t)c * j->r->size, acc + (size_t)(c % width) * j->r->size);
 }
@@ -268,7 +262,6 @@ static void columns_range(int64_t begin, int64_t end, void *user)
         int64_t outer = b / blocks, column = b % blocks * TP__COLUMNS;
         int64_t width = j->inner - column < TP__COLUMNS ? j->inner - column : TP__COLUMNS;
         const char *in = outer_at(j, outer) + (size_t)column * j->in_size;
-        start_all(j, narrow ? fold * width : width, acc);
         if (narrow)
             narrow_columns_into(j, fold, in, acc);
         else
@@ -444,48 +437,83 @@ void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64
 
 /* ---- where the largest is ---------------------------------------------------------------------------------- */
 
-/* x is taken in place of what was best so far: NaN before all, the first of equals. */
-/* clang-format off */
-#define ARG(id, R, better)                                                                         \
-    static void id(int64_t n, int64_t stride, const void *in, void *out, int64_t *index)           \
-    { const R *v = in; R a = v[0]; int64_t at = 0;                                                 \
-      for (int64_t i = 1; i < n; i++) { R x = v[i * stride]; if (a == a && (x != x || (better))) { a = x; at = i; } } \
-      *(R *)out = a; *index = at; }
-#define ARGS(R, S) ARG(argmax_##S, R, x > a) ARG(argmin_##S, R, x < a)
-ARGS(float, f32)
-ARGS(double, f64)
-ARGS(int32_t, i32)
-ARGS(int64_t, i64)
-ARGS(uint8_t, u8)
-/* clang-format on */
-
-typedef void (*arg_fn)(int64_t n, int64_t stride, const void *in, void *out, int64_t *index);
-static const arg_fn arg_fns[2][TP_DTYPES] = {
-    {argmax_f32, argmax_f64, argmax_i32, argmax_i64, argmax_u8, argmax_u8},
-    {argmin_f32, argmin_f64, argmin_i32, argmin_i64, argmin_u8, argmin_u8},
-};
-
+/* The largest is found first, then the first element that equals it. */
 typedef struct {
-    arg_fn fn;
+    const tp__finder *f;
     const char *in;
     char *out;
     int64_t *index, n, inner;
     size_t size;
 } arg_job;
 
-static void arg_range(int64_t begin, int64_t end, void *user)
+static void arg_rows(int64_t begin, int64_t end, void *user)
 {
     const arg_job *j = user;
     for (int64_t k = begin; k < end; k++) {
-        int64_t outer = k / j->inner, column = k % j->inner;
-        j->fn(j->n, j->inner, j->in + (size_t)(outer * j->n * j->inner + column) * j->size,
-              j->out + (size_t)k * j->size, &j->index[k]);
+        const char *in = j->in + (size_t)(k * j->n) * j->size;
+        char *best = j->out + (size_t)k * j->size;
+        j->index[k] = j->f->row(j->n, in, best);
+        memcpy(best, in + (size_t)j->index[k] * j->size, j->size); /* a zero has the first one's sign */
+    }
+}
+
+/* Columns [begin, end), numbered through all outer slices. */
+static void arg_columns(int64_t begin, int64_t end, void *user)
+{
+    const arg_job *j = user;
+    for (int64_t at = begin, m; at < end; at += m) {
+        int64_t left = j->inner - at % j->inner;
+        const char *in = j->in + (size_t)(at / j->inner * j->n * j->inner + at % j->inner) * j->size;
+        m = left < end - at ? left : end - at;
+        m = m < TP__COLUMNS ? m : TP__COLUMNS;
+        j->f->columns(j->n, j->inner, m, in, j->out + (size_t)at * j->size, j->index + at);
+        for (int64_t c = 0; c < m; c++)
+            memcpy(j->out + (size_t)(at + c) * j->size, in + (size_t)(j->index[at + c] * j->inner + c) * j->size,
+                   j->size);
     }
 }
 
 void tp__reduce_arg(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in,
                     void *out, int64_t *index)
 {
-    arg_job j = {arg_fns[kind == TP__MIN][dtype], in, out, index, n, inner, tp_dtype_size(dtype)};
-    tp__parallel_for(outer * inner, 1 + WORK / n, arg_range, &j);
+    arg_job j = {&TP__PICK(tp__reduce_table)->find[dtype], in, out, index, n, inner, tp_dtype_size(dtype)};
+    tp__reduce(kind, dtype, outer, n, inner, in, out, false);
+    tp__parallel_for(outer * inner, 1 + WORK / n, inner > 1 ? arg_columns : arg_rows, &j);
+}
+
+/* gx (+)= g at the places */
+typedef struct {
+    const char *g;
+    char *gx;
+    const int64_t *index;
+    int64_t n, inner;
+    size_t size;
+    bool accumulate;
+} place_job;
+
+/* Some slices at a time, that are in cache when g comes to them. */
+static void places_range(int64_t begin, int64_t end, void *user)
+{
+    const place_job *j = user;
+    const int64_t slice = j->n * j->inner, some = 1 + WORK / (8 * slice);
+    for (int64_t o = begin, stop; o < end; o = stop) {
+        stop = end - o < some ? end : o + some;
+        if (!j->accumulate)
+            memset(j->gx + (size_t)(o * slice) * j->size, 0, (size_t)((stop - o) * slice) * j->size);
+        for (int64_t k = o * j->inner; k < stop * j->inner; k++) {
+            int64_t to = (k / j->inner * j->n + j->index[k]) * j->inner + k % j->inner;
+            if (j->size == sizeof(float))
+                ((float *)(void *)j->gx)[to] += ((const float *)(const void *)j->g)[k];
+            else
+                ((double *)(void *)j->gx)[to] += ((const double *)(const void *)j->g)[k];
+        }
+    }
+}
+
+void tp__arg_backward(tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const int64_t *index, const void *g,
+                      void *gx, bool accumulate)
+{
+    place_job j = {g, gx, index, n, inner, tp_dtype_size(dtype), accumulate};
+    if (n * inner > 0)
+        tp__parallel_for(outer, 1 + WORK / (n * inner + 1), places_range, &j);
 }

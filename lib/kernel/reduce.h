@@ -12,14 +12,24 @@ typedef struct {
     size_t size; /* of that */
     /* *acc = *acc with the n contiguous elements taken in, n at most TP__ROW_CHUNK */
     void (*row)(int64_t n, const void *in, void *acc);
-    /* acc[c] for c < columns, of `rows` rows, `stride` elements apart; at most COLUMN_CHUNK rows of COLUMNS */
-    void (*columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc);
+    /* acc[c] for c < columns, of `rows` rows, `stride` elements apart; at most COLUMN_CHUNK rows of COLUMNS. `fresh`: there
+     * is nothing in acc yet. */
+    void (*columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc, bool fresh);
     void (*start)(void *acc); /* the neutral element */
     void (*join)(const void *from, void *acc);
 } tp__reducer;
 
+/* Where the first element is that equals the largest or smallest, which is among them; NaN equals NaN. */
+typedef struct {
+    int64_t (*row)(int64_t n, const void *in, const void *best);
+    /* of rows `stride` elements apart, in each of at most TP__COLUMNS columns */
+    void (*columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, const void *best, int64_t *index);
+} tp__finder;
+
 typedef struct {
     tp__reducer of[TP__REDUCTIONS][TP_DTYPES];
+    tp__finder find[TP_DTYPES];
+    bool (*narrow)(int64_t n, const double *v, float *out); /* were all finite? */
 } tp__reduce_table;
 
 TP__TABLE_OF(tp__reduce_table, tp__reduce_table);

@@ -6,11 +6,15 @@
 #include "kernel/reduce.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 
-enum { LANES = 32 };
+/* So that columns are kept in registers where they are of a usual width. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+enum { LANES = 32, FEW = 8 };
 
 /* R: element; L: lane; A: what is gathered in; zero: neutral element; of: what counts of the element e; step: a with such an
  * x taken in. */
@@ -20,23 +24,35 @@ enum { LANES = 32 };
     static void id##_join(const void *from, void *acc)                                             \
     { A x = *(const A *)from, a = *(A *)acc; *(A *)acc = (A)(step); }                              \
     static void id##_row(int64_t n, const void *in, void *acc)                                     \
-    { const R *v = in; L lane[LANES]; int64_t i = 0;                                               \
+    { const R *v = in; L lane[LANES], few[FEW]; A part[LANES], last = (A)(zero); int64_t i = 0;    \
       for (int l = 0; l < LANES; l++) lane[l] = (L)(zero);                                         \
       for (; i + LANES <= n; i += LANES)                                                           \
           for (int l = 0; l < LANES; l++) { R e = v[i + l]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
-      for (int l = 0; i < n; i++, l++) { R e = v[i]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
-      A part[LANES];                                                                               \
+      for (int l = 0; l < FEW; l++) few[l] = (L)(zero);                                            \
+      for (; i + FEW <= n; i += FEW)                                                               \
+          for (int l = 0; l < FEW; l++) { R e = v[i + l]; L a = few[l], x = (L)(of); few[l] = (L)(step); } \
+      for (; i < n; i++) { R e = v[i]; A a = last, x = (A)(L)(of); last = (A)(step); }             \
       for (int l = 0; l < LANES; l++) part[l] = (A)lane[l];                                        \
-      for (int w = LANES / 2; w > 0; w /= 2)                                                       \
-          for (int l = 0; l < w; l++) { A a = part[l], x = part[l + w]; part[l] = (A)(step); }     \
-      id##_join(part, acc); }                                                                        \
-    static void id##_columns(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc) \
-    { const R *v = in; A *to = acc; L lane[TP__COLUMNS];                                           \
+      for (int l = 0; l < 16; l++) { A a = part[l], x = part[l + 16]; part[l] = (A)(step); }       \
+      for (int l = 0; l < 8; l++) { A a = part[l], x = part[l + 8]; part[l] = (A)(step); }         \
+      for (int l = 0; l < FEW; l++) { A a = part[l], x = (A)few[l]; part[l] = (A)(step); }         \
+      for (int l = 0; l < 4; l++) { A a = part[l], x = part[l + 4]; part[l] = (A)(step); }         \
+      for (int l = 0; l < 2; l++) { A a = part[l], x = part[l + 2]; part[l] = (A)(step); }         \
+      { A a = part[0], x = part[1]; part[0] = (A)(step); }                                         \
+      { A a = part[0], x = last; part[0] = (A)(step); }                                            \
+      id##_join(part, acc); }                                                                      \
+    static ALWAYS_INLINE void id##_lanes(int64_t rows, int64_t stride, int64_t columns, const R *v, A *restrict to, bool fresh) \
+    { L lane[TP__COLUMNS];                                                                         \
       for (int64_t c = 0; c < columns; c++) lane[c] = (L)(zero);                                   \
       for (int64_t r = 0; r < rows; r++)                                                           \
           for (int64_t c = 0; c < columns; c++)                                                    \
           { R e = v[r * stride + c]; L a = lane[c], x = (L)(of); lane[c] = (L)(step); }            \
-      for (int64_t c = 0; c < columns; c++) { A a = to[c], x = (A)lane[c]; to[c] = (A)(step); } }
+      for (int64_t c = 0; c < columns; c++) { A a = fresh ? (A)(zero) : to[c], x = (A)lane[c]; to[c] = (A)(step); } } \
+    static void id##_columns(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc, \
+                             bool fresh)                                                           \
+    { if (columns == TP__COLUMNS) id##_lanes(rows, stride, TP__COLUMNS, in, acc, fresh);                  \
+      else if (columns == TP__COLUMNS / 2) id##_lanes(rows, stride, TP__COLUMNS / 2, in, acc, fresh);     \
+      else id##_lanes(rows, stride, columns, in, acc, fresh); }
 
 #define MAX_OF(R) _Generic((R)0, float: -INFINITY, double: -INFINITY, int32_t: INT32_MIN, int64_t: INT64_MIN, uint8_t: 0)
 #define MIN_OF(R) _Generic((R)0, float: INFINITY, double: INFINITY, int32_t: INT32_MAX, int64_t: INT64_MAX, uint8_t: 255)
@@ -57,6 +73,28 @@ enum { LANES = 32 };
     REDUCER(farthest_##S, R, R, R, 0, e <= 0 ? 0 - e : e, x > a || x != x ? x : a)                     \
     REDUCER(nearest_##S, R, R, R, INFINITY, e <= 0 ? 0 - e : e, x < a || x != x ? x : a)
 
+/* A block is looked at as a whole, first; columns from the last row up. */
+#define FINDER(S, R)                                                                               \
+    static int64_t find_##S(int64_t n, const void *in, const void *best)                           \
+    { const R *v = in, b = *(const R *)best; int64_t i = 0;                                        \
+      for (int found = 0; i + 2 * LANES <= n; i += 2 * LANES) {                                    \
+          for (int l = 0; l < 2 * LANES; l++) found |= (v[i + l] == b) | ((v[i + l] != v[i + l]) & (b != b)); \
+          if (found) break; }                                                                      \
+      for (; i < n - 1 && !(v[i] == b || (v[i] != v[i] && b != b)); i++);                          \
+      return i; }                                                                                  \
+    static void find_columns_##S(int64_t rows, int64_t stride, int64_t columns, const void *in, const void *best, \
+                                 int64_t *index)                                                   \
+    { const R *v = in, *b = best;                                                                  \
+      for (int64_t c = 0; c < columns; c++) index[c] = rows - 1;                                   \
+      for (int64_t r = rows - 1; r-- > 0;)                                                         \
+          for (int64_t c = 0; c < columns; c++)                                                    \
+          { R x = v[r * stride + c]; index[c] = (x == b[c]) | ((x != x) & (b[c] != b[c])) ? r : index[c]; } }
+FINDER(f32, float)
+FINDER(f64, double)
+FINDER(i32, int32_t)
+FINDER(i64, int64_t)
+FINDER(u8, uint8_t)
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wfloat-conversion"
@@ -68,6 +106,18 @@ FOR_DTYPE(uint8_t, u8, uint64_t, uint64_t, uint64_t)
 FOR_FLOAT(float, f32)
 FOR_FLOAT(double, f64)
 #pragma GCC diagnostic pop
+
+static bool narrow(int64_t n, const double *v, float *restrict out)
+{
+    uint64_t strange = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t b;
+        memcpy(&b, &v[i], sizeof b);
+        out[i] = (float)v[i];
+        strange |= -(uint64_t)((b << 1) >= (uint64_t)0x7ff << 53);
+    }
+    return strange == 0;
+}
 
 #define ENTRY(name, S, A) {sizeof(A), name##_##S##_row, name##_##S##_columns, name##_##S##_start, name##_##S##_join}
 #define WIDE(name) {ENTRY(name, f32, double), ENTRY(name, f64, double), ENTRY(name, i32, int64_t), \
@@ -84,5 +134,8 @@ const tp__reduce_table PASTE(tp__reduce_table_, TP__ISA) = {{
     [TP__NORM_0] = FLOATS(count, double, double), [TP__NORM_1] = FLOATS(absolutes, double, double),
     [TP__NORM_2] = FLOATS(squares, double, double), [TP__NORM_MAX] = FLOATS(farthest, float, double),
     [TP__NORM_MIN] = FLOATS(nearest, float, double),
-}};
+}, {
+    {find_f32, find_columns_f32}, {find_f64, find_columns_f64}, {find_i32, find_columns_i32},
+    {find_i64, find_columns_i64}, {find_u8, find_columns_u8},   {find_u8, find_columns_u8},
+}, narrow};
 /* clang-format on */

@@ -245,6 +245,112 @@ START_TEST(same_bits)
 }
 END_TEST
 
+/* ---- the gradient of a product, and places of the largest: by definition -------------------------------------- */
+
+/* The product of all but one, and of g. */
+static double others(const tp_tensor *x, int64_t first, int64_t step, int64_t n, int64_t but, double g)
+{
+    long double product = (long double)g;
+    for (int64_t i = 0; i < n; i++)
+        product *= i == but ? 1 : (long double)tp_item_at(x, first + i * step);
+    return tp_dtype_of(x) == TP_F32 ? (double)(float)product : (double)product;
+}
+
+static bool as_good_as(double a, double b, double rtol)
+{
+    return a == b || (a != a && b != b) || fabs(a - b) <= rtol * fabs(b);
+}
+
+static void set(tp_tensor *x, int64_t i, double v)
+{
+    if (tp_dtype_of(x) == TP_F32)
+        ((float *)tp_data(x))[i] = (float)v;
+    else
+        ((double *)tp_data(x))[i] = v;
+}
+
+/* Numbers with zeros, infinities, NaN or such exponents among them that products leave the range on the way. */
+static tp_tensor *factors(tp_tape *T, tp_dtype dtype, int64_t n, int64_t inner, int how)
+{
+    const double odd[] = {1, 0, -0.0, (double)INFINITY, (double)NAN};
+    const double far = dtype == TP_F32 ? 0x1p100 : 0x1p900;
+    tp_tensor *x = tp_empty(T, dtype, tp_shape(3, n, inner));
+    for (int64_t i = 0; i < tp_numel(x); i++) {
+        double v = (i % 3 ? 1 : -1) * (0.75 + 0.5 * (double)(i * 7919 % 101) / 101);
+        set(x, i, how == 1 ? v * (i / inner % 2 ? far : 1 / far) : v);
+    }
+    for (int k = 0; how >= 2 && k < how - 1; k++) /* in the first and the last slice */
+        for (int slice = 0; slice < 3; slice += 2)
+            set(x, slice * n * inner + (k * 5 + 1) % n * inner, odd[(how + k) % 5]);
+    return x;
+}
+
+START_TEST(products_of_others)
+{
+    static const int64_t shapes[][2] = {{1, 1}, {2, 1}, {7, 1}, {16, 1}, {40, 1}, {777, 1}, {70000, 1}, {5, 3}, {600, 33}};
+    tp_dtype dtype = _i % 2 ? TP_F32 : TP_F64;
+    tp_tape *T = tp_tape_new();
+    for (size_t s = 0; s < LENGTH(shapes); s++)
+        for (int how = 0; how < 7; how++) {
+            int64_t n = shapes[s][0], inner = shapes[s][1];
+            tp_tensor *x = tp_requires_grad(factors(T, dtype, n, inner, how), true);
+            tp_tensor *gx, *y = tp_mul_scalar(T, tp_sum(T, tp_prod_dim(T, x, 1, false)), -1.5);
+            ck_assert(tp_gradients(T, 1, &y, 1, &x, &gx, NULL) == TP_OK);
+            for (int64_t i = 0; i < tp_numel(x); i += n > 1000 ? 997 : 1) {
+                int64_t slice = i / (n * inner), k = i / inner % n;
+                double want = others(x, slice * n * inner + i % inner, inner, n, k, -1.5);
+                ck_assert_msg(as_good_as(tp_item_at(gx, i), want, (double)n * (dtype == TP_F32 ? 1e-7 : 3e-16)),
+                              "%lld %lld, %d: %g at %lld, not %g", (long long)n, (long long)inner, how,
+                              tp_item_at(gx, i), (long long)i, want);
+            }
+            tp_tape_reset(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* The first of the largest, and its gradient there; NaN is the largest, and zeros are equal. */
+START_TEST(places_of_the_largest)
+{
+    static const tp_dtype dtypes[] = {TP_F32, TP_F64, TP_I32, TP_I64, TP_U8, TP_BOOL};
+    static const int64_t shapes[][2] = {{1, 1}, {2, 1}, {16, 1}, {65, 1}, {1000, 1}, {40000, 1}, {3, 2}, {130, 140}};
+    tp_tape *T = tp_tape_new();
+    for (size_t s = 0; s < LENGTH(shapes) * LENGTH(dtypes); s++)
+        for (int how = 0; how < 4; how++) {
+            int64_t n = shapes[s / LENGTH(dtypes)][0], inner = shapes[s / LENGTH(dtypes)][1];
+            tp_tensor *x = tp_randint(T, TP_F64, tp_shape(2, n, inner), how & 1 ? -2 : -90, how & 1 ? 1 : 90), *at, *gx;
+            for (int64_t i = 0; how >= 2 && i < tp_numel(x); i += 7)
+                set(x, i, i % 2 ? (double)NAN : -0.0);
+            tp_dtype dtype = dtypes[s % LENGTH(dtypes)];
+            if (!tp_dtype_is_float(dtype)) /* which have no NaN */
+                x = tp_to(T, tp_abs(T, tp_nan_to_num(T, x, NULL)), dtype);
+            else
+                x = tp_requires_grad(tp_detach(T, tp_to(T, x, dtype)), true);
+            tp_tensor *y = how & 1 ? tp_max_dim(T, x, 1, false, &at) : tp_min_dim(T, x, 1, false, &at);
+            ck_no_error(T);
+            bool graded = tp_dtype_is_float(dtype);
+            if (graded) {
+                tp_tensor *sum = tp_sum(T, y);
+                ck_assert(tp_gradients(T, 1, &sum, 1, &x, &gx, NULL) == TP_OK);
+            }
+            for (int64_t k = 0; k < 2 * inner; k++) {
+                int64_t best = 0, first = k / inner * n * inner + k % inner;
+                for (int64_t i = 1; i < n; i++) {
+                    double v = tp_item_at(x, first + i * inner), top = tp_item_at(x, first + best * inner);
+                    best = top == top && (v != v || (how & 1 ? v > top : v < top)) ? i : best;
+                }
+                double v = tp_item_at(y, k), want = tp_item_at(x, first + best * inner);
+                ck_assert_int_eq((int64_t)tp_item_at(at, k), best);
+                ck_assert(v != v ? want != want : v == want && signbit(v) == signbit(want));
+                for (int64_t i = 0; graded && i < n; i++)
+                    ck_assert(tp_item_at(gx, first + i * inner) == (i == best));
+            }
+            tp_tape_reset(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reductions");
@@ -253,6 +359,8 @@ int main(void)
     tcase_add_loop_test(t, any_layout, 0, 12);
     tcase_add_test(t, long_ones);
     tcase_add_test(t, same_bits);
+    tcase_add_loop_test(t, products_of_others, 0, 2);
+    tcase_add_test(t, places_of_the_largest);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

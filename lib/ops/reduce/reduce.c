@@ -222,10 +222,10 @@ static tp_status reduce_forward(tp_call *c)
 }
 
 /* clang-format off */
-#define REDUCTION(id, NAME, KIND, FLAGS, INFER, FORWARD, VJP, SAMPLES, PRINTED) \
+#define REDUCTION(id, NAME, KIND, FLAGS, INFER, FORWARD, VJP, FUSED, SAMPLES, PRINTED) \
     static const reduce_op id##_op = {{ \
         .name = NAME, .n_in = 1, .n_out = 1, .attr_size = sizeof(over), .flags = TP__OP_OURS | TP_OP_STRIDED | (FLAGS), \
-        .infer = INFER, .forward = FORWARD, .vjp = VJP, .samples = SAMPLES, \
+        .infer = INFER, .forward = FORWARD, .vjp = VJP, .vjp_fused = FUSED, .samples = SAMPLES, \
         .grad_name = PRINTED}, \
                                       TP__##KIND};
 /* clang-format on */
@@ -288,10 +288,10 @@ static tp_status mean_vjp(tp_vjp *v)
 }
 
 /* clang-format off */
-REDUCTION(sum, "sum", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward0")
-REDUCTION(sum_dim, "sum_dim", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, sum_samples, "SumBackward1")
-REDUCTION(mean, "mean", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, extreme_samples, "MeanBackward0")
-REDUCTION(mean_dim, "mean_dim", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, extreme_samples, "MeanBackward1")
+REDUCTION(sum, "sum", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, NULL, sum_samples, "SumBackward0")
+REDUCTION(sum_dim, "sum_dim", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, NULL, sum_samples, "SumBackward1")
+REDUCTION(mean, "mean", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, NULL, extreme_samples, "MeanBackward0")
+REDUCTION(mean_dim, "mean_dim", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, NULL, extreme_samples, "MeanBackward1")
 /* clang-format on */
 
 tp_tensor *tp_sum(tp_tape *T, tp_tensor *x) { return over_all(T, &sum_op, x); }
@@ -371,6 +371,18 @@ static tp_status prod_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status prod_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *x = tp_contiguous(v->tape, v->in[0]), *g = tp_contiguous(v->tape, v->gout[0]);
+    int64_t outer, n, inner;
+    if (!x || !g)
+        return v->tape->status;
+    if (!tp__as_middle(x, ((const over *)v->attr)->mask, &outer, &n, &inner))
+        return tp__vjp_fused_by_operators(v, 1);
+    tp__product_backward((tp_dtype)x->dtype, outer, n, inner, x->data, g->data, v->gin[0]->data, !(v->fresh & 1u));
+    return TP_OK;
+}
+
 static void prod_samples(tp_sampler *s)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {2, 3}}, -1.3, 1.7);
@@ -384,7 +396,9 @@ static void prod_samples(tp_sampler *s)
     tp_sample(s, &(over){0, false}, 1, &x);
 }
 
-REDUCTION(prod, "prod", PROD, TP_OP_FORGETS_OUT, prod_infer, reduce_forward, prod_vjp, prod_samples, "ProdBackward0")
+/* clang-format off */
+REDUCTION(prod, "prod", PROD, TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, prod_infer, reduce_forward, prod_vjp, prod_vjp_fused, prod_samples, "ProdBackward0")
+/* clang-format on */
 
 tp_tensor *tp_prod(tp_tape *T, tp_tensor *x) { return over_all(T, &prod_op, x); }
 
@@ -414,10 +428,10 @@ static tp_status extreme_vjp(tp_vjp *v)
 }
 
 /* clang-format off */
-REDUCTION(amax, "amax", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "AmaxBackward0")
-REDUCTION(amin, "amin", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "AminBackward0")
-REDUCTION(max, "max", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "MaxBackward1")
-REDUCTION(min, "min", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, extreme_samples, "MinBackward1")
+REDUCTION(amax, "amax", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, NULL, extreme_samples, "AmaxBackward0")
+REDUCTION(amin, "amin", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, NULL, extreme_samples, "AminBackward0")
+REDUCTION(max, "max", MAX, 0, extreme_infer, reduce_forward, extreme_vjp, NULL, extreme_samples, "MaxBackward1")
+REDUCTION(min, "min", MIN, 0, extreme_infer, reduce_forward, extreme_vjp, NULL, extreme_samples, "MinBackward1")
 /* clang-format on */
 
 tp_tensor *tp_amax(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
@@ -467,6 +481,21 @@ static tp_status max_dim_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status max_dim_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *x = v->in[0];
+    int64_t outer, n, inner;
+    if (v->gout[0] == NULL) {
+        if (v->fresh & 1u)
+            tp__fill(x->numel, v->gin[0]->data, (tp_dtype)x->dtype, 0);
+        return TP_OK;
+    }
+    tp__as_middle(x, ((const over *)v->attr)->mask, &outer, &n, &inner);
+    tp__arg_backward((tp_dtype)x->dtype, outer, n, inner, v->out[1]->data, v->gout[0]->data, v->gin[0]->data,
+                     !(v->fresh & 1u));
+    return TP_OK;
+}
+
 static void max_dim_samples(tp_sampler *s)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1.9, 2.2);
@@ -480,8 +509,8 @@ static void max_dim_samples(tp_sampler *s)
 #define WITH_INDEX(id, KIND, PRINTED) \
     static const reduce_op id##_op = {{ \
         .name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(over), \
-        .flags = TP_OP_FORGETS_IN, .infer = max_dim_infer, .forward = max_dim_forward, \
-        .vjp = max_dim_vjp, .samples = max_dim_samples, .grad_name = PRINTED}, TP__##KIND};
+        .flags = TP_OP_FORGETS_IN | TP_OP_OVERWRITES, .infer = max_dim_infer, .forward = max_dim_forward, \
+        .vjp = max_dim_vjp, .vjp_fused = max_dim_vjp_fused, .samples = max_dim_samples, .grad_name = PRINTED}, TP__##KIND};
 WITH_INDEX(max_dim, MAX, "MaxBackward0")
 WITH_INDEX(min_dim, MIN, "MinBackward0")
 /* clang-format on */
@@ -538,8 +567,8 @@ tp_tensor *tp_argmin(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 
 static tp_status truth_infer(tp_call *c) { return infer_as(c, TP__ALL); }
 
-REDUCTION(all, "all", ALL, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, sum_samples, NULL)
-REDUCTION(any, "any", ANY, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, sum_samples, NULL)
+REDUCTION(all, "all", ALL, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, NULL, sum_samples, NULL)
+REDUCTION(any, "any", ANY, TP_OP_NO_GRAD, truth_infer, reduce_forward, NULL, NULL, sum_samples, NULL)
 
 tp_tensor *tp_all(tp_tape *T, tp_tensor *x) { return over_all(T, &all_op, x); }
 
