@@ -78,6 +78,7 @@ typedef enum {
     TP__ALL,
     TP__ANY,
     TP__MEAN,
+    TP__NANSUM,   /* of those that are numbers */
     TP__NORM_0,   /* how many are not zero */
     TP__NORM_1,   /* sum |x| */
     TP__NORM_2,   /* sqrt(sum x^2) */

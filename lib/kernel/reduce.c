@@ -71,7 +71,9 @@ static double small_sum(const job *j, const char *in)
 {
     double sum = 0, missing = 0;
     for (int64_t i = 0; i < j->n; i++) {
-        double x = element(j, in, i) * 0x1p-64, term = (j->kind == TP__NORM_1 ? fabs(x) : x) - missing;
+        double x = element(j, in, i) * 0x1p-64;
+        x = j->kind == TP__NANSUM && x != x ? 0 : x;
+        double term = (j->kind == TP__NORM_1 ? fabs(x) : x) - missing;
         double next = sum + term;
         missing = fabs(next) < (double)INFINITY ? next - sum - term : 0;
         sum = next;

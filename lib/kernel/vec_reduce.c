@@ -65,8 +65,9 @@ enum { LANES = 32, FEW = 8 };
     REDUCER(all_##S, R, R, uint8_t, 1, e, (a != 0) & (x != 0))                                     \
     REDUCER(any_##S, R, R, uint8_t, 0, e, (a != 0) | (x != 0))
 
-/* What norms are made of; float32 squares in double, where they stay in range. */
+/* Sums of what is a number, and what norms are made of; float32 squares in double, where they stay in range. */
 #define FOR_FLOAT(R, S)                                                                            \
+    REDUCER(nansum_##S, R, R, double, 0, e == e ? e : 0, a + x)                                    \
     REDUCER(count_##S, R, R, double, 0, e != 0, a + x)                                             \
     REDUCER(absolutes_##S, R, R, double, 0, e <= 0 ? 0 - e : e, a + x)                                 \
     REDUCER(squares_##S, R, double, double, 0, (double)e *(double)e, a + x)                        \
@@ -131,7 +132,7 @@ static bool narrow(int64_t n, const double *v, float *restrict out)
 const tp__reduce_table PASTE(tp__reduce_table_, TP__ISA) = {{
     [TP__SUM] = WIDE(sum), [TP__PROD] = WIDE(prod), [TP__MAX] = SAME(max), [TP__MIN] = SAME(min),
     [TP__ALL] = TRUTH(all), [TP__ANY] = TRUTH(any), [TP__MEAN] = FLOATS(sum, double, double),
-    [TP__NORM_0] = FLOATS(count, double, double), [TP__NORM_1] = FLOATS(absolutes, double, double),
+    [TP__NANSUM] = FLOATS(nansum, double, double), [TP__NORM_0] = FLOATS(count, double, double), [TP__NORM_1] = FLOATS(absolutes, double, double),
     [TP__NORM_2] = FLOATS(squares, double, double), [TP__NORM_MAX] = FLOATS(farthest, float, double),
     [TP__NORM_MIN] = FLOATS(nearest, float, double),
 }, {

@@ -157,8 +157,8 @@ tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp
         void *last = turned ? whole->data : out;
         reduce_step(kind, order, dtype, &first, x->data, partly ? part->data : last);
         tp__reduced second = {{.ndim = 0}, {0}, others, results, results};
-        if (partly) /* counts are added up */
-            reduce_step(kind == TP__NORM_0 ? TP__SUM : kind, order, becomes, &second, part->data, last);
+        if (partly) /* counts are added up, and so are sums of numbers: what is NaN now stays */
+            reduce_step(kind == TP__NORM_0 || kind == TP__NANSUM ? TP__SUM : kind, order, becomes, &second, part->data, last);
         if (turned)
             put_in_order(&kept, inner, becomes, last, out);
     }
@@ -287,9 +287,25 @@ static tp_status mean_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status nansum_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *g = restored(T, v->gout[0], x, ((const over *)v->attr)->mask);
+    v->gin[0] = tp_where(T, tp_isnan(T, x), tp__number(T, x, 0), g);
+    return TP_OK;
+}
+
+static void nansum_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1.9, 2.2);
+    tp_sample(s, &(over){3, false}, 1, &x);
+    tp_sample(s, &(over){1, true}, 1, &x);
+}
+
 /* clang-format off */
 REDUCTION(sum, "sum", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, NULL, sum_samples, "SumBackward0")
 REDUCTION(sum_dim, "sum_dim", SUM, TP__READS_NOTHING, sum_infer, reduce_forward, sum_vjp, NULL, sum_samples, "SumBackward1")
+REDUCTION(nansum, "nansum", NANSUM, TP_OP_FORGETS_OUT, float_infer, reduce_forward, nansum_vjp, NULL, nansum_samples, "NansumBackward0")
 REDUCTION(mean, "mean", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, NULL, extreme_samples, "MeanBackward0")
 REDUCTION(mean_dim, "mean_dim", MEAN, TP__READS_NOTHING, float_infer, reduce_forward, mean_vjp, NULL, extreme_samples, "MeanBackward1")
 /* clang-format on */
@@ -305,6 +321,13 @@ tp_tensor *tp_sum_dims(tp_tape *T, tp_tensor *x, int n, const int *dims, bool ke
 tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 {
     return over_some(T, &sum_dim_op, x, 1, &dim, keepdim);
+}
+
+tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
+{
+    TP__NAMED(T, "nansum");
+    bool whole = x && !tp_dtype_is_float((tp_dtype)x->dtype);
+    return whole ? tp_sum_dims(T, x, n, dims, keepdim) : over_some(T, &nansum_op, x, n, dims, keepdim);
 }
 
 tp_tensor *tp_mean(tp_tape *T, tp_tensor *x) { return over_all(T, &mean_op, x); }
@@ -587,6 +610,6 @@ tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 }
 
 const tp_op *const tp__ops_reduce[] = {
-    &sum_op.op, &sum_dim_op.op, &mean_op.op,    &mean_dim_op.op, &prod_op.op, &amax_op.op, &amin_op.op,
+    &sum_op.op, &sum_dim_op.op, &mean_op.op,    &mean_dim_op.op, &nansum_op.op, &prod_op.op, &amax_op.op, &amin_op.op,
     &max_op.op, &min_op.op,     &max_dim_op.op, &min_dim_op.op,  &all_op.op,  &any_op.op,  NULL,
 };

@@ -172,14 +172,6 @@ tp_tensor *tp_count_nonzero(tp_tape *T, tp_tensor *x, int n, const int *dims)
     return tp_sum_dims(T, tp_ne(T, x, tp__number(T, x, 0)), n, dims, false);
 }
 
-tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
-{
-    TP__NAMED(T, "nansum");
-    if (x && is_float(x))
-        x = tp_where(T, tp_isnan(T, x), tp__number(T, x, 0), x);
-    return tp_sum_dims(T, x, n, dims, keepdim);
-}
-
 tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
     TP__NAMED(T, "nanmean");
