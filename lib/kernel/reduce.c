@@ -140,7 +140,8 @@ static void put_all(const job *j, int64_t count, const char *acc, char *out, con
     }
     const double *v = (const void *)acc;
     bool plain = !j->accumulate && (j->kind == TP__SUM || j->kind == TP__PROD);
-    if (plain && j->dtype == TP_F32 && (TP__PICK(tp__reduce_table)->narrow(count, v, (void *)out) || j->kind == TP__PROD))
+    if (plain && j->dtype == TP_F32 &&
+        (TP__PICK(tp__reduce_table)->narrow(count, v, (void *)out) || j->kind == TP__PROD))
         return;
     for (int64_t c = 0; c < count && j->kind != TP__PROD; c++)
         plain &= fabs(v[c]) < (double)INFINITY;

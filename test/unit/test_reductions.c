@@ -287,7 +287,8 @@ static tp_tensor *factors(tp_tape *T, tp_dtype dtype, int64_t n, int64_t inner, 
 
 START_TEST(products_of_others)
 {
-    static const int64_t shapes[][2] = {{1, 1}, {2, 1}, {7, 1}, {16, 1}, {40, 1}, {777, 1}, {70000, 1}, {5, 3}, {600, 33}};
+    static const int64_t shapes[][2] = {{1, 1},   {2, 1},     {7, 1}, {16, 1},  {40, 1},
+                                        {777, 1}, {70000, 1}, {5, 3}, {600, 33}};
     tp_dtype dtype = _i % 2 ? TP_F32 : TP_F64;
     tp_tape *T = tp_tape_new();
     for (size_t s = 0; s < LENGTH(shapes); s++)
@@ -296,7 +297,7 @@ START_TEST(products_of_others)
             tp_tensor *x = tp_requires_grad(factors(T, dtype, n, inner, how), true);
             tp_tensor *gx, *y = tp_mul_scalar(T, tp_sum(T, tp_prod_dim(T, x, 1, false)), -1.5);
             ck_assert(tp_gradients(T, 1, &y, 1, &x, &gx, NULL) == TP_OK);
-            for (int64_t i = 0; i < tp_numel(x); i += n > 1000 ? 997 : 1) {
+            for (int64_t i = 0; i<tp_numel(x); i += n> 1000 ? 997 : 1) {
                 int64_t slice = i / (n * inner), k = i / inner % n;
                 double want = others(x, slice * n * inner + i % inner, inner, n, k, -1.5);
                 ck_assert_msg(as_good_as(tp_item_at(gx, i), want, (double)n * (dtype == TP_F32 ? 1e-7 : 3e-16)),

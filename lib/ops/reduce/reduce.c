@@ -158,7 +158,8 @@ tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp
         reduce_step(kind, order, dtype, &first, x->data, partly ? part->data : last);
         tp__reduced second = {{.ndim = 0}, {0}, others, results, results};
         if (partly) /* counts are added up, and so are sums of numbers: what is NaN now stays */
-            reduce_step(kind == TP__NORM_0 || kind == TP__NANSUM ? TP__SUM : kind, order, becomes, &second, part->data, last);
+            reduce_step(kind == TP__NORM_0 || kind == TP__NANSUM ? TP__SUM : kind, order, becomes, &second, part->data,
+                        last);
         if (turned)
             put_in_order(&kept, inner, becomes, last, out);
     }
@@ -611,5 +612,5 @@ tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 
 const tp_op *const tp__ops_reduce[] = {
     &sum_op.op, &sum_dim_op.op, &mean_op.op,    &mean_dim_op.op, &nansum_op.op, &prod_op.op, &amax_op.op, &amin_op.op,
-    &max_op.op, &min_op.op,     &max_dim_op.op, &min_dim_op.op,  &all_op.op,  &any_op.op,  NULL,
+    &max_op.op, &min_op.op,     &max_dim_op.op, &min_dim_op.op,  &all_op.op,    &any_op.op,  NULL,
 };
