@@ -4,7 +4,7 @@
 
 #include "kernel/kernel.h"
 
-enum { TP__FACTORS = 32 };
+enum { TP__FACTORS = 16 };
 
 /* Products of some columns: m 2^e is that of the finite factors that are not zero, |m| in [1, 2); the sign is that of all
  * factors. Are there others? Then how many are zero, infinite, NaN. */

@@ -23,12 +23,8 @@ static ALWAYS_INLINE void NAME(take_some)(int64_t rows, int64_t stride, int64_t 
 static void NAME(count_kinds)(int64_t rows, int64_t stride, int64_t columns, const REAL *x, tp__factors *f)
 {
     for (int64_t c = 0; c < columns; c++)
-        for (int64_t r = 0; r < (f->odd[c] ? rows : 0); r++) {
-            REAL v = x[r * stride + c];
-            f->zeros[c] += v == 0;
-            f->nans[c] += v != v;
-            f->infinite[c] += v == (REAL)INFINITY || v == (REAL)-INFINITY;
-        }
+        for (int64_t r = 0; r < (f->odd[c] ? rows : 0); r++)
+            count_kind((double)x[r * stride + c], f, c);
 }
 
 /* Those of columns as f[0 ... columns - 1]. */

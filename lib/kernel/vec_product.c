@@ -90,6 +90,14 @@ static void join_from(tp__factors *f, int64_t c, const tp__factors *by, int64_t 
 
 static void join(tp__factors *f, int64_t to, int64_t from) { join_from(f, to, f, from); }
 
+/* By a call: it is rare, and would fill a loop. */
+static __attribute__((noinline)) void count_kind(double x, tp__factors *f, int64_t c)
+{
+    f->zeros[c] += x == 0;
+    f->nans[c] += x != x;
+    f->infinite[c] += x == (double)INFINITY || x == (double)-INFINITY;
+}
+
 /* How the product of the others is made: by a division; of mantissas and exponents; or looking at each. */
 typedef enum { BY_QUOTIENT, BY_PARTS, BY_KIND } manner;
 

@@ -17,9 +17,9 @@
 enum { LANES = 32, FEW = 8 };
 
 /* R: element; L: lane; A: what is gathered in; zero: neutral element; of: what counts of the element e; step: a with such an
- * x taken in. */
+ * x taken in; usual: are there functions for the usual widths of columns? */
 /* clang-format off */
-#define REDUCER(id, R, L, A, zero, of, step)                                                       \
+#define REDUCER(id, usual, R, L, A, zero, of, step)                                                       \
     static void id##_start(void *acc) { *(A *)acc = (A)(zero); }                                   \
     static void id##_join(const void *from, void *acc)                                             \
     { A x = *(const A *)from, a = *(A *)acc; *(A *)acc = (A)(step); }                              \
@@ -42,37 +42,38 @@ enum { LANES = 32, FEW = 8 };
       { A a = part[0], x = last; part[0] = (A)(step); }                                            \
       id##_join(part, acc); }                                                                      \
     static ALWAYS_INLINE void id##_lanes(int64_t rows, int64_t stride, int64_t columns, const R *v, A *restrict to, bool fresh) \
-    { L lane[TP__COLUMNS];                                                                         \
+    { for (int64_t c = 0; c < (fresh ? columns : 0); c++) to[c] = (A)(zero);                       \
+      L lane[TP__COLUMNS];                                                                         \
       for (int64_t c = 0; c < columns; c++) lane[c] = (L)(zero);                                   \
       for (int64_t r = 0; r < rows; r++)                                                           \
           for (int64_t c = 0; c < columns; c++)                                                    \
           { R e = v[r * stride + c]; L a = lane[c], x = (L)(of); lane[c] = (L)(step); }            \
-      for (int64_t c = 0; c < columns; c++) { A a = fresh ? (A)(zero) : to[c], x = (A)lane[c]; to[c] = (A)(step); } } \
+      for (int64_t c = 0; c < columns; c++) { A a = to[c], x = (A)lane[c]; to[c] = (A)(step); } } \
     static void id##_columns(int64_t rows, int64_t stride, int64_t columns, const void *in, void *acc, \
                              bool fresh)                                                           \
-    { if (columns == TP__COLUMNS) id##_lanes(rows, stride, TP__COLUMNS, in, acc, fresh);                  \
-      else if (columns == TP__COLUMNS / 2) id##_lanes(rows, stride, TP__COLUMNS / 2, in, acc, fresh);     \
+    { if (usual && columns == TP__COLUMNS) id##_lanes(rows, stride, TP__COLUMNS, in, acc, fresh);                  \
+      else if (usual && columns == TP__COLUMNS / 2) id##_lanes(rows, stride, TP__COLUMNS / 2, in, acc, fresh);     \
       else id##_lanes(rows, stride, columns, in, acc, fresh); }
 
 #define MAX_OF(R) _Generic((R)0, float: -INFINITY, double: -INFINITY, int32_t: INT32_MIN, int64_t: INT64_MIN, uint8_t: 0)
 #define MIN_OF(R) _Generic((R)0, float: INFINITY, double: INFINITY, int32_t: INT32_MAX, int64_t: INT64_MAX, uint8_t: 255)
 
-#define FOR_DTYPE(R, S, L, A, LP)                                                                  \
-    REDUCER(sum_##S, R, L, A, 0, e, a + x)                                                         \
-    REDUCER(prod_##S, R, LP, A, 1, e, a *x)                                                        \
-    REDUCER(max_##S, R, R, R, MAX_OF(R), e, x > a || x != x ? x : a)                               \
-    REDUCER(min_##S, R, R, R, MIN_OF(R), e, x < a || x != x ? x : a)                               \
-    REDUCER(all_##S, R, R, uint8_t, 1, e, (a != 0) & (x != 0))                                     \
-    REDUCER(any_##S, R, R, uint8_t, 0, e, (a != 0) | (x != 0))
+#define FOR_DTYPE(R, S, L, A, LP, usual)                                                                  \
+    REDUCER(sum_##S, usual, R, L, A, 0, e, a + x)                                                         \
+    REDUCER(prod_##S, 0, R, LP, A, 1, e, a *x)                                                        \
+    REDUCER(max_##S, 0, R, R, R, MAX_OF(R), e, x > a || x != x ? x : a)                               \
+    REDUCER(min_##S, 0, R, R, R, MIN_OF(R), e, x < a || x != x ? x : a)                               \
+    REDUCER(all_##S, 0, R, R, uint8_t, 1, e, (a != 0) & (x != 0))                                     \
+    REDUCER(any_##S, 0, R, R, uint8_t, 0, e, (a != 0) | (x != 0))
 
 /* Sums of what is a number, and what norms are made of; float32 squares in double, where they stay in range. */
 #define FOR_FLOAT(R, S)                                                                            \
-    REDUCER(nansum_##S, R, R, double, 0, e == e ? e : 0, a + x)                                    \
-    REDUCER(count_##S, R, R, double, 0, e != 0, a + x)                                             \
-    REDUCER(absolutes_##S, R, R, double, 0, e <= 0 ? 0 - e : e, a + x)                                 \
-    REDUCER(squares_##S, R, double, double, 0, (double)e *(double)e, a + x)                        \
-    REDUCER(farthest_##S, R, R, R, 0, e <= 0 ? 0 - e : e, x > a || x != x ? x : a)                     \
-    REDUCER(nearest_##S, R, R, R, INFINITY, e <= 0 ? 0 - e : e, x < a || x != x ? x : a)
+    REDUCER(nansum_##S, 0, R, R, double, 0, e == e ? e : 0, a + x)                                    \
+    REDUCER(count_##S, 0, R, R, double, 0, e != 0, a + x)                                             \
+    REDUCER(absolutes_##S, 0, R, R, double, 0, e <= 0 ? 0 - e : e, a + x)                                 \
+    REDUCER(squares_##S, 0, R, double, double, 0, (double)e *(double)e, a + x)                        \
+    REDUCER(farthest_##S, 0, R, R, R, 0, e <= 0 ? 0 - e : e, x > a || x != x ? x : a)                     \
+    REDUCER(nearest_##S, 0, R, R, R, INFINITY, e <= 0 ? 0 - e : e, x < a || x != x ? x : a)
 
 /* A block is looked at as a whole, first; columns from the last row up. */
 #define FINDER(S, R)                                                                               \
@@ -99,11 +100,11 @@ FINDER(u8, uint8_t)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wfloat-conversion"
-FOR_DTYPE(float, f32, float, double, double)
-FOR_DTYPE(double, f64, double, double, double)
-FOR_DTYPE(int32_t, i32, uint64_t, uint64_t, uint64_t)
-FOR_DTYPE(int64_t, i64, uint64_t, uint64_t, uint64_t)
-FOR_DTYPE(uint8_t, u8, uint64_t, uint64_t, uint64_t)
+FOR_DTYPE(float, f32, float, double, double, 1)
+FOR_DTYPE(double, f64, double, double, double, 1)
+FOR_DTYPE(int32_t, i32, uint64_t, uint64_t, uint64_t, 0)
+FOR_DTYPE(int64_t, i64, uint64_t, uint64_t, uint64_t, 0)
+FOR_DTYPE(uint8_t, u8, uint64_t, uint64_t, uint64_t, 0)
 FOR_FLOAT(float, f32)
 FOR_FLOAT(double, f64)
 #pragma GCC diagnostic pop
