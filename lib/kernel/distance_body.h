@@ -233,7 +233,7 @@ static void NAME(power_slopes)(const tp__distances *t, int64_t n, const REAL *x,
     const double order = t->p - 1;
     for (int64_t k = 0; k < n; k++) {
         REAL by = NAME(size)(x[k * x_step] - z[k * z_step]);
-        share[k] = by == 0 ? 1 : by / y[k];
+        share[k] = by == 0 || g[k] == 0 ? 1 : by / y[k]; /* who is not there may have any element, and g 0 */
     }
     t->power(n, power, (const void *[1]){share}, &order);
     for (int64_t k = 0; k < n; k++) {
