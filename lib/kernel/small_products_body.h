@@ -21,14 +21,11 @@ static inline __attribute__((always_inline)) void NAME(all)(const tp__small_prod
     const REAL *a = p->a, *b = p->b;
     REAL *c = p->c, rows[TP__SMALL_SIDE * TP__SMALL_SIDE];
     for (int64_t i = 0; i < p->count; i++, a += p->a_step, b += p->b_step, c += p->n * m) {
-        if (p->b_column == 1) {
-            NAME(one)(p, a, b, p->b_row, c, m);
-            continue;
-        }
-        for (int64_t q = 0; q < p->k; q++)
+        const bool across = p->b_column != 1;
+        for (int64_t q = 0; q < p->k && across; q++)
             for (int j = 0; j < m; j++)
                 rows[q * m + j] = b[q * p->b_row + j * p->b_column];
-        NAME(one)(p, a, rows, m, c, m);
+        NAME(one)(p, a, across ? rows : b, across ? m : p->b_row, c, m);
     }
 }
 

@@ -531,6 +531,33 @@ START_TEST(dots)
 }
 END_TEST
 
+/* What goes back by panels is what the formula in operators gives: of the order of a panel, more, and a batch. */
+START_TEST(choleskys_back)
+{
+    static const int64_t sides[] = {1, 5, 31, 32, 33, 64, 70, 129};
+    tp_dtype dtype = _i % 2 ? TP_F64 : TP_F32;
+    int64_t n = sides[_i / 2];
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 3);
+    tp_tensor *x = tp_randn(T, dtype, tp_shape(2, n, n));
+    tp_tensor *a = tp_add(T, tp_matmul(T, x, tp_transpose(T, x, -1, -2)),
+                          tp_mul_scalar(T, tp_eye(T, dtype, n, n), (double)n));
+    a = tp_requires_grad(tp_detach(T, a), true);
+    tp_tensor *l = tp_linalg_cholesky(T, a), *g = tp_randn(T, dtype, tp_shape(2, n, n)), *by[2];
+    for (int graph = 0; graph < 2; graph++) {
+        tp_gradients_options o = {.grad_outputs = &g, .retain_graph = true, .create_graph = graph == 1};
+        ck_assert_int_eq(tp_gradients(T, 1, &l, 1, &a, &by[graph], &o), TP_OK);
+    }
+    double off = tp_item(tp_amax(T, tp_abs(T, tp_sub(T, by[0], by[1])), 0, NULL, false));
+    double most = tp_item(tp_amax(T, tp_abs(T, by[1]), 0, NULL, false));
+    ck_no_error(T);
+    ck_assert_msg(off <= 16 * (dtype == TP_F32 ? (double)FLT_EPSILON : DBL_EPSILON) * most, "order %d: off by %g of %g",
+                  (int)n, off, most);
+    ck_assert(tp_equal(T, by[0], tp_transpose(T, by[0], -1, -2)));
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("factor");
@@ -540,6 +567,7 @@ int main(void)
     tcase_add_test(t, badly_conditioned);
     tcase_add_test(t, multipliers_of_one);
     tcase_add_loop_test(t, choleskys, 0, (int)LENGTH(orders));
+    tcase_add_loop_test(t, choleskys_back, 0, 16);
     tcase_add_loop_test(t, where_it_fails, 0, (int)LENGTH(orders));
     tcase_add_loop_test(t, nans_end, 0, (int)LENGTH(orders));
     tcase_add_loop_test(t, triangles, 0, 10);

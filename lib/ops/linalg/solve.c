@@ -1,4 +1,5 @@
 /* solve.c - solves and factorizations, batched over leading dimensions, and the triangles they need. */
+#include "kernel/cholesky.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -333,9 +334,38 @@ static tp_status cholesky_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* A matrix at a time, in a buffer of its gradient, of which the lower half is used up, and of scratch. */
+static tp_status cholesky_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *l = v->out[0], *g = v->gout[0];
+    tp_dtype dtype = (tp_dtype)l->dtype;
+    int64_t n = l->shape[l->ndim - 1];
+    size_t size = tp_dtype_size(dtype), each = (size_t)(n * n) * size;
+    if (l->numel == 0)
+        return TP_OK;
+    tp__storage *space = tp__pool_alloc(v->tape->pool,
+                                        each + (size_t)(TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + n)) * size);
+    if (space == NULL)
+        return tp_fail(v->tape, TP_ENOMEM, "linalg_cholesky: no memory");
+    bool done = true;
+    for (int64_t i = 0; i < matrices(l) && done; i++) {
+        size_t here = (size_t)i * each;
+        memcpy(space->data, (const char *)g->data + here, each);
+        done = tp__potrf_backward(dtype, n, (const char *)l->data + here, space->data, (char *)space->data + each,
+                                  (char *)v->gin[0]->data + here, !(v->fresh & 1u));
+    }
+    tp__storage_unref(space);
+    tp_status status = TP_OK;
+    const char *trouble = done ? NULL : tp__blas_trouble(&status);
+    return done ? TP_OK : tp_fail(v->tape, status, "linalg_cholesky: %s", trouble);
+}
+
 static void cholesky_samples(tp_sampler *s)
 {
     tp_tensor *x = sample_matrix(s, (tp_dims){2, {3, 3}});
+    x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, flip(s->tape, x))), true);
+    tp_sample(s, NULL, 1, &x);
+    x = sample_matrix(s, (tp_dims){3, {2, 2, 2}});
     x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, flip(s->tape, x))), true);
     tp_sample(s, NULL, 1, &x);
 }
@@ -343,10 +373,11 @@ static void cholesky_samples(tp_sampler *s)
 static const tp_op cholesky_op = {.name = "linalg_cholesky",
                                   .n_in = 1,
                                   .n_out = 1,
-                                  .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC,
+                                  .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES,
                                   .infer = cholesky_infer,
                                   .forward = cholesky_forward,
                                   .vjp = cholesky_vjp,
+                                  .vjp_fused = cholesky_vjp_fused,
                                   .samples = cholesky_samples,
                                   .grad_name = "LinalgCholeskyExBackward0"};
 
