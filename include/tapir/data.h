@@ -14,6 +14,7 @@ typedef struct tp_loader tp_loader;
 typedef struct {
     int64_t batch_size; /* 0: 1 */
     bool    shuffle, drop_last;
+    TP_RESERVED(4);
 } tp_loader_options;
 TP_API tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_loader_options *options);
 TP_API void       tp_loader_free(tp_loader *loader);

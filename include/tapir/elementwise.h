@@ -177,6 +177,7 @@ typedef struct {
     double nan;
     bool   has_posinf, has_neginf;
     double posinf, neginf;
+    TP_RESERVED(4);
 } tp_nan_to_num_options;
 TP_API tp_tensor *tp_nan_to_num(tp_tape *T, tp_tensor *x, const tp_nan_to_num_options *options);
 TP_API tp_tensor *tp_signbit(tp_tape *T, tp_tensor *x);

@@ -61,6 +61,7 @@ typedef struct {
     tp_jacobian_mode mode;         /* tp_jacobian only */
     tp_tensor      **values;       /* of tp_jacobian and tp_hessian, not NULL: gets the function's outputs, one each */
     tp_tensor      **gradient;     /* of tp_hessian, not NULL: gets dy/dx_i, of x_i's shape, one an input */
+    TP_RESERVED(4);
 } tp_functional_options;
 
 /* result[i] = sum over k of v[k]^T dy_k/dx_i, of in[i]'s shape. v[k] is of y_k's shape; v may be NULL where there

@@ -29,6 +29,7 @@ typedef struct tp_module_class {
     int (*extra_repr)(const tp_module *self, char *buffer, size_t n);
     /* Frees what the struct holds beside parameters and children. Optional. */
     void (*free)(tp_module *self);
+    TP_RESERVED(4);
 } tp_module_class;
 
 typedef struct tp_module_entry tp_module_entry;
@@ -86,6 +87,7 @@ TP_API tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path);
 typedef struct {
     bool     no_bias;
     tp_dtype dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
 } tp_linear_options;
 /* x [..., in] -> [..., out]; weight [out, in] and bias [out] are uniform on +-1/sqrt(in). */
 TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_linear_options *options);

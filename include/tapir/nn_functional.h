@@ -37,6 +37,7 @@ typedef struct {
     int64_t      ignore_index;    /* targets of this value do not count           */
     double       label_smoothing; /* in [0, 1]; cross entropy only                */
     tp_reduction reduction;
+    TP_RESERVED(4);
 } tp_class_loss_options;
 /* Of log-probabilities x [n, c] (or [c], or [n, c, ...]) and classes target [n] (or [], [n, ...]). */
 TP_API tp_tensor *tp_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_class_loss_options *options);

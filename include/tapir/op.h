@@ -79,10 +79,15 @@ struct tp_op {
      * when the tape gives it back (reset, rewind, free), or at once where it is not recorded, failed, or was refused. */
     void (*free_attr)(void *attr);
     uint32_t constant_out; /* bit i: output i has no derivative (an index, a mask, a value saved for vjp) */
+    TP_RESERVED(4);
 };
 
 /* In infer: output i has this dtype and shape. */
 TP_API tp_status tp_call_out(tp_call *call, int i, tp_dtype dtype, tp_dims shape);
+/* In forward, and in vjp_fused: memory for the length of the call, aligned to a cache line, not zeroed, given back by the
+ * tape. NULL: no memory, and the tape has failed. */
+TP_API void *tp_call_scratch(const tp_call *call, size_t bytes);
+TP_API void *tp_vjp_scratch(const tp_vjp *v, size_t bytes);
 /* Fails the call with a message that starts with the operator's name. Returns `status`. */
 TP_API tp_status tp_call_fail(const tp_call *call, tp_status status, const char *format, ...) TP_PRINTF(3, 4);
 
@@ -101,6 +106,7 @@ typedef struct {
     /* 0: every element of every input, two calls each. Otherwise, where an input has more elements than this, along so
      * many random directions of length one: a single wrong element weighs the less the more there are. */
     int directions;
+    TP_RESERVED(4);
 } tp_gradcheck_options;
 /* Compares an operator's derivatives with central differences, at these float64 inputs (those that
  * ask for a gradient). On a difference the tape fails with TP_ENUMERIC and a message that names input,

@@ -18,6 +18,7 @@ typedef struct {
     double lr; /* needed: 0 is an error; TP_ZERO is zero */
     double momentum, dampening, weight_decay;
     bool   nesterov, maximize;
+    TP_RESERVED(4);
 } tp_sgd_options;
 TP_API tp_optim *tp_optim_sgd(tp_tape *T, tp_params *params, const tp_sgd_options *options);
 /* Parameters with options of their own (torch's add_param_group): a further group of such an optimizer. A parameter may be in
@@ -30,6 +31,7 @@ typedef struct {
     double eps;          /* 0: 1e-8                          */
     double weight_decay; /* Adam: 0; AdamW: 0 stands for 1e-2 */
     bool   amsgrad, maximize;
+    TP_RESERVED(4);
 } tp_adam_options;
 /* Kingma and Ba, "Adam", 2015; AdamW: Loshchilov and Hutter, "Decoupled weight decay", 2019. */
 TP_API tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_options *options);
@@ -46,6 +48,7 @@ typedef struct {
     double         tolerance_change; /* 0: 1e-9; of step, loss and predicted decrease */
     int            history_size;     /* 0: 100          */
     tp_line_search line_search;
+    TP_RESERVED(4);
 } tp_lbfgs_options;
 /* Nocedal and Wright, "Numerical optimization", 2006: algorithms 7.4 (two loops), 3.5 and 3.6.
  * Changes of the loss count relative to the first loss where that is below 1: torch takes them as they are, and

@@ -85,6 +85,7 @@ typedef struct {
     const double     *spacings;    /* or one a dimension */
     tp_tensor *const *coordinates; /* or vectors of places, one a dimension */
     int               edge_order;  /* 1 (also 0) or 2: differences of two or of three samples at the ends */
+    TP_RESERVED(4);
 } tp_gradient_options;
 /* Slopes of samples x of a function along dimensions, by central differences of second order: torch.gradient. out: one
  * tensor like x a dimension. (Derivatives of what was computed are tp_gradients.) */

@@ -41,6 +41,7 @@ typedef struct {
     int              dim;
     bool             keepdim;
     tp_quantile_rule rule; /* torch's interpolation */
+    TP_RESERVED(4);
 } tp_quantile_options;
 /* q in [0, 1], of x's float dtype: 0-d, or [m] for m quantiles, which become the first dimension. NaN spoils its row;
  * nanquantile passes over it. Differentiable in x and q. */
@@ -61,6 +62,7 @@ typedef struct {
     bool       right;     /* after the boundaries that equal the value, not before (torch's side = "right") */
     bool       out_int32; /* positions in TP_I32, not TP_I64                                                */
     tp_tensor *sorter;    /* TP_I64, of the boundaries' shape: the order that sorts them; or NULL           */
+    TP_RESERVED(4);
 } tp_searchsorted_options;
 /* How many of the ascending boundaries [m] lie below each value; boundaries [..., m] go with values [..., k] row by row.
  * No gradient; not for booleans. */
@@ -82,6 +84,7 @@ typedef struct {
     const double *range;   /* low and high of each coordinate; NULL: least and greatest */
     tp_tensor    *weight;  /* of each point; NULL: 1                                    */
     bool          density; /* counts divided by their sum and by the bins' sizes        */
+    TP_RESERVED(4);
 } tp_histogram_options;
 /* Of all elements; edges [bins + 1] come out, or go in. */
 TP_API tp_tensor *tp_histogram(tp_tape *T, tp_tensor *x, int64_t bins, const tp_histogram_options *options,

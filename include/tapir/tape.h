@@ -83,6 +83,17 @@ typedef struct {
     int64_t bytes_peak;         /* the most they used; up to a step's headers too much  */
 } tp_memory;
 TP_API tp_memory tp_tape_memory(const tp_tape *T);
+/* The most that the tape may hold of the system's (bytes_reserved); calls that need more fail with TP_ENOMEM. 0: no limit,
+ * as at first. What it holds already stays. */
+TP_API void tp_tape_set_memory_limit(tp_tape *T, int64_t bytes);
+
+/* Where all the library's memory comes from (Lua's lua_Alloc): a NULL block of old size 0 asks for new_size bytes, aligned as
+ * malloc does; new_size 0 frees; otherwise the block is resized. NULL: no memory. It may be called from several threads, and
+ * must outlive all that was made. Without one it is libc's, and pages of the system for what is large. Owned tensors,
+ * modules, optimizers and tapes use it alike; OpenBLAS, LAPACKE and threads have their own. Before anything is made:
+ * TP_EINVAL while anything lives. */
+typedef void *(*tp_alloc)(void *user, void *block, size_t old_size, size_t new_size);
+TP_API tp_status tp_set_allocator(tp_alloc alloc, void *user) TP_MUST_CHECK;
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -195,6 +206,7 @@ typedef struct {
     int               n_inputs;     /* 0: all leaves; otherwise only these get gradients: computed
                                        tensors, too; one named twice gets it once, one not used none      */
     tp_tensor *const *inputs;
+    TP_RESERVED(4);
 } tp_backward_options;
 /* The same from several roots, with options (torch.autograd.backward). */
 TP_API tp_status tp_backward_from(tp_tape *T, int n, tp_tensor *const *roots, const tp_backward_options *options);
@@ -204,6 +216,7 @@ typedef struct {
     bool              retain_graph;
     bool              create_graph;
     bool              allow_unused; /* an input that was not used gets NULL; otherwise an error */
+    TP_RESERVED(4);
 } tp_gradients_options;
 /* torch.autograd.grad: grads[i] = d (sum of outputs . grad_outputs) / d inputs[i], as new tensors;
  * no leaf's gradient is touched. On failure all grads are NULL. */

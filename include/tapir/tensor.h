@@ -32,36 +32,65 @@
 #define TP_MUST_CHECK
 #endif
 
+/* Of these headers. A program that was compiled with an older version runs with a newer one of the same first number. */
+#define TP_VERSION_MAJOR 0
+#define TP_VERSION_MINOR 1
+#define TP_VERSION_PATCH 0
+#define TP_VERSION "0.1.0"
+
+/* Room at the end of a struct that a program fills in, for what later versions add; it is zero. */
+#define TP_RESERVED(n) void *reserved[n]
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of the library that runs: "0.1.0". */
+TP_API const char *tp_version(void);
 
 typedef struct tp_tape   tp_tape;
 typedef struct tp_tensor tp_tensor;
 
 /* What a call came to. Functions that return a tensor return NULL on failure instead and leave the
  * status in the tape (tp_error_status). */
-typedef enum {
-    TP_OK = 0,
-    TP_ESHAPE,       /* shapes do not fit each other or the operator                    */
-    TP_EDTYPE,       /* a dtype the operator does not take                              */
-    TP_EINDEX,       /* an index or dimension out of range                              */
-    TP_EINVAL,       /* any other bad argument                                          */
-    TP_ENOMEM,       /* no memory, or a size beyond what can be addressed               */
-    TP_EFOREIGN,     /* a tensor of another tape                                        */
-    TP_EMUTATED,     /* backward met a saved value that was changed in place            */
-    TP_EGRAPH,       /* nothing to differentiate, or a graph that was given back        */
-    TP_ENUMERIC,     /* a singular matrix, a derivative that is none: the numbers are wrong */
-    TP_EIO,          /* a file that cannot be read or written, or is not what it claims */
-    TP_EUNSUPPORTED, /* not built in, or not possible                                   */
-    TP_EUSER         /* for operators and callbacks of the user's own                   */
-} tp_status;
+/* clang-format off */
+#define TP_STATUS_LIST(X)                                                                          \
+    X(TP_OK, "all is well")                                                                        \
+    X(TP_ESHAPE, "shapes do not fit each other or the operator")                                   \
+    X(TP_EDTYPE, "a dtype that the operator does not take")                                        \
+    X(TP_EINDEX, "an index or dimension out of range")                                             \
+    X(TP_EINVAL, "any other bad argument")                                                         \
+    X(TP_ENOMEM, "no memory, or a size beyond what can be addressed")                              \
+    X(TP_EFOREIGN, "a tensor of another tape")                                                     \
+    X(TP_EMUTATED, "backward met a saved value that was changed in place")                         \
+    X(TP_EGRAPH, "nothing to differentiate, or a graph that was given back")                       \
+    X(TP_ENUMERIC, "a singular matrix, a derivative that is none: the numbers are wrong")          \
+    X(TP_EIO, "a file that cannot be read or written, or is not what it claims")                   \
+    X(TP_EUNSUPPORTED, "not built in, or not possible")                                            \
+    X(TP_EUSER, "for operators and callbacks of the user's own")
+#define TP_ONE_OF_LIST(id, ...) id,
+#define TP_COUNT_OF_LIST(...) +1
+typedef enum { TP_STATUS_LIST(TP_ONE_OF_LIST) } tp_status;
+enum { TP_STATUSES = 0 TP_STATUS_LIST(TP_COUNT_OF_LIST) };
+/* clang-format on */
 
 /* "TP_ESHAPE" and so on; never NULL. */
 TP_API const char *tp_status_name(tp_status status);
+/* What the list above says of it; never NULL. */
+TP_API const char *tp_status_text(tp_status status);
 
-typedef enum { TP_F32, TP_F64, TP_I32, TP_I64, TP_U8, TP_BOOL } tp_dtype;
-enum { TP_DTYPES = 6 };
+/* The dtypes: torch's name and the C type of an element. */
+/* clang-format off */
+#define TP_DTYPE_LIST(X)                                                                           \
+    X(TP_F32, "float32", float)                                                                    \
+    X(TP_F64, "float64", double)                                                                   \
+    X(TP_I32, "int32", int32_t)                                                                    \
+    X(TP_I64, "int64", int64_t)                                                                    \
+    X(TP_U8, "uint8", uint8_t)                                                                     \
+    X(TP_BOOL, "bool", uint8_t)
+typedef enum { TP_DTYPE_LIST(TP_ONE_OF_LIST) } tp_dtype;
+enum { TP_DTYPES = 0 TP_DTYPE_LIST(TP_COUNT_OF_LIST) };
+/* clang-format on */
 
 TP_API const char *tp_dtype_name(tp_dtype dtype); /* "float32" ...; "?" for no dtype */
 TP_API size_t      tp_dtype_size(tp_dtype dtype); /* bytes an element; 0 for no dtype */
@@ -126,6 +155,7 @@ typedef struct {
     int edge_items; /* elements shown at each end of a summary; 0: 3                 */
     int line_width; /* 0: 80                                                         */
     int sci_mode;   /* 1: scientific, -1: never, 0: where the range asks for it      */
+    TP_RESERVED(4);
 } tp_print_options;
 /* How tp_print and tp_format write the tensors of this tape from now on; NULL: as at first. (torch.set_printoptions is a
  * global; owned tensors are of no tape, and are written with the defaults, or by the functions below.) torch's profile "short" is {.precision = 2,

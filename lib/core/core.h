@@ -71,12 +71,26 @@ static inline char tp__upper(char c) { return (char)(c >= 'a' && c <= 'z' ? c - 
 typedef struct tp__pool tp__pool;
 typedef struct tp__storage tp__storage;
 
+/* ---- memory (memory.c) ------------------------------------------------------------------------ */
+
+/* As those of libc, from where tp_set_allocator says. */
+void *tp__malloc(size_t bytes);
+void *tp__calloc(size_t n, size_t size);
+void *tp__realloc(void *p, size_t bytes);
+void tp__free(void *p);
+/* Aligned to a cache line, with its own way back. */
+void *tp__aligned_malloc(size_t bytes);
+void tp__aligned_free(void *p);
+/* Zeroed, aligned to a cache line; large ones on huge pages. */
+void *tp__pages(size_t bytes);
+void tp__pages_free(void *p, size_t bytes);
+
 /* A counted block of memory. Blocks of a pool carry their header in front of the data; the caller's
  * memory and segments of a slab have a header of their own. */
 struct tp__storage {
     void *data;
     size_t bytes;    /* asked for: what a view may reach */
-    size_t capacity; /* of a pool's block */
+    size_t capacity; /* of a pool's block; of its own: the pages, 0 where it is not on pages */
     atomic_int refs;
     uint32_t version; /* moves when the values are changed in place */
     uint8_t size_class;
@@ -90,7 +104,11 @@ tp__pool *tp__pool_new(void);
 void tp__pool_release(tp__pool *pool);                     /* freed when nothing escaped is left */
 tp__storage *tp__pool_alloc(tp__pool *pool, size_t bytes); /* 64-byte aligned; NULL: no memory */
 tp_memory tp__pool_memory(const tp__pool *pool);
-const char *tp__pool_check(const tp__pool *pool);         /* what is wrong with its lists; NULL: nothing */
+const char *tp__pool_check(const tp__pool *pool); /* what is wrong with its lists; NULL: nothing */
+void tp__pool_hold(tp__pool *pool);               /* a block has escaped */
+void tp__pool_take_back(tp__pool *pool, tp__storage *s);
+void tp__pool_limit(tp__pool *pool, size_t bytes);
+bool tp__pool_may_reserve(const tp__pool *pool, size_t bytes);
 size_t tp__pool_peak(const tp__pool *pool);               /* the most that was in use... */
 void tp__pool_peak_from_now(tp__pool *pool);              /* ...since this was called */
 void tp__pool_count_system(tp__pool *pool, size_t bytes); /* the tape's other allocations */

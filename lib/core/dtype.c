@@ -1,41 +1,45 @@
-/* dtype.c - statuses and dtypes by name and size; promotion. */
+/* dtype.c - dtypes by name, size and kind; promotion. */
 #include "core/core.h"
 
-const char *tp_status_name(tp_status status)
-{
-    static const char *const names[] = {
-        "TP_OK",       "TP_ESHAPE", "TP_EDTYPE",   "TP_EINDEX", "TP_EINVAL",       "TP_ENOMEM", "TP_EFOREIGN",
-        "TP_EMUTATED", "TP_EGRAPH", "TP_ENUMERIC", "TP_EIO",    "TP_EUNSUPPORTED", "TP_EUSER",
-    };
-    return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown status";
-}
+typedef enum { BOOLEAN, INTEGER, FLOAT } kind;
 
-static const struct {
+typedef struct {
     const char *name;
     size_t size;
-} dtypes[TP_DTYPES] = {
-    [TP_F32] = {"float32", 4}, [TP_F64] = {"float64", 8}, [TP_I32] = {"int32", 4},
-    [TP_I64] = {"int64", 8},   [TP_U8] = {"uint8", 1},    [TP_BOOL] = {"bool", 1},
+} layout;
+static const layout layouts[TP_DTYPES] = {
+#define LAYOUT(id, name, type) [id] = {name, sizeof(type)},
+    TP_DTYPE_LIST(LAYOUT)};
+
+typedef struct {
+    kind kind;
+    int rank; /* of two, the higher one is computed in */
+    bool is_signed;
+} nature;
+static const nature natures[] = {
+    [TP_F32] = {FLOAT, 4, true},   [TP_F64] = {FLOAT, 5, true},   [TP_I32] = {INTEGER, 2, true},
+    [TP_I64] = {INTEGER, 3, true}, [TP_U8] = {INTEGER, 1, false}, [TP_BOOL] = {BOOLEAN, 0, false},
 };
+_Static_assert(sizeof natures / sizeof *natures == TP_DTYPES, "each dtype has a nature");
 
-const char *tp_dtype_name(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].name : "?"; }
+static bool is_one(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES; }
 
-size_t tp_dtype_size(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES ? dtypes[dtype].size : 0; }
+const char *tp_dtype_name(tp_dtype dtype) { return is_one(dtype) ? layouts[dtype].name : "?"; }
+
+size_t tp_dtype_size(tp_dtype dtype) { return is_one(dtype) ? layouts[dtype].size : 0; }
 
 bool tp_dtype_is_float(tp_dtype dtype) { return dtype == TP_F32 || dtype == TP_F64; }
 
-bool tp_dtype_is_signed(tp_dtype dtype) { return dtype != TP_U8 && dtype != TP_BOOL; }
+bool tp_dtype_is_signed(tp_dtype dtype) { return !is_one(dtype) || natures[dtype].is_signed; }
 
-/* Booleans, integers, floats. */
-static int kind_of(tp_dtype dtype) { return tp_dtype_is_float(dtype) ? 2 : dtype != TP_BOOL; }
-
-bool tp_can_cast(tp_dtype from, tp_dtype to) { return kind_of(from) <= kind_of(to); }
+bool tp_can_cast(tp_dtype from, tp_dtype to)
+{
+    return (is_one(from) ? natures[from].kind : INTEGER) <= (is_one(to) ? natures[to].kind : INTEGER);
+}
 
 tp_dtype tp_promote_types(tp_dtype a, tp_dtype b)
 {
-    static const uint8_t rank[TP_DTYPES] = {
-        [TP_BOOL] = 0, [TP_U8] = 1, [TP_I32] = 2, [TP_I64] = 3, [TP_F32] = 4, [TP_F64] = 5};
-    if ((unsigned)a >= TP_DTYPES || (unsigned)b >= TP_DTYPES)
+    if (!is_one(a) || !is_one(b))
         return TP_F32;
-    return rank[a] >= rank[b] ? a : b;
+    return natures[a].rank >= natures[b].rank ? a : b;
 }

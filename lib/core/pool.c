@@ -1,4 +1,4 @@
-/* pool.c - storage, and the pool that a tape takes it from.
+/* pool.c - the pool that a tape takes its storage from.
  *
  * Blocks come in size classes, four to each power of two, and go back to a free list of their class,
  * the last one freed first out: a training step asks for the same sizes again and again, finds them
@@ -13,16 +13,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     ALIGN = 64,
     HEADER = (sizeof(tp__storage) + ALIGN - 1) / ALIGN * ALIGN,
     CLASSES = 4 * 48,
-    LARGE = 256 * 1024,      /* blocks from here on are mapped one by one */
-    CHUNK = 256 * 1024,      /* small blocks are cut from chunks of this size... */
-    FIRST_CHUNK = 32 * 1024, /* ...but for the first: a small program stays small */
-    HUGE_PAGE = 2 * 1024 * 1024
+    LARGE = 256 * 1024,     /* blocks from here on are mapped one by one */
+    CHUNK = 256 * 1024,     /* small blocks are cut from chunks of this size... */
+    FIRST_CHUNK = 32 * 1024 /* ...but for the first: a small program stays small */
 };
 
 typedef struct region { /* what the system gave: a chunk or one large block */
@@ -35,6 +33,7 @@ struct tp__pool {
     region *regions;
     char *at, *end; /* the rest of the current chunk */
     tp_memory memory;
+    size_t limit;                    /* of bytes_reserved; 0: none */
     size_t blocks, bytes;            /* ever cut: how many, and what they hold */
     atomic_int owners;               /* the tape, and each escaped block */
     _Atomic(tp__storage *) returned; /* escaped blocks on their way back */
@@ -58,30 +57,10 @@ static size_t class_bytes(int c)
 
 /* ---- the system ----------------------------------------------------------------------------------- */
 
-static void *map_pages(size_t bytes)
-{
-    if (bytes < HUGE_PAGE) {
-        void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        return p == MAP_FAILED ? NULL : p;
-    }
-    size_t span = bytes + HUGE_PAGE; /* room to start on a huge page */
-    char *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == (char *)MAP_FAILED)
-        return NULL;
-    size_t lead = (HUGE_PAGE - ((uintptr_t)p & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
-    if (lead)
-        munmap(p, lead);
-    munmap(p + lead + bytes, HUGE_PAGE - lead);
-#ifdef MADV_HUGEPAGE
-    madvise(p + lead, bytes, MADV_HUGEPAGE);
-#endif
-    return p + lead;
-}
-
 static void *region_new(tp__pool *pool, size_t bytes)
 {
     bytes = (bytes + ALIGN + 4095) & ~(size_t)4095;
-    region *r = map_pages(bytes);
+    region *r = tp__pool_may_reserve(pool, bytes) ? tp__pages(bytes) : NULL;
     if (r == NULL)
         return NULL;
     r->bytes = bytes;
@@ -90,6 +69,13 @@ static void *region_new(tp__pool *pool, size_t bytes)
     tp__pool_count_system(pool, bytes);
     return (char *)r + ALIGN;
 }
+
+bool tp__pool_may_reserve(const tp__pool *pool, size_t bytes)
+{
+    return pool->limit == 0 || (size_t)pool->memory.bytes_reserved + bytes <= pool->limit;
+}
+
+void tp__pool_limit(tp__pool *pool, size_t bytes) { pool->limit = bytes; }
 
 void tp__pool_count_system(tp__pool *pool, size_t bytes)
 {
@@ -101,11 +87,13 @@ void tp__pool_count_system(tp__pool *pool, size_t bytes)
 
 tp__pool *tp__pool_new(void)
 {
-    tp__pool *pool = calloc(1, sizeof *pool);
+    tp__pool *pool = tp__calloc(1, sizeof *pool);
     if (pool)
         atomic_init(&pool->owners, 1);
     return pool;
 }
+
+void tp__pool_hold(tp__pool *pool) { atomic_fetch_add(&pool->owners, 1); }
 
 void tp__pool_release(tp__pool *pool)
 {
@@ -113,9 +101,9 @@ void tp__pool_release(tp__pool *pool)
         return;
     for (region *r = pool->regions, *next; r; r = next) {
         next = r->next;
-        munmap(r, r->bytes);
+        tp__pages_free(r, r->bytes);
     }
-    free(pool);
+    tp__free(pool);
 }
 
 tp_memory tp__pool_memory(const tp__pool *pool) { return pool->memory; }
@@ -144,6 +132,18 @@ static void take_in_returned(tp__pool *pool)
         put_back(pool, s);
         s = next;
     }
+}
+
+void tp__pool_take_back(tp__pool *pool, tp__storage *s)
+{
+    if (!s->escaped) {
+        put_back(pool, s);
+        return;
+    }
+    s->next = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&pool->returned, &s->next, s))
+        ;
+    tp__pool_release(pool);
 }
 
 static tp__storage *block_new(tp__pool *pool, int c)
@@ -216,92 +216,4 @@ const char *tp__pool_check(const tp__pool *pool)
             free += s->capacity;
         }
     return pool->bytes - free == (size_t)pool->memory.bytes_in_use ? NULL : "bytes in use are not what is not free";
-}
-
-/* ---- storage outside a pool ------------------------------------------------------------------------ */
-
-tp__storage *tp__storage_new(size_t bytes)
-{
-    if (bytes > (size_t)1 << 46)
-        return NULL;
-    size_t whole = HEADER + (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    bool huge = whole >= 2 * (size_t)HUGE_PAGE;
-    tp__storage *s = aligned_alloc(huge ? HUGE_PAGE : ALIGN,
-                                   huge ? (whole + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1) : whole);
-    if (s == NULL)
-        return NULL;
-#ifdef MADV_HUGEPAGE
-    if (huge)
-        madvise(s, whole, MADV_HUGEPAGE);
-#endif
-    memset(s, 0, whole);
-    s->data = (char *)s + HEADER;
-    s->bytes = bytes;
-    atomic_init(&s->refs, 1);
-    return s;
-}
-
-tp__storage *tp__storage_wrap(void *data, size_t bytes)
-{
-    tp__storage *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    s->data = data;
-    s->bytes = bytes;
-    atomic_init(&s->refs, 1);
-    return s;
-}
-
-tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes)
-{
-    tp__storage *s = tp__storage_wrap((char *)slab->data + offset, bytes);
-    if (s == NULL)
-        return NULL;
-    s->parent = slab;
-    tp__storage_ref(slab);
-    return s;
-}
-
-/* ---- counting -------------------------------------------------------------------------------------- */
-
-void tp__storage_ref(tp__storage *s)
-{
-    TP__ASSERT(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-}
-
-static void storage_gone(tp__storage *s)
-{
-    tp__pool *pool = s->pool;
-    if (pool == NULL) {
-        tp__storage_unref(s->parent);
-        free(s);
-    } else if (s->escaped) {
-        s->next = atomic_load_explicit(&pool->returned, memory_order_relaxed);
-        while (!atomic_compare_exchange_weak(&pool->returned, &s->next, s))
-            ;
-        tp__pool_release(pool);
-    } else {
-        put_back(pool, s);
-    }
-}
-
-void tp__storage_unref(tp__storage *s)
-{
-    if (s == NULL)
-        return;
-    TP__ASSERT(atomic_load_explicit(&s->refs, memory_order_relaxed) > 0);
-    /* the only holder needs no locked instruction */
-    if (atomic_load_explicit(&s->refs, memory_order_acquire) == 1 ||
-        atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
-        storage_gone(s);
-}
-
-void tp__storage_escape(tp__storage *s)
-{
-    tp__storage_ref(s);
-    if (s->pool && !s->escaped) {
-        s->escaped = true;
-        atomic_fetch_add(&s->pool->owners, 1);
-    }
 }

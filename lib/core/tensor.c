@@ -44,7 +44,7 @@ void tp__tensor_note_layout(tp_tensor *x)
 tp_tensor *tp__tensor_owned_on(tp_dtype dtype, tp_dims shape, tp__storage *s, void *data)
 {
     int64_t numel;
-    tp_tensor *x = tp__dims_numel(shape, &numel) ? malloc(sizeof *x) : NULL;
+    tp_tensor *x = tp__dims_numel(shape, &numel) ? tp__malloc(sizeof *x) : NULL;
     if (x == NULL)
         return NULL;
     tp__tensor_init(x, dtype, shape, numel);

@@ -19,9 +19,9 @@ void tp_loader_free(tp_loader *l)
         return;
     for (int i = 0; l->tensors && i < l->n; i++)
         tp_free(l->tensors[i]);
-    free(l->tensors);
-    free(l->order);
-    free(l);
+    tp__free(l->tensors);
+    tp__free(l->order);
+    tp__free(l);
 }
 
 static bool rows_agree(tp_tape *T, int n, tp_tensor *const *tensors)
@@ -53,14 +53,14 @@ tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_
     }
     if (!rows_agree(T, n, tensors))
         return NULL;
-    tp_loader *l = calloc(1, sizeof *l);
+    tp_loader *l = tp__calloc(1, sizeof *l);
     size_t bytes;
     bool ok = l != NULL;
     if (ok) {
         *l = (tp_loader){.o = o, .n = n, .rows = tensors[0]->shape[0]};
         l->at = l->rows;
-        l->tensors = calloc((size_t)n, sizeof *l->tensors);
-        ok = tp__mul_size((size_t)l->rows + 1, sizeof *l->order, &bytes) && (l->order = malloc(bytes)) != NULL &&
+        l->tensors = tp__calloc((size_t)n, sizeof *l->tensors);
+        ok = tp__mul_size((size_t)l->rows + 1, sizeof *l->order, &bytes) && (l->order = tp__malloc(bytes)) != NULL &&
              l->tensors;
     }
     for (int i = 0; i < n && ok; i++) {

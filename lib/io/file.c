@@ -78,7 +78,7 @@ bool tp__replace_begin(tp_tape *T, const char *who, const char *path, tp__replac
         tp_fail(T, TP_EIO, "%s: %s: it is there and is not a regular file", who, path);
         return false;
     }
-    if ((r->beside = malloc(room)) == NULL) {
+    if ((r->beside = tp__malloc(room)) == NULL) {
         fail(T, who, path, ENOMEM);
         return false;
     }
@@ -91,7 +91,7 @@ bool tp__replace_begin(tp_tape *T, const char *who, const char *path, tp__replac
         close(fd);
         unlink(r->beside);
     }
-    free(r->beside);
+    tp__free(r->beside);
     return false;
 }
 
@@ -125,6 +125,6 @@ tp_status tp__replace_end(tp_tape *T, const char *who, const char *path, tp__rep
         fail(T, who, path, error);
         unlink(r->beside);
     }
-    free(r->beside);
+    tp__free(r->beside);
     return good ? TP_OK : T->status;
 }

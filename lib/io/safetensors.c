@@ -63,11 +63,11 @@ void tp_safetensors_close(tp_safetensors *f)
 {
     if (f == NULL)
         return;
-    free(f->metadata);
-    free(f->by_name);
-    free(f->list);
-    free(f->file);
-    free(f);
+    tp__free(f->metadata);
+    tp__free(f->by_name);
+    tp__free(f->list);
+    tp__free(f->file);
+    tp__free(f);
 }
 
 /* What is being opened, for messages. */
@@ -97,7 +97,7 @@ static bool slurp(const reader *r)
     if (fd < 0)
         return false;
     FILE *file = fdopen(fd, "rb");
-    f->file = file && f->bytes < SIZE_MAX ? malloc(f->bytes + 1) : NULL;
+    f->file = file && f->bytes < SIZE_MAX ? tp__malloc(f->bytes + 1) : NULL;
     bool ok = f->file ? fread(f->file, 1, f->bytes, file) == f->bytes || refuse(r, "it could not be read")
                       : no_memory(r);
     if (file)
@@ -239,7 +239,7 @@ static void *grown(const reader *r, void *list, int n, int *room, size_t size)
         return NULL;
     }
     int more = *room ? 2 * *room : 64;
-    void *larger = realloc(list, (size_t)more * size);
+    void *larger = tp__realloc(list, (size_t)more * size);
     if (larger == NULL)
         no_memory(r);
     else
@@ -370,7 +370,7 @@ static bool sort_all(const reader *r)
 {
     tp_safetensors *f = r->f;
     bool twice = false;
-    if ((f->by_name = malloc(((size_t)f->n + 1) * sizeof *f->by_name)) == NULL)
+    if ((f->by_name = tp__malloc(((size_t)f->n + 1) * sizeof *f->by_name)) == NULL)
         return no_memory(r);
     if (f->n > 0)
         qsort(f->list, (size_t)f->n, sizeof *f->list, by_place);
@@ -412,7 +412,7 @@ tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
         tp__missing(T, "safetensors", "the path");
     if (!tp__ok(T))
         return NULL;
-    reader r = {T, path, calloc(1, sizeof *r.f)};
+    reader r = {T, path, tp__calloc(1, sizeof *r.f)};
     if (r.f == NULL)
         no_memory(&r);
     else if (slurp(&r) && read_header(&r))
@@ -567,7 +567,7 @@ static int by_text(const void *a, const void *b) { return strcmp(*(const char *c
 static bool find_twice(int n, const char *const *texts, const char **twice)
 {
     *twice = NULL;
-    const char **sorted = n > 1 ? malloc((size_t)n * sizeof *sorted) : NULL;
+    const char **sorted = n > 1 ? tp__malloc((size_t)n * sizeof *sorted) : NULL;
     if (n <= 1)
         return true;
     if (sorted == NULL)
@@ -577,7 +577,7 @@ static bool find_twice(int n, const char *const *texts, const char **twice)
     for (int i = 1; i < n && *twice == NULL; i++)
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
             *twice = sorted[i];
-    free(sorted);
+    tp__free(sorted);
     return true;
 }
 

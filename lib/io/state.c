@@ -16,9 +16,9 @@ typedef struct {
 static void state_free(state *s)
 {
     for (int i = 0; s->name && i < s->n; i++)
-        free(s->name[i]);
-    free(s->name);
-    free(s->tensor);
+        tp__free(s->name[i]);
+    tp__free(s->name);
+    tp__free(s->tensor);
 }
 
 static tp_status visit(const char *name, tp_tensor *x, bool is_param, void *user)
@@ -27,7 +27,7 @@ static tp_status visit(const char *name, tp_tensor *x, bool is_param, void *user
     (void)is_param;
     if (s->name) {
         size_t bytes = strlen(name) + 1;
-        if ((s->name[s->n] = malloc(bytes)) == NULL)
+        if ((s->name[s->n] = tp__malloc(bytes)) == NULL)
             return TP_ENOMEM;
         memcpy(s->name[s->n], name, bytes);
         s->tensor[s->n] = x;
@@ -42,8 +42,8 @@ static tp_status state_of(tp_tape *T, tp_module *m, state *s)
     *s = (state){.T = T};
     tp_status status = tp_module_visit(m, visit, s);
     int n = s->n;
-    s->name = calloc((size_t)n + 1, sizeof *s->name);
-    s->tensor = calloc((size_t)n + 1, sizeof *s->tensor);
+    s->name = tp__calloc((size_t)n + 1, sizeof *s->name);
+    s->tensor = tp__calloc((size_t)n + 1, sizeof *s->tensor);
     s->n = 0;
     if (status == TP_OK)
         status = s->name && s->tensor ? tp_module_visit(m, visit, s) : TP_ENOMEM;
@@ -96,7 +96,7 @@ static int by_text(const void *a, const void *b) { return strcmp(*(const char *c
 /* That all that is in the file is in the module. */
 static tp_status check_known(const state *s, const tp_safetensors *f, const char *path)
 {
-    const char **sorted = malloc(((size_t)s->n + 1) * sizeof *sorted), *name = NULL;
+    const char **sorted = tp__malloc(((size_t)s->n + 1) * sizeof *sorted), *name = NULL;
     if (sorted == NULL)
         return tp_fail(s->T, TP_ENOMEM, "module_load: no memory for %d names", s->n);
     for (int i = 0; i < s->n; i++)
@@ -108,7 +108,7 @@ static tp_status check_known(const state *s, const tp_safetensors *f, const char
             break;
         name = NULL;
     }
-    free(sorted);
+    tp__free(sorted);
     return name ? tp_fail(s->T, TP_EINVAL, "module_load: the module has no %s, which is in %s", name, path) : TP_OK;
 }
 

@@ -41,7 +41,7 @@ tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
         return NULL;
     }
     size_t base = (type->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    tp_module *m = base >= type->size && base <= SIZE_MAX / 2 ? calloc(1, base + sizeof *m->use) : NULL;
+    tp_module *m = base >= type->size && base <= SIZE_MAX / 2 ? tp__calloc(1, base + sizeof *m->use) : NULL;
     if (m == NULL) {
         tp_fail(T, TP_ENOMEM, "module_new: no memory");
         return NULL;
@@ -57,7 +57,7 @@ static void leave_parent(tp_module *m)
     tp_module *p = m->parent;
     for (int i = 0; p && i < p->n_entries; i++)
         if (p->entries[i].kind == CHILD && p->entries[i].child == m) {
-            free(p->entries[i].name);
+            tp__free(p->entries[i].name);
             memmove(&p->entries[i], &p->entries[i + 1], (size_t)(--p->n_entries - i) * sizeof *p->entries);
             break;
         }
@@ -79,11 +79,11 @@ static void destroy(tp_module *m)
             m->entries[i].child->parent = NULL;
             tp_module_free(m->entries[i].child);
         }
-        free(m->entries[i].name);
+        tp__free(m->entries[i].name);
     }
-    free(m->entries);
-    free(m->use->path.text);
-    free(m);
+    tp__free(m->entries);
+    tp__free(m->use->path.text);
+    tp__free(m);
 }
 
 void tp_module_free(tp_module *m)
@@ -121,9 +121,9 @@ static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry
                 m->type->name);
         return NULL;
     }
-    tp_module_entry *grown = realloc(m->entries, (size_t)(m->n_entries + 1) * sizeof *grown);
+    tp_module_entry *grown = tp__realloc(m->entries, (size_t)(m->n_entries + 1) * sizeof *grown);
     size_t length = strlen(name) + 1;
-    char *copy = grown ? malloc(length) : NULL;
+    char *copy = grown ? tp__malloc(length) : NULL;
     if (grown)
         m->entries = grown;
     if (copy == NULL) {
@@ -256,7 +256,7 @@ static bool write_name(dotted *p, size_t at, const char *name, size_t n)
 {
     if (at + n + 2 > p->room) {
         size_t room = 2 * (at + n + 2);
-        char *grown = realloc(p->text, room);
+        char *grown = tp__realloc(p->text, room);
         if (grown == NULL)
             return false;
         *p = (dotted){grown, room};
@@ -301,7 +301,7 @@ tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
     bool outermost = use(m);
     tp_status status = walk(m, outermost ? &m->use->path : &own, 0, visit, user);
     let_go(m, outermost);
-    free(own.text);
+    tp__free(own.text);
     return status;
 }
 
@@ -342,7 +342,7 @@ static tp_tensor **all_tensors(tp_module *m, bool params_only, int *n)
 {
     collection c = {.params_only = params_only};
     walk(m, NULL, 0, collect, &c);
-    c.list = malloc(((size_t)c.n + 1) * sizeof *c.list);
+    c.list = tp__malloc(((size_t)c.n + 1) * sizeof *c.list);
     c.n = 0;
     if (c.list)
         walk(m, NULL, 0, collect, &c);
@@ -360,7 +360,7 @@ tp_params *tp_module_params(tp_module *m)
         m->params = tp__params_slab(n, list);
     if (m->params)
         m->params->belongs = true;
-    free(list);
+    tp__free(list);
     return m->params;
 }
 
@@ -405,7 +405,7 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
         return tp_fail(T, TP_EDTYPE, "module_to: %s is not a float", tp_dtype_name(dtype));
     if (m->params)
         return tp_fail(T, TP_EINVAL, "module_to: to be called before tp_module_params");
-    tp_tensor **list = all_tensors(m, false, &n), **converted = calloc((size_t)n + 1, sizeof *converted);
+    tp_tensor **list = all_tensors(m, false, &n), **converted = tp__calloc((size_t)n + 1, sizeof *converted);
     bool ok = list && converted;
     for (int i = 0; ok && i < n; i++)
         if (tp_dtype_is_float((tp_dtype)list[i]->dtype) && list[i]->dtype != dtype)
@@ -423,8 +423,8 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
         }
         tp_free(converted[i]);
     }
-    free(list);
-    free(converted);
+    tp__free(list);
+    tp__free(converted);
     if (!ok)
         tp_fail(T, TP_ENOMEM, "module_to: no memory");
     return T->status;

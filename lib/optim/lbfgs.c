@@ -263,7 +263,7 @@ static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-static void release(tp_optim *base) { free(((lbfgs *)base)->memory); }
+static void release(tp_optim *base) { tp__free(((lbfgs *)base)->memory); }
 
 static bool check(tp_tape *T, const char *name, void *options)
 {
@@ -291,7 +291,7 @@ _Static_assert(sizeof(tp_lbfgs_options) <= TP__UPDATE_NUMBERS * sizeof(double), 
 static bool allocate(lbfgs *m)
 {
     size_t n = (size_t)m->n, h = (size_t)m->o.history_size, vectors = 3 + TP__LINE_GRADIENTS + 2 * h, count;
-    if (!tp__mul_size(vectors, n, &count) || (m->memory = calloc(count + 2 * h + 1, sizeof(double))) == NULL)
+    if (!tp__mul_size(vectors, n, &count) || (m->memory = tp__calloc(count + 2 * h + 1, sizeof(double))) == NULL)
         return false;
     double *at = m->memory;
     m->rho = at;

@@ -31,8 +31,8 @@ static void free_group(tp__group *g)
         tp__storage_unref(g->state[i].of[1]);
     }
     tp__params_drop(g->params);
-    free(g->options);
-    free(g->steps);
+    tp__free(g->options);
+    tp__free(g->steps);
 }
 
 /* A parameter is updated once a step. */
@@ -64,8 +64,8 @@ static bool fill_group(const tp_optim *o, tp__group *g, tp_params *params, const
     unsigned states = o->type->states ? o->type->states(options) : 0;
     *g = (tp__group){.params = params, .lr = *(const double *)options};
     tp__params_hold(params);
-    g->options = malloc(o->type->options_size);
-    g->steps = calloc((size_t)params->n + 1, sizeof *g->steps);
+    g->options = tp__malloc(o->type->options_size);
+    g->steps = tp__calloc((size_t)params->n + 1, sizeof *g->steps);
     if (g->options)
         memcpy(g->options, options, o->type->options_size);
     bool ok = g->options && g->steps;
@@ -81,7 +81,7 @@ static tp_status add_group(tp_tape *T, tp_optim *o, tp_params *params, const voi
         memcpy(options, given, o->type->options_size);
     if (!makes_sense(T, o, params, options))
         return T->status;
-    tp__group *grown = realloc(o->groups, ((size_t)o->n_groups + 1) * sizeof *grown);
+    tp__group *grown = tp__realloc(o->groups, ((size_t)o->n_groups + 1) * sizeof *grown);
     if (grown)
         o->groups = grown;
     if (grown && fill_group(o, &grown[o->n_groups], params, options)) {
@@ -112,8 +112,8 @@ static void destroy(tp_optim *o)
         o->type->free(o);
     for (int i = 0; i < o->n_groups; i++)
         free_group(&o->groups[i]);
-    free(o->groups);
-    free(o);
+    tp__free(o->groups);
+    tp__free(o);
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, tp_params *para
         tp__missing(T, type->op.name, "the parameter set");
     if (!tp__ok(T) || params == NULL)
         return NULL;
-    tp_optim *o = calloc(1, type->size);
+    tp_optim *o = tp__calloc(1, type->size);
     if (o == NULL) {
         tp_fail(T, TP_ENOMEM, "%s: no memory", type->op.name);
         return NULL;

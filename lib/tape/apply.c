@@ -8,10 +8,37 @@
 
 tp_status tp__run(tp_tape *T, tp_call *call)
 {
-    if (T->watch)
-        return tp__watch_run(T, call);
-    return call->op->forward ? call->op->forward(call) : T->status;
+    tp__storage *outer = T->scratch;
+    T->scratch = NULL;
+    tp_status status = T->watch ? tp__watch_run(T, call) : call->op->forward ? call->op->forward(call) : T->status;
+    if (T->scratch || outer)
+        tp__scratch_drop(T, outer);
+    return status;
 }
+
+void tp__scratch_drop(tp_tape *T, tp__storage *outer)
+{
+    for (tp__storage *s = T->scratch, *next; s; s = next) {
+        next = s->next;
+        tp__storage_unref(s);
+    }
+    T->scratch = outer;
+}
+
+static void *scratch(tp_tape *T, const tp_op *op, size_t bytes)
+{
+    tp__storage *s = tp__pool_alloc(T->pool, bytes);
+    if (s == NULL) {
+        tp_fail(T, TP_ENOMEM, "%s: no memory for %zu bytes on the way", op->name, bytes);
+        return NULL;
+    }
+    s->next = T->scratch;
+    T->scratch = s;
+    return s->data;
+}
+
+void *tp_call_scratch(const tp_call *c, size_t bytes) { return c && c->tape ? scratch(c->tape, c->op, bytes) : NULL; }
+void *tp_vjp_scratch(const tp_vjp *v, size_t bytes) { return v && v->tape ? scratch(v->tape, v->op, bytes) : NULL; }
 
 tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
 {
@@ -34,7 +61,7 @@ static bool push_node(tp_tape *T, tp__node *node)
         if (T->cap_nodes > UINT32_MAX / 2)
             return false;
         uint32_t cap = T->cap_nodes ? 2 * T->cap_nodes : 256;
-        tp__node **grown = realloc(T->nodes, cap * sizeof *grown);
+        tp__node **grown = tp__realloc(T->nodes, cap * sizeof *grown);
         if (grown == NULL)
             return false;
         tp__pool_count_system(T->pool, (cap - T->cap_nodes) * sizeof *grown);

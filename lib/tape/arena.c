@@ -29,7 +29,7 @@ void *tp__arena_grow(tp__arena *a, size_t bytes)
     size_t size = a->current ? 2 * a->current->bytes : FIRST_BYTES;
     if (size < bytes + HEAD)
         size = (bytes + HEAD + 4095) & ~(size_t)4095;
-    tp__chunk *c = aligned_alloc(64, size);
+    tp__chunk *c = tp__pool_may_reserve(a->pool, size) ? tp__aligned_malloc(size) : NULL;
     if (c == NULL)
         return NULL;
     tp__pool_count_system(a->pool, size);
@@ -59,7 +59,7 @@ void tp__arena_free(tp__arena *a)
 {
     for (tp__chunk *c = a->first, *next; c; c = next) {
         next = c->next;
-        free(c);
+        tp__aligned_free(c);
     }
     *a = (tp__arena){.pool = a->pool};
 }

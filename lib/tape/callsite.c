@@ -20,7 +20,7 @@ void tp__watch_recorded(tp_tape *T)
         return;
     if (at >= w->n_sites) {
         size_t n = at < 256 ? 256 : 2 * at;
-        tp__site *grown = realloc(w->sites, n * sizeof *grown);
+        tp__site *grown = tp__realloc(w->sites, n * sizeof *grown);
         if (grown == NULL)
             return; /* a place less in a message */
         memset(grown + w->n_sites, 0, (n - w->n_sites) * sizeof *grown);

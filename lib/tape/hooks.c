@@ -15,7 +15,7 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
         tp_fail(T, TP_EGRAPH, "register_hook: the tensor does not require a gradient");
         return 0;
     }
-    tp__hook *h = malloc(sizeof *h), **end = &T->hooks;
+    tp__hook *h = tp__malloc(sizeof *h), **end = &T->hooks;
     if (h == NULL) {
         tp_fail(T, TP_ENOMEM, "register_hook: no memory");
         return 0;
@@ -74,7 +74,7 @@ void tp__hooks_purge(tp_tape *T)
             at = &h->next;
         } else {
             *at = h->next;
-            free(h);
+            tp__free(h);
         }
     }
 }

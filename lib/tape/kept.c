@@ -7,7 +7,7 @@
 tp__kept *tp__kept_open(tp_tape *T, const char *name)
 {
     tp__inside(T); /* what an earlier call has left goes now, not with this one under way */
-    tp__kept *k = calloc(1, sizeof *k);
+    tp__kept *k = tp__calloc(1, sizeof *k);
     if (k == NULL) {
         tp_fail(T, TP_ENOMEM, "%s: no memory", name);
         return NULL;
@@ -21,7 +21,7 @@ tp_status tp__kept_add(tp_tape *T, tp__kept *k, tp_tensor *x)
 {
     if (k->n == k->room) {
         int room = k->room ? 2 * k->room : 16;
-        tp_tensor **grown = realloc(k->at, (size_t)room * sizeof *grown);
+        tp_tensor **grown = tp__realloc(k->at, (size_t)room * sizeof *grown);
         if (grown == NULL)
             return tp_fail(T, TP_ENOMEM, "%s: no memory", k->name);
         k->at = grown;
@@ -43,7 +43,7 @@ void tp__kept_close(tp_tape *T, const tp__kept *last)
         for (int i = 0; i < k->n; i++)
             if (k->at[i]->tape == NULL)
                 tp__tensor_drop(k->at[i]);
-        free(k->at);
-        free(k);
+        tp__free(k->at);
+        tp__free(k);
     }
 }

@@ -11,7 +11,7 @@ tp_tensor *tp_keep(tp_tensor *x)
 {
     if (x == NULL || (x->tape && !tp__usable(x->tape, "keep", x)))
         return NULL;
-    tp_tensor *y = malloc(sizeof *y);
+    tp_tensor *y = tp__malloc(sizeof *y);
     if (y == NULL) {
         tp_fail(x->tape, TP_ENOMEM, "keep: no memory");
         return NULL;
@@ -50,7 +50,7 @@ void tp__tensor_drop(tp_tensor *x)
     tp__params_forget(x);
     tp__tensor_drop(x->grad);
     tp__storage_unref(x->storage);
-    free(x);
+    tp__free(x);
 }
 
 tp_tensor *tp_detach(tp_tape *T, tp_tensor *x)

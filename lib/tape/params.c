@@ -12,13 +12,13 @@ static int slot_of(tp_dtype dtype) { return dtype == TP_F64; }
 
 static tp_params *params_new(int n, tp_tensor *const *tensors)
 {
-    tp_params *p = calloc(1, sizeof *p);
+    tp_params *p = tp__calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
     atomic_init(&p->holds, 1);
-    p->at = calloc((size_t)n + 1, sizeof *p->at);
-    p->offset = calloc((size_t)n + 1, sizeof *p->offset);
-    p->member = calloc((size_t)n + 1, sizeof *p->member);
+    p->at = tp__calloc((size_t)n + 1, sizeof *p->at);
+    p->offset = tp__calloc((size_t)n + 1, sizeof *p->offset);
+    p->member = tp__calloc((size_t)n + 1, sizeof *p->member);
     if (p->at == NULL || p->offset == NULL || p->member == NULL) {
         tp_params_free(p);
         return NULL;
@@ -89,10 +89,10 @@ void tp__params_drop(tp_params *p)
                 *m = p->member[i].next;
                 break;
             }
-    free(p->at);
-    free(p->offset);
-    free(p->member);
-    free(p);
+    tp__free(p->at);
+    tp__free(p->offset);
+    tp__free(p->member);
+    tp__free(p);
 }
 
 int tp_params_length(const tp_params *p) { return p ? p->n : 0; }
@@ -192,7 +192,7 @@ static void move_in(tp_tensor *x, place *at)
 tp_params *tp__params_slab(int n, tp_tensor *const *tensors)
 {
     tp_params *p = params_new(n, tensors);
-    place *places = calloc((size_t)n + 1, sizeof *places);
+    place *places = tp__calloc((size_t)n + 1, sizeof *places);
     size_t bytes = tp_params_bytes(p);
     tp__storage *values = bytes ? tp__storage_new(bytes) : NULL, *grads = bytes ? tp__storage_new(bytes) : NULL;
     bool ok = p && places && (bytes == 0 || (values && grads));
@@ -207,7 +207,7 @@ tp_params *tp__params_slab(int n, tp_tensor *const *tensors)
     }
     tp__storage_unref(values);
     tp__storage_unref(grads);
-    free(places);
+    tp__free(places);
     if (!ok) {
         tp_params_free(p);
         return NULL;
@@ -292,21 +292,21 @@ void tp_grads_free(tp_grads *g)
     for (int i = 0; g->at && i < g->n; i++)
         tp__tensor_drop(g->at[i]);
     tp__storage_unref(g->all);
-    free(g->at);
-    free(g->arrived);
+    tp__free(g->at);
+    tp__free(g->arrived);
     tp__params_drop(g->set);
-    free(g);
+    tp__free(g);
 }
 
 tp_grads *tp_grads_new(const tp_params *p)
 {
-    tp_grads *g = p ? calloc(1, sizeof *g) : NULL;
+    tp_grads *g = p ? tp__calloc(1, sizeof *g) : NULL;
     if (g == NULL)
         return NULL;
     g->set = (tp_params *)(uintptr_t)p; /* of the set itself only its count is written */
     tp__params_hold(g->set);
-    g->at = calloc((size_t)p->n + 1, sizeof *g->at);
-    g->arrived = calloc((size_t)p->n + 1, sizeof *g->arrived);
+    g->at = tp__calloc((size_t)p->n + 1, sizeof *g->at);
+    g->arrived = tp__calloc((size_t)p->n + 1, sizeof *g->arrived);
     g->all = tp__storage_new(tp_params_bytes(p));
     bool ok = g->at && g->arrived && g->all;
     for (int i = 0; i < p->n && ok; i++, g->n++) {

@@ -37,7 +37,7 @@ static void note(tp_tape *T, const char *name, bool backward, int64_t start, int
         return;
     if (w->n_events == w->cap_events) {
         size_t cap = w->cap_events ? 2 * w->cap_events : 1024;
-        tp__event *grown = realloc(w->events, cap * sizeof *grown);
+        tp__event *grown = tp__realloc(w->events, cap * sizeof *grown);
         if (grown == NULL)
             return; /* an event less */
         w->events = grown;
@@ -93,7 +93,7 @@ tp_status tp_profile_print(const tp_tape *T, FILE *to)
         fprintf(to, "nothing was measured\n");
         return TP_OK;
     }
-    row *rows = calloc(w->n_events, sizeof *rows), total = {.name = "all"};
+    row *rows = tp__calloc(w->n_events, sizeof *rows), total = {.name = "all"};
     if (rows == NULL)
         return TP_ENOMEM;
     for (size_t i = 0; i < w->n_events; i++) {
@@ -119,7 +119,7 @@ tp_status tp_profile_print(const tp_tape *T, FILE *to)
                     (double)r->time[0] / 1e3, (long long)r->calls[1], (double)r->time[1] / 1e3,
                     whole > 0 ? 100 * (double)(r->time[0] + r->time[1]) / whole : 0, (double)r->bytes / 1048576);
     }
-    free(rows);
+    tp__free(rows);
     return ferror(to) ? TP_EIO : TP_OK;
 }
 

@@ -12,9 +12,9 @@
 
 tp_tape *tp_tape_new(void)
 {
-    tp_tape *T = calloc(1, sizeof *T);
+    tp_tape *T = tp__calloc(1, sizeof *T);
     if (T == NULL || (T->pool = tp__pool_new()) == NULL) {
-        free(T);
+        tp__free(T);
         return NULL;
     }
     T->recording = true;
@@ -437,6 +437,7 @@ void tp__recover(tp_tape *T)
     T->speaker = NULL;
     T->recording = T->was_recording;
     T->sweep = NULL;
+    tp__scratch_drop(T, NULL);
     T->lent = NULL;
     tp__kept_close(T, NULL);
     tp__watch_recover(T);
@@ -538,9 +539,9 @@ void tp_tape_free(tp_tape *T)
     tp__arena_free(&T->arena);
     tp__arena_free(&T->headers);
     tp__arena_free(&T->gradients);
-    free(T->nodes);
+    tp__free(T->nodes);
     tp__pool_release(T->pool);
-    free(T);
+    tp__free(T);
 }
 
 /* ---- state ---------------------------------------------------------------------------------------------- */
@@ -554,6 +555,12 @@ bool tp_tape_record(tp_tape *T, bool on)
 }
 
 bool tp_tape_is_recording(const tp_tape *T) { return T && T->recording; }
+
+void tp_tape_set_memory_limit(tp_tape *T, int64_t bytes)
+{
+    if (T)
+        tp__pool_limit(T->pool, bytes > 0 ? (size_t)bytes : 0);
+}
 
 tp_memory tp_tape_memory(const tp_tape *T)
 {

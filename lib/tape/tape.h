@@ -95,6 +95,7 @@ struct tp_tape {
     size_t peak;                     /* bytes of tensors, headers and nodes, as far as it was looked at */
     const char *speaker;             /* in whose name errors are told (TP__NAMED); NULL: of who notices them */
     struct tp__sweep *sweep;         /* the one that runs */
+    tp__storage *scratch;            /* of the call that runs (tp_call_scratch) */
     uint64_t ground; /* the serial where the user's function was called: nothing older may be given back; 0: none */
     const tp__call_out *outermost; /* of the user's functions that run */
     tp__frame frame;               /* of who called that */
@@ -240,6 +241,8 @@ tp_status tp__rewind_keep(tp_tape *T, tp_mark mark, int n, tp_tensor **x, tp_ten
 /* The one choke point: forwards, fused vjps (sweep.c), sums of gradients, clearing, clipping (actions.c), updates (optim.c)
  * reach kernels through it, each as a call that is data: it could be run again. */
 tp_status tp__run(tp_tape *T, tp_call *call);
+/* Gives back the scratch memory of a call; `outer` is that of the call around it. */
+void tp__scratch_drop(tp_tape *T, tp__storage *outer);
 /* x = 0; x is contiguous. */
 tp_status tp__clear(tp_tape *T, tp_tensor *x);
 

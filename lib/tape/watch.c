@@ -5,7 +5,7 @@
 
 tp__watch *tp__watch_of(tp_tape *T)
 {
-    if (T->watch == NULL && (T->watch = calloc(1, sizeof *T->watch)) == NULL)
+    if (T->watch == NULL && (T->watch = tp__calloc(1, sizeof *T->watch)) == NULL)
         tp_fail(T, TP_ENOMEM, "no memory to watch the tape");
     return T->watch;
 }
@@ -13,9 +13,9 @@ tp__watch *tp__watch_of(tp_tape *T)
 void tp__watch_free(tp__watch *w)
 {
     if (w) {
-        free(w->sites);
-        free(w->events);
-        free(w);
+        tp__free(w->sites);
+        tp__free(w->events);
+        tp__free(w);
     }
 }
 

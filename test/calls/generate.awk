@@ -26,6 +26,7 @@ BEGIN {
     kind["tp_function"] = "function"; kind["consttp_function*"] = "functions"; kind["tp_step_function"] = "step"
     kind["tp_hook"] = "hook"; kind["tp_closure"] = "closure"; kind["tp_module_visitor"] = "visitor"
     kind["tp_warning_handler"] = "handler"; kind["double(*)(double,void*)"] = "apply"
+    kind["consttp_call*"] = "call"; kind["consttp_vjp*"] = "vjp"; kind["tp_alloc"] = "alloc"
     kind["double(*)(double,double,void*)"] = "map"
     # What is made of printf's arguments cannot be called so.
     variadic["tp_fail"] = variadic["tp_call_fail"] = variadic["tp_warn"] = 1
@@ -36,12 +37,13 @@ BEGIN {
     special["tp_confusion_add target"] = "labels"
     special["tp_set_rng_state state"] = "state"
     special["tp_read_idx path"] = "idx"
+    special["tp_optim_adamw_group o"] = "adamw"
     special["tp_safetensors_open path"] = "stored"
     # A result for each pair of them.
     special["tp_hessian n_in"] = special["tp_jacobian n_in"] = special["tp_jacobian n_out"] = "side"
 }
 
-{ gsub(/\\$/, ""); if ($0 !~ /^#/) text = text " " $0 }
+{ gsub(/\\$/, ""); gsub(/TP_RESERVED\([0-9]+\);/, ""); if ($0 !~ /^#/) text = text " " $0 }
 
 # text without comments
 function bare(s,    out, at, end)

@@ -354,6 +354,8 @@ static inline tp_status visit(const char *name, tp_tensor *x, bool is_param, voi
 FROM(visitor, tp_module_visitor, visit, NULL)
 static inline void hear(void *user, const char *message) { (void)message, (void)user; }
 FROM(handler, tp_warning_handler, hear, NULL)
+FROM(alloc, tp_alloc, NULL, NULL)
+FROM(vjp, tp_vjp *, NULL, NULL)
 static inline double half(double x, void *user)
 {
     (void)user;
@@ -514,6 +516,11 @@ static inline tp_optim *get_optim(int v)
                     : hold(tp_optim_lbfgs(T, get_params(0), NULL), free_optim);
 }
 KIND(optim, 4)
+static inline tp_optim *get_adamw(int v)
+{
+    return v == 0 ? hold(tp_optim_adamw(T, get_params(0), NULL), free_optim) : get_optim(v - 1);
+}
+KIND(adamw, 5)
 static inline tp_loader *get_loader(int v)
 {
     tp_tensor *x = tensor_like(base);
