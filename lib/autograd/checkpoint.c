@@ -443,7 +443,7 @@ static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *c
             return tp_fail(T, TP_ENOMEM, "%s: no memory", c->name);
         memset(c->asks, 0, (size_t)c->n_out * sizeof *c->asks);
     }
-    tp__kept *found = tp__kept_open(T, c->name); /* what the function uses, and may free */
+    tp__kept *found = tp__kept_open(T, c->name, tp__frame_here()); /* what the function uses, and may free */
     if (found == NULL)
         return T->status;
     run_forward(T, c, in, out, found);

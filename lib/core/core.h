@@ -274,6 +274,11 @@ static inline __attribute__((always_inline)) tp__frame tp__frame_here(void)
 }
 /* Is this called, from however deep, by the function of that frame? It takes microseconds. */
 bool tp__frame_lives(tp__frame frame);
+/* The same, asked by a function that may have the very frame of one that was left: which is none then. */
+static inline bool tp__frame_is_above(tp__frame frame, tp__frame here)
+{
+    return (uintptr_t)frame.end > (uintptr_t)here.end && tp__frame_lives(frame);
+}
 
 /* In an object of which functions of the user's are called, which may free it: it goes when they have come back. */
 typedef struct {
@@ -285,10 +290,11 @@ typedef struct {
  * freed now. */
 static inline __attribute__((always_inline)) bool tp__busy_begin(tp__busy *b)
 {
-    if (b->on && tp__frame_lives(b->frame))
+    tp__frame here = tp__frame_here();
+    if (b->on && tp__frame_is_above(b->frame, here))
         return false;
     b->on = true;
-    b->frame = tp__frame_here();
+    b->frame = here;
     return true;
 }
 static inline bool tp__busy_end(tp__busy *b, bool outermost)

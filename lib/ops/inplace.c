@@ -253,7 +253,7 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
         return status;
     if (f == NULL)
         return tp_fail(T, TP_EINVAL, "apply_: no function");
-    tp__kept *kept = tp__kept_open(T, "apply_");
+    tp__kept *kept = tp__kept_open(T, "apply_", tp__frame_here());
     if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK)
         return T->status;
     tp_dtype dtype = (tp_dtype)x->dtype;
@@ -278,7 +278,7 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
         return status;
     if (f == NULL)
         return tp_fail(T, TP_EINVAL, "map_: no function");
-    tp__kept *kept = tp__kept_open(T, "map_");
+    tp__kept *kept = tp__kept_open(T, "map_", tp__frame_here());
     if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK || tp__kept_add(T, kept, y) != TP_OK)
         return T->status;
     aside a = aside_begin(T);

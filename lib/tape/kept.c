@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 
-tp__kept *tp__kept_open(tp_tape *T, const char *name)
+tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here)
 {
-    tp__inside(T); /* what an earlier call has left goes now, not with this one under way */
+    if (T->ground != 0 && !tp__frame_is_above(T->frame, here))
+        tp__recover(T); /* what an earlier call has left goes now, not with this one under way */
     tp__kept *k = tp__calloc(1, sizeof *k);
     if (k == NULL) {
         tp_fail(T, TP_ENOMEM, "%s: no memory", name);

@@ -228,7 +228,7 @@ typedef struct tp__kept {
     int n, room;
     tp_tensor **at;
 } tp__kept;
-tp__kept *tp__kept_open(tp_tape *T, const char *name); /* NULL: T has failed */
+tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here); /* of the caller; NULL: T has failed */
 tp_status tp__kept_add(tp_tape *T, tp__kept *k, tp_tensor *x);
 /* Lets go of it, and of those that were opened after it, by calls that were left by a jump; NULL: of all. */
 void tp__kept_close(tp_tape *T, const tp__kept *k);
