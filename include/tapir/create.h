@@ -39,7 +39,7 @@ TP_API tp_tensor *tp_logspace(tp_tape *T, tp_dtype dtype, double start, double e
 TP_API tp_tensor *tp_tril_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
 TP_API tp_tensor *tp_triu_indices(tp_tape *T, tp_dtype dtype, int64_t rows, int64_t columns, int64_t offset);
 /* [n] numbers between 0 and 1; a periodic one (torch's default) is one of n + 1 without its last. torch's defaults:
- * hamming alpha 0.54, beta 0.46; kaiser beta 12. */
+ * hamming alpha 0.54, beta 0.46; kaiser beta 12. Time and memory go with n. */
 TP_API tp_tensor *tp_bartlett_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic);
 TP_API tp_tensor *tp_blackman_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic);
 TP_API tp_tensor *tp_hamming_window(tp_tape *T, tp_dtype dtype, int64_t n, bool periodic, double alpha, double beta);

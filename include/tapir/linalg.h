@@ -60,7 +60,7 @@ TP_API tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int di
 TP_API tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim);
 /* The product of 2 to 32 matrices (the first and last may be vectors) with the brackets that cost least. */
 TP_API tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x);
-/* x [..., n, n] to a whole power; negative ones through the inverse. */
+/* x [..., n, n] to a whole power; negative ones through the inverse. By squaring: at most 2 log2(power) products. */
 TP_API tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n);
 /* The lower (upper) triangle, zero elsewhere; `diagonal` as in torch.tril. */
 TP_API tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal);

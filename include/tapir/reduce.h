@@ -71,7 +71,8 @@ TP_API tp_tensor *tp_cumprod(tp_tape *T, tp_tensor *x, int dim);
 TP_API tp_tensor *tp_logcumsumexp(tp_tape *T, tp_tensor *x, int dim);
 TP_API tp_tensor *tp_cummax(tp_tape *T, tp_tensor *x, int dim, tp_tensor **index);
 TP_API tp_tensor *tp_cummin(tp_tape *T, tp_tensor *x, int dim, tp_tensor **index);
-/* Differences of neighbours, n times over, of x with `prepend` and `append` (or NULL) joined to it. */
+/* Differences of neighbours, n times over, of x with `prepend` and `append` (or NULL) joined to it. Each of the n
+ * passes leaves one fewer; there are no more than the dimension has elements, whatever n is. */
 TP_API tp_tensor *tp_diff(tp_tape *T, tp_tensor *x, int n, int dim, tp_tensor *prepend, tp_tensor *append);
 /* The integral of y by the trapezoidal rule, at places x (of y's shape, or a vector) or dx apart where x is NULL. */
 TP_API tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim);

@@ -100,7 +100,8 @@ TP_API tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x); /* of a
 /* n vectors as n tensors of n dimensions, views; xy swaps the first two (torch's indexing = "xy"). */
 TP_API tp_status  tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor **out);
 TP_API tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x); /* [product of sizes, n] */
-/* All choices of r elements of a vector, in order: [choices, r] (torch's r is 2). */
+/* All choices of r elements of a vector, in order: [choices, r] (torch's r is 2). Time and memory go with
+ * what comes out, choices times r; more than can be counted or stored is TP_ENOMEM. */
 TP_API tp_tensor *tp_combinations(tp_tape *T, tp_tensor *x, int64_t r, bool with_replacement);
 /* Powers: x [m] to [m, n], from n - 1 down to 0, or increasing from 0; n < 1: m. Of linalg: x [..., m] to [..., m, n],
  * increasing, n = 0: m. Integers become TP_I64. */

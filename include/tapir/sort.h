@@ -78,7 +78,8 @@ TP_API tp_tensor *tp_isin(tp_tape *T, tp_tensor *x, tp_tensor *among, bool inver
 TP_API tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t minlength);
 
 /* Counts in even bins from low to high, in x's float dtype; low = high: from the least element to the greatest. Others
- * are not counted; the last bin has its right edge. No gradient. */
+ * are not counted; the last bin has its right edge. Time goes with the elements, times the logarithm of bins at most, and
+ * with bins; memory with bins. No gradient. */
 TP_API tp_tensor *tp_histc(tp_tape *T, tp_tensor *x, int64_t bins, double low, double high);
 typedef struct {
     const double *range;   /* low and high of each coordinate; NULL: least and greatest */

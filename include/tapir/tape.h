@@ -24,8 +24,8 @@
  *     program starts, the system takes another 64 KiB of each thread's stack for its thread-local variables.)
  *   - Fork. The child has the tapes as they were, and goes on with them; it makes helpers of its own. It may not use a tape
  *     that another thread of the parent was in the middle of a call with.
- *   - Exit. exit() waits for no computation: threads that are still in a call may find BLAS's memory gone, as in any program
- *     with OpenBLAS. dlclose waits for helpers, not for your threads: let none be in a call.
+ *   - Exit. exit() waits for no computation: threads that are still in a call may find BLAS's memory gone (SIGSEGV), as in
+ *     any program with OpenBLAS, which frees it then: join your threads before, or leave by _exit. dlclose waits for helpers, not for your threads: let none be in a call.
  *   - Floating point. All is computed in the calling thread's mode (rounding, flushing of subnormals), also in helpers; the
  *     accuracy that is documented is that of rounding to nearest. Right results on finite operands raise none of the
  *     exceptions invalid, divide-by-zero and overflow, so these may be trapped (feenableexcept) to find what is wrong.
@@ -56,7 +56,9 @@ TP_API void     tp_tape_free(tp_tape *T);
  * While one of the caller's functions runs (an operator's, a hook, a checkpointed or differentiated function, a module's
  * forward, a handler of warnings) the tape is neither reset nor freed nor rewound to before it: that is TP_EINVAL, and
  * nothing happens. (An optimizer's closure may reset it.) Where such a function is left by longjmp or a C++ exception, a reset by the function that caught it, or
- * by a caller of that one, makes the tape well again. */
+ * by a caller of that one, makes the tape well again. (The callers are found by the tables for unwinding that
+ * programs have unless told otherwise. Where these are missing, a reset from far deeper than the function that caught it
+ * may be refused; one by that function is not.) */
 TP_API tp_status tp_tape_reset(tp_tape *T);
 
 /* A scope by hand: rewind gives back all that was made since the mark, values and graph. Gradients of older tensors
