@@ -1,20 +1,33 @@
 /* index.c - moving elements by an index. */
 #include "kernel/index.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-enum { GRAIN = 32768, STRIP = 64 };
+enum { GRAIN = 32768, STRIP = 64, BLOCK = 2048 };
 
-/* The first position that is out of range, or -1. All are looked at in one pass that the compiler can vectorize. */
-static int64_t out_of_range(int64_t n, int64_t size, const int64_t *index)
+/* In one pass that the compiler can vectorize. */
+int64_t tp__out_of_range(int64_t n, int64_t low, int64_t size, const int64_t *index)
 {
-    uint64_t signs = 0; /* of the index and of what is left up to the last place */
-    for (int64_t i = 0; i < n; i++)
-        signs |= (uint64_t)index[i] | ((uint64_t)size - 1 - (uint64_t)index[i]);
+    uint64_t signs = 0, last = (uint64_t)size - 1; /* of the position and of what is left up to the last place */
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t at = (uint64_t)index[i] - (uint64_t)low;
+        signs |= at | (last - at);
+    }
     for (int64_t i = 0; signs >> 63 && i < n; i++)
-        if (index[i] < 0 || index[i] >= size)
+        if (index[i] < low || (uint64_t)index[i] - (uint64_t)low > last)
             return i;
     return -1;
+}
+
+/* A large index is checked block by block, just before it is followed, so that it comes from memory once. Nothing is
+ * followed in a block that has a position out of range; `bad` says that there was one. */
+static bool followed(int64_t n, int64_t size, const int64_t *index, atomic_bool *bad)
+{
+    if (tp__out_of_range(n, 0, size, index) < 0)
+        return true;
+    atomic_store_explicit(bad, true, memory_order_relaxed);
+    return false;
 }
 
 static int64_t product(const int64_t *dim, int begin, int end)
@@ -32,11 +45,16 @@ static int64_t product(const int64_t *dim, int begin, int end)
 #define PICK(id, type)                                                                             \
     static void id(int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index, int64_t by_column) \
     { type *o = out; const type *a = x; for (int64_t k = 0; k < n; k++) o[k] = a[index[k] * by_index + k * by_column]; }
+/* Of rows of x, `row` apart, each by an index of its own (next n: the length of one) or all by one (next 0). */
 #define PICK_ROWS(id, type)                                                                        \
-    static void id(int64_t rows, int64_t n, void *out, const void *x, int64_t row, const int64_t *index) \
-    { type *o = out; const type *a = x;                                                            \
-      for (int64_t r = 0; r < rows; r++, o += n, index += n, a += row)                             \
-          for (int64_t k = 0; k < n; k++) o[k] = a[index[k]]; }
+    static void id(int64_t rows, int64_t n, void *out, const void *x, int64_t row, const int64_t *index, int64_t next) \
+    { type *restrict o = out; const type *a = x;                                                   \
+      for (int64_t r = 0; r < rows; r++, o += n, index += next, a += row) {                        \
+          int64_t k = 0;                                                                           \
+          for (; k + 4 <= n; k += 4) {                                                             \
+              type p = a[index[k]], q = a[index[k + 1]], s = a[index[k + 2]], t = a[index[k + 3]]; \
+              o[k] = p, o[k + 1] = q, o[k + 2] = s, o[k + 3] = t; }                                \
+          for (; k < n; k++) o[k] = a[index[k]]; } }
 PICK_ROWS(pick_rows1, uint8_t)
 PICK_ROWS(pick_rows4, uint32_t)
 PICK_ROWS(pick_rows8, uint64_t)
@@ -44,6 +62,12 @@ PICK(pick1, uint8_t)
 PICK(pick4, uint32_t)
 PICK(pick8, uint64_t)
 /* clang-format on */
+
+static void pick_rows(size_t size, int64_t rows, int64_t n, void *out, const void *x, int64_t row, const int64_t *index,
+                      int64_t next)
+{
+    (size == 8 ? pick_rows8 : size == 4 ? pick_rows4 : pick_rows1)(rows, n, out, x, row, index, next);
+}
 
 static void pick(size_t size, int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index,
                  int64_t by_column)
@@ -76,6 +100,8 @@ typedef struct {
     const char *x;
     const int64_t *index;
     char *out;
+    int64_t whole; /* the size that positions lie in */
+    atomic_bool *bad;
 } picking;
 
 static void gather_range(int64_t begin, int64_t end, void *user)
@@ -85,8 +111,10 @@ static void gather_range(int64_t begin, int64_t end, void *user)
         int64_t column = at % p->row;
         int64_t offset = tp__offset_at(p->ndim, p->dim, p->stride, at / p->row) + column * p->by_column;
         m = p->row - column < end - at ? p->row - column : end - at;
-        pick(p->size, m, p->out + (size_t)at * p->size, p->x + offset * (int64_t)p->size, p->index + at, p->by_index,
-             p->by_column);
+        m = m < BLOCK ? m : BLOCK;
+        if (followed(m, p->whole, p->index + at, p->bad))
+            pick(p->size, m, p->out + (size_t)at * p->size, p->x + offset * (int64_t)p->size, p->index + at,
+                 p->by_index, p->by_column);
     }
 }
 
@@ -94,22 +122,32 @@ static void gather_range(int64_t begin, int64_t end, void *user)
 static void gather_rows_range(int64_t begin, int64_t end, void *user)
 {
     const picking *p = user;
-    (p->size == 8   ? pick_rows8
-     : p->size == 4 ? pick_rows4
-                    : pick_rows1)(end - begin, p->row, p->out + (size_t)(begin * p->row) * p->size,
-                                  p->x + (size_t)(begin * p->row_stride) * p->size, p->row_stride,
-                                  p->index + begin * p->row);
+    int64_t rows = 1 + BLOCK / p->row;
+    for (int64_t r = begin; r < end; r += rows) {
+        int64_t m = end - r < rows ? end - r : rows;
+        if (followed(m * p->row, p->whole, p->index + r * p->row, p->bad))
+            pick_rows(p->size, m, p->row, p->out + (size_t)(r * p->row) * p->size,
+                      p->x + (size_t)(r * p->row_stride) * p->size, p->row_stride, p->index + r * p->row, p->row);
+    }
 }
 
 int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
                    const int64_t *index, void *out)
 {
     int last = shape.ndim - 1;
-    int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
-    if (bad >= 0 || n == 0)
-        return bad;
-    picking p = {
-        .size = tp_dtype_size(dtype), .row = 1, .row_stride = -1, .by_index = 1, .x = x, .index = index, .out = out};
+    int64_t n = product(shape.dim, 0, shape.ndim);
+    atomic_bool bad = false;
+    picking p = {.size = tp_dtype_size(dtype),
+                 .row = 1,
+                 .row_stride = -1,
+                 .by_index = 1,
+                 .x = x,
+                 .index = index,
+                 .out = out,
+                 .whole = size,
+                 .bad = &bad};
+    if (n == 0)
+        return -1;
     if (last >= 0) {
         p.ndim = last;
         p.row = shape.dim[last];
@@ -125,7 +163,7 @@ int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const i
         tp__parallel_for(n / p.row, 1 + GRAIN / p.row, gather_rows_range, &p);
     else
         tp__parallel_for(n, GRAIN, gather_range, &p);
-    return -1;
+    return bad ? tp__out_of_range(n, 0, size, index) : -1;
 }
 
 typedef struct {
@@ -145,17 +183,17 @@ static void select_range(int64_t begin, int64_t end, void *user)
         char *to = s->out + (size_t)at * s->bytes;
         m = s->n - k < end - at ? s->n - k : end - at;
         if (s->bytes == s->size)
-            pick(s->size, m, to, from, s->index + k, 1, 0);
+            pick_rows(s->size, 1, m, to, from, 0, s->index + k, 0);
         else
             for (int64_t i = 0; i < m; i++)
-                memcpy(to + (size_t)i * s->bytes, from + (size_t)s->index[k + i] * s->bytes, s->bytes);
+                tp__copy_bytes(to + (size_t)i * s->bytes, from + (size_t)s->index[k + i] * s->bytes, s->bytes);
     }
 }
 
 int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, const void *x,
                          const int64_t *index, void *out)
 {
-    int64_t bad = out_of_range(n, size, index);
+    int64_t bad = tp__out_of_range(n, 0, size, index);
     slices s = {tp_dtype_size(dtype), (size_t)inner * tp_dtype_size(dtype), size, n, x, index, out};
     if (bad < 0 && inner > 0)
         tp__parallel_for(outer * n, 1 + GRAIN / inner, select_range, &s);
@@ -164,58 +202,86 @@ int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t in
 
 /* ---- placing --------------------------------------------------------------------------------------------------- */
 
-/* A row of values put at (or added to, or multiplied into) places of a row of y: n of them, at index i_k by_index +
- * k by_column. Integers wrap; booleans are or-ed, and-ed. */
+/* Values put at (or added to, or multiplied into) places of y, row by row: n of them a row, at index i_k by_index +
+ * k by_column of a row of y, each row with the next n of the index. Integers wrap; booleans are or-ed, and-ed. */
+typedef struct {
+    int64_t rows, n, to_row, from_row; /* strides from row to row */
+    int64_t by_index, by_column, step;
+} places;
 /* clang-format off */
 #define ROW(id, type, formula)                                                                     \
-    static void id(int64_t n, void *out, const int64_t *index, int64_t by_index, int64_t by_column, const void *in, int64_t step) \
+    static void id(places p, void *out, const int64_t *index, const void *in)                      \
     { type *o = out; const type *a = in;                                                           \
-      if (index == NULL && by_column == 1 && step == 1)                                            \
-          for (int64_t i = 0; i < n; i++) { type *y = o + i, x = a[i], old = *y; (void)old; *y = (type)(formula); }     \
-      else if (index == NULL)                                                                      \
-          for (int64_t i = 0; i < n; i++) { type *y = o + i * by_column, x = a[i * step], old = *y; (void)old; *y = (type)(formula); } \
-      else                                                                                         \
-          for (int64_t i = 0; i < n; i++) { type *y = o + index[i] * by_index + i * by_column, x = a[i * step], old = *y; (void)old; *y = (type)(formula); } }
+      bool plain = p.by_index == 1 && p.by_column == 0 && p.step == 1;                             \
+      for (int64_t r = 0; r < p.rows; r++, o += p.to_row, a += p.from_row, index += p.n)           \
+          if (plain)                                                                               \
+              for (int64_t i = 0; i < p.n; i++) {                                                  \
+                  type *y = o + index[i], x = a[i], old = *y; (void)old; *y = (type)(formula); }   \
+          else                                                                                     \
+              for (int64_t i = 0; i < p.n; i++) {                                                  \
+                  type *y = o + index[i] * p.by_index + i * p.by_column, x = a[i * p.step], old = *y; (void)old; *y = (type)(formula); } }
+/* The same onto n neighbours. */
+#define BOTH(id, type, formula)                                                                    \
+    ROW(id, type, formula)                                                                         \
+    static void id##_run(int64_t n, void *out, const void *in)                                     \
+    { type *o = out; const type *a = in;                                                           \
+      for (int64_t i = 0; i < n; i++) { type *y = o + i, x = a[i], old = *y; (void)old; *y = (type)(formula); } }
 ROW(put1, uint8_t, x)
 ROW(put4, uint32_t, x)
 ROW(put8, uint64_t, x)
-ROW(add_f32, float, old + x)
-ROW(add_f64, double, old + x)
-ROW(add_i32, uint32_t, old + x)
-ROW(add_i64, uint64_t, old + x)
-ROW(add_u8, uint8_t, old + x)
-ROW(add_bool, uint8_t, old | x)
-ROW(times_f32, float, old * x)
-ROW(times_f64, double, old * x)
-ROW(times_i32, uint32_t, old * x)
-ROW(times_i64, uint64_t, old * x)
-ROW(times_u8, uint8_t, old * x)
-ROW(times_bool, uint8_t, old & x)
-/* Chosen by an index: a branch would be guessed wrong every other time. */
+BOTH(add_f32, float, old + x)
+BOTH(add_f64, double, old + x)
+BOTH(add_i32, uint32_t, old + x)
+BOTH(add_i64, uint64_t, old + x)
+BOTH(add_u8, uint8_t, old + x)
+BOTH(add_bool, uint8_t, old | x)
+BOTH(times_f32, float, old * x)
+BOTH(times_f64, double, old * x)
+BOTH(times_i32, uint32_t, old * x)
+BOTH(times_i64, uint64_t, old * x)
+BOTH(times_u8, uint8_t, old * x)
+BOTH(times_bool, uint8_t, old & x)
+/* A choice that is made without a branch, which would be guessed wrong every other time; NaN by one that is not. */
 #define EXTREMES(S, type)                                                                          \
-    ROW(larger_##S, type, ((type[2]){old, x})[(x > old) | (x != x)])                               \
-    ROW(smaller_##S, type, ((type[2]){old, x})[(x < old) | (x != x)])
+    static inline type more_##S(type a, type b) { return a > b ? a : b; }                          \
+    static inline type less_##S(type a, type b) { return a < b ? a : b; }                          \
+    static inline type larger_of_##S(type x, type old) { type y = more_##S(x, old); return __builtin_expect(x != x, 0) ? x : y; } \
+    static inline type smaller_of_##S(type x, type old) { type y = less_##S(x, old); return __builtin_expect(x != x, 0) ? x : y; } \
+    BOTH(larger_##S, type, larger_of_##S(x, old))                                                   \
+    BOTH(smaller_##S, type, smaller_of_##S(x, old))
 EXTREMES(f32, float)
 EXTREMES(f64, double)
 EXTREMES(i32, int32_t)
 EXTREMES(i64, int64_t)
 EXTREMES(u8, uint8_t)
+#define KERNEL(id) {id, id##_run}
 /* clang-format on */
 
-typedef void (*row_fn)(int64_t n, void *out, const int64_t *index, int64_t by_index, int64_t by_column, const void *in,
-                       int64_t step);
-static const row_fn rows_of[][TP_DTYPES] = {
-    [TP__PUT] = {put4, put8, put4, put8, put1, put1},
-    [TP__ADD_TO] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool},
-    [TP__TIMES] = {times_f32, times_f64, times_i32, times_i64, times_u8, times_bool},
-    [TP__LARGER] = {larger_f32, larger_f64, larger_i32, larger_i64, larger_u8, larger_u8},
-    [TP__SMALLER] = {smaller_f32, smaller_f64, smaller_i32, smaller_i64, smaller_u8, smaller_u8},
+static void copy1(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n); }
+static void copy4(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n * 4); }
+static void copy8(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n * 8); }
+
+/* By an index; or n neighbours onto n neighbours. */
+typedef struct {
+    void (*at)(places p, void *out, const int64_t *index, const void *in);
+    void (*run)(int64_t n, void *out, const void *in);
+} placer;
+static const placer placers[][TP_DTYPES] = {
+    [TP__PUT] = {{put4, copy4}, {put8, copy8}, {put4, copy4}, {put8, copy8}, {put1, copy1}, {put1, copy1}},
+    [TP__ADD_TO] = {KERNEL(add_f32), KERNEL(add_f64), KERNEL(add_i32), KERNEL(add_i64), KERNEL(add_u8),
+                    KERNEL(add_bool)},
+    [TP__TIMES] = {KERNEL(times_f32), KERNEL(times_f64), KERNEL(times_i32), KERNEL(times_i64), KERNEL(times_u8),
+                   KERNEL(times_bool)},
+    [TP__LARGER] = {KERNEL(larger_f32), KERNEL(larger_f64), KERNEL(larger_i32), KERNEL(larger_i64), KERNEL(larger_u8),
+                    KERNEL(larger_u8)},
+    [TP__SMALLER] = {KERNEL(smaller_f32), KERNEL(smaller_f64), KERNEL(smaller_i32), KERNEL(smaller_i64),
+                     KERNEL(smaller_u8), KERNEL(smaller_u8)},
 };
 
 /* Work is cut where places are never shared: before `dim`, and into strips of the last dimension where that is not
  * `dim`. Within a piece values are placed in row-major order, so the bits do not depend on the cut. */
 typedef struct {
-    row_fn place;
+    const placer *place;
     int64_t size, rows, row, strips; /* rows: in a piece */
     int ndim;                        /* of the dimensions before the last */
     int64_t dim[TP_MAX_DIMS], to[TP_MAX_DIMS], from[TP_MAX_DIMS];
@@ -224,24 +290,38 @@ typedef struct {
     char *out;
     const char *src;
     const int64_t *index;
+    int64_t whole; /* the size that positions lie in */
+    atomic_bool *bad;
 } placing;
 
 /* Columns [c, c + n) of the rows from `first` on. */
 static void place_piece(const placing *p, int64_t first, int64_t c, int64_t n)
 {
+    places row = {1, n, 0, 0, p->by_index, p->by_column, p->step};
     for (int64_t r = first; r < first + p->rows; r++)
-        p->place(n, p->out + (tp__offset_at(p->ndim, p->dim, p->to, r) + c * p->by_column) * p->size,
-                 p->index + r * p->row + c, p->by_index, p->by_column,
-                 p->src + (tp__offset_at(p->ndim, p->dim, p->from, r) + c * p->step) * p->size, p->step);
+        if (followed(n, p->whole, p->index + r * p->row + c, p->bad))
+            p->place->at(row, p->out + (tp__offset_at(p->ndim, p->dim, p->to, r) + c * p->by_column) * p->size,
+                         p->index + r * p->row + c,
+                         p->src + (tp__offset_at(p->ndim, p->dim, p->from, r) + c * p->step) * p->size);
+}
+
+/* Rows [begin, end), each placed in a row of out: nothing to look up. */
+static void place_rows(const placing *p, int64_t begin, int64_t end)
+{
+    int64_t rows = 1 + BLOCK / p->row;
+    for (int64_t r = begin; r < end; r += rows) {
+        int64_t m = end - r < rows ? end - r : rows;
+        if (followed(m * p->row, p->whole, p->index + r * p->row, p->bad))
+            p->place->at((places){m, p->row, p->to_row, p->from_row, p->by_index, 0, p->step},
+                         p->out + r * p->to_row * p->size, p->index + r * p->row, p->src + r * p->from_row * p->size);
+    }
 }
 
 static void place_range(int64_t begin, int64_t end, void *user)
 {
     const placing *p = user;
-    if (p->to_row >= 0 && p->from_row >= 0) { /* a row each, and nothing to look up */
-        for (int64_t r = begin; r < end; r++)
-            p->place(p->row, p->out + r * p->to_row * p->size, p->index + r * p->row, p->by_index, 0,
-                     p->src + r * p->from_row * p->size, p->step);
+    if (p->to_row >= 0 && p->from_row >= 0) {
+        place_rows(p, begin, end);
         return;
     }
     for (int64_t at = begin, m; at < end; at += m) {
@@ -256,8 +336,9 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
                     void *out, const int64_t *index, const int64_t *src_stride, const void *src)
 {
     int last = shape.ndim - 1;
-    int64_t n = product(shape.dim, 0, shape.ndim), bad = out_of_range(n, size, index);
-    placing p = {.place = rows_of[how][dtype],
+    int64_t n = product(shape.dim, 0, shape.ndim);
+    atomic_bool bad = false;
+    placing p = {.place = &placers[how][dtype],
                  .size = (int64_t)tp_dtype_size(dtype),
                  .to_row = -1,
                  .from_row = -1,
@@ -268,9 +349,11 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
                  .step = 1,
                  .out = out,
                  .src = src,
-                 .index = index};
-    if (bad >= 0 || n == 0)
-        return bad;
+                 .index = index,
+                 .whole = size,
+                 .bad = &bad};
+    if (n == 0)
+        return -1;
     if (last >= 0) {
         p.ndim = last;
         p.row = shape.dim[last];
@@ -292,12 +375,12 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
     }
     int64_t pieces = n / (p.rows * p.row) * p.strips;
     tp__parallel_for(pieces, 1 + GRAIN * pieces / n, place_range, &p);
-    return -1;
+    return bad ? tp__out_of_range(n, 0, size, index) : -1;
 }
 
 /* Slices placed: the same, where the index is 1-d. */
 typedef struct {
-    row_fn place;
+    const placer *place;
     int64_t size, whole, inner, n, strips;
     char *out;
     const char *src;
@@ -314,18 +397,18 @@ static void stack_range(int64_t begin, int64_t end, void *user)
         char *to = p->out + (o * p->whole * p->inner + c) * p->size;
         const char *from = p->src + (o * p->n * p->inner + c) * p->size;
         if (p->inner == 1)
-            p->place(p->n, to, p->index, 1, 0, from, 1);
+            p->place->at((places){1, p->n, 0, 0, 1, 0, 1}, to, p->index, from);
         else
             for (int64_t i = 0; i < p->n; i++)
-                p->place(stop - c, to + p->index[i] * p->inner * p->size, NULL, 0, 1, from + i * p->inner * p->size, 1);
+                p->place->run(stop - c, to + p->index[i] * p->inner * p->size, from + i * p->inner * p->size);
     }
 }
 
 int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
                         void *out, const int64_t *index, const void *src)
 {
-    int64_t bad = out_of_range(n, size, index);
-    stacking p = {.place = rows_of[how][dtype],
+    int64_t bad = tp__out_of_range(n, 0, size, index);
+    stacking p = {.place = &placers[how][dtype],
                   .size = (int64_t)tp_dtype_size(dtype),
                   .whole = size,
                   .inner = inner,

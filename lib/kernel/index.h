@@ -5,6 +5,9 @@
 
 #include "kernel/kernel.h"
 
+/* The first of n positions that is outside of [low, low + size), or -1; low + size - 1 is an int64. */
+int64_t tp__out_of_range(int64_t n, int64_t low, int64_t size, const int64_t *index);
+
 /* out[i][j] = x[index[i][j]][j] for dim 0, and so on; index and out row-major of `shape`. */
 int64_t tp__gather(tp_dtype dtype, tp_dims shape, int dim, int64_t size, const int64_t *x_stride, const void *x,
                    const int64_t *index, void *out);

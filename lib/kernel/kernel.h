@@ -61,6 +61,8 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from);
 void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense);
 /* out[(i + shift) mod shape] = in[i], both row-major; 0 <= shift[d] < shape.dim[d], which is not 0 */
 void tp__roll(size_t size, tp_dims shape, const int64_t *shift, const void *in, void *out);
+/* memcpy, fast however both sides are aligned */
+void tp__copy_bytes(void *to, const void *from, size_t n);
 /* n elements of `size` bytes, ts apart from fs apart (in elements; fs 0 repeats one) */
 void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs);
 void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype from); /* contiguous */

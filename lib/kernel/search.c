@@ -1,5 +1,8 @@
 /* search.c - bisection of boundaries, and counting. Counts are made on one thread, in order. */
 #include "kernel/search.h"
+#include "kernel/index.h"
+
+enum { BLOCK = 2048 };
 
 /* ---- bisection --------------------------------------------------------------------------------------------- */
 
@@ -50,20 +53,50 @@ void tp__search(tp_dtype dtype, bool right, int64_t rows, int64_t m, int64_t eac
 
 /* ---- counting ------------------------------------------------------------------------------------------------ */
 
-int64_t tp__count(int64_t n, const int64_t *index, int64_t bins, tp_dtype weight_dtype, const void *weight, void *out)
+/* Four at a time, so that none waits for the one before. */
+void tp__extent(int64_t n, const int64_t *x, int64_t *least, int64_t *most)
 {
-    for (int64_t i = 0; i < n; i++)
-        if (index[i] < 0 || index[i] >= bins)
-            return i;
-    if (weight == NULL)
-        for (int64_t i = 0; i < n; i++)
-            ((int64_t *)out)[index[i]]++;
-    else if (weight_dtype == TP_F32)
-        for (int64_t i = 0; i < n; i++)
-            ((float *)out)[index[i]] += ((const float *)weight)[i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((double *)out)[index[i]] += ((const double *)weight)[i];
+    int64_t low[4] = {*x, *x, *x, *x}, high[4] = {*x, *x, *x, *x}, i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) {
+            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
+        }
+    for (; i < n; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
+    }
+    *least = low[0];
+    *most = high[0];
+    for (int k = 1; k < 4; k++) {
+        *least = low[k] < *least ? low[k] : *least;
+        *most = high[k] > *most ? high[k] : *most;
+    }
+}
+
+/* clang-format off */
+#define COUNT(S, type, weight)                                                                     \
+    static void count_##S(int64_t n, const int64_t *x, int64_t low, const void *weights, void *out) \
+    { type *o = out; const type *w = weights; (void)w;                                             \
+      for (int64_t i = 0; i < n; i++) o[x[i] - low] += weight; }
+COUNT(i64, int64_t, 1)
+COUNT(f32, float, w[i])
+COUNT(f64, double, w[i])
+/* clang-format on */
+
+/* By blocks, each checked just before it is counted. */
+int64_t tp__count(int64_t n, const int64_t *x, int64_t low, int64_t bins, tp_dtype weight_dtype, const void *weight,
+                  void *out)
+{
+    int64_t size = (int64_t)tp_dtype_size(weight_dtype);
+    for (int64_t at = 0, m, bad; at < n; at += m) {
+        m = n - at < BLOCK ? n - at : BLOCK;
+        if ((bad = tp__out_of_range(m, low, bins, x + at)) >= 0)
+            return at + bad;
+        (weight == NULL           ? count_i64
+         : weight_dtype == TP_F32 ? count_f32
+                                  : count_f64)(m, x + at, low, weight ? (const char *)weight + at * size : NULL, out);
+    }
     return -1;
 }
 

@@ -9,9 +9,12 @@
 void tp__search(tp_dtype dtype, bool right, int64_t rows, int64_t m, int64_t each, const void *bounds,
                 const void *values, int64_t *index);
 
-/* out[index[i]] += weight[i], or 1 where there is no weight (then out is int64). Returns the position of the first
- * index outside of [0, bins), or -1. */
-int64_t tp__count(int64_t n, const int64_t *index, int64_t bins, tp_dtype weight_dtype, const void *weight, void *out);
+/* The least and the most of n > 0 numbers. */
+void tp__extent(int64_t n, const int64_t *x, int64_t *least, int64_t *most);
+/* out[x[i] - low] += weight[i], or 1 where there is no weight (then out is int64). Returns the position of the first x
+ * outside of [low, low + bins), or -1. */
+int64_t tp__count(int64_t n, const int64_t *x, int64_t low, int64_t bins, tp_dtype weight_dtype, const void *weight,
+                  void *out);
 
 /* Bins of a histogram: how the one of a value is found from the edges. */
 typedef enum {

@@ -10,7 +10,7 @@
 enum {
     FEW = 24,      /* sorted by insertion                              */
     FEW_FIRST = 8, /* the first of a line are found by comparing with the last of them */
-    MANY = 192,    /* times the bytes of a key: from here on by radix  */
+    MANY = 192,    /* times the bytes in which keys differ: from here on by radix */
     WORK = 16384,  /* elements that a task has at least                */
     FEW_TASKS = 8, /* there is space for these, and more of short lines */
     SHORT = 1 << 20
@@ -133,7 +133,9 @@ size_t tp__group_space(const tp__lines *l, bool sorted) { return (size_t)l->n + 
     { const type *x = l->x;                                                                        \
       for (int64_t o = 0; o < l->outer; o++) for (int64_t c = 0; c < l->inner; c++)                \
           if (x[(o * l->n + i) * l->inner + c] != x[(o * l->n + k) * l->inner + c]) return true;   \
-      return false; }
+      return false; }                                                                              \
+    static void neighbours_##id(int64_t n, const void *in, uint8_t *restrict first)                \
+    { const type *x = in; for (int64_t i = 1; i < n; i++) first[i] = x[i] != x[i - 1]; }
 DIFFER(f32, float)
 DIFFER(f64, double)
 DIFFER(i32, int32_t)
@@ -142,6 +144,9 @@ DIFFER(u8, uint8_t)
 /* clang-format on */
 typedef bool (*differ_fn)(const tp__lines *l, int64_t i, int64_t k);
 static const differ_fn differs[TP_DTYPES] = {differ_f32, differ_f64, differ_i32, differ_i64, differ_u8, differ_u8};
+typedef void (*neighbours_fn)(int64_t n, const void *x, uint8_t *first);
+static const neighbours_fn neighbours[TP_DTYPES] = {neighbours_f32, neighbours_f64, neighbours_i32,
+                                                    neighbours_i64, neighbours_u8,  neighbours_u8};
 
 static void sort_slices(const tp__lines *l, int64_t *order, uint8_t *first, void *space)
 {
@@ -154,15 +159,30 @@ static void sort_slices(const tp__lines *l, int64_t *order, uint8_t *first, void
         }
 }
 
+/* Which slices differ from the one before; plain vectors in one pass. */
+static void mark_runs(const tp__lines *l, uint8_t *first)
+{
+    first[0] = 1;
+    if (l->outer == 1 && l->inner == 1) {
+        neighbours[l->dtype](l->n, l->x, first);
+        return;
+    }
+    for (int64_t i = 1; i < l->n; i++)
+        first[i] = differs[l->dtype](l, i, i - 1);
+}
+
 void tp__group(bool sorted, const tp__lines *l, int64_t *order, int64_t *group, void *space)
 {
     uint8_t *first = (uint8_t *)space + (sorted ? pairs_of(l) : 0);
-    for (int64_t i = 0; i < l->n; i++) {
-        order[i] = i;
-        first[i] = i == 0 || (!sorted && differs[l->dtype](l, i, i - 1));
-    }
-    if (sorted)
+    if (sorted) {
+        for (int64_t i = 0; i < l->n; i++)
+            order[i] = i;
+        memset(first, 0, (size_t)l->n);
+        first[0] = 1;
         sort_slices(l, order, first, space);
+    } else {
+        mark_runs(l, first);
+    }
     for (int64_t i = 0, g = -1; i < l->n; i++)
         group[i] = g += first[i];
 }

@@ -31,8 +31,9 @@ size_t tp__select_space(const tp__lines *l);
 void tp__select(tp__selection what, bool descending, int64_t k, const tp__lines *l, void *values, int64_t *index,
                 void *space);
 
-/* Equal slices x[:, i, :]. `order` is the positions that sort the slices, compared element by element from the
- * first on, or 0 .. n - 1 where `sorted` is false; group[i] numbers the runs of equal neighbours in that order. */
+/* Equal slices x[:, i, :], n > 0 of them. `order` is the positions that sort the slices, compared element by element from
+ * the first on; where `sorted` is false they stay as they are, and it is not used. group[i] numbers the runs of equal
+ * neighbours in that order. */
 size_t tp__group_space(const tp__lines *l, bool sorted);
 void tp__group(bool sorted, const tp__lines *l, int64_t *order, int64_t *group, void *space);
 /* start[g] = the position of group g's first, for n > 0 positions; counts[g] its size, or NULL. */

@@ -48,25 +48,22 @@ static S(pair) * S(merge_sort)(int64_t n, S(pair) * a, S(pair) * b)
     return a;
 }
 
-/* By digits of 8 bits from the lowest on; a digit that all have in common is passed over. */
-static S(pair) * S(radix_sort)(int64_t n, S(pair) * a, S(pair) * b)
+/* By digits of 8 bits from the lowest on: those in `differ`, the bits in which any two keys differ. */
+static S(pair) * S(radix_sort)(int64_t n, S(pair) * a, S(pair) * b, KEY differ)
 {
-    enum { DIGITS = sizeof(KEY) };
-    int64_t count[DIGITS][256] = {{0}};
-    for (int64_t i = 0; i < n; i++)
-        for (int d = 0; d < DIGITS; d++)
-            count[d][a[i].key >> (8 * d) & 255]++;
-    for (int d = 0; d < DIGITS; d++) {
-        int64_t at = 0, *c = count[d];
-        if (c[a[0].key >> (8 * d) & 255] == n)
+    for (int shift = 0; shift < 8 * (int)sizeof(KEY); shift += 8) {
+        int64_t count[256] = {0}, at = 0;
+        if ((differ >> shift & 255) == 0)
             continue;
+        for (int64_t i = 0; i < n; i++)
+            count[a[i].key >> shift & 255]++;
         for (int v = 0; v < 256; v++) {
-            int64_t here = c[v];
-            c[v] = at;
+            int64_t here = count[v];
+            count[v] = at;
             at += here;
         }
         for (int64_t i = 0; i < n; i++)
-            b[c[a[i].key >> (8 * d) & 255]++] = a[i];
+            b[count[a[i].key >> shift & 255]++] = a[i];
         S(pair) *t = a;
         a = b;
         b = t;
@@ -74,9 +71,16 @@ static S(pair) * S(radix_sort)(int64_t n, S(pair) * a, S(pair) * b)
     return a;
 }
 
+/* Stable; what is sorted lies in a or b, and the other is overwritten. */
 static S(pair) * S(sort)(int64_t n, S(pair) * a, S(pair) * b)
 {
-    return n < MANY * (int64_t)sizeof(KEY) ? S(merge_sort)(n, a, b) : S(radix_sort)(n, a, b);
+    KEY differ = 0;
+    int64_t digits = 0;
+    for (int64_t i = 1; i < n; i++)
+        differ |= a[i].key ^ a[0].key;
+    for (KEY left = differ; left; left >>= 8)
+        digits += (left & 255) != 0;
+    return n < MANY * digits ? S(merge_sort)(n, a, b) : S(radix_sort)(n, a, b, differ);
 }
 
 /* The k-th (from 0) of a in stable order: by digits from the highest on, those that share them gathered in b. */

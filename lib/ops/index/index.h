@@ -2,11 +2,15 @@
 #ifndef TAPIR_OPS_INDEX_H
 #define TAPIR_OPS_INDEX_H
 
+#include "kernel/index.h"
 #include "ops/ops.h"
 
 /* In infer: index (and src, or NULL) must fit x along dim, as gather and scatter want it. */
 tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src);
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim);
+/* Slices src put at, or combined with, those of x at the positions: attr begins with the dimension. */
+tp_status tp__slices_infer(tp_call *c);
+tp_status tp__slices_forward(tp_call *c, tp__combine how);
 /* In forward: `bad` is where the kernel found a position out of range, or -1. */
 tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size);
 /* Positions as TP_I64 in [0, size): those from the end are counted from the front. NULL, and T fails, where one is out of

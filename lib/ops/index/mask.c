@@ -71,15 +71,23 @@ tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
     return tp_reshape(T, y, tp__dims_of(x));
 }
 
+/* How many are true. */
+static int64_t how_many(const tp_tensor *truth)
+{
+    const uint8_t *at = truth->data;
+    int64_t n = 0;
+    for (int64_t i = 0; i < truth->numel; i++)
+        n += at[i] != 0;
+    return n;
+}
+
 tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x)
 {
     tp_tensor *truth = tp_contiguous(T, tp_to(T, x, TP_BOOL));
     if (truth == NULL)
         return NULL;
     const uint8_t *at = truth->data;
-    int64_t n = 0;
-    for (int64_t i = 0; i < truth->numel; i++)
-        n += at[i] != 0;
+    int64_t n = how_many(truth);
     tp_tensor *places = tp_empty(T, TP_I64, (tp_dims){1, {n}});
     int64_t *p = places ? places->data : NULL;
     for (int64_t i = 0, k = 0; p && k < n; i++) { /* written ahead, kept where it is true: no branch to guess */
@@ -91,25 +99,22 @@ tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x)
 
 tp_tensor *tp__flat(tp_tape *T, tp_tensor *x) { return x ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL; }
 
-/* Flat positions ascend, so that all but the last coordinate stay as they are within a row. */
-static void coordinates(const tp_tensor *x, const tp_tensor *flat, int64_t *out)
+/* The n positions of what is true, in the dimensions: row by row, the last coordinate of each before those that the row
+ * has in common. */
+static void coordinates(const tp_tensor *truth, int64_t n, int64_t *out)
 {
-    const int64_t *at = flat->data;
-    int last = x->ndim - 1;
-    int64_t begin = 0, end = 0; /* of the row */
-    for (int64_t i = 0; i < flat->numel && last >= 0; i++, out += x->ndim) {
-        if (at[i] >= end) {
-            int64_t row = at[i] / x->shape[last];
-            begin = row * x->shape[last];
-            end = begin + x->shape[last];
-            for (int d = last - 1; d >= 0; d--) {
-                out[d] = row % x->shape[d];
-                row /= x->shape[d];
-            }
-        } else {
-            memcpy(out, out - x->ndim, (size_t)last * sizeof *out);
+    const uint8_t *at = truth->data;
+    int64_t place[TP_MAX_DIMS] = {0}, ndim = truth->ndim, row = truth->shape[ndim - 1];
+    for (int64_t k = 0, begin = 0; k < n; begin = k, at += row) {
+        for (int64_t i = 0; i < row && k < n; i++) { /* written ahead, kept where it is true */
+            out[k * ndim + ndim - 1] = i;
+            k += at[i] != 0;
         }
-        out[last] = at[i] - begin;
+        for (int64_t d = 0; d < ndim - 1; d++)
+            for (int64_t j = begin; j < k; j++)
+                out[j * ndim + d] = place[d];
+        for (int64_t d = ndim - 2; d >= 0 && ++place[d] == truth->shape[d]; d--)
+            place[d] = 0;
     }
 }
 
@@ -117,10 +122,11 @@ tp_tensor *tp_nonzero(tp_tape *T, tp_tensor *x)
 {
     if (!tp__usable(T, "nonzero", x))
         return NULL;
-    tp_tensor *flat = tp__flat_nonzero(T, tp_detach(T, x));
-    tp_tensor *y = flat ? tp_empty(T, TP_I64, (tp_dims){2, {flat->numel, x->ndim}}) : NULL;
-    if (y)
-        coordinates(x, flat, y->data);
+    tp_tensor *truth = tp_contiguous(T, tp_to(T, tp_detach(T, x), TP_BOOL));
+    int64_t n = truth ? how_many(truth) : 0;
+    tp_tensor *y = truth ? tp_empty(T, TP_I64, (tp_dims){2, {n, x->ndim}}) : NULL;
+    if (y && x->ndim > 0)
+        coordinates(truth, n, y->data);
     return y;
 }
 
@@ -176,7 +182,10 @@ tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int6
         tp_fail(T, TP_EDTYPE, "%s: the index is %s, not int64", name, tp_dtype_name((tp_dtype)index->dtype));
         return NULL;
     }
-    tp_tensor *y = tp_clone(T, tp_to(T, index, TP_I64));
+    tp_tensor *y = tp_to(T, index, TP_I64);
+    if (y && tp_is_contiguous(y) && tp__out_of_range(y->numel, 0, size, y->data) < 0)
+        return y;
+    y = tp_clone(T, y);
     for (int64_t i = 0; y && i < y->numel; i++) {
         int64_t *at = (int64_t *)y->data + i;
         if (*at < -size || *at >= size) {

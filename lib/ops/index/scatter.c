@@ -1,5 +1,4 @@
 /* scatter.c - values put at, or combined with, the places that an index tensor names. */
-#include "kernel/index.h"
 #include "ops/index/index.h"
 #include "ops/ops.h"
 
@@ -10,6 +9,7 @@
 typedef struct {
     int dim;
     tp__combine how;
+    bool slices; /* at positions [n] of dim; otherwise the index has the shape of what is put */
 } placing;
 
 static int64_t size_at(const tp_tensor *x, int d) { return x->ndim ? x->shape[d] : 1; }
@@ -67,13 +67,13 @@ static void scatter_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1)};
-    tp_sample(s, &(placing){0, TP__PUT}, 3, in);
+    tp_sample(s, &(placing){0, TP__PUT, false}, 3, in);
     in[1] = tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, again);
-    tp_sample(s, &(placing){1, TP__PUT}, 3, in);
+    tp_sample(s, &(placing){1, TP__PUT, false}, 3, in);
     in[1] = tp_transpose(s->tape, in[1], 0, 1); /* [4, 2] */
     in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 1);
     in[0] = tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1);
-    tp_sample(s, &(placing){0, TP__PUT}, 3, in);
+    tp_sample(s, &(placing){0, TP__PUT, false}, 3, in);
 }
 
 static const tp_op scatter_op = {.name = "scatter",
@@ -88,6 +88,23 @@ static const tp_op scatter_op = {.name = "scatter",
                                  .grad_name = "ScatterBackward0"};
 
 /* ---- combined: a product, or the largest or smallest ----------------------------------------------------------- */
+
+static tp_tensor *combined(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
+
+static tp_tensor *picked(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index)
+{
+    return a->slices ? tp_index_select(T, x, a->dim, index) : tp_gather(T, x, a->dim, index);
+}
+
+static tp_tensor *added(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+{
+    return a->slices ? tp_index_add(T, x, a->dim, index, src) : tp_scatter_add(T, x, a->dim, index, src);
+}
+
+static tp_tensor *put(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+{
+    return a->slices ? tp_index_copy(T, x, a->dim, index, src) : tp_scatter(T, x, a->dim, index, src, TP_SCATTER_PUT);
+}
 
 static tp_tensor *truth_of(tp_tape *T, tp_tensor *condition, const tp_tensor *like)
 {
@@ -104,17 +121,17 @@ static tp_status product_vjp(tp_vjp *v)
     tp_tensor *zero = tp_scalar(T, (tp_dtype)x->dtype, 0);
     if (tp_vjp_needs(v, 0)) {
         tp_tensor *filled = tp_masked_fill(T, x, tp_eq(T, x, zero), 1);
-        v->gin[0] = tp_mul(T, g, tp_div(T, scatter(T, a, filled, index, src), filled));
+        v->gin[0] = tp_mul(T, g, tp_div(T, combined(T, a, filled, index, src), filled));
     }
     if (tp_vjp_needs(v, 2)) {
         tp_tensor *is_zero = tp_eq(T, src, zero);
-        tp_tensor *zeros = tp_scatter_add(T, tp_zeros_like(T, x), a->dim, index, truth_of(T, is_zero, x));
-        tp_tensor *single = tp_logical_and(
-            T, is_zero, tp_eq(T, tp_gather(T, zeros, a->dim, index), tp_scalar(T, (tp_dtype)x->dtype, 1)));
-        tp_tensor *others = scatter(T, a, x, index, tp_masked_fill(T, src, single, 1));
-        tp_tensor *quotient = tp_div(T, tp_gather(T, tp_mul(T, g, v->out[0]), a->dim, index),
+        tp_tensor *zeros = added(T, a, tp_zeros_like(T, x), index, truth_of(T, is_zero, x));
+        tp_tensor *single = tp_logical_and(T, is_zero,
+                                           tp_eq(T, picked(T, a, zeros, index), tp_scalar(T, (tp_dtype)x->dtype, 1)));
+        tp_tensor *others = combined(T, a, x, index, tp_masked_fill(T, src, single, 1));
+        tp_tensor *quotient = tp_div(T, picked(T, a, tp_mul(T, g, v->out[0]), index),
                                      tp_masked_fill(T, src, is_zero, 1));
-        v->gin[2] = tp_where(T, single, tp_gather(T, tp_mul(T, g, others), a->dim, index), quotient);
+        v->gin[2] = tp_where(T, single, picked(T, a, tp_mul(T, g, others), index), quotient);
     }
     return T->status;
 }
@@ -126,12 +143,12 @@ static tp_status extreme_vjp(tp_vjp *v)
     const placing *a = v->attr;
     tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *y = tp_detach(T, v->out[0]);
     tp_tensor *mine = truth_of(T, tp_eq(T, tp_detach(T, x), y), x);
-    tp_tensor *theirs = truth_of(T, tp_eq(T, tp_detach(T, src), tp_gather(T, y, a->dim, index)), x);
-    tp_tensor *share = tp_div(T, v->gout[0], tp_scatter_add(T, mine, a->dim, index, theirs));
+    tp_tensor *theirs = truth_of(T, tp_eq(T, tp_detach(T, src), picked(T, a, y, index)), x);
+    tp_tensor *share = tp_div(T, v->gout[0], added(T, a, mine, index, theirs));
     if (tp_vjp_needs(v, 0))
         v->gin[0] = tp_mul(T, mine, share);
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_mul(T, theirs, tp_gather(T, share, a->dim, index));
+        v->gin[2] = tp_mul(T, theirs, picked(T, a, share, index));
     return T->status;
 }
 
@@ -146,9 +163,9 @@ static void combined_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -0.7, 0.9)};
-    tp_sample(s, &(placing){0, TP__TIMES}, 3, in);
-    tp_sample(s, &(placing){0, TP__LARGER}, 3, in);
-    tp_sample(s, &(placing){0, TP__SMALLER}, 3, in);
+    tp_sample(s, &(placing){0, TP__TIMES, false}, 3, in);
+    tp_sample(s, &(placing){0, TP__LARGER, false}, 3, in);
+    tp_sample(s, &(placing){0, TP__SMALLER, false}, 3, in);
 }
 
 static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
@@ -161,6 +178,30 @@ static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
                                         .samples = combined_samples,
                                         .grad_name = "ScatterReduceBackward0"};
 
+static tp_status index_reduce_forward(tp_call *c) { return tp__slices_forward(c, ((const placing *)c->attr)->how); }
+
+static void index_reduce_samples(tp_sampler *s)
+{
+    static const int64_t places[] = {2, 0, 2, 1, 2};
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
+                        tp_from(s->tape, TP_I64, (tp_dims){1, {5}}, places),
+                        tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -0.7, 0.9)};
+    tp_sample(s, &(placing){0, TP__TIMES, true}, 3, in);
+    tp_sample(s, &(placing){0, TP__LARGER, true}, 3, in);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -0.7, 0.9);
+    tp_sample(s, &(placing){1, TP__SMALLER, true}, 3, in);
+}
+
+static const tp_op index_reduce_op = {.name = "index_reduce",
+                                      .n_in = 3,
+                                      .n_out = 1,
+                                      .attr_size = sizeof(placing),
+                                      .infer = tp__slices_infer,
+                                      .forward = index_reduce_forward,
+                                      .vjp = combined_vjp,
+                                      .samples = index_reduce_samples,
+                                      .grad_name = "IndexReduceBackward0"};
+
 /* ---- the functions --------------------------------------------------------------------------------------------- */
 
 static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
@@ -172,6 +213,11 @@ static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor 
     return tp__apply3(T, a->how == TP__PUT ? &scatter_op : &scatter_reduce_op, a, x, index, src);
 }
 
+static tp_tensor *combined(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+{
+    return a->slices ? tp__apply3(T, &index_reduce_op, a, x, index, src) : scatter(T, a, x, index, src);
+}
+
 tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src, tp_scatter_rule rule)
 {
     TP__NAMED(T, "scatter");
@@ -181,7 +227,7 @@ tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_te
         tp_fail(T, TP_EINVAL, "scatter: the rule is %d; there is none beyond %d", (int)rule, TP_SCATTER_MULTIPLY);
         return NULL;
     }
-    placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule};
+    placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule, false};
     if (a.dim < 0)
         return NULL;
     return rule == TP_SCATTER_ADD ? tp_scatter_add(T, x, a.dim, index, src) : scatter(T, &a, x, index, src);
@@ -196,99 +242,84 @@ tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index
     return tp_scatter(T, x, dim, index, tp_full(T, (tp_dtype)x->dtype, tp__dims_of(index), value), rule);
 }
 
-/* x with what is named by the index replaced by what does not count in the reduction. */
-static tp_tensor *without_self(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
-                               tp_scatter_reduction how)
+/* As many of a number as are put. */
+static tp_tensor *number_each(tp_tape *T, const placing *a, const tp_tensor *index, const tp_tensor *src, double value)
 {
-    bool extreme = how == TP_REDUCE_AMAX || how == TP_REDUCE_AMIN;
+    return tp_full(T, (tp_dtype)src->dtype, tp__dims_of(a->slices ? src : index), value);
+}
+
+/* x with what is named by the index replaced by what does not count in the reduction. */
+static tp_tensor *without_self(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+{
+    bool extreme = a->how == TP__LARGER || a->how == TP__SMALLER;
     if (extreme && !tp_dtype_is_float((tp_dtype)x->dtype)) /* an element counted twice does not matter */
-        return tp_scatter(T, x, dim, index, src, TP_SCATTER_PUT);
-    double nothing = how == TP_REDUCE_PROD   ? 1
-                     : how == TP_REDUCE_AMAX ? -INFINITY
-                     : how == TP_REDUCE_AMIN ? INFINITY
-                                             : 0;
-    return tp_scatter_scalar(T, x, dim, index, nothing, TP_SCATTER_PUT);
+        return put(T, a, x, index, src);
+    double nothing = a->how == TP__TIMES ? 1 : a->how == TP__LARGER ? -INFINITY : a->how == TP__SMALLER ? INFINITY : 0;
+    return put(T, a, x, index, number_each(T, a, index, src, nothing));
 }
 
 /* The sum over how many there are; integers are rounded down. */
-static tp_tensor *mean_of(tp_tape *T, tp_tensor *sum, int dim, tp_tensor *index, bool include_self)
+static tp_tensor *mean_of(tp_tape *T, const placing *a, tp_tensor *sum, tp_tensor *index, tp_tensor *src,
+                          bool include_self)
 {
     if (sum == NULL)
         return NULL;
     tp_dtype dtype = (tp_dtype)sum->dtype;
-    if (dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "scatter_reduce: no mean of booleans");
-        return NULL;
-    }
     tp_tensor *n = include_self ? tp_ones_like(T, sum) : tp_zeros_like(T, sum);
-    n = tp_scatter_add(T, n, dim, index, tp_full(T, dtype, tp__dims_of(index), 1));
+    n = added(T, a, n, index, number_each(T, a, index, src, 1));
     n = tp_maximum(T, n, tp_scalar(T, dtype, 1));
     return tp_dtype_is_float(dtype) ? tp_div(T, sum, n) : tp_floor_divide(T, sum, n);
+}
+
+static tp_tensor *reduced(tp_tape *T, const char *name, placing a, tp_tensor *x, tp_tensor *index, tp_tensor *src,
+                          tp_scatter_reduction how, bool include_self)
+{
+    static const tp__combine by[] = {[TP_REDUCE_SUM] = TP__ADD_TO,
+                                     [TP_REDUCE_PROD] = TP__TIMES,
+                                     [TP_REDUCE_MEAN] = TP__ADD_TO,
+                                     [TP_REDUCE_AMAX] = TP__LARGER,
+                                     [TP_REDUCE_AMIN] = TP__SMALLER};
+    if ((unsigned)how > TP_REDUCE_AMIN) {
+        tp_fail(T, TP_EINVAL, "%s: reduction %d", name, (int)how);
+        return NULL;
+    }
+    if (how == TP_REDUCE_MEAN && x->dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "%s: no mean of booleans", name);
+        return NULL;
+    }
+    a.how = by[how];
+    tp_tensor *base = include_self ? x : without_self(T, &a, x, index, src);
+    tp_tensor *y = a.how == TP__ADD_TO ? added(T, &a, base, index, src) : combined(T, &a, base, index, src);
+    return how == TP_REDUCE_MEAN ? mean_of(T, &a, y, index, src, include_self) : y;
 }
 
 tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                              tp_scatter_reduction how, bool include_self)
 {
     TP__NAMED(T, "scatter_reduce");
-    static const tp__combine by[] = {[TP_REDUCE_SUM] = TP__ADD_TO,
-                                     [TP_REDUCE_PROD] = TP__TIMES,
-                                     [TP_REDUCE_MEAN] = TP__ADD_TO,
-                                     [TP_REDUCE_AMAX] = TP__LARGER,
-                                     [TP_REDUCE_AMIN] = TP__SMALLER};
     if (!tp__usable(T, "scatter_reduce", x) || !tp__usable(T, "scatter_reduce", index) ||
         !tp__usable(T, "scatter_reduce", src))
         return NULL;
-    placing a = {tp__dim_of(T, "scatter_reduce", x->ndim, dim), TP__PUT};
-    if (a.dim < 0)
-        return NULL;
-    if ((unsigned)how > TP_REDUCE_AMIN) {
-        tp_fail(T, TP_EINVAL, "scatter_reduce: reduction %d", (int)how);
-        return NULL;
-    }
-    a.how = by[how];
-    tp_tensor *base = include_self ? x : without_self(T, x, a.dim, index, src, how);
-    tp_tensor *y = a.how == TP__ADD_TO ? tp_scatter_add(T, base, a.dim, index, src) : scatter(T, &a, base, index, src);
-    return how == TP_REDUCE_MEAN ? mean_of(T, y, a.dim, index, include_self) : y;
-}
-
-/* A 1-d index along dim, as wide as `like` in all others. */
-static tp_tensor *widened(tp_tape *T, const char *name, tp_tensor *index, const tp_tensor *like, int dim)
-{
-    if (!tp__usable(T, name, index))
-        return NULL;
-    if (index->ndim > 1 || tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "%s: the index is %s of %d dimensions", name, tp_dtype_name((tp_dtype)index->dtype),
-                index->ndim);
-        return NULL;
-    }
-    index = tp_to(T, index, TP_I64);
-    if (like->ndim == 0 || index == NULL)
-        return index ? tp_reshape(T, index, TP_SCALAR) : NULL;
-    tp_dims along = {.ndim = like->ndim}, whole = tp__dims_of(like);
-    for (int d = 0; d < like->ndim; d++)
-        along.dim[d] = d == dim ? index->numel : 1;
-    whole.dim[dim] = index->numel;
-    return tp_contiguous(T, tp_expand(T, tp_reshape(T, index, along), whole));
+    placing a = {tp__dim_of(T, "scatter_reduce", x->ndim, dim), TP__PUT, false};
+    return a.dim < 0 ? NULL : reduced(T, "scatter_reduce", a, x, index, src, how, include_self);
 }
 
 tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src,
                            tp_scatter_reduction how, bool include_self)
 {
     TP__NAMED(T, "index_reduce");
-    char a[200], b[200];
-    if (!tp__usable(T, "index_reduce", x) || !tp__usable(T, "index_reduce", src))
+    if (!tp__usable(T, "index_reduce", x) || !tp__usable(T, "index_reduce", index) ||
+        !tp__usable(T, "index_reduce", src))
         return NULL;
-    int at = tp__dim_of(T, "index_reduce", x->ndim, dim);
-    if (at < 0 || (index = widened(T, "index_reduce", index, x, at)) == NULL)
+    placing a = {tp__dim_of(T, "index_reduce", x->ndim, dim), TP__PUT, true};
+    if (a.dim < 0)
         return NULL;
-    if (src->numel == 1 && index->numel == 1) /* a 0-d one counts as 1-d */
-        src = tp_reshape(T, src, tp__dims_of(index));
-    if (src && !tp__same_shape(index, src)) {
-        tp_fail(T, TP_ESHAPE, "index_reduce: src is %s where %s is needed",
-                tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(index), b, sizeof b));
+    if (index->ndim > 1 || tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "index_reduce: the index is %s of %d dimensions, not int64 of one",
+                tp_dtype_name((tp_dtype)index->dtype), index->ndim);
         return NULL;
     }
-    return tp_scatter_reduce(T, x, at, index, src, how, include_self);
+    return reduced(T, "index_reduce", a, x, tp_to(T, index, TP_I64), src, how, include_self);
 }
 
-const tp_op *const tp__ops_scatter[] = {&scatter_op, &scatter_reduce_op, NULL};
+const tp_op *const tp__ops_scatter[] = {&scatter_op, &scatter_reduce_op, &index_reduce_op, NULL};

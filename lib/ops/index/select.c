@@ -1,8 +1,6 @@
 /* select.c - picking elements and slices by an index tensor, and their adjoints. */
 #include "ops/index/index.h"
 
-#include "kernel/index.h"
-
 #include <string.h>
 
 /* A 0-d tensor counts as one of a single dimension. */
@@ -271,7 +269,7 @@ static tp_status index_select_vjp_fused(tp_vjp *v)
     return TP_OK;
 }
 
-static tp_status index_add_infer(tp_call *c)
+tp_status tp__slices_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
     int dim = *(const int *)c->attr;
@@ -291,7 +289,7 @@ static tp_status index_add_infer(tp_call *c)
     return tp__infer_like_first(c);
 }
 
-static tp_status index_place_forward(tp_call *c, tp__combine how)
+tp_status tp__slices_forward(tp_call *c, tp__combine how)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1];
     int dim = *(const int *)c->attr;
@@ -305,8 +303,8 @@ static tp_status index_place_forward(tp_call *c, tp__combine how)
                         size_at(x, dim));
 }
 
-static tp_status index_add_forward(tp_call *c) { return index_place_forward(c, TP__ADD_TO); }
-static tp_status index_copy_forward(tp_call *c) { return index_place_forward(c, TP__PUT); }
+static tp_status index_add_forward(tp_call *c) { return tp__slices_forward(c, TP__ADD_TO); }
+static tp_status index_copy_forward(tp_call *c) { return tp__slices_forward(c, TP__PUT); }
 
 static tp_status index_copy_vjp(tp_vjp *v)
 {
@@ -366,7 +364,7 @@ static const tp_op index_add_op = {.name = "index_add",
                                    .n_out = 1,
                                    .attr_size = sizeof(int),
                                    .flags = TP_OP_FORGETS_OUT,
-                                   .infer = index_add_infer,
+                                   .infer = tp__slices_infer,
                                    .forward = index_add_forward,
                                    .vjp = index_add_vjp,
                                    .samples = index_add_samples,
@@ -389,7 +387,7 @@ static const tp_op index_copy_op = {.name = "index_copy",
                                     .n_out = 1,
                                     .attr_size = sizeof(int),
                                     .flags = TP_OP_FORGETS_OUT,
-                                    .infer = index_add_infer,
+                                    .infer = tp__slices_infer,
                                     .forward = index_copy_forward,
                                     .vjp = index_copy_vjp,
                                     .samples = index_copy_samples,

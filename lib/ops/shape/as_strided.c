@@ -3,6 +3,8 @@
 #include "kernel/strided.h"
 #include "ops/index/index.h"
 
+#include <string.h>
+
 /* Dimension k of the view steps coef[k] along x's dimension from[k][0], and from[k][1] where that is not -1, at once. */
 typedef struct {
     tp_dims whole, shape; /* x's and the view's */
@@ -54,6 +56,16 @@ static bool overlaps(tp_dims shape, const int64_t *stride)
     return false;
 }
 
+/* Does the view look at each of its places once? */
+static bool apart(const look *v)
+{
+    int64_t whole[TP_MAX_DIMS], stride[TP_MAX_DIMS], places = 1;
+    for (int d = v->whole.ndim - 1; d >= 0; places *= v->whole.dim[d--])
+        whole[d] = places;
+    geometry(v, whole, stride);
+    return !overlaps(v->shape, stride);
+}
+
 static void drop_dim(look *v, int dim)
 {
     for (int d = dim; d + 1 < v->shape.ndim; d++) {
@@ -94,9 +106,41 @@ static tp_status put_back_infer(tp_call *c)
     const look *v = c->attr;
     if (!tp__dims_equal(v->shape, tp__dims_of(c->in[0])))
         return tp_call_fail(c, TP_ESHAPE, "values are not of the view's shape");
-    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype) && !apart(v))
         return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
     return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, v->whole);
+}
+
+/* A view that walks y's first dimension as it is, and looks at each place once, is put back by stretches of that
+ * dimension, each cleared just before. */
+typedef struct {
+    const look *v;
+    tp_tensor *y;
+    const char *g;
+    int64_t stride[TP_MAX_DIMS], offset, stretch; /* g's elements in a step of the first dimension */
+} stretching;
+
+static void put_back_range(int64_t begin, int64_t end, void *user)
+{
+    const stretching *p = user;
+    tp_dtype dtype = (tp_dtype)p->y->dtype;
+    int64_t size = (int64_t)tp_dtype_size(dtype), step = p->y->stride[0], few = 1 + 32768 / step;
+    tp_dims shape = p->v->shape;
+    for (int64_t at = begin; at < end; at += few) {
+        char *to = (char *)p->y->data + at * step * size;
+        shape.dim[0] = end - at < few ? end - at : few;
+        memset(to, 0, (size_t)(shape.dim[0] * step * size));
+        tp__copy_out(shape, to + p->offset * size, p->stride, p->g + at * p->stretch * size, dtype);
+    }
+}
+
+static bool by_stretches(const look *v)
+{
+    bool free = v->shape.ndim > 1 && v->from[0][0] == 0 && v->from[0][1] < 0 && v->coef[0] == 1 && v->start[0] == 0 &&
+                v->shape.dim[0] == v->whole.dim[0];
+    for (int k = 1; k < v->shape.ndim && free; k++)
+        free = v->from[k][0] != 0 && v->from[k][1] != 0;
+    return free && apart(v);
 }
 
 static tp_status put_back_forward(tp_call *c)
@@ -104,12 +148,19 @@ static tp_status put_back_forward(tp_call *c)
     const look *v = c->attr;
     const tp_tensor *g = c->in[0];
     tp_tensor *y = c->out[0];
-    int64_t stride[TP_MAX_DIMS];
-    int64_t offset = geometry(v, y->stride, stride);
+    stretching p = {v, y, g->data, {0}, 0, 1};
+    p.offset = geometry(v, y->stride, p.stride);
+    if (g->numel && by_stretches(v)) {
+        p.stretch = g->numel / v->shape.dim[0];
+        tp__parallel_for(v->shape.dim[0], 1 + 32768 / y->stride[0], put_back_range, &p);
+        return TP_OK;
+    }
     tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
-    if (g->numel)
-        tp__add_strided((tp_dtype)y->dtype, v->shape,
-                        (char *)y->data + offset * (int64_t)tp_dtype_size((tp_dtype)y->dtype), stride, g->data);
+    char *to = (char *)y->data + p.offset * (int64_t)tp_dtype_size((tp_dtype)y->dtype);
+    if (g->numel && apart(v))
+        tp__copy_out(v->shape, to, p.stride, g->data, (tp_dtype)y->dtype);
+    else if (g->numel)
+        tp__add_strided((tp_dtype)y->dtype, v->shape, to, p.stride, g->data);
     return TP_OK;
 }
 
@@ -185,11 +236,12 @@ static tp_tensor *replace(tp_tape *T, const look *v, tp_tensor *x, tp_tensor *va
 static tp_tensor *of_survivors(tp_tape *T, const look *v, tp_tensor *g)
 {
     int64_t whole[TP_MAX_DIMS], stride[TP_MAX_DIMS], places = 1;
+    if (g == NULL || g->numel == 0 || apart(v))
+        return g;
     for (int d = v->whole.ndim - 1; d >= 0; places *= v->whole.dim[d--])
         whole[d] = places;
     geometry(v, whole, stride);
-    bool apart = g == NULL || g->numel == 0 || !overlaps(v->shape, stride);
-    return apart ? g : tp__of_survivors(T, g, v->shape, stride, -1, NULL, places);
+    return tp__of_survivors(T, g, v->shape, stride, -1, NULL, places);
 }
 
 static tp_status replace_vjp(tp_vjp *v)
@@ -219,21 +271,24 @@ static tp_tensor *replace(tp_tape *T, const look *v, tp_tensor *x, tp_tensor *va
     return tp__apply2(T, &replace_op, v, x, values);
 }
 
+static bool is_shape(tp_tape *T, const char *name, tp_dims shape, int64_t *numel)
+{
+    char text[200];
+    if (tp__dims_numel(shape, numel))
+        return true;
+    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, tp__dims_text(shape, text, sizeof text),
+            shape.ndim);
+    return false;
+}
+
 /* ---- diagonals ---------------------------------------------------------------------------------------------------- */
 
-/* The view of x's diagonal: dim1 and dim2 go, the diagonal comes last. False after a failure. */
-static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_t offset, int dim1, int dim2, look *v)
+/* The view of the diagonal of what has this shape: dimensions a and b go, the diagonal comes last. */
+static look diagonal_in(tp_dims shape, int64_t offset, int a, int b)
 {
-    if (!tp__usable(T, name, x))
-        return false;
-    int a = tp__dim_of(T, name, x->ndim, dim1), b = tp__dim_of(T, name, x->ndim, dim2);
-    if (x->ndim < 2 || a == b)
-        tp_fail(T, TP_EINDEX, "%s: dimensions %d and %d of a %d-d tensor", name, dim1, dim2, x->ndim);
-    if (a < 0 || b < 0 || x->ndim < 2 || a == b)
-        return false;
-    int64_t rows = tp__add_clipped(x->shape[a], offset < 0 ? offset : 0);
-    int64_t columns = x->shape[b] - (offset > 0 ? offset : 0), n = rows < columns ? rows : columns;
-    *v = whole_of(tp__dims_of(x));
+    int64_t rows = tp__add_clipped(shape.dim[a], offset < 0 ? offset : 0);
+    int64_t columns = shape.dim[b] - (offset > 0 ? offset : 0), n = rows < columns ? rows : columns;
+    look view = whole_of(shape), *v = &view;
     drop_dim(v, a > b ? a : b);
     drop_dim(v, a > b ? b : a);
     int k = v->shape.ndim++;
@@ -243,6 +298,20 @@ static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_
     v->coef[k] = 1;
     v->start[a] = n > 0 && offset < 0 ? -offset : 0;
     v->start[b] = n > 0 && offset > 0 ? offset : 0;
+    return view;
+}
+
+/* The same of x. False after a failure. */
+static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_t offset, int dim1, int dim2, look *v)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    int a = tp__dim_of(T, name, x->ndim, dim1), b = tp__dim_of(T, name, x->ndim, dim2);
+    if (x->ndim < 2 || a == b)
+        tp_fail(T, TP_EINDEX, "%s: dimensions %d and %d of a %d-d tensor", name, dim1, dim2, x->ndim);
+    if (a < 0 || b < 0 || x->ndim < 2 || a == b)
+        return false;
+    *v = diagonal_in(tp__dims_of(x), offset, a, b);
     return true;
 }
 
@@ -262,7 +331,7 @@ tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int64_t
 tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int dim2)
 {
     TP__NAMED(T, "diag_embed");
-    look v;
+    int64_t n;
     if (!tp__usable(T, "diag_embed", x))
         return NULL;
     int a = tp__dim_of(T, "diag_embed", x->ndim + 1, dim1), b = tp__dim_of(T, "diag_embed", x->ndim + 1, dim2);
@@ -276,8 +345,10 @@ tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int
                                                                               : offset);
     for (int d = 0, from = 0; d < shape.ndim; d++)
         shape.dim[d] = d == a || d == b ? side : x->shape[from++];
-    tp_tensor *zeros = tp_zeros(T, (tp_dtype)x->dtype, shape);
-    return diagonal_of(T, "diag_embed", zeros, offset, a, b, &v) ? replace(T, &v, zeros, x) : NULL;
+    if (!is_shape(T, "diag_embed", shape, &n))
+        return NULL;
+    look v = diagonal_in(shape, offset, a, b);
+    return put_back(T, &v, x);
 }
 
 tp_tensor *tp_diag(tp_tape *T, tp_tensor *x, int64_t offset)
@@ -452,16 +523,6 @@ static const tp_op as_strided_op = {.name = "as_strided",
                                     .samples = as_strided_samples,
                                     .grad_name = "AsStridedBackward0"};
 
-static bool is_shape(tp_tape *T, const char *name, tp_dims shape, int64_t *numel)
-{
-    char text[200];
-    if (tp__dims_numel(shape, numel))
-        return true;
-    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, tp__dims_text(shape, text, sizeof text),
-            shape.ndim);
-    return false;
-}
-
 tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
 {
     strides a = {.shape = shape, .offset = offset};
@@ -547,7 +608,11 @@ static void one(tp_sampler *s, tp_dims shape, look v)
 
 static void diagonal_samples(tp_sampler *s) { one(s, block, diagonal_look()); }
 static void window_samples(tp_sampler *s) { one(s, column, window_look()); }
-static void put_back_samples(tp_sampler *s) { one(s, window_look().shape, window_look()); }
+static void put_back_samples(tp_sampler *s)
+{
+    one(s, window_look().shape, window_look());
+    one(s, diagonal_look().shape, diagonal_look());
+}
 
 static void replace_samples(tp_sampler *s)
 {

@@ -1,6 +1,7 @@
-/* searchsorted.c - finding values among sorted boundaries, and counting them: searchsorted, isin, bincount, histograms. */
+/* searchsorted.c - finding values among sorted boundaries, and tallying them: searchsorted, isin, bincount, histograms. */
 #include "kernel/search.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/sort/sort.h"
 
 #include <math.h>
 #include <string.h>
@@ -128,12 +129,16 @@ tp_tensor *tp_isin(tp_tape *T, tp_tensor *x, tp_tensor *among, bool invert)
     return tp_reshape(T, invert ? tp_logical_not(T, there) : there, shape);
 }
 
-/* ---- bincount: whole numbers [n], and their weights; attr is how many bins ---------------------------------------------- */
+/* ---- bincount: whole numbers [n], and their weights -------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t low, bins; /* the number of the first bin; how many there are */
+} tallying;
 
 static tp_status bincount_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *weight = c->n_in > 1 ? c->in[1] : NULL;
-    int64_t bins = *(const int64_t *)c->attr;
+    int64_t bins = ((const tallying *)c->attr)->bins;
     if (c->n_in > 2)
         return tp_call_fail(c, TP_EINVAL, "takes numbers and their weights, not %d inputs", c->n_in);
     if (x->dtype != TP_I64 || (weight && !tp_dtype_is_float((tp_dtype)weight->dtype)))
@@ -149,24 +154,27 @@ static tp_status bincount_forward(tp_call *c)
     tp_tensor *y = c->out[0];
     if (y->numel)
         memset(y->data, 0, (size_t)y->numel * tp_dtype_size((tp_dtype)y->dtype));
-    int64_t bad = tp__count(x->numel, x->data, y->numel, (tp_dtype)y->dtype, weight ? weight->data : NULL, y->data);
+    const tallying *a = c->attr;
+    int64_t bad = tp__count(x->numel, x->data, a->low, a->bins, (tp_dtype)y->dtype, weight ? weight->data : NULL,
+                            y->data);
     if (bad >= 0)
-        return tp_call_fail(c, TP_EINVAL, "%lld among numbers to count in [0, %lld)",
-                            (long long)((const int64_t *)x->data)[bad], (long long)y->numel);
+        return tp_call_fail(c, TP_EINVAL, "%lld among numbers to count in %lld bins from %lld on",
+                            (long long)((const int64_t *)x->data)[bad], (long long)a->bins, (long long)a->low);
     return TP_OK;
 }
 
 static void bincount_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_sample_index(s, (tp_dims){1, {9}}, 0, 6), tp_sample_tensor(s, (tp_dims){1, {9}}, -1, 1)};
-    tp_sample(s, &(int64_t){7}, 1, in);
-    tp_sample(s, &(int64_t){6}, 2, in);
+    tp_sample(s, &(tallying){0, 7}, 1, in);
+    tp_sample(s, &(tallying){0, 6}, 2, in);
+    tp_sample(s, &(tallying){-3, 9}, 2, in);
 }
 
 static const tp_op bincount_op = {.name = "bincount",
                                   .n_in = -1,
                                   .n_out = 1,
-                                  .attr_size = sizeof(int64_t),
+                                  .attr_size = sizeof(tallying),
                                   .flags = TP_OP_NO_GRAD,
                                   .infer = bincount_infer,
                                   .forward = bincount_forward,
@@ -187,15 +195,20 @@ tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t min
     tp_tensor *in[2] = {tp_contiguous(T, tp_to(T, x, TP_I64)), weights};
     if (in[0] == NULL)
         return NULL;
-    for (int64_t i = 0; i < x->numel; i++) {
-        int64_t v = ((const int64_t *)in[0]->data)[i];
-        minlength = v >= minlength && v < INT64_MAX ? v + 1 : minlength;
-    }
+    int64_t least, most = -1;
+    if (x->numel)
+        tp__extent(x->numel, in[0]->data, &least, &most);
+    tallying a = {0, most >= minlength && most < INT64_MAX ? most + 1 : minlength};
     if (weights && x->numel == 0 && weights->numel == 0)
         weights = NULL; /* torch counts nothing in integers */
     if (weights && !tp_dtype_is_float((tp_dtype)weights->dtype))
         in[1] = tp_to(T, weights, TP_F64);
-    return tp_apply(T, &bincount_op, &minlength, weights ? 2 : 1, in);
+    return tp_apply(T, &bincount_op, &a, weights ? 2 : 1, in);
+}
+
+tp_tensor *tp__tally(tp_tape *T, tp_tensor *x, int64_t low, int64_t bins)
+{
+    return tp__apply1(T, &bincount_op, &(tallying){low, bins}, x);
 }
 
 /* ---- histograms: points [n, d], the edges of each dimension, then weights [n] where there are any --------------------- */

@@ -97,6 +97,8 @@ static tp_status pick_vjp_fused(tp_vjp *v)
     const tp_tensor *g = v->gout[0];
     int64_t stride[TP_MAX_DIMS] = {1}, step = 1, one = 1;
     tp_dims shape = tp__dims_of(to);
+    if (v->fresh && (g == NULL || p->what != TP__SORT)) /* sorting fills all places */
+        tp__fill(to->numel, to->data, (tp_dtype)to->dtype, 0);
     if (g == NULL)
         return TP_OK;
     if (shape.ndim)
@@ -105,8 +107,8 @@ static tp_status pick_vjp_fused(tp_vjp *v)
         stride[d] = step;
         step *= shape.dim[d];
     }
-    tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, shape, p->dim, size_at(to, p->dim), to->ndim ? to->stride : &one,
-                to->data, v->out[1]->data, stride, g->data);
+    tp__scatter(v->fresh ? TP__PUT : TP__ADD_TO, (tp_dtype)g->dtype, shape, p->dim, size_at(to, p->dim),
+                to->ndim ? to->stride : &one, to->data, v->out[1]->data, stride, g->data);
     return TP_OK;
 }
 
@@ -137,7 +139,8 @@ static void mode_samples(tp_sampler *s) { sample_pick(s, (pick){.what = TP__MODE
 
 /* clang-format off */
 #define PICK(id, printed)                                                                          \
-    static const tp_op id##_op = {.name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(pick), .flags = TP_OP_FORGETS_IN, \
+    static const tp_op id##_op = {.name = #id, .n_in = 1, .n_out = 2, .attr_size = sizeof(pick), \
+                                  .flags = TP_OP_FORGETS_IN | TP_OP_OVERWRITES,                     \
                                   .infer = pick_infer, .forward = pick_forward, .vjp = pick_vjp,   \
                                   .vjp_fused = pick_vjp_fused, .samples = id##_samples, .grad_name = printed};
 PICK(sort, "SortBackward0")

@@ -1,9 +1,12 @@
-/* unique.c - equal elements and slices: grouped by one operator, told apart by others. */
-#include "ops/ops.h"
+/* unique.c - equal elements and slices: grouped by one operator, told apart by others. Integers that lie close together
+ * are counted instead. */
+#include "ops/sort/sort.h"
 
+#include "kernel/search.h"
 #include "kernel/sort.h"
 
-/* ---- group: out[0] is an order in which equal slices are neighbours, out[1] the group of each in that order ------ */
+/* ---- group: out[0] is an order in which equal slices are neighbours (empty where that is how they lie), out[1] the group
+ * of each in that order ---- */
 
 typedef struct {
     int dim;
@@ -19,8 +22,10 @@ static tp_status group_infer(tp_call *c)
     for (int d = 0; d < x->ndim; d++)
         if (x->shape[d] == 0 && d != dim)
             return tp_call_fail(c, TP_ESHAPE, "dimension %d is empty, so slices along %d have no elements", d, dim);
-    tp_dims shape = {1, {x->shape[dim]}};
-    return tp_call_out(c, 0, TP_I64, shape) == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : c->tape->status;
+    tp_dims shape = {1, {x->shape[dim]}}, none = {1, {0}};
+    return tp_call_out(c, 0, TP_I64, ((const grouping *)c->attr)->sorted ? shape : none) == TP_OK
+               ? tp_call_out(c, 1, TP_I64, shape)
+               : c->tape->status;
 }
 
 static tp_status group_forward(tp_call *c)
@@ -71,7 +76,7 @@ static tp_tensor *distinct(tp_tape *T, tp_tensor *x, grouping g, tp_tensor **inv
     int64_t n = group->numel, m = n ? ((const int64_t *)group->data)[n - 1] + 1 : 0;
     tp_tensor *first = tp_empty(T, TP_I64, (tp_dims){1, {m}});
     tp_tensor *size = counts ? tp_empty(T, TP_I64, (tp_dims){1, {m}}) : NULL;
-    tp_tensor *back = inverse ? tp_empty_like(T, group) : NULL;
+    tp_tensor *back = inverse && g.sorted ? tp_empty_like(T, group) : NULL;
     if (!tp__ok(T))
         return NULL;
     if (n > 0)
@@ -81,15 +86,64 @@ static tp_tensor *distinct(tp_tape *T, tp_tensor *x, grouping g, tp_tensor **inv
     if (counts)
         *counts = size;
     if (inverse)
-        *inverse = back;
+        *inverse = g.sorted ? back : group;
     return tp_index_select(T, x, g.dim, g.sorted ? tp_index_select(T, order, 0, first) : first);
+}
+
+/* Sorted values of whole numbers x [n] (TP_I64) in [low, low + span). */
+static tp_tensor *distinct_counted(tp_tape *T, tp_tensor *x, int64_t low, int64_t span, tp_tensor **inverse,
+                                   tp_tensor **counts)
+{
+    tp_tensor *tally = tp__tally(T, x, low, span);
+    int64_t *count = tally ? tally->data : NULL, m = 0;
+    for (int64_t v = 0; count && v < span; v++)
+        m += count[v] != 0;
+    tp_tensor *values = tp_empty(T, TP_I64, (tp_dims){1, {m}});
+    tp_tensor *size = counts ? tp_empty(T, TP_I64, (tp_dims){1, {m}}) : NULL;
+    tp_tensor *back = inverse ? tp_empty_like(T, x) : NULL;
+    if (!tp__ok(T))
+        return NULL;
+    for (int64_t v = 0, k = 0; k < m; v++) { /* written ahead, kept where it is there; the count becomes the place */
+        int64_t here = count[v];
+        ((int64_t *)values->data)[k] = low + v;
+        if (size)
+            ((int64_t *)size->data)[k] = here;
+        count[v] = k;
+        k += here != 0;
+    }
+    for (int64_t i = 0; back && i < x->numel; i++)
+        ((int64_t *)back->data)[i] = count[((const int64_t *)x->data)[i] - low];
+    if (counts)
+        *counts = size;
+    if (inverse)
+        *inverse = back;
+    return values;
+}
+
+/* Sorted values of a vector. Numbers in a table no longer than a few times the vector are counted. */
+static tp_tensor *distinct_sorted(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts)
+{
+    int64_t low, high;
+    bool whole = !tp_dtype_is_float((tp_dtype)x->dtype) && x->numel > 0;
+    tp_tensor *numbers = whole ? tp_contiguous(T, tp_to(T, x, TP_I64)) : NULL;
+    if (whole && numbers == NULL)
+        return NULL;
+    if (whole) {
+        tp__extent(numbers->numel, numbers->data, &low, &high);
+        uint64_t last = (uint64_t)high - (uint64_t)low;
+        if (last / 4 <= (uint64_t)x->numel)
+            return tp_to(T, distinct_counted(T, numbers, low, (int64_t)last + 1, inverse, counts), (tp_dtype)x->dtype);
+    }
+    return distinct(T, x, (grouping){0, true}, inverse, counts);
 }
 
 static tp_tensor *of_all(tp_tape *T, const char *name, tp_tensor *x, bool sorted, tp_tensor **inverse,
                          tp_tensor **counts)
 {
     tp_tensor *flat = tp__usable(T, name, x) ? tp_reshape(T, x, (tp_dims){1, {x->numel}}) : NULL;
-    tp_tensor *y = flat ? distinct(T, flat, (grouping){0, sorted}, inverse, counts) : NULL;
+    tp_tensor *y = flat == NULL ? NULL
+                   : sorted     ? distinct_sorted(T, flat, inverse, counts)
+                                : distinct(T, flat, (grouping){0, false}, inverse, counts);
     if (y && inverse)
         *inverse = tp_reshape(T, *inverse, tp__dims_of(x));
     return y;
