@@ -381,7 +381,7 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
 /* Slices placed: the same, where the index is 1-d. */
 typedef struct {
     const placer *place;
-    int64_t size, whole, inner, n, strips;
+    int64_t size, whole, inner, n, strips, step; /* slices of src from one to the next */
     char *out;
     const char *src;
     const int64_t *index;
@@ -395,17 +395,17 @@ static void stack_range(int64_t begin, int64_t end, void *user)
         m = p->strips - strip < end - at ? p->strips - strip : end - at;
         int64_t stop = strip + m == p->strips ? p->inner : (strip + m) * STRIP;
         char *to = p->out + (o * p->whole * p->inner + c) * p->size;
-        const char *from = p->src + (o * p->n * p->inner + c) * p->size;
+        const char *from = p->src + (o * (p->step ? p->n : 1) * p->inner + c) * p->size;
         if (p->inner == 1)
-            p->place->at((places){1, p->n, 0, 0, 1, 0, 1}, to, p->index, from);
+            p->place->at((places){1, p->n, 0, 0, 1, 0, p->step}, to, p->index, from);
         else
             for (int64_t i = 0; i < p->n; i++)
-                p->place->run(stop - c, to + p->index[i] * p->inner * p->size, from + i * p->inner * p->size);
+                p->place->run(stop - c, to + p->index[i] * p->inner * p->size, from + i * p->step * p->inner * p->size);
     }
 }
 
 int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
-                        void *out, const int64_t *index, const void *src)
+                        void *out, const int64_t *index, const void *src, bool same)
 {
     int64_t bad = tp__out_of_range(n, 0, size, index);
     stacking p = {.place = &placers[how][dtype],
@@ -414,6 +414,7 @@ int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t 
                   .inner = inner,
                   .n = n,
                   .strips = (inner + STRIP - 1) / STRIP,
+                  .step = !same,
                   .out = out,
                   .src = src,
                   .index = index};

@@ -18,9 +18,10 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
 /* out [outer, n, inner] = x [outer, size, inner] at the n positions */
 int64_t tp__index_select(tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n, const void *x,
                          const int64_t *index, void *out);
-/* out [outer, size, inner] = (or +=) src [outer, n, inner] at the n positions, in order */
+/* out [outer, size, inner] = (or +=) src [outer, n, inner] at the n positions, in order; or src [outer, 1, inner] at all of
+ * them, where it is `same` */
 int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t size, int64_t inner, int64_t n,
-                        void *out, const int64_t *index, const void *src);
+                        void *out, const int64_t *index, const void *src, bool same);
 
 /* Values of `shape` are put in row-major order at places of these strides; along `dim` (-1: none) it is the index that
  * counts. kept[i] = is the i-th there in the end, or has a later one its place? Returns how many are not. `seen` is a zeroed

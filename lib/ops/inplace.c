@@ -222,7 +222,7 @@ static tp_status put_places(tp_tape *T, tp_tensor *x, const char *index, int n, 
     at = values ? tp_contiguous(T, at) : NULL;
     if (at) {
         tp__index_place(accumulate ? TP__ADD_TO : TP__PUT, (tp_dtype)x->dtype, 1, x->numel, 1, at->numel, x->data,
-                        at->data, values->data);
+                        at->data, values->data, false);
         written(x);
     }
     return aside_end(T, a, "index_put_", x, NULL);

@@ -8,9 +8,18 @@
 /* In infer: index (and src, or NULL) must fit x along dim, as gather and scatter want it. */
 tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src);
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim);
-/* Slices src put at, or combined with, those of x at the positions: attr begins with the dimension. */
+/* How src is put at, or combined with, places of x along dim: at an index of src's shape, or at the positions [n] of slices;
+ * `same`: then src is one slice, which goes to all of them. */
+typedef struct {
+    int dim;
+    tp__combine how;
+    bool slices, same;
+} tp__placing;
+/* Of slices; the attributes are a tp__placing. */
 tp_status tp__slices_infer(tp_call *c);
-tp_status tp__slices_forward(tp_call *c, tp__combine how);
+tp_status tp__slices_forward(tp_call *c);
+/* x with one slice (of size 1 along dim) put at, or added to, those at all the positions. */
+tp_tensor *tp__put_same(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *slice, bool accumulate);
 /* In forward: `bad` is where the kernel found a position out of range, or -1. */
 tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, int64_t size);
 /* Positions as TP_I64 in [0, size): those from the end are counted from the front. NULL, and T fails, where one is out of

@@ -388,22 +388,35 @@ static tp_tensor *place(tp_tape *T, tp_tensor *x, int dim, tp_tensor *at, tp_ten
     return accumulate ? tp_index_add(T, x, dim, at, values) : tp_index_copy(T, x, dim, at, values);
 }
 
+/* The shape that values have of which each slice gets the same; false where they differ from slice to slice. */
+static bool same_each(const tp_tensor *values, tp_dims shape, int first, int n, tp_dims *slice)
+{
+    tp_dims wide;
+    *slice = shape;
+    for (int d = first; d < first + n; d++)
+        slice->dim[d] = 1;
+    return tp__dims_broadcast(*slice, tp__dims_of(values), &wide) && tp__dims_equal(*slice, wide);
+}
+
 /* Neighbouring dimensions of x, the others whole: slice by slice. */
 static tp_tensor *put_slices(tp_tape *T, tp_tensor *x, const tensor_index *list, tp_tensor *values, bool accumulate)
 {
     tp_tensor *linear = linear_of(T, x, list);
-    tp_dims shape;
+    tp_dims shape, slice;
     int first;
-    if (linear == NULL || !shape_of_result(T, x, list, tp__dims_of(linear), &first, &shape) ||
-        (values = values_for(T, values, shape)) == NULL)
+    if (linear == NULL || !shape_of_result(T, x, list, tp__dims_of(linear), &first, &shape))
         return NULL;
+    bool same = same_each(values, shape, first, linear->ndim, &slice);
     tp_tensor *joined = tp_flatten(T, x, first, first + list->n - 1);
-    if (joined == NULL)
+    if ((values = values_for(T, values, same ? slice : shape)) == NULL || joined == NULL)
         return NULL;
     tp_dims slices = tp__dims_of(joined);
-    slices.dim[first] = linear->numel;
+    slices.dim[first] = same ? 1 : linear->numel;
     values = tp_reshape(T, tp_to(T, values, (tp_dtype)x->dtype), slices);
-    return tp_reshape(T, place(T, joined, first, tp__flat(T, linear), values, accumulate), tp__dims_of(x));
+    tp_tensor *at = tp__flat(T, linear);
+    tp_tensor *y = same ? tp__put_same(T, joined, first, at, values, accumulate)
+                        : place(T, joined, first, at, values, accumulate);
+    return tp_reshape(T, y, tp__dims_of(x));
 }
 
 /* May the values be put there? `fit` is then the tensors as an index takes them. */

@@ -6,17 +6,11 @@
 
 /* ---- scatter: a copy of x with src at the index ----------------------------------------------------------------- */
 
-typedef struct {
-    int dim;
-    tp__combine how;
-    bool slices; /* at positions [n] of dim; otherwise the index has the shape of what is put */
-} placing;
-
 static int64_t size_at(const tp_tensor *x, int d) { return x->ndim ? x->shape[d] : 1; }
 
 static tp_status scatter_infer(tp_call *c)
 {
-    const placing *a = c->attr;
+    const tp__placing *a = c->attr;
     tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], a->dim);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
         status = tp_call_fail(c, TP_EDTYPE, "%s is put into %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
@@ -27,7 +21,7 @@ static tp_status scatter_infer(tp_call *c)
 static tp_status scatter_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
-    const placing *a = c->attr;
+    const tp__placing *a = c->attr;
     int64_t size = size_at(x, a->dim), one = 1;
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
@@ -38,7 +32,7 @@ static tp_status scatter_forward(tp_call *c)
                         size);
 }
 
-static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
+static tp_tensor *scatter(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
 
 /* g at the index where src's value is there in the end; x's places count as they lie in a copy of x. */
 static tp_tensor *of_survivors(tp_tape *T, tp_tensor *g, int dim, const tp_tensor *x, const tp_tensor *index)
@@ -53,7 +47,7 @@ static tp_tensor *of_survivors(tp_tape *T, tp_tensor *g, int dim, const tp_tenso
 static tp_status scatter_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    const placing *a = v->attr;
+    const tp__placing *a = v->attr;
     if (tp_vjp_needs(v, 0))
         v->gin[0] = scatter(T, a, v->gout[0], v->in[1], tp_zeros_like(T, v->in[2]));
     if (tp_vjp_needs(v, 2))
@@ -67,19 +61,19 @@ static void scatter_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -1, 1)};
-    tp_sample(s, &(placing){0, TP__PUT, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__PUT, false, false}, 3, in);
     in[1] = tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, again);
-    tp_sample(s, &(placing){1, TP__PUT, false}, 3, in);
+    tp_sample(s, &(tp__placing){1, TP__PUT, false, false}, 3, in);
     in[1] = tp_transpose(s->tape, in[1], 0, 1); /* [4, 2] */
     in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 2}}, -1, 1);
     in[0] = tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1);
-    tp_sample(s, &(placing){0, TP__PUT, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__PUT, false, false}, 3, in);
 }
 
 static const tp_op scatter_op = {.name = "scatter",
                                  .n_in = 3,
                                  .n_out = 1,
-                                 .attr_size = sizeof(placing),
+                                 .attr_size = sizeof(tp__placing),
                                  .flags = TP_OP_FORGETS_OUT,
                                  .infer = scatter_infer,
                                  .forward = scatter_forward,
@@ -89,19 +83,19 @@ static const tp_op scatter_op = {.name = "scatter",
 
 /* ---- combined: a product, or the largest or smallest ----------------------------------------------------------- */
 
-static tp_tensor *combined(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
+static tp_tensor *combined(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src);
 
-static tp_tensor *picked(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index)
+static tp_tensor *picked(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index)
 {
     return a->slices ? tp_index_select(T, x, a->dim, index) : tp_gather(T, x, a->dim, index);
 }
 
-static tp_tensor *added(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+static tp_tensor *added(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     return a->slices ? tp_index_add(T, x, a->dim, index, src) : tp_scatter_add(T, x, a->dim, index, src);
 }
 
-static tp_tensor *put(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+static tp_tensor *put(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     return a->slices ? tp_index_copy(T, x, a->dim, index, src) : tp_scatter(T, x, a->dim, index, src, TP_SCATTER_PUT);
 }
@@ -116,7 +110,7 @@ static tp_tensor *truth_of(tp_tape *T, tp_tensor *condition, const tp_tensor *li
 static tp_status product_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    const placing *a = v->attr;
+    const tp__placing *a = v->attr;
     tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *g = v->gout[0];
     tp_tensor *zero = tp_scalar(T, (tp_dtype)x->dtype, 0);
     if (tp_vjp_needs(v, 0)) {
@@ -140,7 +134,7 @@ static tp_status product_vjp(tp_vjp *v)
 static tp_status extreme_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    const placing *a = v->attr;
+    const tp__placing *a = v->attr;
     tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *y = tp_detach(T, v->out[0]);
     tp_tensor *mine = truth_of(T, tp_eq(T, tp_detach(T, x), y), x);
     tp_tensor *theirs = truth_of(T, tp_eq(T, tp_detach(T, src), picked(T, a, y, index)), x);
@@ -154,7 +148,7 @@ static tp_status extreme_vjp(tp_vjp *v)
 
 static tp_status combined_vjp(tp_vjp *v)
 {
-    return ((const placing *)v->attr)->how == TP__TIMES ? product_vjp(v) : extreme_vjp(v);
+    return ((const tp__placing *)v->attr)->how == TP__TIMES ? product_vjp(v) : extreme_vjp(v);
 }
 
 static void combined_samples(tp_sampler *s)
@@ -163,22 +157,20 @@ static void combined_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){2, {2, 4}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {2, 4}}, -0.7, 0.9)};
-    tp_sample(s, &(placing){0, TP__TIMES, false}, 3, in);
-    tp_sample(s, &(placing){0, TP__LARGER, false}, 3, in);
-    tp_sample(s, &(placing){0, TP__SMALLER, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__TIMES, false, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__LARGER, false, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__SMALLER, false, false}, 3, in);
 }
 
 static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
                                         .n_in = 3,
                                         .n_out = 1,
-                                        .attr_size = sizeof(placing),
+                                        .attr_size = sizeof(tp__placing),
                                         .infer = scatter_infer,
                                         .forward = scatter_forward,
                                         .vjp = combined_vjp,
                                         .samples = combined_samples,
                                         .grad_name = "ScatterReduceBackward0"};
-
-static tp_status index_reduce_forward(tp_call *c) { return tp__slices_forward(c, ((const placing *)c->attr)->how); }
 
 static void index_reduce_samples(tp_sampler *s)
 {
@@ -186,25 +178,25 @@ static void index_reduce_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){1, {5}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -0.7, 0.9)};
-    tp_sample(s, &(placing){0, TP__TIMES, true}, 3, in);
-    tp_sample(s, &(placing){0, TP__LARGER, true}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__TIMES, true, false}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__LARGER, true, false}, 3, in);
     in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -0.7, 0.9);
-    tp_sample(s, &(placing){1, TP__SMALLER, true}, 3, in);
+    tp_sample(s, &(tp__placing){1, TP__SMALLER, true, false}, 3, in);
 }
 
 static const tp_op index_reduce_op = {.name = "index_reduce",
                                       .n_in = 3,
                                       .n_out = 1,
-                                      .attr_size = sizeof(placing),
+                                      .attr_size = sizeof(tp__placing),
                                       .infer = tp__slices_infer,
-                                      .forward = index_reduce_forward,
+                                      .forward = tp__slices_forward,
                                       .vjp = combined_vjp,
                                       .samples = index_reduce_samples,
                                       .grad_name = "IndexReduceBackward0"};
 
 /* ---- the functions --------------------------------------------------------------------------------------------- */
 
-static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+static tp_tensor *scatter(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     index = tp__index_like(T, index, src);
     for (int d = 0; src && index && src->ndim == index->ndim && d < src->ndim; d++) /* src may be larger */
@@ -213,7 +205,7 @@ static tp_tensor *scatter(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor 
     return tp__apply3(T, a->how == TP__PUT ? &scatter_op : &scatter_reduce_op, a, x, index, src);
 }
 
-static tp_tensor *combined(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+static tp_tensor *combined(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     return a->slices ? tp__apply3(T, &index_reduce_op, a, x, index, src) : scatter(T, a, x, index, src);
 }
@@ -227,7 +219,7 @@ tp_tensor *tp_scatter(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_te
         tp_fail(T, TP_EINVAL, "scatter: the rule is %d; there is none beyond %d", (int)rule, TP_SCATTER_MULTIPLY);
         return NULL;
     }
-    placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule, false};
+    tp__placing a = {tp__dim_of(T, "scatter", x->ndim ? x->ndim : 1, dim), (tp__combine)rule, false, false};
     if (a.dim < 0)
         return NULL;
     return rule == TP_SCATTER_ADD ? tp_scatter_add(T, x, a.dim, index, src) : scatter(T, &a, x, index, src);
@@ -243,13 +235,14 @@ tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index
 }
 
 /* As many of a number as are put. */
-static tp_tensor *number_each(tp_tape *T, const placing *a, const tp_tensor *index, const tp_tensor *src, double value)
+static tp_tensor *number_each(tp_tape *T, const tp__placing *a, const tp_tensor *index, const tp_tensor *src,
+                              double value)
 {
     return tp_full(T, (tp_dtype)src->dtype, tp__dims_of(a->slices ? src : index), value);
 }
 
 /* x with what is named by the index replaced by what does not count in the reduction. */
-static tp_tensor *without_self(tp_tape *T, const placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
+static tp_tensor *without_self(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     bool extreme = a->how == TP__LARGER || a->how == TP__SMALLER;
     if (extreme && !tp_dtype_is_float((tp_dtype)x->dtype)) /* an element counted twice does not matter */
@@ -259,7 +252,7 @@ static tp_tensor *without_self(tp_tape *T, const placing *a, tp_tensor *x, tp_te
 }
 
 /* The sum over how many there are; integers are rounded down. */
-static tp_tensor *mean_of(tp_tape *T, const placing *a, tp_tensor *sum, tp_tensor *index, tp_tensor *src,
+static tp_tensor *mean_of(tp_tape *T, const tp__placing *a, tp_tensor *sum, tp_tensor *index, tp_tensor *src,
                           bool include_self)
 {
     if (sum == NULL)
@@ -271,7 +264,7 @@ static tp_tensor *mean_of(tp_tape *T, const placing *a, tp_tensor *sum, tp_tenso
     return tp_dtype_is_float(dtype) ? tp_div(T, sum, n) : tp_floor_divide(T, sum, n);
 }
 
-static tp_tensor *reduced(tp_tape *T, const char *name, placing a, tp_tensor *x, tp_tensor *index, tp_tensor *src,
+static tp_tensor *reduced(tp_tape *T, const char *name, tp__placing a, tp_tensor *x, tp_tensor *index, tp_tensor *src,
                           tp_scatter_reduction how, bool include_self)
 {
     static const tp__combine by[] = {[TP_REDUCE_SUM] = TP__ADD_TO,
@@ -300,7 +293,7 @@ tp_tensor *tp_scatter_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index
     if (!tp__usable(T, "scatter_reduce", x) || !tp__usable(T, "scatter_reduce", index) ||
         !tp__usable(T, "scatter_reduce", src))
         return NULL;
-    placing a = {tp__dim_of(T, "scatter_reduce", x->ndim, dim), TP__PUT, false};
+    tp__placing a = {tp__dim_of(T, "scatter_reduce", x->ndim, dim), TP__PUT, false, false};
     return a.dim < 0 ? NULL : reduced(T, "scatter_reduce", a, x, index, src, how, include_self);
 }
 
@@ -311,7 +304,7 @@ tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, 
     if (!tp__usable(T, "index_reduce", x) || !tp__usable(T, "index_reduce", index) ||
         !tp__usable(T, "index_reduce", src))
         return NULL;
-    placing a = {tp__dim_of(T, "index_reduce", x->ndim, dim), TP__PUT, true};
+    tp__placing a = {tp__dim_of(T, "index_reduce", x->ndim, dim), TP__PUT, true, false};
     if (a.dim < 0)
         return NULL;
     if (index->ndim > 1 || tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {

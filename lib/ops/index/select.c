@@ -214,7 +214,7 @@ tp_tensor *tp_scatter_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, t
     return dim_for(T, "scatter_add", x, dim, &at) ? tp__apply3(T, &scatter_add_op, &at, x, index, src) : NULL;
 }
 
-/* ---- index_select and index_add ---------------------------------------------------------------------------------- */
+/* ---- index_select, index_add and index_copy; the attributes begin with the dimension ---------------------------------------------------------------------------------- */
 
 static tp_status check_positions(const tp_call *c, const tp_tensor *index)
 {
@@ -265,20 +265,21 @@ static tp_status index_select_vjp_fused(tp_vjp *v)
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
     tp__index_place(TP__ADD_TO, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data,
-                    v->in[1]->data, v->gout[0]->data);
+                    v->in[1]->data, v->gout[0]->data, false);
     return TP_OK;
 }
 
 tp_status tp__slices_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
-    int dim = *(const int *)c->attr;
+    const tp__placing *p = c->attr;
+    int dim = p->dim;
     char a[200], b[200];
     bool fits = x->ndim == src->ndim || (x->ndim <= 1 && src->ndim <= 1);
     if (check_positions(c, index) != TP_OK)
         return c->tape->status;
     for (int d = 0; d < (x->ndim ? x->ndim : 1) && fits; d++)
-        fits = size_at(src, d) == (d == dim ? index->numel : size_at(x, d));
+        fits = size_at(src, d) == (d != dim ? size_at(x, d) : p->same ? 1 : index->numel);
     if (!fits)
         return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d",
                             tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
@@ -289,30 +290,35 @@ tp_status tp__slices_infer(tp_call *c)
     return tp__infer_like_first(c);
 }
 
-tp_status tp__slices_forward(tp_call *c, tp__combine how)
+tp_status tp__slices_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *index = c->in[1];
-    int dim = *(const int *)c->attr;
+    const tp__placing *p = c->attr;
     int64_t outer, inner;
-    outer_inner(x, dim, &outer, &inner);
+    outer_inner(x, p->dim, &outer, &inner);
     if (x->numel)
         memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
     return tp__in_range(c, index,
-                        tp__index_place(how, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel,
-                                        c->out[0]->data, index->data, c->in[2]->data),
-                        size_at(x, dim));
+                        tp__index_place(p->how, (tp_dtype)x->dtype, outer, size_at(x, p->dim), inner, index->numel,
+                                        c->out[0]->data, index->data, c->in[2]->data, p->same),
+                        size_at(x, p->dim));
 }
 
-static tp_status index_add_forward(tp_call *c) { return tp__slices_forward(c, TP__ADD_TO); }
-static tp_status index_copy_forward(tp_call *c) { return tp__slices_forward(c, TP__PUT); }
+static const tp_op index_add_op, index_copy_op;
+
+/* The gradient of what was put, as it is of each slice: the sum, where all are one. */
+static tp_tensor *of_source(tp_tape *T, const tp__placing *p, tp_tensor *g)
+{
+    return p->same ? tp_sum_dims(T, g, 1, &p->dim, true) : g;
+}
 
 static tp_status index_copy_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *x = v->in[0], *index = v->in[1];
-    int dim = *(const int *)v->attr;
+    int dim = ((const tp__placing *)v->attr)->dim;
     if (tp_vjp_needs(v, 0))
-        v->gin[0] = tp_index_copy(T, v->gout[0], dim, v->in[1], tp_zeros_like(T, v->in[2]));
+        v->gin[0] = tp__apply3(T, &index_copy_op, v->attr, v->gout[0], v->in[1], tp_zeros_like(T, v->in[2]));
     if (tp_vjp_needs(v, 2)) {
         int64_t along[TP_MAX_DIMS] = {0};
         tp_dims slices = {.ndim = x->ndim ? x->ndim : 1};
@@ -320,7 +326,8 @@ static tp_status index_copy_vjp(tp_vjp *v)
             slices.dim[d] = d == dim ? index->numel : 1;
         along[dim] = 1;
         tp_tensor *g = tp_index_select(T, v->gout[0], dim, index);
-        v->gin[2] = tp__of_survivors(T, g, slices, along, dim, index, size_at(x, dim));
+        g = tp__of_survivors(T, g, slices, along, dim, index, size_at(x, dim));
+        v->gin[2] = of_source(T, v->attr, g);
     }
     return T->status;
 }
@@ -330,7 +337,7 @@ static tp_status index_add_vjp(tp_vjp *v)
     if (tp_vjp_needs(v, 0))
         v->gin[0] = v->gout[0];
     if (tp_vjp_needs(v, 2))
-        v->gin[2] = tp_index_select(v->tape, v->gout[0], *(const int *)v->attr, v->in[1]);
+        v->gin[2] = of_source(v->tape, v->attr, tp_index_select(v->tape, v->gout[0], *(const int *)v->attr, v->in[1]));
     return TP_OK;
 }
 
@@ -345,7 +352,9 @@ static void index_add_samples(tp_sampler *s)
 {
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1), tp_sample_index(s, (tp_dims){1, {5}}, 0, 3),
                         tp_sample_tensor(s, (tp_dims){2, {5, 3}}, -1, 1)};
-    tp_sample(s, &(int){0}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__ADD_TO, true, false}, 3, in);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {1, 3}}, -1, 1);
+    tp_sample(s, &(tp__placing){0, TP__ADD_TO, true, true}, 3, in);
 }
 
 static const tp_op index_select_op = {.name = "index_select",
@@ -362,10 +371,10 @@ static const tp_op index_select_op = {.name = "index_select",
 static const tp_op index_add_op = {.name = "index_add",
                                    .n_in = 3,
                                    .n_out = 1,
-                                   .attr_size = sizeof(int),
+                                   .attr_size = sizeof(tp__placing),
                                    .flags = TP_OP_FORGETS_OUT,
                                    .infer = tp__slices_infer,
-                                   .forward = index_add_forward,
+                                   .forward = tp__slices_forward,
                                    .vjp = index_add_vjp,
                                    .samples = index_add_samples,
                                    .grad_name = "IndexAddBackward0"};
@@ -376,19 +385,21 @@ static void index_copy_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1, 1),
                         tp_from(s->tape, TP_I64, (tp_dims){1, {3}}, places),
                         tp_sample_tensor(s, (tp_dims){2, {3, 3}}, -1, 1)};
-    tp_sample(s, &(int){0}, 3, in);
+    tp_sample(s, &(tp__placing){0, TP__PUT, true, false}, 3, in);
     in[1] = tp_from(s->tape, TP_I64, (tp_dims){1, {5}}, again);
     in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -1, 1);
-    tp_sample(s, &(int){1}, 3, in);
+    tp_sample(s, &(tp__placing){1, TP__PUT, true, false}, 3, in);
+    in[2] = tp_sample_tensor(s, (tp_dims){2, {4, 1}}, -1, 1);
+    tp_sample(s, &(tp__placing){1, TP__PUT, true, true}, 3, in);
 }
 
 static const tp_op index_copy_op = {.name = "index_copy",
                                     .n_in = 3,
                                     .n_out = 1,
-                                    .attr_size = sizeof(int),
+                                    .attr_size = sizeof(tp__placing),
                                     .flags = TP_OP_FORGETS_OUT,
                                     .infer = tp__slices_infer,
-                                    .forward = index_copy_forward,
+                                    .forward = tp__slices_forward,
                                     .vjp = index_copy_vjp,
                                     .samples = index_copy_samples,
                                     .grad_name = "IndexCopyBackward0"};
@@ -404,16 +415,27 @@ tp_tensor *tp_index_select(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index)
     return dim_for(T, "index_select", x, dim, &at) ? tp__apply2(T, &index_select_op, &at, x, as_i64(T, index)) : NULL;
 }
 
+static tp_tensor *put_slices(tp_tape *T, const char *name, tp__placing p, tp_tensor *x, int dim, tp_tensor *index,
+                             tp_tensor *src)
+{
+    const tp_op *op = p.how == TP__PUT ? &index_copy_op : &index_add_op;
+    return dim_for(T, name, x, dim, &p.dim) ? tp__apply3(T, op, &p, x, as_i64(T, index), src) : NULL;
+}
+
 tp_tensor *tp_index_add(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
 {
-    int at;
-    return dim_for(T, "index_add", x, dim, &at) ? tp__apply3(T, &index_add_op, &at, x, as_i64(T, index), src) : NULL;
+    return put_slices(T, "index_add", (tp__placing){0, TP__ADD_TO, true, false}, x, dim, index, src);
 }
 
 tp_tensor *tp_index_copy(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *src)
 {
-    int at;
-    return dim_for(T, "index_copy", x, dim, &at) ? tp__apply3(T, &index_copy_op, &at, x, as_i64(T, index), src) : NULL;
+    return put_slices(T, "index_copy", (tp__placing){0, TP__PUT, true, false}, x, dim, index, src);
+}
+
+tp_tensor *tp__put_same(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp_tensor *slice, bool accumulate)
+{
+    tp__placing p = {0, accumulate ? TP__ADD_TO : TP__PUT, true, true};
+    return put_slices(T, accumulate ? "index_add" : "index_copy", p, x, dim, index, slice);
 }
 
 /* Positions may count from the end here. */
@@ -430,12 +452,12 @@ tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
     if ((value = tp__value_as(T, "index_fill", value, (tp_dtype)x->dtype)) == NULL ||
         (index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
         return NULL;
-    tp_dims shape = tp__dims_of(x);
+    tp_dims slice = tp__dims_of(x);
     if (x->ndim > 0)
-        shape.dim[at] = index->numel;
-    else if (index->numel == 0)
-        return tp_clone(T, x);
-    return tp_index_copy(T, x, at, index, tp_expand(T, value, shape));
+        slice.dim[at] = 1;
+    else
+        return index->numel ? tp_index_copy(T, x, at, index, value) : tp_clone(T, x);
+    return tp__put_same(T, x, at, index, tp_expand(T, value, slice), false);
 }
 
 const tp_op *const tp__ops_index[] = {&gather_op,    &scatter_add_op, &index_select_op,

@@ -231,7 +231,8 @@ static tp_status dropout_forward(tp_call *c)
 static tp_status dropout_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    v->gin[0] = tp_mul_scalar(T, tp_mul(T, v->gout[0], v->out[1]), keep_scale(v->in[0], *(const double *)v->attr));
+    v->gin[0] = tp__mul3(T, v->gout[0], v->out[1], tp__number(T, v->gout[0], 1),
+                         keep_scale(v->in[0], *(const double *)v->attr));
     return TP_OK;
 }
 
