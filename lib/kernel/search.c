@@ -6,13 +6,17 @@ enum { BLOCK = 2048 };
 
 /* ---- bisection --------------------------------------------------------------------------------------------- */
 
-/* In [begin, end), the first boundary b for which `stop` holds. */
+/* In [begin, end), the first boundary b for which `stop` holds. The steps depend on how many there are alone, and which half
+ * it is is no branch: one would be guessed wrong every other time. */
 /* clang-format off */
 #define BISECT(id, type, stop)                                                                     \
     static int64_t id(const type *bounds, int64_t begin, int64_t end, type v)                      \
-    { while (begin < end) { int64_t mid = begin + (end - begin) / 2; type b = bounds[mid];         \
-          if (stop) end = mid; else begin = mid + 1; }                                             \
-      return begin; }
+    { int64_t at = begin, half;                                                                    \
+      for (int64_t n = end - begin; n > 0; n -= half) {                                            \
+          half = (n + 1) / 2;                                                                      \
+          type b = bounds[at + half - 1];                                                          \
+          at += half & -(int64_t)!(stop); }                                                        \
+      return at; }
 #define SEARCH(side, S, type)                                                                      \
     static void side##_range_##S(const search_job *j, int64_t begin, int64_t end)                  \
     { const type *bounds = j->bounds, *v = j->values;                                              \
