@@ -2,33 +2,35 @@
 #include "kernel/search.h"
 #include "kernel/index.h"
 
-enum { BLOCK = 2048 };
+#include <string.h>
+
+enum { BLOCK = 2048, AT_ONCE = 8 };
 
 /* ---- bisection --------------------------------------------------------------------------------------------- */
 
 /* In [begin, end), the first boundary b for which `stop` holds. The steps depend on how many there are alone, and which half
- * it is is no branch: one would be guessed wrong every other time. */
+ * it is is no branch: one would be guessed wrong every other time. So several are looked for at once. */
 /* clang-format off */
 #define BISECT(id, type, stop)                                                                     \
     static int64_t id(const type *bounds, int64_t begin, int64_t end, type v)                      \
     { int64_t at = begin, half;                                                                    \
       for (int64_t n = end - begin; n > 0; n -= half) {                                            \
-          half = (n + 1) / 2;                                                                      \
+          half = (n + 1) >> 1;                                                                     \
           type b = bounds[at + half - 1];                                                          \
           at += half & -(int64_t)!(stop); }                                                        \
-      return at; }
-#define SEARCH(side, S, type)                                                                      \
-    static void side##_range_##S(const search_job *j, int64_t begin, int64_t end)                  \
-    { const type *bounds = j->bounds, *v = j->values;                                              \
-      for (int64_t i = begin; i < end; i++) j->index[i] = side##_##S(bounds + i / j->each * j->m, 0, j->m, v[i]); }
-#define BOTH(S, type) BISECT(left_##S, type, b >= v) BISECT(right_##S, type, b > v) SEARCH(left, S, type) SEARCH(right, S, type)
-
-typedef struct search_job {
-    const void *bounds, *values;
-    int64_t m, each, *index;
-    void (*range)(const struct search_job *j, int64_t begin, int64_t end);
-} search_job;
-
+      return at; }                                                                                 \
+    static void id##_of_all(const void *bounds, int64_t m, int64_t n, const void *values, int64_t *index) \
+    { const type *a = bounds, *u = values; int64_t i = 0;                                          \
+      for (; i + AT_ONCE <= n; i += AT_ONCE) {                                                     \
+          int64_t at[AT_ONCE] = {0}, half;                                                         \
+          for (int64_t left = m; left > 0; left -= half) {                                         \
+              half = (left + 1) >> 1;                                                              \
+              for (int k = 0; k < AT_ONCE; k++) {                                                  \
+                  type b = a[at[k] + half - 1], v = u[i + k];                                      \
+                  at[k] += half & -(int64_t)!(stop); } }                                           \
+          memcpy(index + i, at, sizeof at); }                                                      \
+      for (; i < n; i++) index[i] = id(a, 0, m, u[i]); }
+#define BOTH(S, type) BISECT(left_##S, type, b >= v) BISECT(right_##S, type, b > v)
 BOTH(f32, float)
 BOTH(f64, double)
 BOTH(i32, int32_t)
@@ -36,22 +38,32 @@ BOTH(i64, int64_t)
 BOTH(u8, uint8_t)
 /* clang-format on */
 
-typedef void (*search_fn)(const search_job *j, int64_t begin, int64_t end);
+typedef void (*search_fn)(const void *bounds, int64_t m, int64_t n, const void *values, int64_t *index);
 static const search_fn searchers[2][TP_DTYPES] = {
-    {left_range_f32, left_range_f64, left_range_i32, left_range_i64, left_range_u8, NULL},
-    {right_range_f32, right_range_f64, right_range_i32, right_range_i64, right_range_u8, NULL},
+    {left_f32_of_all, left_f64_of_all, left_i32_of_all, left_i64_of_all, left_u8_of_all, NULL},
+    {right_f32_of_all, right_f64_of_all, right_i32_of_all, right_i64_of_all, right_u8_of_all, NULL},
 };
+
+typedef struct {
+    search_fn search;
+    const char *bounds, *values;
+    int64_t size, m, each, *index;
+} search_job;
 
 static void search_range(int64_t begin, int64_t end, void *user)
 {
     const search_job *j = user;
-    j->range(j, begin, end);
+    for (int64_t at = begin, n; at < end; at += n) {
+        int64_t row = at / j->each, left = (row + 1) * j->each - at;
+        n = left < end - at ? left : end - at;
+        j->search(j->bounds + row * j->m * j->size, j->m, n, j->values + at * j->size, j->index + at);
+    }
 }
 
 void tp__search(tp_dtype dtype, bool right, int64_t rows, int64_t m, int64_t each, const void *bounds,
                 const void *values, int64_t *index)
 {
-    search_job j = {bounds, values, m, each, index, searchers[right][dtype]};
+    search_job j = {searchers[right][dtype], bounds, values, (int64_t)tp_dtype_size(dtype), m, each, index};
     tp__parallel_for(rows * each, 4096, search_range, &j);
 }
 

@@ -191,6 +191,32 @@ START_TEST(rows_that_are_not_aligned_alike_are_copied)
 }
 END_TEST
 
+/* Each value of each row against a count, for any number of boundaries and of values. */
+START_TEST(boundaries_are_found)
+{
+    tp_tape *T = tp_tape_new();
+    for (int64_t m = 0; m < 40; m += 1 + m / 8)
+        for (int d = TP_F32; d <= TP_U8; d++)
+            for (int right = 0; right < 2; right++) {
+                tp_tensor *b = tp_sort(T, tp_randint(T, TP_I64, tp_shape(3, m), 0, 20), 1, false, NULL);
+                tp_tensor *v = tp_randint(T, TP_I64, tp_shape(3, 21), 0, 22);
+                const int64_t *bound = tp_data(b), *value = tp_data(v), *at;
+                tp_tensor *y = tp_searchsorted(T, tp_to(T, b, (tp_dtype)d), tp_to(T, v, (tp_dtype)d),
+                                               &(tp_searchsorted_options){.right = right});
+                ck_assert_msg(y != NULL, "%s", tp_error(T) ? tp_error(T) : "");
+                at = tp_data(y);
+                for (int64_t i = 0; i < 63; i++) {
+                    int64_t below = 0;
+                    for (int64_t k = i / 21 * m; k < (i / 21 + 1) * m; k++)
+                        below += right ? bound[k] <= value[i] : bound[k] < value[i];
+                    ck_assert_int_eq(at[i], below);
+                }
+                tp_tape_reset(T);
+            }
+    tp_tape_free(T);
+}
+END_TEST
+
 START_TEST(the_larger_and_the_smaller_take_nan)
 {
     tp_tape *T = tp_tape_new();
@@ -225,6 +251,7 @@ int main(void)
     tcase_add_test(t, nonzero_counts_in_all_dimensions);
     tcase_add_test(t, diagonals_are_embedded_in_any_dtype);
     tcase_add_test(t, rows_that_are_not_aligned_alike_are_copied);
+    tcase_add_test(t, boundaries_are_found);
     tcase_add_test(t, the_larger_and_the_smaller_take_nan);
     suite_add_tcase(suite, t);
     return run_suite(suite);
