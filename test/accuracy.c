@@ -7,6 +7,7 @@
  * float32: every 509th bit pattern, 8.4 million values from all binades, against libm in double. float64: four million
  * bit patterns, against libm in long double (64 bits of mantissa). Results that are NaN or infinite must be so exactly.
  */
+#define _GNU_SOURCE /* j0l and its kin */
 #include "core/core.h"
 #include "support/ulp.h"
 #include "tapir.h"
@@ -152,47 +153,52 @@ static const struct {
     truth32 t32;
     truth64 t64;
     double bound32, bound64, libm32, libm64;
+    int rooted; /* many roots: what a change of x by two units in its last place does is forgiven */
 } functions[] = {
-    {"exp", tp_exp, exp, expl, 2, 2, 0, 0},
-    {"exp2", tp_exp2, exp2, exp2l, 1, 2, 0, 0},
-    {"expm1", tp_expm1, expm1, expm1l, 1, 2, 0, 0},
-    {"log", tp_log, log, logl, 2, 1, 0, 0},
-    {"log2", tp_log2, log2, log2l, 2, 1, 0, 0},
-    {"log10", tp_log10, log10, log10l, 2, 1, 0, 2},
-    {"log1p", tp_log1p, log1p, log1pl, 2, 1, 0, 0},
-    {"sqrt", tp_sqrt, sqrt, sqrtl, 0.5, 0.5, 0, 0},
-    {"rsqrt", tp_rsqrt, rsqrt_32, rsqrt_64, 1.5, 1.5, 0, 0},
-    {"reciprocal", tp_reciprocal, reciprocal_32, reciprocal_64, 0.5, 0.5, 0, 0},
-    {"sin", tp_sin, sin, sinl, 2, 1, 0, 0},
-    {"cos", tp_cos, cos, cosl, 2, 1, 0, 0},
-    {"tan", tp_tan, tan, tanl, 2, 1.5, 0, 0},
-    {"asin", tp_asin, asin, asinl, 1, 2, 0, 0},
-    {"acos", tp_acos, acos, acosl, 1, 2, 0, 0},
-    {"atan", tp_atan, atan, atanl, 2, 1, 0, 0},
-    {"sinh", tp_sinh, sinh, sinhl, 1, 2, 3, 0},
-    {"cosh", tp_cosh, cosh, coshl, 1, 2, 3, 0},
-    {"tanh", tp_tanh, tanh, tanhl, 2, 2, 0, 3},
-    {"asinh", tp_asinh, asinh, asinhl, 1, 1.5, 2, 2},
-    {"acosh", tp_acosh, acosh, acoshl, 1, 1.5, 3, 3},
-    {"atanh", tp_atanh, atanh, atanhl, 1, 1, 2, 2},
-    {"erf", tp_erf, erf, erfl, 4, 2, 0, 0},
-    {"erfc", tp_erfc, erfc, erfcl, 1, 4, 4, 5},
-    {"sigmoid", tp_sigmoid, sigmoid_32, sigmoid_64, 2, 2, 0, 3},
-    {"softplus", tp_softplus, softplus_32, softplus_64, 3, 3, 0, 0},
-    {"log_sigmoid", tp_log_sigmoid, log_sigmoid_32, log_sigmoid_64, 3, 3, 0, 0},
-    {"gelu", tp_gelu, gelu_32, gelu_64, 4, 5, 0, 20},
-    {"gelu_tanh", tp_gelu_tanh, gelu_tanh_32, gelu_tanh_64, 1, 4, 0, 6},
-    {"sinc", tp_sinc, sinc_32, sinc_64, 4, 3, 0, 4},
-    {"erfinv", tp_erfinv, erfinv_32, erfinv_64, 1, 3, 0, 4},
-    {"erfcx", tp_erfcx, erfcx_32, erfcx_64, 1, 6, 0, 0},
-    {"ndtr", tp_ndtr, ndtr_32, ndtr_64, 1, 4, 0, 8},
-    {"log_ndtr", tp_log_ndtr, log_ndtr_32, log_ndtr_64, 1, 8, 0, 0},
-    {"ndtri", tp_ndtri, ndtri_32, ndtri_64, 1, 4, 0, 6},
-    {"entr", tp_entr, entr_32, entr_64, 1, 2, 0, 0},
-    {"i0", tp_i0, i0_32, i0_64, 1, 16, 0, 0},
-    {"i0e", tp_i0e, i0e_32, i0e_64, 1, 16, 0, 0},
-    {"i1", tp_i1, i1_32, i1_64, 1, 16, 0, 0},
-    {"i1e", tp_i1e, i1e_32, i1e_64, 1, 16, 0, 0},
+    {"exp", tp_exp, exp, expl, 2, 2, 0, 0, 0},
+    {"exp2", tp_exp2, exp2, exp2l, 1, 2, 0, 0, 0},
+    {"expm1", tp_expm1, expm1, expm1l, 1, 2, 0, 0, 0},
+    {"log", tp_log, log, logl, 2, 1, 0, 0, 0},
+    {"log2", tp_log2, log2, log2l, 2, 1, 0, 0, 0},
+    {"log10", tp_log10, log10, log10l, 2, 1, 0, 2, 0},
+    {"log1p", tp_log1p, log1p, log1pl, 2, 1, 0, 0, 0},
+    {"sqrt", tp_sqrt, sqrt, sqrtl, 0.5, 0.5, 0, 0, 0},
+    {"rsqrt", tp_rsqrt, rsqrt_32, rsqrt_64, 1.5, 1.5, 0, 0, 0},
+    {"reciprocal", tp_reciprocal, reciprocal_32, reciprocal_64, 0.5, 0.5, 0, 0, 0},
+    {"sin", tp_sin, sin, sinl, 2, 1, 0, 0, 0},
+    {"cos", tp_cos, cos, cosl, 2, 1, 0, 0, 0},
+    {"tan", tp_tan, tan, tanl, 2, 1.5, 0, 0, 0},
+    {"asin", tp_asin, asin, asinl, 1, 2, 0, 0, 0},
+    {"acos", tp_acos, acos, acosl, 1, 2, 0, 0, 0},
+    {"atan", tp_atan, atan, atanl, 2, 1, 0, 0, 0},
+    {"sinh", tp_sinh, sinh, sinhl, 1, 2, 3, 0, 0},
+    {"cosh", tp_cosh, cosh, coshl, 1, 2, 3, 0, 0},
+    {"tanh", tp_tanh, tanh, tanhl, 2, 2, 0, 3, 0},
+    {"asinh", tp_asinh, asinh, asinhl, 1, 1.5, 2, 2, 0},
+    {"acosh", tp_acosh, acosh, acoshl, 1, 1.5, 3, 3, 0},
+    {"atanh", tp_atanh, atanh, atanhl, 1, 1, 2, 2, 0},
+    {"erf", tp_erf, erf, erfl, 4, 2, 0, 0, 0},
+    {"erfc", tp_erfc, erfc, erfcl, 1, 4, 4, 5, 0},
+    {"sigmoid", tp_sigmoid, sigmoid_32, sigmoid_64, 2, 2, 0, 3, 0},
+    {"softplus", tp_softplus, softplus_32, softplus_64, 3, 3, 0, 0, 0},
+    {"log_sigmoid", tp_log_sigmoid, log_sigmoid_32, log_sigmoid_64, 3, 3, 0, 0, 0},
+    {"gelu", tp_gelu, gelu_32, gelu_64, 4, 5, 0, 20, 0},
+    {"gelu_tanh", tp_gelu_tanh, gelu_tanh_32, gelu_tanh_64, 1, 4, 0, 6, 0},
+    {"sinc", tp_sinc, sinc_32, sinc_64, 4, 3, 0, 4, 0},
+    {"erfinv", tp_erfinv, erfinv_32, erfinv_64, 1, 3, 0, 4, 0},
+    {"erfcx", tp_erfcx, erfcx_32, erfcx_64, 1, 6, 0, 0, 0},
+    {"ndtr", tp_ndtr, ndtr_32, ndtr_64, 1, 4, 0, 8, 0},
+    {"log_ndtr", tp_log_ndtr, log_ndtr_32, log_ndtr_64, 1, 8, 0, 0, 0},
+    {"ndtri", tp_ndtri, ndtri_32, ndtri_64, 1, 4, 0, 6, 0},
+    {"entr", tp_entr, entr_32, entr_64, 1, 2, 0, 0, 0},
+    {"i0", tp_i0, i0_32, i0_64, 1, 16, 0, 0, 0},
+    {"i0e", tp_i0e, i0e_32, i0e_64, 1, 16, 0, 0, 0},
+    {"i1", tp_i1, i1_32, i1_64, 1, 16, 0, 0, 0},
+    {"i1e", tp_i1e, i1e_32, i1e_64, 1, 16, 0, 0, 0},
+    {"bessel_j0", tp_bessel_j0, j0, j0l, 1, 6, 0, 0, 1},
+    {"bessel_j1", tp_bessel_j1, j1, j1l, 1, 6, 0, 0, 1},
+    {"bessel_y0", tp_bessel_y0, y0, y0l, 1, 6, 0, 0, 1},
+    {"bessel_y1", tp_bessel_y1, y1, y1l, 1, 6, 0, 0, 1},
 };
 
 enum { CHUNK = 1 << 16, STEP = 509, CHUNKS64 = 64, SHORT = 61 };
@@ -209,7 +215,19 @@ static void note(error *worst, double off, double at)
     }
 }
 
-static error measure32(tp_tape *T, ours fn, truth32 truth, uint64_t step)
+/* What a change of x by two units does to a function. */
+static long double change32(truth32 truth, double x)
+{
+    long double off = truth(x + 2 * (double)ulp_at(x, format32)) - truth(x);
+    return isfinite(off) ? fabsl(off) : 0;
+}
+static long double change64(truth64 truth, double x)
+{
+    long double off = truth(x + 2 * ulp_at(x, format64)) - truth(x);
+    return isfinite(off) ? fabsl(off) : 0;
+}
+
+static error measure32(tp_tape *T, ours fn, truth32 truth, uint64_t step, int rooted)
 {
     static float x[CHUNK];
     error worst = {0, 0};
@@ -223,14 +241,15 @@ static error measure32(tp_tape *T, ours fn, truth32 truth, uint64_t step)
         const float *y = tp_data(fn(T, tp_from(T, TP_F32, tp_shape(n), x)));
         for (int64_t i = 0; i < n && y; i++) {
             double want = truth((double)x[i]);
-            note(&worst, ulps_off((double)y[i], (long double)want, format32, 0), (double)x[i]);
+            long double slack = rooted ? change32(truth, (double)x[i]) : 0;
+            note(&worst, ulps_off((double)y[i], (long double)want, format32, slack), (double)x[i]);
         }
         tp_tape_reset(T);
     }
     return worst;
 }
 
-static error measure64(tp_tape *T, ours fn, truth64 truth, int chunks)
+static error measure64(tp_tape *T, ours fn, truth64 truth, int chunks, int rooted)
 {
     static double x[CHUNK];
     error worst = {0, 0};
@@ -247,7 +266,7 @@ static error measure64(tp_tape *T, ours fn, truth64 truth, int chunks)
         const double *y = tp_data(fn(T, tp_from(T, TP_F64, tp_shape(CHUNK), x)));
         for (int i = 0; i < CHUNK && y; i++) {
             long double want = truth((long double)x[i]);
-            note(&worst, ulps_off(y[i], want, format64, 0), x[i]);
+            note(&worst, ulps_off(y[i], want, format64, rooted ? change64(truth, x[i]) : 0), x[i]);
         }
         tp_tape_reset(T);
     }
@@ -273,12 +292,14 @@ int main(int argc, char **argv)
         "`lib/kernel/vec_math.h` and `vec_math64.h` where the processor has a fused multiply-add, and by libm and\n"
         "`lib/kernel/special.c` elsewhere, with somewhat wider bounds; float32 goes through float64 where that is "
         "fast\n"
-        "enough. The references of what libm has not are series and iterations in long double.\n\n"
+        "enough. The references of what libm has not are series and iterations in long double. Of J and Y, which have "
+        "many\n"
+        "roots, what a change of x by two units in its last place does is forgiven.\n\n"
         "| function    | float32 |           at | bound | float64 |           at | bound |\n"
         "|-------------|--------:|-------------:|------:|--------:|-------------:|------:|\n");
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        error a = measure32(T, functions[i].fn, functions[i].t32, (uint64_t)(STEP * shorter));
-        error b = measure64(T, functions[i].fn, functions[i].t64, 1 + CHUNKS64 / shorter);
+        error a = measure32(T, functions[i].fn, functions[i].t32, (uint64_t)(STEP * shorter), functions[i].rooted);
+        error b = measure64(T, functions[i].fn, functions[i].t64, 1 + CHUNKS64 / shorter, functions[i].rooted);
         double bound32 = fmax(functions[i].bound32, libm ? functions[i].libm32 : 0);
         double bound64 = fmax(functions[i].bound64, libm ? functions[i].libm64 : 0);
         bool bad = !(a.worst <= bound32 && b.worst <= bound64);

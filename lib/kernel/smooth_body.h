@@ -93,20 +93,9 @@ CURVE V(exp2_bend)(R x)
     return V(exp2_times)(x > 100 ? (R)1.92181205567280569867 : (R)0.48045301391820142467, x - less);
 }
 
-/* s(x) s(-x) for the sigmoid s: t / (1 + t)^2 with t = e^-|x|; its derivative is -tanh(x / 2) times that. */
-CURVE V(sigmoid_slope)(R x)
-{
-    R t = V(exp)(-M(fabs)(x)), d = 1 + t;
-    return t / (d * d);
-}
+/* The derivative of s(x) s(-x) for the sigmoid s is -tanh(x / 2) times that. */
 CURVE V(sigmoid_bend)(R x) { return V(sigmoid_slope)(x) * -V(tanh)((R)0.5 * x); }
 
-/* 1 - tanh^2 x = (2 t / (1 + t^2))^2 */
-CURVE V(tanh_slope)(R x)
-{
-    R t = V(exp)(-M(fabs)(x)), secant = 2 * t / (1 + t * t);
-    return secant * secant;
-}
 CURVE V(tanh_bend)(R x) { return -2 * V(tanh)(x) * V(tanh_slope)(x); }
 
 /* Straight above 20 */

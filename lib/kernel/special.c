@@ -1,5 +1,5 @@
 /* special.c - special functions that libm has not, in double. */
-#define _DEFAULT_SOURCE /* lgamma_r */
+#define _DEFAULT_SOURCE /* lgamma_r, j0 and its kin */
 #include "kernel/special.h"
 #include "kernel/vec_special.h"
 
@@ -262,6 +262,11 @@ double tp__ndtri(double p)
     return y;
 }
 
+/* ---- Bessel functions ---------------------------------------------------------------------------------------- */
+
+double tp__bessel_j(int n, double x) { return n ? j1(x) : j0(x); }
+double tp__bessel_y(int n, double x) { return n ? y1(x) : y0(x); }
+
 /* ---- modified Bessel functions: what only higher derivatives ask for ---------------------------------------- */
 
 /* e^-a times the power series of I_n(a), all of whose terms are positive (Abramowitz and Stegun 9.6.10). */
@@ -383,30 +388,42 @@ static double lgamma1p_small(double a)
     return sum;
 }
 
+/* sum x^a e^-x / gamma(a); of the density where it is known. */
+static double gamma_times(double a, double x, double sum, double density)
+{
+    return isnan(density) ? gamma_term(a, x, 0, sum) : density * x * sum;
+}
+
 /* The lower one by its series (6.5.29), for x < a + 1. */
-static double lower_series(double a, double x)
+static double lower_series(double a, double x, double density)
 {
     double term = 1 / a, sum = term;
     for (double n = a + 1; term > 1e-17 * sum; n++) {
         term *= x / n;
         sum += term;
     }
-    return gamma_term(a, x, 0, sum);
+    return gamma_times(a, x, sum, density);
 }
 
-/* The upper one by Legendre's continued fraction (6.5.31) with Lentz's method, for x > 0.5 or so. */
-static double upper_fraction(double a, double x)
+/* The upper one by Legendre's continued fraction (6.5.31), for x > 0.5 or so: its convergents p / q by recurrence, scaled
+ * before they are too large. */
+static double upper_fraction(double a, double x, double density)
 {
-    double b = x + 1 - a, c = 1e300, d = 1 / b, h = d, step = 0;
-    for (int n = 1; fabs(step - 1) > 3e-16 && n < 100000; n++) {
-        double an = n * (a - n);
+    double b = x + 1 - a, p0 = 0, p1 = 1 / b, q0 = 1 / b, q1 = 1, ratio = p1, last = 0;
+    for (int n = 1; fabs(ratio - last) > 3e-16 * ratio && n < 100000; n++) {
+        double an = n * (a - n), p2, q2;
         b += 2;
-        d = 1 / (an * d + b);
-        c = b + an / c;
-        step = c * d;
-        h *= step;
+        p2 = b * p1 + an * p0;
+        q2 = b * q1 + an * q0;
+        double scale = fabs(q2) > 0x1p200 ? 0x1p-200 : 1;
+        p0 = p1 * scale;
+        q0 = q1 * scale;
+        p1 = p2 * scale;
+        q1 = q2 * scale;
+        last = ratio;
+        ratio = p1 / q1;
     }
-    return gamma_term(a, x, 0, h);
+    return gamma_times(a, x, ratio, density);
 }
 
 /* The upper one where a and x are small and it is not 1 less the lower one but for cancellation: 1 - x^a / gamma(1 + a)
@@ -431,7 +448,7 @@ static double huge_incomplete(double a, double x, int upper)
     return upper ? 0.5 * erfc(t) + rest : 0.5 * erfc(-t) - rest;
 }
 
-static double incomplete(double a, double x, int upper)
+double tp__igamma(double a, double x, int upper, double density)
 {
     if (isnan(a) || isnan(x) || a < 0 || x < 0)
         return NAN;
@@ -448,10 +465,10 @@ static double incomplete(double a, double x, int upper)
     if (upper && a < 0.5 && x < 1)
         return upper_small(a, x);
     if (x < a + 1) {
-        double p = lower_series(a, x);
+        double p = lower_series(a, x, density);
         return upper ? 1 - p : p;
     }
-    double q = upper_fraction(a, x);
+    double q = upper_fraction(a, x, density);
     return upper ? q : 1 - q;
 }
 
@@ -468,9 +485,6 @@ double tp__gamma_pdf(double a, double x, int k)
         return a > 2 ? 0 : a == 2 ? 1 : a > 1 ? INFINITY : a == 1 ? -1 : -INFINITY;
     return gamma_term(a, x, k + 1, k ? a - 1 - x : 1);
 }
-
-double tp__igamma(double a, double x) { return incomplete(a, x, 0); }
-double tp__igammac(double a, double x) { return incomplete(a, x, 1); }
 
 /* ---- quotients ------------------------------------------------------------------------------------------------- */
 

@@ -136,6 +136,31 @@ V_WIDE v_times_powerf(double c, double p, double q, double a, double e, double l
 V_POWER_TERM(v_power_term, v_times_power)
 V_POWER_TERM(v_power_termf, v_times_powerf)
 
+/* The same for k = 0 or 1, with at most two factors, where that takes no care: of an x that is normal and a power far from the ends of the floats, or
+ * else NaN. */
+#if defined(__FMA__)
+/* clang-format off */
+#define V_POWER_QUICK(name, power)                                                                 \
+    V_WIDE name(double c, double x, double y, double n, int k, unsigned mask)                                 \
+    {                                                                                              \
+        uint64_t field = v_bits64(x) >> 52 & 2047;                                                 \
+        double binade = v_double(field | 0x4330000000000000u) - 4503599627371519.0; /* 2^52 + 1023 */ \
+        double e = y - n, t = e - y, lost = (y - (e - t)) - (n + t), far = v_least(fabs(e), 1e6) * (fabs(binade) + 1); \
+        double inside = v_either((binade > -1023) & (binade < 1024), x, 1), a = v_either(far < 950, inside, 1), p = power; \
+        double logs = k ? v_log(v_either(a > 0, a, 1)) : 1;                                        \
+        double tame = v_either(far < 950, y, 1), factor = v_either(mask & 1, tame, 1) * v_either(mask & 2, tame - 1, 1); \
+        double v = v_either((far < 950) & (fabs(factor) > 0x1p-60), factor * logs * p, NAN);       \
+        v = v_either((binade > -1023) & (binade < 1024), v, NAN);                                  \
+        return c * v_either((x > 0) | ((k == 0) & (lost == 0)), v, NAN);                           \
+    }
+/* clang-format on */
+V_POWER_QUICK(v_power_quick, v_pow_of(a, e, lost))
+V_POWER_QUICK(v_power_quickf, v_pow_odd(a, e, v_exp(e *v_log(fabs(a)))))
+#else
+#define v_power_quick(c, x, y, n, k, mask) ((double)NAN) /* libm's power may raise exceptions */
+#define v_power_quickf(c, x, y, n, k, mask) ((double)NAN)
+#endif
+
 /* value c d a / b^k, k 2 or 3. In float64 NaN where a number is too large or too small for the plain way. What becomes a float
  * has room there. */
 V_WIDE v_quotientf(double value, double c, double d, double a, double b, int k)

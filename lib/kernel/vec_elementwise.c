@@ -8,7 +8,8 @@
 #include "kernel/vec_smooth.h"
 #include "kernel/vec_math.h"
 #include "kernel/vec_derivative.h"
-#include "kernel/vec_special.h"
+#include "kernel/vec_bessel.h"
+#include "kernel/vec_special32.h"
 
 #include <math.h>
 #include <string.h>
@@ -125,14 +126,35 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
 
 /* c x^(y - n) log(x)^k times y - i for the bits i of a mask, below n; n, k and the mask are the attributes, and whether it is the
  * sum c x^(y - 1) (1 + y log x). */
-#define POWER_TERM(id, type, term)                                                                 \
+#define POWER_TERM(id, type, quick, term)                                                          \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const type *c = in[0], *x = in[1], *y = in[2]; const double *at = attr; \
-      double less = at[0]; int k = (int)at[1]; unsigned mask = (unsigned)at[2];                                  \
-      if (at[3] != 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], 1, 1, 0, 0, 1); \
-      else if (mask < 4 && k == 0) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 0, mask, 0, 0); \
-      else if (mask < 4 && k == 1) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, 1, mask, 0, 0); \
-      else for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k, mask, 1, 0); }
+      double less = at[0]; int k = (int)at[1], joint = at[3] != 0, odd = 0; unsigned mask = (unsigned)at[2]; \
+      int plain = joint == 0 && mask < 4 && k < 2;                                                 \
+      if (joint) for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], 1, 1, 0, 0, 1); \
+      else if (plain && k == 0) for (int64_t i = 0; i < n; i++) { \
+          type v = (type)quick((double)c[i], (double)x[i], (double)y[i], less, 0, mask); odd |= v != v; o[i] = v; } \
+      else if (plain) for (int64_t i = 0; i < n; i++) { \
+          type v = (type)quick((double)c[i], (double)x[i], (double)y[i], less, 1, mask); odd |= v != v; o[i] = v; } \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k, mask, 1, 0); \
+      for (int64_t i = 0; odd && i < n; i++) \
+          if (o[i] != o[i]) o[i] = (type)term((double)c[i], (double)x[i], (double)y[i], less, k, mask, 0, 0); }
+
+/* The regularized incomplete gamma functions, of the density as far as that has a fast way */
+#define INCOMPLETE_GAMMA(id, type, density, upper)                                                 \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *restrict o = out; const type *a = in[0], *b = in[1]; double known[256];    \
+      for (int64_t at = 0; at < n; at += 256) {                                                    \
+          int64_t m = n - at < 256 ? n - at : 256;                                                 \
+          for (int64_t i = 0; i < m; i++) known[i] = density((double)a[at + i], (double)b[at + i]); \
+          for (int64_t i = 0; i < m; i++) o[at + i] = (type)tp__igamma((double)a[at + i], (double)b[at + i], upper, known[i]); } }
+
+/* The density's derivative of order 0 or 1, an attribute: the former by the fast way where there is one */
+#define GAMMA_DENSITY(id, type, density)                                                           \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { type *restrict o = out; const type *a = in[0], *b = in[1]; int k = (int)*(const double *)attr; \
+      for (int64_t i = 0; k == 0 && i < n; i++) o[i] = (type)density((double)a[i], (double)b[i]);  \
+      for (int64_t i = 0; i < n; i++) if (k || o[i] != o[i]) o[i] = (type)tp__gamma_pdf((double)a[i], (double)b[i], k); }
 
 /* value c a / b^k, or value c d a / b^k; the attributes are value, k, and how many there are above b. */
 #define QUOTIENT(id, type, ratio)                                                                  \
@@ -166,6 +188,20 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     { (void)attr; type *restrict o = out; const type *a = in[0], *b = in[1]; int odd = 0;          \
       for (int64_t i = 0; i < n; i++) { type x = a[i], y = b[i], v = (fast); odd |= v != v; o[i] = v; } \
       for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) { type x = a[i], y = b[i]; o[i] = (slow); } }
+
+/* Of two ways, for |x| below `end` and from there on, a stretch that lies on one side takes one alone. */
+#define SIDES(id, type, end, near, far, slow)                                                      \
+    static void id##_stretch(int64_t n, type *restrict o, const type *a)                           \
+    { int some = 0, all = 1, odd = 0;                                                              \
+      for (int64_t i = 0; i < n; i++) { int here = fabs((double)a[i]) < (end); some |= here; all &= here; } \
+      if (all) for (int64_t i = 0; i < n; i++) { double x = (double)a[i], v = near(x); odd |= v != v; o[i] = (type)v; } \
+      else if (!some) for (int64_t i = 0; i < n; i++) { double x = (double)a[i], v = far(x); odd |= v != v; o[i] = (type)v; } \
+      else for (int64_t i = 0; i < n; i++) {                                                       \
+          double x = (double)a[i], v = v_pick(fabs(x) < (end), near(x), far(x)); odd |= v != v; o[i] = (type)v; } \
+      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) { double x = (double)a[i]; o[i] = (type)(slow); } } \
+    static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
+    { (void)attr; type *o = out; const type *a = in[0];                                            \
+      for (int64_t i = 0; i < n; i += 256) id##_stretch(n - i < 256 ? n - i : 256, o + i, a + i); }
 
 /* A function of two operands, the second a number. */
 #define BY_NUMBER(id, type, fn)                                                                    \
@@ -253,41 +289,46 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(logaddexp2_##S, R, R, V(pick)(x == y, x + 1, (x > y ? x : y) + (R)1.44269504088896340736 * V(log1p)(V(exp2)(-(R)fabs(v_apart((double)x, (double)y)))))) \
     BINARY(xlogy_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log)(V(either)(x == 0, 1, y))))               \
     BINARY(xlog1py_##S, R, R, V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(V(either)(x == 0, 1, y))))           \
-    BINARY(nextafter_##S, R, R, M(nextafter)(x, y))                                                \
+    BINARY(nextafter_##S, R, R, V(nextafter)(x, y))                                                \
     BINARY(zeta_##S, R, R, tp__zeta((double)x, (double)y))                                         \
-    BINARY(igamma_##S, R, R, tp__igamma((double)x, (double)y))                                     \
-    BINARY(igammac_##S, R, R, tp__igammac((double)x, (double)y))                                   \
+    INCOMPLETE_GAMMA(igamma_##S, R, V(gamma_density), 0)                                       \
+    INCOMPLETE_GAMMA(igammac_##S, R, V(gamma_density), 1)                                      \
     BINARY(ldexp_##S, R, R, v_ldexp((double)x, (double)y))                                         \
     BINARY(over_square_##S, R, R, v_over_square((double)x, (double)y))                             \
     BINARY(over_cross_##S, R, R, v_over_cross((double)x, (double)y))                               \
     BINARY(over_gap_##S, R, R, v_over_gap((double)x, (double)y))                                   \
-    BINARY(direction_##S, R, R, v_direction((double)x, (double)y))                                 \
+    BINARY(direction_##S, R, R, V(direction)(x, y))                                 \
     BINARY(direction_bend_##S, R, R, v_direction_bend((double)x, (double)y))                       \
     BINARY(direction_turn_##S, R, R, v_direction_turn((double)x, (double)y))                       \
     BINARY(share_##S, R, R, v_share((double)x, (double)y))                                         \
     BINARY(share2_##S, R, R, v_share2((double)x, (double)y))                                       \
-    UNARY(erfcx_slope_##S, R, R, v_erfcx_slope((double)x))                                         \
+    UNARY(erfcx_slope_##S, R, R, V(erfcx_slope)(x))                                         \
     UNARY(erfcx_bend_##S, R, R, v_erfcx_bend((double)x))                                           \
-    UNARY(hazard_##S, R, R, v_hazard((double)x))                                                   \
+    UNARY(hazard_##S, R, R, V(hazard)(x))                                                   \
     UNARY(hazard_slope_##S, R, R, v_hazard_slope((double)x))                                       \
     UNARY(hazard_gap_##S, R, R, v_hazard_gap((double)x))                                           \
     UNARY(erfinv_slope_##S, R, R, v_erfinv_slope_at((double)x, v_erfinv((double)x)))               \
-    UNARY_OR(ndtri_slope_##S, R, (R)v_ndtri_slope_at((double)x, v_ndtri((double)x)), (R)v_ndtri_slope_at((double)x, tp__ndtri((double)x))) \
+    UNARY(ndtri_slope_##S, R, R, V(ndtri_slope)(x)) \
     UNARY(i1_slope_##S, R, R, v_i1_slope((double)x))                                               \
     BY_ORDER(bessel_i_##S, R, k, tp__bessel_i(k, (double)x))                                       \
     BESSEL_IE(bessel_ie_##S, R)                                                                    \
     BELL(bell_##S, R)                                                                              \
-    SCALED(gamma_density_##S, R, R, tp__gamma_pdf((double)x, (double)y, (int)s))                   \
+    GAMMA_DENSITY(gamma_density_##S, R, V(gamma_density))                                      \
     SCALED(zeta_slope_##S, R, R, tp__zeta_derivative((double)x, (double)y, (int)s))                     \
     UNARY(erfcx_##S, R, R, v_erfcx((double)x))                                                   \
     UNARY(ndtr_##S, R, R, V(ndtr)(x))                                                              \
     UNARY(log_ndtr_##S, R, R, v_log_ndtr((double)x))                                             \
-    UNARY_OR(ndtri_##S, R, V(ndtri)(x), (R)tp__ndtri((double)x))                                   \
+    UNARY(ndtri_##S, R, R, V(ndtri)(x))                                   \
     UNARY(entr_##S, R, R, entropy((double)x))                                                      \
     UNARY(i0_##S, R, R, v_i0((double)x))                                                         \
-    UNARY(i0e_##S, R, R, v_i0e((double)x))                                                       \
+    SIDES(i0e_##S, R, 8, v_i0e_to_8, v_i0e_from_8, x)                                                       \
     UNARY(i1_##S, R, R, v_i1((double)x))                                                         \
-    UNARY(i1e_##S, R, R, v_i1e((double)x))                                                       \
+    SIDES(i1e_##S, R, 8, v_i1e_to_8, v_i1e_from_8, x)                                                       \
+    SIDES(bessel_j0_##S, R, 5, v_j0_near, v_j0_far, tp__bessel_j(0, x))                            \
+    SIDES(bessel_j1_##S, R, 5, v_j1_near, v_j1_far, tp__bessel_j(1, x))                            \
+    SIDES(bessel_y0_##S, R, 5, v_y0_near, v_y0_far, tp__bessel_y(0, x))                            \
+    SIDES(bessel_y1_##S, R, 5, v_y1_near, v_y1_far, tp__bessel_y(1, x))                            \
+    UNARY(angle_##S, R, R, x < 0 ? (R)3.14159265358979323846 : x == x ? 0 : x)                     \
     UNARY(exp2_##S, R, R, V(exp2)(x))                                                              \
     UNARY(asinh_##S, R, R, V(asinh)(x))                                                            \
     UNARY(acosh_##S, R, R, V(acosh)(x))                                                            \
@@ -296,11 +337,11 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     UNARY(erfinv_##S, R, R, V(erfinv)(x))                                                          \
     UNARY_OR(digamma_##S, R, (R)v_digamma_near((double)x, (double)V(digamma)(x)), (R)tp__digamma((double)x))                             \
     UNARY(frac_##S, R, R, x - M(trunc)(x))                                                         \
-    UNARY(signbit_##S, R, uint8_t, signbit(x) != 0)                                                \
+    UNARY(signbit_##S, R, uint8_t, sign_bit((double)x))                                                \
     UNARY(isposinf_##S, R, uint8_t, x == (R)INFINITY)                                              \
     UNARY(isneginf_##S, R, uint8_t, x == -(R)INFINITY)                                             \
     SCALAR(round_to_##S, R, t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x * s) / s)             \
-    SCALAR(logit_##S, R, log_odds((double)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x)))        \
+    SCALAR(logit_##S, R, V(log_odds)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x))        \
     POLYGAMMA(polygamma_##S, R, S, M)                                                              \
     MULTIGAMMA(multigamma_##S, R, S)                                                               \
     REPLACE(nan_to_num_##S, R)                                                                     \
@@ -313,7 +354,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
     BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
-    BINARY(bce_##S, R, R, (y - 1) * AT_LEAST(V(log1p)(-x), -100) - y * AT_LEAST(V(log)(x), -100))  \
+    BINARY(bce_##S, R, R, (y - 1) * V(at_least)(V(log1p)(-x), -100) - y * V(at_least)(V(log)(x), -100))  \
     BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                         \
     BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x)))        \
     BINARY(bce_logits_slope_##S, R, R, (1 - y) * V(sigmoid)(x) - y * V(sigmoid)(-x))
@@ -420,8 +461,12 @@ static inline double floor_quotient(double x, double y, double rest)
 /* NaN where v_fmod is; what NaN is compared with would raise an exception. */
 static inline double floor_near(double x, double y)
 {
+#if defined(__FMA__)
+    return v_floor_divide(x, y);
+#else
     double rest = v_fmod(x, y), known = rest == rest ? rest : 0;
     return v_pick(rest == rest, floor_quotient(x, y == 0 ? 1 : y, known), NAN);
+#endif
 }
 
 /* x less floor(x / y) y, given fmod(x, y). */
@@ -431,7 +476,9 @@ static inline double floor_rest(double y, double rest)
     return known * copysign(1, y) < 0 ? other : rest;
 }
 
-static inline double log_odds(double p) { return v_log(p / (1 - p)); }
+static inline uint8_t sign_bit(double x) { return (uint8_t)(v_bits64(x) >> 63); }
+static inline double v_at_least(double v, double low) { return v_pick(v < low, low, v); } /* keeps NaN */
+static inline float v_at_leastf(float v, float low) { return v_pickf(v < low, low, v); }
 
 static inline double entropy(double x)
 {
@@ -477,8 +524,8 @@ PERIODIC(tan_f32, float, v_tanf_near, V_NEAR64, tanf)
 PERIODIC(sin_f64, double, v_sin_near, V_NEAR64, sin)
 PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
-POWER_TERM(power_term_f32, float, v_power_termf)
-POWER_TERM(power_term_f64, double, v_power_term)
+POWER_TERM(power_term_f32, float, v_power_quickf, v_power_termf)
+POWER_TERM(power_term_f64, double, v_power_quick, v_power_term)
 QUOTIENT(quotient_f32, float, v_quotientf)
 QUOTIENT(quotient_f64, double, v_quotient)
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
@@ -527,7 +574,8 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__MULTIGAMMA] = FLOAT_ONLY(multigamma), [TP__GAMMA_DENSITY] = FLOAT_ONLY(gamma_density), [TP__ZETA_SLOPE] = FLOAT_ONLY(zeta_slope),
     [TP__ERFCX] = FLOAT_ONLY(erfcx), [TP__NDTR] = FLOAT_ONLY(ndtr), [TP__LOG_NDTR] = FLOAT_ONLY(log_ndtr),
     [TP__NDTRI] = FLOAT_ONLY(ndtri), [TP__ENTR] = FLOAT_ONLY(entr), [TP__I0] = FLOAT_ONLY(i0),
-    [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),
+    [TP__BESSEL_J0] = FLOAT_ONLY(bessel_j0), [TP__BESSEL_J1] = FLOAT_ONLY(bessel_j1), [TP__BESSEL_Y0] = FLOAT_ONLY(bessel_y0),
+    [TP__BESSEL_Y1] = FLOAT_ONLY(bessel_y1), [TP__ANGLE] = FLOAT_ONLY(angle), [TP__I0E] = FLOAT_ONLY(i0e), [TP__I1] = FLOAT_ONLY(i1), [TP__I1E] = FLOAT_ONLY(i1e),
     [TP__ROUND_TO] = FLOAT_ONLY(round_to), [TP__LOGIT] = FLOAT_ONLY(logit),
     [TP__POLYGAMMA] = FLOAT_ONLY(polygamma),
     [TP__NAN_TO_NUM] = {nan_to_num_f32, nan_to_num_f64, same_i32, same_i64, same_u8, same_u8},

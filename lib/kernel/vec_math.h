@@ -48,6 +48,14 @@ V_INLINE v_eitherf(int first, float a, float b)
     return v_float((v_bits(a) & mask) | (v_bits(b) & ~mask));
 }
 
+/* See v_nextafter. */
+V_INLINE v_nextafterf(float x, float y)
+{
+    uint32_t back = (x < y) == (x < 0) ? ~(uint32_t)0 : 1;
+    float next = v_float(x == 0 ? (v_bits(y) & 0x80000000u) | 1 : v_bits(x) + back);
+    return v_pickf((x != x) | (y != y), NAN, v_pickf(x == y, y, next));
+}
+
 #if !defined(__FMA__)
 
 #define v_expf expf
@@ -74,6 +82,8 @@ V_INLINE v_eitherf(int first, float a, float b)
 #define v_erfcf erfcf
 #define v_tanhf(x) ((float)tanh((double)(x))) /* tanhf is more than 2 ulp off */
 #define v_sigmoidf(x) ((float)v_sigmoid((double)(x)))
+#define v_sigmoid_slopef(x) ((float)v_sigmoid_slope((double)(x)))
+#define v_tanh_slopef(x) ((float)v_tanh_slope((double)(x)))
 #define v_geluf(x) ((float)v_gelu((double)(x)))
 #define v_gelu_slopef(x) ((float)v_gelu_slope((double)(x)))
 #define v_erfinvf(x) ((float)v_erfinv((double)(x)))
@@ -252,6 +262,23 @@ V_INLINE v_sigmoidf(float x)
     return V_FMA(q * lost, -0.75f, q) * 0x1p-30f; /* 1 / sum is 0.5 to 1 */
 }
 
+/* factor t / (1 + t)^2, t = e^-a, 0 <= a < 109, in the same way */
+V_INLINE v_odds_slopef(float factor, float a)
+{
+    float shifted = V_FMA(a, -1.44269504088896341f, V_ROUNDER_157), r = v_less_ln2f(-a, shifted - V_ROUNDER_157);
+    float power = v_float(v_bits(shifted) << 23);
+    float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power), d = V_FMA(t, 0x1p-30f, 1);
+    return t / (d * d) * (factor * 0x1p-30f);
+}
+
+/* See v_sigmoid_slope and v_tanh_slope. */
+V_INLINE v_sigmoid_slopef(float x)
+{
+    float a = __builtin_fabsf(x);
+    return v_odds_slopef(1, a > 108.0f ? 108.0f : a); /* keeps NaN */
+}
+V_INLINE v_tanh_slopef(float x) { return v_pickf(x == x, v_odds_slopef(4, 2 * v_leastf(__builtin_fabsf(x), 54)), x); }
+
 /* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */
 #define V_NEAR 100000.0f
 /* clang-format off */
@@ -407,7 +434,18 @@ V_BY_WIDE(ndtri)
 V_BY_WIDE(lgamma)
 V_BY_WIDE(digamma)
 
-V_INLINE v_tanf_near(float x) { return (float)v_tan_near((double)x); }
+/* The parts of sine and cosine that float32 needs */
+V_INLINE v_tanf_near(float x)
+{
+    double a = (double)x, shifted = V_MADD(a, 0.63661977236758134308, V_WHOLE), n = shifted - V_WHOLE;
+    double r = V_MADD(n, -6.12323399573676603587e-17, V_MADD(n, -1.57079632679489655800e+00, a)), u = r * r;
+    double s = V_MADD(V_MADD(V_MADD(2.724931405e-06, u, -1.984008201e-04), u, 8.333331866e-03), u, -1.666666666e-01);
+    double c = V_MADD(V_MADD(V_MADD(-2.730044862e-07, u, 2.480059644e-05), u, -1.388888766e-03), u, 4.166666666e-02);
+    double sine = V_MADD(r * u, s, r), cosine = V_MADD(u * u, c, V_MADD(-0.5, u, 1));
+    uint64_t odd = v_bits64(shifted) & 1;
+    float v = (float)(v_pick(odd != 0, -cosine, sine) / v_pick(odd != 0, sine, cosine));
+    return x == 0 ? x : v;
+}
 V_INLINE v_fmodf(float x, float y) { return (float)v_fmod((double)x, (double)y); }
 
 V_INLINE v_powf(float x, float y)

@@ -54,6 +54,14 @@ V_WIDE v_either(int first, double a, double b)
     return v_double((v_bits64(a) & mask) | (v_bits64(b) & ~mask));
 }
 
+/* The number next to x towards y. From a subnormal to the next one bits count on, too. */
+V_WIDE v_nextafter(double x, double y)
+{
+    uint64_t back = (x < y) == (x < 0) ? ~(uint64_t)0 : 1;
+    double next = v_double(x == 0 ? (v_bits64(y) & 0x8000000000000000u) | 1 : v_bits64(x) + back);
+    return v_pick((x != x) | (y != y), NAN, v_pick(x == y, y, next));
+}
+
 /* What a + b loses, s being the rounded sum. */
 V_WIDE v_lost(double a, double b, double s)
 {
@@ -100,6 +108,18 @@ V_WIDE v_sigmoid(double x)
 {
     double t = exp(-fabs(x));
     return (x < 0 ? t : 1) / (1 + t);
+}
+
+/* s(x) s(-x) for the sigmoid s, and 1 - tanh^2 x = 4 s(2x) s(-2x), of t = e^-|x| or of its square */
+V_WIDE v_sigmoid_slope(double x)
+{
+    double t = exp(-fabs(x)), d = 1 + t;
+    return t / (d * d);
+}
+V_WIDE v_tanh_slope(double x)
+{
+    double t = exp(-fabs(x)), secant = 2 * t / (1 + t * t);
+    return secant * secant;
 }
 
 /* factor e^(x + low): the exponential alone may be subnormal. */
@@ -269,6 +289,22 @@ V_WIDE v_sigmoid(double x)
     double sum = V_MADD(t, 0x1p-100, 1), lost = V_MADD(t, 0x1p-100, 1 - sum), q = (x < 0 ? t : 0x1p100) / sum;
     return V_MADD(q * lost, -0.75, q) * 0x1p-100; /* 1 / sum is 0.5 to 1 */
 }
+
+/* factor t / (1 + t)^2, t = e^-a, 0 <= a < 780, in the same way */
+V_WIDE v_odds_slope(double factor, double a)
+{
+    double shifted = V_MADD(a, -V_1_LN2, V_WHOLE_1123), power = v_double(v_bits64(shifted) << 52);
+    double t = V_MADD(power, v_power_part(v_less_ln2(-a, shifted - V_WHOLE_1123)), power), d = V_MADD(t, 0x1p-100, 1);
+    return t / (d * d) * (factor * 0x1p-100);
+}
+
+/* s(x) s(-x) for the sigmoid s; and 1 - tanh^2 x = 4 s(2x) s(-2x) */
+V_WIDE v_sigmoid_slope(double x)
+{
+    double a = __builtin_fabs(x);
+    return v_odds_slope(1, a > 750 ? 750 : a); /* keeps NaN */
+}
+V_WIDE v_tanh_slope(double x) { return v_pick(x == x, v_odds_slope(4, 2 * v_least(__builtin_fabs(x), 375)), x); }
 
 /* By the addition theorems, with x = n ln 2 + r: sinh and cosh of n ln 2 are (2^n -+ 2^-n) / 2; all halved once more. */
 /* clang-format off */
@@ -454,17 +490,19 @@ V_WIDE v_pow_odd(double x, double y, double r)
     return v_pick((y == 0) | (x == 1), 1, v);
 }
 
-V_WIDE v_pow(double x, double y)
+/* x^(y + more), more being what y has lost in rounding */
+V_WIDE v_pow_of(double x, double y, double more)
 {
     double a = __builtin_fabs(x), rest, wide = v_log_wide(a, &rest);
     double most = y > 1e300 ? 1e300 : y,
            power = most < -1e300 ? -1e300 : most; /* keeps NaN; enough for 0 or infinity */
-    double high = power * wide, low = V_MADD(power, wide, -high) + power * rest;
+    double high = power * wide, low = V_MADD(power, wide, -high) + V_MADD(more, wide, power * rest);
     double end = y == 0 ? 0 : (y < 0) == (a == 0) ? 1e4 : -1e4, log = v_pick((a == 0) | (a == INFINITY), end, high);
     double b = log < -746 ? -746 : log, c = b > 710 ? 710 : b;
     c = v_pick((a != a) | (y != y), NAN, c);
     return v_pow_odd(x, y, v_exp_times(1, c, v_pick(__builtin_fabs(log) < 800, low, 0)));
 }
+V_WIDE v_pow(double x, double y) { return v_pow_of(x, y, 0); }
 
 /* ---- the circle --------------------------------------------------------------------------------------------- */
 
@@ -730,12 +768,65 @@ V_WIDE v_erfinv(double x)
     return v_pick(a > 1, NAN, __builtin_copysign(y, x));
 }
 
-/* The inverse of P by that of erf; NaN in the far tails, where that one's guess ends. */
+/* y / w, w = sqrt(-2 log P(y)) from 1.94 to 38.7, in s = 1.725 (w - 4) / (w + 4) - 0.402 */
+V_WIDE v_ndtri_far_part(double s)
+{
+    double s2 = s * s, s4 = s2 * s2,
+           p = v_quad(s, s2, 1.32524071588930516e-07, 1.07463550684215133e-07, -2.25820680451996188e-08,
+                      -1.68523908953995273e-08);
+    p = V_MADD(p, s4,
+               v_quad(s, s2, 6.30459106317382962e-07, 5.82001710239610539e-07, -3.82328135822041949e-07,
+                      -3.17353254498089378e-07));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, 2.65564157132748375e-07, 7.51421155961988549e-07, -8.26204474061616727e-07,
+                      -6.65595966530519190e-07));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, -6.38195941582907490e-06, 3.22183382681643674e-06, -1.84273732615238868e-06,
+                      3.11856646678075336e-07));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, -1.24510089613228959e-04, 5.92659848381862380e-05, -2.86328844644264450e-05,
+                      1.34437552063156810e-05));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, -2.28855743403735606e-03, 1.10761132188734522e-03, -5.37722223533719556e-04,
+                      2.57777885293442553e-04));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, -3.70483355256571306e-02, 1.88936865372325326e-02, -9.48956685762815041e-03,
+                      4.66488206730351993e-03));
+    p = V_MADD(p, s4,
+               v_quad(s, s2, 9.31486039434474167e-01, 1.40180579617167955e-01, -1.18913799913795859e-01,
+                      6.87146570363496023e-02));
+    return p;
+}
+
+/* y / (P(y) - 1/2) near the middle, in u = (P(y) - 1/2)^2 / 0.1225 */
+V_WIDE v_ndtri_near_part(double u)
+{
+    double u2 = u * u, u4 = u2 * u2,
+           p = v_quad(u, u2, -1.10161691630614156e-03, 4.72139178393720857e-04, -1.25361165463148630e-04,
+                      1.58465793509954821e-05);
+    p = V_MADD(p, u4,
+               v_quad(u, u2, -1.23653160135430481e-03, 1.85139514875655008e-03, -2.08705211245804358e-03,
+                      1.77820487415137262e-03));
+    p = V_MADD(p, u4,
+               v_quad(u, u2, 2.78838518800725310e-04, 2.09754775071223305e-04, -2.05057019021778536e-04,
+                      6.75076624821608772e-04));
+    p = V_MADD(p, u4,
+               v_quad(u, u2, 1.05918709196286993e-02, 4.13316454319581379e-03, 1.67658861528244035e-03,
+                      7.02875231245894336e-04));
+    p = V_MADD(p, u4,
+               v_quad(u, u2, 2.50662827463100069e+00, 3.21554536391845114e-01, 8.66240814121691377e-02,
+                      2.88012270674312537e-02));
+    return p;
+}
+
+/* The inverse of P: both tails by the logarithm of the probability that is left there. */
 V_WIDE v_ndtri(double p)
 {
-    double rest = 2 * v_pick(p < 0.5, p, 1 - p), safe = v_most(rest, 0x1p-52);
-    double y = 1.41421356237309515e+00 * v_erfinv_of(1 - safe, safe);
-    return v_pick(rest > 0x1p-52, v_pick(p < 0.5, -y, y), NAN);
+    double rest = v_least(v_most(p < 0.5 ? p : 1 - p, 0x1p-1074), 0.5), d = 0.5 - rest, u = d * d * 8.16326530612244898;
+    double w = __builtin_sqrt(-2 * v_log(rest)),
+           s = V_MADD((w - 4) / (w + 4), 1.7249591947769314, -0.40178182807399349);
+    double y = v_pick(u < 1, d * v_ndtri_near_part(u), w * v_ndtri_far_part(s)), v = v_pick(p < 0.5, -y, y);
+    return v_pick((p > 0) & (p < 1), v, v_pick(p == 0, -INFINITY, v_pick(p == 1, INFINITY, NAN)));
 }
 
 #define V_FAR64 39.0 /* beyond, the bell is 0 */
@@ -809,6 +900,18 @@ V_WIDE v_fmod(double x, double y)
     double q = __builtin_trunc(a / v_either(far, INFINITY, b)), r = V_MADD(-q, b, a);
     r = v_pick(r < 0, r + b, r);
     return v_pick((far == 0) & (q < 0x1p52) & (r < b), __builtin_copysign(r, x), NAN);
+}
+
+/* floor(x / y) of the exact quotient, in the same way; or else NaN. */
+V_WIDE v_floor_divide(double x, double y)
+{
+    double a = __builtin_fabs(x), b = __builtin_fabs(y);
+    int far = (b > 0) & (b < a * 0x1p-60);
+    double q = __builtin_trunc(a / v_either(far | (b == 0), INFINITY, b)), r = V_MADD(-q, b, a);
+    double whole = v_pick(r < 0, q - 1, q), rest = v_pick(r < 0, r + b, r);
+    uint64_t sign = (v_bits64(x) ^ v_bits64(y)) & 0x8000000000000000u;
+    double v = v_double(v_bits64(v_pick((sign != 0) & (rest > 0), whole + 1, whole)) | sign);
+    return v_pick((far == 0) & (q < 0x1p52) & (rest < b), v, NAN);
 }
 
 #endif

@@ -127,11 +127,12 @@ V_WIDE v_erfcx(double x)
     return x < 0 ? 2 * power - right : x == x ? right : x;
 }
 
-/* 2 x erfcx(x) - 2 / sqrt(pi), left of 0, where nothing cancels */
+/* erfcx'(|x|), and 4 x e^(x^2) left of 0 */
 V_WIDE v_erfcx_slope(double x)
 {
-    double b = v_negative(x), left = 2 * b * v_erfcx(b) - 1.12837916709551257390;
-    return x < 0 ? left : x == x ? -v_erfcx_fall(fabs(x)) : x;
+    double a = fabs(x), c = v_least(v_negative(x) == 0 ? 0 : a, 30), h = c * c;
+    double power = v_exp(h) * (1 + fma(c, c, -h));
+    return x == x ? -v_erfcx_fall(a) - 4 * c * power : x;
 }
 
 /* 2 erfcx(x) + 2 x erfcx'(x) */
@@ -183,18 +184,54 @@ V_WIDE v_log_ndtr(double x)
     return x < -1 ? far : near;
 }
 
-/* The derivatives of the inverses y of erf and P. With e^(y^2) = erfcx(y) / erfc(y) the rounding of y, which the exponential
- * would magnify, does not count, and erfc(y) = 1 - x is exact where it is small. NaN where the inverse's fast way is. */
+/* The derivative of the inverse y of erf. With e^(y^2) = erfcx(y) / erfc(y) the rounding of y, which the exponential would
+ * magnify, does not count, and erfc(y) = 1 - x is exact where it is small. That of the inverse of P as well. */
 V_WIDE v_erfinv_slope_at(double x, double y)
 {
     double a = fabs(x), rest = a < 1 ? 1 - a : 1, v = 0.88622692545275801365 * v_erfcx_right(fabs(y)) / rest;
     return a == 1 ? INFINITY : y == y ? v : y;
 }
-V_WIDE v_ndtri_slope_at(double p, double y)
+
+/* P(y) (1 + w) / p(y), w = sqrt(-2 log P(y)), y <= 0, p the density, in s = 1.547 (w - 3) / (w + 3) - 0.325 */
+V_WIDE v_ndtri_slope_part(double s)
 {
-    double rest = p < 0.5 ? p : 1 - p, safe = rest == 0 ? 1 : rest;
-    double v = 1.25331413731550025121 * v_erfcx_right(0.70710678118654752440 * fabs(y)) / safe;
-    return v_pick(rest == 0, INFINITY, v_pick(y == y, v, y));
+    double s2 = s * s, s4 = s2 * s2, p = 1.07664423047594541e-06;
+    p = V_STEP(p, s4,
+               v_four(s, s2, 3.09551406435709379e-05, -8.14309115580484500e-06, -8.44997092458018747e-06,
+                      1.05564941043442179e-06));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.06490952541991185e-04, -6.29149009165594136e-05, -6.93698367366221209e-05,
+                      2.89274920438172196e-05));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 9.80476733794576408e-05, -9.91439573702699027e-05, -1.17040261087090320e-04,
+                      9.25239396306258110e-05));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 4.45610055646449319e-05, -5.42863563711152636e-05, -5.48576411339633227e-05,
+                      7.43431872640790701e-05));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.72818226477383083e-04, -1.01187441188566927e-04, 4.27527822686903086e-05,
+                      -9.03124340752018204e-06));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.71021207689129261e-03, -9.62559899654788042e-04, 5.41822636457659650e-04,
+                      -3.01405674842255514e-04));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.61902478518887276e-02, -9.28441560988316553e-03, 5.31288179282360037e-03,
+                      -3.01485452358411614e-03));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.36852082924816904e-01, -8.11870628698101032e-02, 4.79377786222510704e-02,
+                      -2.79318521887362628e-02));
+    p = V_STEP(p, s4,
+               v_four(s, s2, 1.31043690807017721e+00, -5.02804344938126424e-01, 3.59418371877953724e-01,
+                      -2.24726763413331865e-01));
+    return p;
+}
+
+V_WIDE v_ndtri_slope(double p)
+{
+    double rest = p < 0.5 ? p : 1 - p, safe = v_most(v_least(rest, 0.5), 0x1p-1074), w = sqrt(-2 * v_log(safe));
+    double s = V_STEP((w - 3) / (w + 3), 1.547490312504997, -0.32482983588557296);
+    double v = v_ndtri_slope_part(s) / (1 + w) / safe;
+    return v_pick(rest > 0, v, v_pick(rest == 0, INFINITY, NAN));
 }
 
 /* ---- modified Bessel functions ---------------------------------------------------------------------------------- */
@@ -585,17 +622,25 @@ V_WIDE v_i1e_bend_near(double s)
 #define V_NEAR_8(a) v_least(a, 8)
 #define V_FAR_8(a) v_most(a, 8)
 
-V_WIDE v_i0e(double x)
+V_WIDE v_i0e_to_8(double x)
 {
-    double a = fabs(x), c = V_NEAR_8(a), d = V_FAR_8(a);
-    double near = v_i0_near(c * c) * v_exp(-c), far = v_i0_far(16 / d - 1) / sqrt(d);
-    return x != x ? x : a < 8 ? near : far;
+    double c = V_NEAR_8(fabs(x));
+    return v_i0_near(c * c) * v_exp(-c);
 }
-V_WIDE v_i1e(double x)
+V_WIDE v_i0e_from_8(double x)
 {
-    double a = fabs(x), c = V_NEAR_8(a), d = V_FAR_8(a);
-    double near = c * v_i1_near(c * c) * v_exp(-c), far = v_i1_far(16 / d - 1) / sqrt(d);
-    return x != x ? x : copysign(a < 8 ? near : far, x);
+    double d = V_FAR_8(fabs(x));
+    return x == x ? v_i0_far(16 / d - 1) / sqrt(d) : x;
+}
+V_WIDE v_i1e_to_8(double x)
+{
+    double c = V_NEAR_8(fabs(x));
+    return copysign(c * v_i1_near(c * c) * v_exp(-c), x);
+}
+V_WIDE v_i1e_from_8(double x)
+{
+    double d = V_FAR_8(fabs(x));
+    return x == x ? copysign(v_i1_far(16 / d - 1) / sqrt(d), x) : x;
 }
 
 /* far(x) e^x / sqrt(x), the exponential in two factors: it may overflow before the product does. */
@@ -712,8 +757,45 @@ V_WIDE v_trigamma(double x)
     p = V_STEP(p, r2, 1.0 / 42);
     p = V_STEP(p, r2, -1.0 / 30);
     p = V_STEP(p, r2, 1.0 / 6);
-    double far = V_STEP(r2, V_STEP(p, r, 0.5), r), first = 1 / (x > 0 && x < 10 ? x : 1);
-    return x > 0 ? (x < 10 ? far + top / bottom + first * first : far) : NAN;
+    double far = V_STEP(r2, V_STEP(p, r, 0.5), r), first = 1 / v_either((x > 0) & (x < 10), x, 1);
+    return v_pick(x > 0, v_pick(x < 10, far + top / bottom + first * first, far), NAN);
 }
+
+/* ---- the gamma distribution ------------------------------------------------------------------------------------- */
+
+/* x^(a - 1) e^-x / gamma(a), of 1 / gamma(a) = a (a + 1) ... (a + 7) / gamma(a + 8) for a < 8 and Stirling's series (Abramowitz
+ * and Stegun 6.1.41), its exponent (a - 1) log x - (z - 1/2) log z + z - x - ... as a sum of two; NaN where a number on the way
+ * is not an ordinary one. */
+#if defined(__FMA__)
+V_WIDE v_gamma_density(double a, double x)
+{
+    int usual = (a >= 0.5) & (a < 1e5) & (x > 1e-300) & (x < 1e5);
+    double b = v_either(usual, a, 1), t = v_either(usual, x, 1), w = v_least(b, 8), more = b < 8 ? 8 : 0, z = b + more;
+    double q = w * (w + 7), product = b < 8 ? q * (q + 6) * ((q + 10) * (q + 12)) : 1;
+    double x_low, z_low, log_x = v_log_wide(t, &x_low), log_z = v_log_wide(z, &z_low), lost = v_lost(b, more, z);
+    double less = b - 1, half = z - 0.5, first = less * log_x, second = half * log_z, apart = z - t;
+    double low = V_STEP(less, log_x, -first) + V_STEP(less, x_low, v_lost(b, -1, less) * log_x);
+    low -= V_STEP(half, log_z, -second) + V_STEP(half, z_low, lost * (log_z - 0.5 / z));
+    double sum = first - second, all = sum + apart, r = 1 / z, r2 = r * r, p = 1.0 / 156;
+    low += v_lost(first, -second, sum) + v_lost(sum, apart, all) + v_lost(z, -t, apart);
+    p = V_STEP(p, r2, -691.0 / 360360);
+    p = V_STEP(p, r2, 1.0 / 1188);
+    p = V_STEP(p, r2, -1.0 / 1680);
+    p = V_STEP(p, r2, 1.0 / 1260);
+    p = V_STEP(p, r2, -1.0 / 360);
+    double series = V_STEP(r, V_STEP(p, r2, 1.0 / 12), 0.91893853320467274178), power = all - series;
+    low += v_lost(all, -series, power);
+    return v_pick((fabs(power) < 650) & usual, v_exp_times(product, v_either(fabs(power) < 650, power, 0), low), NAN);
+}
+V_WIDE v_gamma_densityf(double a, double x)
+{
+    int usual = (a > 1e-40) & (a < 1e5) & (x > 1e-50) & (x < 1e5);
+    double b = v_either(usual, a, 1), t = v_either(usual, x, 1), power = (b - 1) * v_log(t) - t - v_lgamma(b);
+    return v_pick((fabs(power) < 650) & usual, v_exp(power), NAN);
+}
+#else
+#define v_gamma_density(a, x) ((double)NAN)
+#define v_gamma_densityf(a, x) ((double)NAN)
+#endif
 
 #endif

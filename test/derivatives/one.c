@@ -190,7 +190,7 @@ const one_row one_rows[] = {
     {OF(gelu), CONDITIONED, 0}, {OF(gelu_tanh), CONDITIONED, 0}, {OF(sinc), CONDITIONED, 0},
     {"logit", logit, logit_1, logit_2, 0, 0}, {OF(erf), 0, 0}, {OF(erfc), 0, 0},
     {"leaky_relu", leaky_relu, leaky_relu_1, leaky_relu_2, FLAT, 0}, {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
-    {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
+    {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"angle", tp_angle, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},
     {"ceil", tp_ceil, flat_1, flat_2, FLAT, 0}, {"round", tp_round, flat_1, flat_2, FLAT, 0},
     {"trunc", tp_trunc, flat_1, flat_2, FLAT, 0}, {"round_to", round_to, flat_1, flat_2, FLAT, 0},
     {"add_scalar", plus, plus_1, plus_2, FLAT, 0}, {"rsub_scalar", less, less_1, less_2, FLAT, 0},

@@ -144,6 +144,12 @@ static real remainder_of(real x, real y)
     return r != 0 && (r < 0) != (y < 0) ? (real)((double)r + (double)y) : r;
 }
 
+static real floor_of(real x, real y)
+{
+    real rest = fmodl(x, y), q = (x - rest) / y, whole = rest != 0 && (rest < 0) != (y < 0) ? q - 1 : q;
+    return y == 0 ? x / y : isnan(rest) ? (real)NAN : whole == 0 ? copysignl(0, x / y) : whole;
+}
+
 static const struct {
     const char *name;
     fn2 ours;
@@ -155,6 +161,7 @@ static const struct {
     {"hypot", tp_hypot, hypotl, {1, 1.5}},
     {"fmod", tp_fmod, fmodl, {0.5, 0.5}},
     {"remainder", tp_remainder, remainder_of, {1, 1}},
+    {"floor_divide", tp_floor_divide, floor_of, {0.5, 0.5}},
 };
 
 static void check_pairs(int f, tp_dtype dtype, tp_tape *T, tp_tensor *x, tp_tensor *y)
@@ -201,6 +208,50 @@ START_TEST(pairs_of_special_values)
     }
     check_pairs(_i / 2, dtype, T, tp_to(T, tp_from(T, TP_F64, tp_shape(N * N), a), dtype),
                 tp_to(T, tp_from(T, TP_F64, tp_shape(N * N), b), dtype));
+    tp_tape_free(T);
+}
+END_TEST
+
+/* What is taken of the bits of a float: the number next to it, its mantissa, exponent and sign. */
+START_TEST(bits_of_floats)
+{
+    static const double odd[] = {0.0,       -0.0,     1,         -1,       INFINITY, -INFINITY, NAN,      0x1p-149,
+                                 -0x1p-149, 0x1p-126, -0x1p-126, 3e-39,    -3e-39,   FLT_MAX,   -FLT_MAX, 0x1p-1074,
+                                 -1e-310,   DBL_MIN,  DBL_MAX,   -DBL_MAX, 0.75,     -6.5e10};
+    enum { N = (int)LENGTH(odd) };
+    tp_dtype dtype = _i ? TP_F64 : TP_F32;
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_to(T, tp_from(T, TP_F64, tp_shape(N, 1), odd), dtype), *y = tp_reshape(T, x, tp_shape(1, N)), *e;
+    tp_tensor *next = tp_nextafter(T, x, y), *m = tp_frexp(T, x, &e), *sign = tp_signbit(T, x);
+    for (int i = 0; i < N * N; i++) {
+        double a = tp_item_at(x, i / N), b = tp_item_at(y, i % N), got = tp_item_at(next, i);
+        double want = dtype == TP_F32 ? (double)nextafterf((float)a, (float)b) : nextafter(a, b);
+        ck_assert_msg(isnan(want) ? isnan(got) : got == want && (signbit(got) != 0) == (signbit(want) != 0),
+                      "from %.17g towards %.17g: %.17g, not %.17g", a, b, got, want);
+    }
+    for (int i = 0; i < N; i++) {
+        int exponent = 0;
+        double a = tp_item_at(x, i), got = tp_item_at(m, i), want = frexp(a, &exponent);
+        ck_assert(isnan(want) ? isnan(got) : got == want && (signbit(got) != 0) == (signbit(want) != 0));
+        ck_assert(tp_item_at(e, i) == (isfinite(a) ? exponent : 0));
+        ck_assert(isnan(a) || (tp_item_at(sign, i) != 0) == (signbit(a) != 0));
+    }
+    ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* The functions with two ways: the same bits wherever the argument lies in a tensor, and whatever lies beside it. */
+START_TEST(sides)
+{
+    static const fn functions_of[] = {tp_bessel_j0, tp_bessel_j1, tp_bessel_y0, tp_bessel_y1, tp_i0e, tp_i1e};
+    enum { N = 1000 };
+    tp_tape *T = tp_tape_new();
+    tp_dtype dtype = dtype_of(_i);
+    tp_tensor *x = tp_linspace(T, dtype, 0.01, 20, N), *y = functions_of[_i / 2](T, x);
+    for (int i = 0; i < N; i++)
+        ck_assert(tp_item_at(y, i) == tp_item(functions_of[_i / 2](T, tp_scalar(T, dtype, tp_item_at(x, i)))));
+    ck_no_error(T);
     tp_tape_free(T);
 }
 END_TEST
@@ -267,6 +318,8 @@ int main(void)
     tcase_add_loop_test(t, pairs_of_any_size, 0, 2 * (int)LENGTH(pairs));
     tcase_add_loop_test(t, pairs_of_special_values, 0, 2 * (int)LENGTH(pairs));
     tcase_add_loop_test(t, powers_by_numbers, 0, 18);
+    tcase_add_loop_test(t, bits_of_floats, 0, 2);
+    tcase_add_loop_test(t, sides, 0, 12);
     tcase_add_test(t, edges);
     suite_add_tcase(suite, t);
     return run_suite(suite);

@@ -1,10 +1,10 @@
 /* special.c - the special functions of torch.special that networks seldom need: of the normal distribution, Bessel's, the
  * incomplete gamma functions, zeta. Derivatives are written in operators.
  */
-#define _DEFAULT_SOURCE /* j0, j1, y0, y1 */
 #include "ops/elementwise/elementwise.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- derivatives ----------------------------------------------------------------------------------------------- */
 
@@ -12,6 +12,12 @@ static tp_status by_second_alone(const tp_vjp *v)
 {
     return tp_vjp_needs(v, 0) ? tp_fail(v->tape, TP_EINVAL, "%s: has no derivative by its first argument", v->op->name)
                               : TP_OK;
+}
+
+static tp_status angle_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_zeros_like(v->tape, v->in[0]);
+    return TP_OK;
 }
 
 /* clang-format off */
@@ -69,6 +75,11 @@ static void pair_samples(tp_sampler *s)
         .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
         .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__TO_FLOAT}; \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
+#define WITHOUT_GRAD(fn, KIND, WHERE_SAMPLED)                                                      \
+    static const tp__map_op fn##_op = {{ \
+        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .samples = WHERE_SAMPLED}, TP__##KIND, TP__TO_FLOAT}; \
+    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
 #define BINARY(fn, KIND, RULE, PRINTED)                                                            \
     static const tp__map_op fn##_op = {{ \
         .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
@@ -85,68 +96,14 @@ UNARY(i0, I0, TP_OP_FORGETS_OUT, all_samples, "I0Backward0")
 UNARY(i0e, I0E, TP_OP_FORGETS_OUT, positive_samples, "SpecialI0EBackward0")
 UNARY(i1, I1, TP_OP_FORGETS_OUT, all_samples, "SpecialI1Backward0")
 UNARY(i1e, I1E, TP_OP_FORGETS_OUT, positive_samples, "SpecialI1EBackward0")
+UNARY(angle, ANGLE, TP__READS_NOTHING, all_samples, "AngleBackward0")
+WITHOUT_GRAD(bessel_j0, BESSEL_J0, all_samples)
+WITHOUT_GRAD(bessel_j1, BESSEL_J1, all_samples)
+WITHOUT_GRAD(bessel_y0, BESSEL_Y0, positive_samples)
+WITHOUT_GRAD(bessel_y1, BESSEL_Y1, positive_samples)
 BINARY(zeta, ZETA, TO_FLOAT, "SpecialZetaBackward0")
 BINARY(igamma, IGAMMA, SAME, "IgammaBackward0")
 BINARY(igammac, IGAMMAC, SAME, "IgammacBackward0")
-/* clang-format on */
-
-/* ---- functions of the C library, number by number ------------------------------------------------------------------ */
-
-typedef struct {
-    tp_op op;
-    double (*f)(double);
-} number_op;
-
-typedef struct {
-    double (*f)(double);
-    tp_dtype dtype;
-    const void *x;
-    void *y;
-} numbers;
-
-static void number_range(int64_t begin, int64_t end, void *user)
-{
-    const numbers *n = user;
-    for (int64_t i = begin; i < end; i++)
-        if (n->dtype == TP_F32)
-            ((float *)n->y)[i] = (float)n->f((double)((const float *)n->x)[i]);
-        else
-            ((double *)n->y)[i] = n->f(((const double *)n->x)[i]);
-}
-
-static tp_status number_forward(tp_call *c)
-{
-    const number_op *op = (const number_op *)(const void *)c->op;
-    numbers n = {op->f, (tp_dtype)c->in[0]->dtype, c->in[0]->data, c->out[0]->data};
-    tp__parallel_for(c->in[0]->numel, 1024, number_range, &n);
-    return TP_OK;
-}
-
-static tp_tensor *of_floats(tp_tape *T, const number_op *op, tp_tensor *x)
-{
-    return tp__apply1(T, &op->op, NULL, x && !tp_dtype_is_float((tp_dtype)x->dtype) ? tp_to(T, x, TP_F32) : x);
-}
-
-static double angle(double x) { return isnan(x) ? x : x < 0 ? 3.14159265358979323846 : 0; }
-
-static tp_status angle_vjp(tp_vjp *v)
-{
-    v->gin[0] = tp_zeros_like(v->tape, v->in[0]);
-    return TP_OK;
-}
-
-/* clang-format off */
-#define NUMBERS(name_, f_, FLAGS, VJP_OF, WHERE_SAMPLED, PRINTED)                                  \
-    static const number_op name_##_op = {{ \
-        .name = #name_, .n_in = 1, .n_out = 1, .flags = FLAGS, .infer = tp__infer_float_like, \
-        .forward = number_forward, .vjp = VJP_OF, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, f_}; \
-    tp_tensor *tp_##name_(tp_tape *T, tp_tensor *x) { return of_floats(T, &name_##_op, x); }
-
-NUMBERS(bessel_j0, j0, TP_OP_NO_GRAD, NULL, all_samples, NULL)
-NUMBERS(bessel_j1, j1, TP_OP_NO_GRAD, NULL, all_samples, NULL)
-NUMBERS(bessel_y0, y0, TP_OP_NO_GRAD, NULL, positive_samples, NULL)
-NUMBERS(bessel_y1, y1, TP_OP_NO_GRAD, NULL, positive_samples, NULL)
-NUMBERS(angle, angle, TP__READS_NOTHING, angle_vjp, all_samples, "AngleBackward0")
 /* clang-format on */
 
 tp_tensor *tp_isreal(tp_tape *T, tp_tensor *x)
@@ -165,18 +122,38 @@ static tp_status frexp_infer(tp_call *c)
     return s == TP_OK ? tp_call_out(c, 1, TP_I32, tp__dims_of(x)) : s;
 }
 
+/* By their bits, but for the numbers below the normal ones, which are scaled first; 0, infinity and NaN have the exponent 0. */
+static double split(double x, int32_t *exponent)
+{
+    uint64_t bits;
+    bool small = fabs(x) < 0x1p-1022;
+    double y = small ? x * 0x1p54 : x;
+    memcpy(&bits, &y, sizeof bits);
+    int32_t field = (int32_t)(bits >> 52 & 2047), e = field - (small ? 1022 + 54 : 1022);
+    bool none = y == 0 || field == 2047;
+    bits = (bits & 0x800fffffffffffffu) | 0x3fe0000000000000u;
+    memcpy(&y, &bits, sizeof y);
+    *exponent = none ? 0 : e;
+    return none ? x : y;
+}
+
+static void split_range(int64_t begin, int64_t end, void *user)
+{
+    const tp_call *c = user;
+    const void *x = c->in[0]->data;
+    void *mantissa = c->out[0]->data;
+    int32_t *exponent = c->out[1]->data;
+    if (c->in[0]->dtype == TP_F32)
+        for (int64_t i = begin; i < end; i++)
+            ((float *)mantissa)[i] = (float)split((double)((const float *)x)[i], &exponent[i]);
+    else
+        for (int64_t i = begin; i < end; i++)
+            ((double *)mantissa)[i] = split(((const double *)x)[i], &exponent[i]);
+}
+
 static tp_status frexp_forward(tp_call *c)
 {
-    const tp_tensor *x = c->in[0];
-    int32_t *exponent = c->out[1]->data;
-    for (int64_t i = 0; i < x->numel; i++) {
-        int e = 0;
-        if (x->dtype == TP_F32)
-            ((float *)c->out[0]->data)[i] = frexpf(((const float *)x->data)[i], &e);
-        else
-            ((double *)c->out[0]->data)[i] = frexp(((const double *)x->data)[i], &e);
-        exponent[i] = e;
-    }
+    tp__parallel_for(c->in[0]->numel, 32768, split_range, c);
     return TP_OK;
 }
 
