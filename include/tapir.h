@@ -14,6 +14,7 @@
 #include "tapir/functional.h"
 #include "tapir/debug.h"
 #include "tapir/nn.h"
+#include "tapir/nn_init.h"
 #include "tapir/optim.h"
 #include "tapir/data.h"
 #include "tapir/io.h"

@@ -7,6 +7,17 @@
  *     { return tp_sigmoid(T, tp_forward(T, ((net *)self)->linear, x)); }
  *     static const tp_module_class net_class = {.name = "Net", .size = sizeof(net), .forward = net_forward};
  *
+ * One that takes or gives several tensors has a forward_n, and says how many:
+ *
+ *     static tp_status loss_forward(tp_tape *T, tp_module *self, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+ *     { out[0] = tp_mse_loss(T, in[0], in[1], TP_MEAN); return tp_error_status(T); }
+ *     static const tp_module_class loss_class = {.name = "Loss", .size = sizeof(tp_module), .forward_n = loss_forward,
+ *                                                .n_in = 2};
+ *     tp_tensor *loss, *pair[] = {output, target};
+ *     tp_forward_n(T, m, 2, pair, 1, &loss);
+ *
+ * Parameters are given with tp_module_add_param and filled by nn_init.h.
+ *
  * Constructors return NULL on failure and on a failed tape; a child given to a parent that could not
  * be made is freed. tp_module_free frees a module, its children and its parameters.
  */
@@ -21,10 +32,18 @@ extern "C" {
 
 typedef struct tp_module tp_module;
 
+/* A class has one of the forward functions, or both; with both, tp_forward calls `forward` and tp_forward_n the other. */
 typedef struct tp_module_class {
     const char *name; /* "Linear" */
     size_t      size; /* of the struct that starts with a tp_module */
     tp_tensor *(*forward)(tp_tape *T, tp_module *self, tp_tensor *x);
+    /* Makes out[0] to out[n_out - 1], which are NULL before. The counts are as those below allow; none of the inputs that
+     * are needed is NULL. A status other than TP_OK fails the tape. */
+    tp_status (*forward_n)(tp_tape *T, tp_module *self, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out);
+    /* How many tensors forward_n needs, and makes at least (0: one), and how many it takes and makes at most (0: no more
+     * than these): an LSTM has {.n_in = 1, .max_in = 3, .n_out = 1, .max_out = 3}. Inputs beyond n_in are optional: not
+     * given, or NULL. */
+    int n_in, max_in, n_out, max_out;
     /* Writes what stands between the parentheses of the printed module; as snprintf. Optional. */
     int (*extra_repr)(const tp_module *self, char *buffer, size_t n);
     /* Frees what the struct holds beside parameters and children. Optional. */
@@ -51,19 +70,26 @@ TP_API void tp_module_free(tp_module *m);
 TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child);
 /* Adds a parameter (asks for a gradient) or a buffer (does not); the module owns the tensor, which
  * must be an owned one (tp_keep). Returns it. Several modules may have the same one (tied weights): it is listed once in
- * a set, gets one gradient, and is freed with the last of them. */
+ * a set, gets one gradient, and is freed with the last of them. A parameter that comes too late for the set of a module
+ * above it (tp_module_params) is refused, TP_EINVAL: nobody would train it. So is a child with such parameters. */
 TP_API tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 TP_API tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 
-/* Calls the class's forward in a scope: what it makes and neither returns nor saves for backward is
- * given back. */
+/* Calls the class's forward (or its forward_n, where that needs no more than one tensor, and makes one) in a scope: what it
+ * makes and neither returns nor saves for backward is given back. TP_EINVAL where the module needs more than one tensor,
+ * and where its function returns NULL without an error. */
 TP_API tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x);
+/* The same of several inputs and outputs; of one and one for any module that tp_forward takes. TP_EINVAL where the counts
+ * are not what the module takes and makes, or an input that it needs is NULL. After a failure all of `out` is NULL; it may
+ * be the list of inputs, as where a state becomes the next one. */
+TP_API tp_status tp_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out);
 
 /* A parameter, buffer or child by its dotted name ("linear.weight"); NULL where there is none. */
 TP_API tp_tensor *tp_module_param(tp_module *m, const char *name);
 TP_API tp_module *tp_module_child(tp_module *m, const char *name);
 /* All parameters below m in torch's order, in one slab a dtype; the set belongs to the module and
- * must be asked for after the module is complete. NULL: no memory, or m is NULL, which an optimizer says of it. */
+ * must be asked for after the module is complete: no parameter can be added later. NULL: no memory, or m is NULL, as
+ * after a constructor that failed; an optimizer that is given NULL says so. */
 TP_API tp_params *tp_module_params(tp_module *m);
 /* Converts parameters and float buffers. Before tp_module_params and tp_params_of: of what is in a set, or in a graph on
  * another tape, it is TP_EINVAL, and nothing is changed. What T has recorded of them can no longer be differentiated
@@ -91,12 +117,16 @@ typedef struct {
 } tp_linear_options;
 /* x [..., in] -> [..., out]; weight [out, in] and bias [out] are uniform on +-1/sqrt(in). */
 TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_linear_options *options);
+/* Two inputs, a [..., in1] and b [..., in2] -> [..., out], as tp_bilinear; weight [out, in1, in2] and bias [out] are uniform
+ * on +-1/sqrt(in1). */
+TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t out, const tp_linear_options *options);
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
 TP_API tp_module *tp_nn_relu(tp_tape *T);
 TP_API tp_module *tp_nn_tanh(tp_tape *T);
 TP_API tp_module *tp_nn_sigmoid(tp_tape *T);
-/* Modules one after the other, named "0", "1", ...; the list may end with a NULL. */
+/* Modules one after the other, named "0", "1", ...; the list may end with a NULL. Each hands one tensor to the next:
+ * TP_EINVAL where one needs more, or has no forward. */
 TP_API tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules);
 #ifndef __cplusplus
 /* clang-format off */

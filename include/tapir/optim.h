@@ -1,7 +1,7 @@
 /* optim.h - optimizers over a parameter set. Options are torch's; 0 stands for torch's default.
  *
  * A parameter that no gradient reached is passed over. On a failed tape nothing is updated. An optimizer has a place of its
- * own for what it remembers; the parameter set must live as long as it steps.
+ * own for what it remembers; the parameter set must live as long as it steps. A set that is NULL or empty is TP_EINVAL.
  */
 #ifndef TAPIR_OPTIM_H
 #define TAPIR_OPTIM_H

@@ -74,6 +74,28 @@ typedef struct {
 TP_API tp_mark   tp_tape_mark(tp_tape *T);
 TP_API tp_status tp_tape_rewind(tp_tape *T, tp_mark mark);
 
+/* A scope that is a function's, as a module's forward has one: when it closes, all that was made since it was opened is given
+ * back, but for the n tensors of `keep` and what is saved for backward; the graph stays. So what a function makes on the
+ * way does not wait for the reset.
+ *
+ *     static tp_tensor *roughness(tp_tape *T, tp_tensor *x)
+ *     {
+ *         tp_scope   scope = tp_scope_open(T);
+ *         tp_tensor *y = tp_sum(T, tp_square(T, tp_diff(T, x, 1, -1, NULL, NULL)));
+ *         tp_scope_close(T, scope, 1, &y);
+ *         return y;
+ *     }
+ *
+ * Scopes nest: what an inner one has kept, an outer one gives back. NULLs among those kept are passed over, owned tensors
+ * need not be kept, and a view keeps the elements that it looks at. On a failed tape the scope closes as well. TP_EINVAL
+ * after a reset, or a rewind to before the scope, and where it was opened outside of the function of yours (a hook's, an
+ * operator's, a module's forward) that is running. Returns the tape's status. */
+typedef struct {
+    tp_mark from;
+} tp_scope;
+TP_API tp_scope  tp_scope_open(tp_tape *T);
+TP_API tp_status tp_scope_close(tp_tape *T, tp_scope scope, int n, tp_tensor *const *keep);
+
 /* Recording on or off (torch.set_grad_enabled, no_grad, inference_mode); returns what it was. New tapes record. */
 TP_API bool tp_tape_record(tp_tape *T, bool on);
 TP_API bool tp_tape_is_recording(const tp_tape *T); /* torch.is_grad_enabled */

@@ -6,9 +6,11 @@
 static tp_tensor *sequential_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 {
     for (int i = 0; x && i < self->n_entries; i++) {
-        tp_module *child = tp__module_child_at(self, i);
-        if (child)
-            x = tp_forward(T, child, x);
+        const tp_module_entry *e = &self->entries[i];
+        if (e->kind != TP__IS_CHILD)
+            continue;
+        bool chains = e->child->type->forward || tp__module_chains(T, e->child, "Sequential", e->name);
+        x = chains ? tp_forward(T, e->child, x) : NULL;
     }
     return x;
 }
@@ -16,9 +18,20 @@ static tp_tensor *sequential_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 static const tp_module_class sequential_class = {
     .name = "Sequential", .size = sizeof(tp_module), .forward = sequential_forward};
 
-tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules)
+/* Adds modules[i], or frees it where that cannot be. */
+static void append_child(tp_tape *T, tp_module *m, int i, tp_module *child)
 {
     char name[16];
+    snprintf(name, sizeof name, "%d", i);
+    if (child == NULL && m)
+        tp_fail(T, TP_EINVAL, "nn_sequential: module %d is NULL", i);
+    if (child && m && tp__ok(T))
+        tp__module_chains(T, child, "nn_sequential", name);
+    tp_module_add(T, m, name, child);
+}
+
+tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules)
+{
     tp_module *m = tp_module_new(T, &sequential_class);
     if (m && (n < 0 || (n > 0 && modules == NULL)))
         tp_fail(T, TP_EINVAL, "nn_sequential: %d modules, but the list of them is NULL", n);
@@ -26,12 +39,8 @@ tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules)
         n = 0;
     if (n > 0 && modules[n - 1] == NULL && m) /* the end of the list */
         n--;
-    for (int i = 0; i < n; i++) {
-        snprintf(name, sizeof name, "%d", i);
-        if (modules[i] == NULL && m)
-            tp_fail(T, TP_EINVAL, "nn_sequential: module %d is NULL", i);
-        tp_module_add(T, m, name, modules[i]); /* frees it where there is no m */
-    }
+    for (int i = 0; i < n; i++)
+        append_child(T, m, i, modules[i]);
     if (m && tp_error(T)) {
         tp_module_free(m);
         return NULL;

@@ -1,32 +1,9 @@
 /* module.c - the tree of modules: parameters, buffers and children by name. */
 #include "nn/nn.h"
-#include "tape/tape.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum { PARAM, BUFFER, CHILD } entry_kind;
-
-struct tp_module_entry {
-    char *name;
-    entry_kind kind;
-    union {
-        tp_tensor *tensor;
-        tp_module *child;
-    };
-};
-
-/* The dotted name of where a walk is; grows as it must. */
-typedef struct {
-    char *text;
-    size_t room;
-} dotted;
-
-struct tp_module_use {
-    tp__busy busy;
-    dotted path; /* of a visit, which may be left by a jump */
-};
 
 /* ---- life --------------------------------------------------------------------------------------------- */
 
@@ -36,8 +13,9 @@ tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
         tp__missing(T, "module_new", "the class");
     if (!tp__ok(T) || type == NULL)
         return NULL;
-    if (type->size < sizeof(tp_module)) {
-        tp_fail(T, TP_EINVAL, "module_new: class %s is smaller than a module", type->name ? type->name : "?");
+    if (type->name == NULL || type->size < sizeof(tp_module)) {
+        tp_fail(T, TP_EINVAL, "module_new: class %s %s", type->name ? type->name : "(null)",
+                type->name ? "is smaller than a module" : "has no name");
         return NULL;
     }
     size_t base = (type->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
@@ -56,7 +34,7 @@ static void leave_parent(tp_module *m)
 {
     tp_module *p = m->parent;
     for (int i = 0; p && i < p->n_entries; i++)
-        if (p->entries[i].kind == CHILD && p->entries[i].child == m) {
+        if (p->entries[i].kind == TP__IS_CHILD && p->entries[i].child == m) {
             tp__free(p->entries[i].name);
             memmove(&p->entries[i], &p->entries[i + 1], (size_t)(--p->n_entries - i) * sizeof *p->entries);
             break;
@@ -64,14 +42,14 @@ static void leave_parent(tp_module *m)
     m->parent = NULL;
 }
 
-static void destroy(tp_module *m)
+void tp__module_destroy(tp_module *m)
 {
     tp__busy_begin(&m->use->busy); /* its own function is no place to free it, either */
     if (m->type->free)
         m->type->free(m);
     tp__params_abandon(m->params);
     for (int i = 0; i < m->n_entries; i++) {
-        if (m->entries[i].kind != CHILD) {
+        if (m->entries[i].kind != TP__IS_CHILD) {
             TP__ASSERT(m->entries[i].tensor->modules > 0);
             m->entries[i].tensor->modules--;
             tp__tensor_drop(m->entries[i].tensor);
@@ -92,15 +70,7 @@ void tp_module_free(tp_module *m)
         return;
     leave_parent(m);
     if (!tp__busy_doom(&m->use->busy))
-        destroy(m);
-}
-
-/* Round a call of one of its functions, which may free it. */
-static inline __attribute__((always_inline)) bool use(tp_module *m) { return tp__busy_begin(&m->use->busy); }
-static inline void let_go(tp_module *m, bool outermost)
-{
-    if (tp__busy_end(&m->use->busy, outermost))
-        destroy(m);
+        tp__module_destroy(m);
 }
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
@@ -114,7 +84,7 @@ static tp_module_entry *find(const tp_module *m, const char *name, size_t length
 }
 
 /* A new entry, still empty; NULL after a failure. */
-static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry_kind kind)
+static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, tp__entry_kind kind)
 {
     if (name == NULL || *name == '\0' || strchr(name, '.') || find(m, name, strlen(name))) {
         tp_fail(T, TP_EINVAL, "module_add: \"%s\" is empty, has a dot or is taken in %s", name ? name : "(null)",
@@ -135,6 +105,40 @@ static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, entry
     return &grown[m->n_entries++];
 }
 
+/* A module from m up whose set was made without x; NULL: there is none. */
+static const tp_module *set_without(const tp_module *m, const tp_tensor *x)
+{
+    for (; m; m = m->parent) {
+        const tp__member *member = m->params ? x->member : NULL;
+        while (member && member->set != m->params)
+            member = member->next;
+        if (m->params && member == NULL)
+            return m;
+    }
+    return NULL;
+}
+
+/* The same for some parameter of the child's. */
+static const tp_module *set_without_some(const tp_module *m, const tp_module *child)
+{
+    const tp_module *found = NULL;
+    for (int i = 0; i < child->n_entries && !found; i++) {
+        const tp_module_entry *e = &child->entries[i];
+        if (e->kind != TP__IS_BUFFER)
+            found = e->kind == TP__IS_PARAM ? set_without(m, e->tensor) : set_without_some(m, e->child);
+    }
+    return found;
+}
+
+/* True where `whose` is a module, whose set is made already. */
+static bool too_late(tp_tape *T, const char *name, const tp_module *whose)
+{
+    if (whose)
+        tp_fail(T, TP_EINVAL, "module_add: %s comes after tp_module_params of %s, whose set is made; add it before",
+                name ? name : "(null)", whose->type->name);
+    return whose != NULL;
+}
+
 tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child)
 {
     if (child == NULL) {
@@ -152,7 +156,8 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
         tp_fail(T, TP_EINVAL, "module_add: %s has a parent already", child->type->name);
         return NULL;
     }
-    tp_module_entry *e = parent && tp__ok(T) ? append(T, parent, name, CHILD) : NULL;
+    bool fits = parent && tp__ok(T) && !too_late(T, name, set_without_some(parent, child));
+    tp_module_entry *e = fits ? append(T, parent, name, TP__IS_CHILD) : NULL;
     if (e == NULL) {
         tp_module_free(child);
         return NULL;
@@ -162,7 +167,7 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
     return child;
 }
 
-static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tensor *x, entry_kind kind)
+static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tensor *x, tp__entry_kind kind)
 {
     if (x == NULL || m == NULL)
         tp__missing(T, "module_add", m ? "the tensor" : "the module");
@@ -171,7 +176,8 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
     bool owned = (x->flags & TP__OWNED) != 0;
     if (!owned)
         tp_fail(T, TP_EINVAL, "module_add: %s is a tensor of a tape; see tp_keep", name ? name : "(null)");
-    tp_module_entry *e = owned && m && tp__ok(T) ? append(T, m, name, kind) : NULL;
+    bool fits = owned && m && tp__ok(T) && !(kind == TP__IS_PARAM && too_late(T, name, set_without(m, x)));
+    tp_module_entry *e = fits ? append(T, m, name, kind) : NULL;
     if (e == NULL) {
         tp_free(x);
         return NULL;
@@ -191,7 +197,7 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
         tp_free(x);
         return NULL;
     }
-    if ((x = add_tensor(T, m, name, x, PARAM)) != NULL)
+    if ((x = add_tensor(T, m, name, x, TP__IS_PARAM)) != NULL)
         x->flags |= TP__PARAMETER;
     return tp_requires_grad(x, true);
 }
@@ -199,23 +205,27 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
 tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
 {
     TP__NAMED(T, "module_add_buffer");
-    return add_tensor(T, m, name, x, BUFFER);
+    return add_tensor(T, m, name, x, TP__IS_BUFFER);
 }
 
-tp_tensor *tp__param_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
+tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype, tp_dims shape)
 {
     int64_t numel;
     char text[200];
     if (!tp__ok(T))
         return NULL;
     if (!tp__dims_numel(shape, &numel)) {
-        tp_fail(T, TP_ESHAPE, "a parameter of %s: negative or too large", tp__dims_text(shape, text, sizeof text));
+        tp_fail(T, TP_ESHAPE, "%s: a parameter of %s: negative or too large", m->type->name,
+                tp__dims_text(shape, text, sizeof text));
         return NULL;
     }
     tp_tensor *x = tp__tensor_owned(dtype, shape);
-    if (x == NULL)
-        tp_fail(T, TP_ENOMEM, "no memory for a parameter of %s", tp__dims_text(shape, text, sizeof text));
-    return x;
+    if (x == NULL) {
+        tp_fail(T, TP_ENOMEM, "%s: no memory for a parameter of %s", m->type->name,
+                tp__dims_text(shape, text, sizeof text));
+        return NULL;
+    }
+    return tp_module_add_param(T, m, name, x);
 }
 
 /* ---- by name ---------------------------------------------------------------------------------------------- */
@@ -227,7 +237,7 @@ static tp_module_entry *find_path(tp_module *m, const char *path)
         tp_module_entry *e = find(m, path, length);
         if (e == NULL || path[length] == '\0')
             return e;
-        m = e->kind == CHILD ? e->child : NULL;
+        m = e->kind == TP__IS_CHILD ? e->child : NULL;
         path += length + 1;
     }
     return NULL;
@@ -236,30 +246,25 @@ static tp_module_entry *find_path(tp_module *m, const char *path)
 tp_tensor *tp_module_param(tp_module *m, const char *name)
 {
     tp_module_entry *e = find_path(m, name);
-    return e && e->kind != CHILD ? e->tensor : NULL;
+    return e && e->kind != TP__IS_CHILD ? e->tensor : NULL;
 }
 
 tp_module *tp_module_child(tp_module *m, const char *name)
 {
     tp_module_entry *e = find_path(m, name);
-    return e && e->kind == CHILD ? e->child : NULL;
-}
-
-tp_module *tp__module_child_at(const tp_module *m, int i)
-{
-    return m->entries[i].kind == CHILD ? m->entries[i].child : NULL;
+    return e && e->kind == TP__IS_CHILD ? e->child : NULL;
 }
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 
-static bool write_name(dotted *p, size_t at, const char *name, size_t n)
+static bool write_name(tp__dotted *p, size_t at, const char *name, size_t n)
 {
     if (at + n + 2 > p->room) {
         size_t room = 2 * (at + n + 2);
         char *grown = tp__realloc(p->text, room);
         if (grown == NULL)
             return false;
-        *p = (dotted){grown, room};
+        *p = (tp__dotted){grown, room};
     }
     memcpy(p->text + at, name, n + 1);
     return true;
@@ -267,29 +272,29 @@ static bool write_name(dotted *p, size_t at, const char *name, size_t n)
 
 /* In torch's order: parameters, buffers, then children. `p` holds `length` characters so far; without it no names are
  * made, and the walk needs no memory. */
-static tp_status walk(tp_module *m, dotted *p, size_t length, tp_module_visitor visit, void *user)
+static tp_status walk(tp_module *m, tp__dotted *p, size_t length, tp_module_visitor visit, void *user)
 {
     tp_status status = TP_OK;
-    bool outermost = use(m);
-    for (int kind = PARAM; kind <= CHILD; kind++)
+    bool outermost = tp__module_use(m);
+    for (int kind = TP__IS_PARAM; kind <= TP__IS_CHILD; kind++)
         for (int i = 0; i < m->n_entries && status == TP_OK; i++) {
             tp_module_entry *e = &m->entries[i];
             size_t n = p ? strlen(e->name) : 0;
-            if (e->kind != (entry_kind)kind)
+            if (e->kind != (tp__entry_kind)kind)
                 continue;
             if (p && !write_name(p, length, e->name, n)) {
                 status = TP_ENOMEM;
                 break;
             }
-            if (e->kind != CHILD) {
-                status = visit(p ? p->text : NULL, e->tensor, e->kind == PARAM, user);
+            if (e->kind != TP__IS_CHILD) {
+                status = visit(p ? p->text : NULL, e->tensor, e->kind == TP__IS_PARAM, user);
                 continue;
             }
             if (p)
                 p->text[length + n] = '.';
             status = walk(e->child, p, length + n + 1, visit, user);
         }
-    let_go(m, outermost);
+    tp__module_let_go(m, outermost);
     return status;
 }
 
@@ -297,10 +302,10 @@ tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
 {
     if (m == NULL || visit == NULL)
         return TP_EINVAL;
-    dotted own = {NULL, 0};
-    bool outermost = use(m);
+    tp__dotted own = {NULL, 0};
+    bool outermost = tp__module_use(m);
     tp_status status = walk(m, outermost ? &m->use->path : &own, 0, visit, user);
-    let_go(m, outermost);
+    tp__module_let_go(m, outermost);
     tp__free(own.text);
     return status;
 }
@@ -311,7 +316,7 @@ void tp_module_train(tp_module *m, bool training)
         return;
     m->training = training;
     for (int i = 0; i < m->n_entries; i++)
-        if (m->entries[i].kind == CHILD)
+        if (m->entries[i].kind == TP__IS_CHILD)
             tp_module_train(m->entries[i].child, training);
 }
 
@@ -430,29 +435,6 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
     return T->status;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------ */
-
-tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
-{
-    if (m == NULL)
-        tp__missing(T, "forward", "the module");
-    if (!tp__ok(T) || m == NULL || !tp__usable(T, m->type->name, x))
-        return NULL;
-    if (m->type->forward == NULL) {
-        tp_fail(T, TP_EINVAL, "%s: has no forward", m->type->name);
-        return NULL;
-    }
-    tp__scope scope = tp__scope_open(T);
-    tp__call_out call;
-    tp__enter(T, &call);
-    bool outermost = use(m);
-    tp_tensor *y = m->type->forward(T, m, x);
-    let_go(m, outermost);
-    tp__leave(&call);
-    tp__scope_close(T, scope, 1, &y);
-    return tp__ok(T) ? y : NULL;
-}
-
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -480,9 +462,9 @@ static void new_line(writer *w, int depth)
 static void format(writer *w, tp_module *m, int depth)
 {
     char extra[256] = "";
-    bool children = false, outermost = use(m);
+    bool children = false, outermost = tp__module_use(m);
     for (int i = 0; i < m->n_entries; i++)
-        children |= m->entries[i].kind == CHILD;
+        children |= m->entries[i].kind == TP__IS_CHILD;
     if (m->type->extra_repr)
         m->type->extra_repr(m, extra, sizeof extra);
     put_text(w, m->type->name);
@@ -491,7 +473,7 @@ static void format(writer *w, tp_module *m, int depth)
         new_line(w, depth + 1);
     put_text(w, extra);
     for (int i = 0; i < m->n_entries; i++) {
-        if (m->entries[i].kind != CHILD)
+        if (m->entries[i].kind != TP__IS_CHILD)
             continue;
         new_line(w, depth + 1);
         put_text(w, "(");
@@ -502,7 +484,7 @@ static void format(writer *w, tp_module *m, int depth)
     if (children)
         new_line(w, depth);
     put_text(w, ")");
-    let_go(m, outermost);
+    tp__module_let_go(m, outermost);
 }
 
 int64_t tp_module_format(const tp_module *m, char *buffer, size_t n)

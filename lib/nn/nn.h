@@ -2,13 +2,52 @@
 #ifndef TAPIR_NN_INTERNAL_H
 #define TAPIR_NN_INTERNAL_H
 
+#include "tape/tape.h"
 #include "tapir/nn.h"
+#include "tapir/nn_init.h"
 
-/* An owned tensor of zeros, to become a parameter. It has memory of its own rather than the tape's, which would keep
- * it when the values move to the slab. NULL after a failure, which T then says. */
-tp_tensor *tp__param_new(tp_tape *T, tp_dtype dtype, tp_dims shape);
+/* A parameter of zeros, to be filled by nn_init.h. It has memory of its own rather than the tape's, which would keep it
+ * when the values move to the slab. NULL after a failure, which T then says. */
+tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype, tp_dims shape);
 
-/* Entry i of a module; NULL where it is no child. */
-tp_module *tp__module_child_at(const tp_module *m, int i);
+/* Uniform on +-1/sqrt(n), zeros where n is 0: torch's first values of biases, of n inputs. */
+void tp__init_fan_in_(tp_tape *T, tp_tensor *x, int64_t n);
+
+/* What a module has, by name. */
+typedef enum { TP__IS_PARAM, TP__IS_BUFFER, TP__IS_CHILD } tp__entry_kind;
+struct tp_module_entry {
+    char *name;
+    tp__entry_kind kind;
+    union {
+        tp_tensor *tensor;
+        tp_module *child;
+    };
+};
+
+/* Can tp_forward call it: one tensor in, one out? Otherwise T fails, in the name of the chain whose child it is. */
+bool tp__module_chains(tp_tape *T, const tp_module *m, const char *chain, const char *child);
+
+/* ---- while its functions run ---- */
+
+/* The dotted name of where a walk is; grows as it must. */
+typedef struct {
+    char *text;
+    size_t room;
+} tp__dotted;
+
+struct tp_module_use {
+    tp__busy busy;
+    tp__dotted path; /* of a visit, which may be left by a jump */
+};
+
+void tp__module_destroy(tp_module *m);
+
+/* Round a call of one of its functions, which may free it. */
+static inline __attribute__((always_inline)) bool tp__module_use(tp_module *m) { return tp__busy_begin(&m->use->busy); }
+static inline void tp__module_let_go(tp_module *m, bool outermost)
+{
+    if (tp__busy_end(&m->use->busy, outermost))
+        tp__module_destroy(m);
+}
 
 #endif

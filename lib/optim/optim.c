@@ -15,6 +15,15 @@ bool tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
+/* tp_module_params has no tape to say why. */
+static tp_status no_set(tp_tape *T, const char *name)
+{
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    return tp_fail(T, TP_EINVAL,
+                   "%s: the parameter set is NULL; its module is, too, or there was no memory for the set", name);
+}
+
 static bool make_state(const tp_params *p, tp__state *s)
 {
     for (int t = 0; t < 2; t++)
@@ -48,6 +57,10 @@ static bool is_there(const tp_optim *o, const tp_tensor *x)
 static bool makes_sense(tp_tape *T, const tp_optim *o, const tp_params *params, void *options)
 {
     const char *name = o->type->op.name;
+    if (params->n == 0) {
+        tp_fail(T, TP_EINVAL, "%s: the parameter set is empty; there is nothing to train", name);
+        return false;
+    }
     for (int i = 0; i < params->n; i++)
         if (params->at[i] && is_there(o, params->at[i])) {
             tp_fail(T, TP_EINVAL, "%s: parameter %d is in another group; each may be in one", name, i);
@@ -97,7 +110,7 @@ tp_status tp__optim_add_group(tp_tape *T, tp_optim *o, const tp__optim_class *ty
                               const void *options)
 {
     if (o == NULL || params == NULL)
-        return tp__missing(T, type->op.name, o ? "the parameter set" : "the optimizer");
+        return o ? no_set(T, type->op.name) : tp__missing(T, type->op.name, "the optimizer");
     if (!tp__ok(T))
         return tp_error_status(T);
     if (o->type != type)
@@ -121,7 +134,7 @@ static void destroy(tp_optim *o)
 tp_optim *tp__optim_new(tp_tape *T, const tp__optim_class *type, tp_params *params, const void *options)
 {
     if (params == NULL)
-        tp__missing(T, type->op.name, "the parameter set");
+        no_set(T, type->op.name);
     if (!tp__ok(T) || params == NULL)
         return NULL;
     tp_optim *o = tp__calloc(1, type->size);

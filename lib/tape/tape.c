@@ -499,6 +499,28 @@ tp_status tp_tape_rewind(tp_tape *T, tp_mark mark)
 
 tp_status tp__rewind(tp_tape *T, tp_mark mark) { return rewind_to(T, mark, 0); }
 
+tp_scope tp_scope_open(tp_tape *T) { return (tp_scope){tp_tape_mark(T)}; }
+
+tp_status tp_scope_close(tp_tape *T, tp_scope scope, int n, tp_tensor *const *keep)
+{
+    place m;
+    memcpy(&m, &scope.from, sizeof m);
+    if (T == NULL)
+        return TP_EINVAL;
+    tp__inside(T);
+    if (!still_there(T, &m))
+        return tp_fail(T, TP_EINVAL,
+                       "scope_close: the scope is not of this tape, or a reset or a rewind to before it has ended it");
+    if (m.serial < T->ground)
+        return tp_fail(T, TP_EINVAL,
+                       "scope_close: in the middle of backward, or of a function that another call runs, of a scope "
+                       "from before it");
+    if (n < 0 || (n > 0 && keep == NULL))
+        return tp_fail(T, TP_EINVAL, "scope_close: %d tensors to keep, but the list of them is NULL", n);
+    tp__scope_close(T, (tp__scope){m.last}, n, keep);
+    return T->status;
+}
+
 tp_status tp_tape_reset(tp_tape *T)
 {
     if (T == NULL)

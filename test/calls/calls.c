@@ -81,6 +81,14 @@ static const char *const spokesmen[][2] = {{"tp_apply", "user.calls"},
                                            {"tp_forward", "linear"},
                                            {"tp_forward", "flatten"},
                                            {"tp_forward", "Sequential"},
+                                           {"tp_forward", "Bilinear"},
+                                           {"tp_forward_n", "linear"},
+                                           {"tp_forward_n", "flatten"},
+                                           {"tp_forward_n", "bilinear"},
+                                           {"tp_forward_n", "Sequential"},
+                                           {"tp_forward_n", "Flatten"},
+                                           {"tp_forward_n", "Bilinear"},
+                                           {"tp_forward_n", "Any"},
                                            {"tp_nn_sequential_of", "nn_sequential"}};
 
 static bool begins(const char *message, const char *name)

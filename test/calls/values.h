@@ -468,6 +468,8 @@ static inline tp_mark get_mark(int v)
     return m;
 }
 KIND(mark, 3)
+static inline tp_scope get_scope(int v) { return (tp_scope){get_mark(v)}; }
+KIND(scope, 3)
 static inline FILE *get_file(int v) { return v ? NULL : hold(fopen("/dev/null", "w"), free_file); }
 KIND(file, 2)
 static inline tp_progress *get_progress(int v)
@@ -484,13 +486,26 @@ static inline tp_module *network(void)
 {
     return tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_relu(T), tp_nn_linear(T, 3, 1, NULL));
 }
+/* Of any number of inputs, any number of outputs. */
+static inline tp_status class_forward_n(tp_tape *tape, tp_module *self, int n_in, tp_tensor *const *in, int n_out,
+                                        tp_tensor **out)
+{
+    (void)tape, (void)self, (void)n_in;
+    for (int i = 0; i < n_out; i++)
+        out[i] = in[0];
+    return TP_OK;
+}
+static const tp_module_class any_class = {
+    .name = "Any", .size = sizeof(tp_module), .forward_n = class_forward_n, .max_in = INT_MAX, .max_out = INT_MAX};
 static inline tp_module *get_module(int v)
 {
     return v == 0   ? hold(network(), free_module)
            : v == 1 ? NULL
-                    : hold(tp_nn_flatten(T, INT_MIN, INT_MAX), free_module);
+           : v == 2 ? hold(tp_nn_flatten(T, INT_MIN, INT_MAX), free_module)
+           : v == 3 ? hold(tp_nn_bilinear(T, 3, 3, 2, NULL), free_module)
+                    : hold(tp_module_new(T, &any_class), free_module);
 }
-KIND(module, 3)
+KIND(module, 5)
 static inline tp_module *const *get_modules(int v)
 {
     static tp_module *list[MANY];
@@ -543,11 +558,18 @@ static inline const tp_module_class *get_class(int v)
     const tp_module_class all[] = {{.name = "Same", .size = sizeof(tp_module), .forward = class_forward},
                                    {.name = "Same", .size = sizeof(tp_module)},
                                    {.size = sizeof(tp_module), .forward = class_forward},
+                                   {.name = "Same",
+                                    .size = sizeof(tp_module),
+                                    .forward_n = class_forward_n,
+                                    .n_in = INT_MIN,
+                                    .max_in = INT_MAX,
+                                    .n_out = INT_MAX,
+                                    .max_out = INT_MIN},
                                    {.name = "Same", .size = 0, .forward = class_forward},
                                    {.name = "Same", .size = SIZE_MAX, .forward = class_forward}};
     made = all[v ? v - 1 : 0];
     return v == 1 ? NULL : &made;
 }
-KIND(class, 6)
+KIND(class, 7)
 
 #endif

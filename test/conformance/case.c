@@ -136,10 +136,12 @@ tp_dtype case_dtype(test_case *c)
     return dtype;
 }
 
-int case_numbers(const test_case *c, const char *key, int max, int *out)
+int case_numbers(test_case *c, const char *key, int max, int *out)
 {
     const json_t *list = json_object_get(c->json, key);
     int n = (int)json_array_size(list);
+    if (n > max)
+        case_fail(c, "%d numbers in %s; there is room for %d", n, key, max);
     for (int i = 0; i < n && i < max; i++)
         out[i] = (int)json_integer_value(json_array_get(list, (size_t)i));
     return n < max ? n : max;

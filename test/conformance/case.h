@@ -52,8 +52,8 @@ bool case_ok(test_case *c);
 const char *case_text(const test_case *c, const char *key); /* "" where there is none */
 tp_dtype case_dtype(test_case *c);                          /* the one the sample was drawn in */
 bool dtype_of_name(const char *name, tp_dtype *out);
-/* The numbers in the list at a key; returns how many. */
-int case_numbers(const test_case *c, const char *key, int max, int *out);
+/* The numbers in the list at a key; returns how many. More than there is room for fail the case. */
+int case_numbers(test_case *c, const char *key, int max, int *out);
 /* Tolerances: prefix "", "grad_" or "gg_". */
 tolerance case_tolerance(const test_case *c, const char *prefix);
 

@@ -14,6 +14,8 @@ typedef struct {
 /* operators.c */
 void run_operator(test_case *c);
 void run_error(test_case *c);
+/* How many outputs there are, and that they are those stored in the case. */
+void check_outputs(test_case *c);
 /* The gradients stored in the case, of its outputs by its inputs and n more tensors ("pgrad.NAME"). */
 void check_gradients(test_case *c, int n, tp_tensor *const *more, const char *const *names);
 /* random.c */

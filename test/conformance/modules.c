@@ -10,6 +10,14 @@ static tp_module *build_linear(test_case *c)
     return tp_nn_linear(c->T, in, out, &options);
 }
 
+static tp_module *build_bilinear(test_case *c)
+{
+    int64_t in1 = arg_int(c, 0, "in1_features", 0), in2 = arg_int(c, 1, "in2_features", 0);
+    int64_t out = arg_int(c, 2, "out_features", 0);
+    tp_linear_options options = {.no_bias = !arg_bool(c, 3, "bias", true), .dtype = case_dtype(c)};
+    return tp_nn_bilinear(c->T, in1, in2, out, &options);
+}
+
 static tp_module *build_flatten(test_case *c)
 {
     int start = (int)arg_int(c, 0, "start_dim", 1);
@@ -25,8 +33,8 @@ static const struct {
     const char *name;
     tp_module *(*build)(test_case *c);
 } builders[] = {
-    {"Linear", build_linear}, {"Flatten", build_flatten}, {"Dropout", build_dropout},
-    {"ReLU", build_relu},     {"Tanh", build_tanh},       {"Sigmoid", build_sigmoid},
+    {"Linear", build_linear}, {"Flatten", build_flatten}, {"Dropout", build_dropout},   {"ReLU", build_relu},
+    {"Tanh", build_tanh},     {"Sigmoid", build_sigmoid}, {"Bilinear", build_bilinear},
 };
 enum { BUILDERS = sizeof builders / sizeof builders[0] };
 
@@ -58,7 +66,7 @@ void module_build(test_case *c, const char *name)
 
 /* ---- a case ---------------------------------------------------------------------------------- */
 
-enum { MAX_PARAMS = 16 };
+enum { MAX_PARAMS = CASE_MAX_IN };
 
 static void load_parameters(test_case *c)
 {
@@ -78,12 +86,26 @@ static void check_module_gradients(test_case *c)
     const json_t *list = json_object_get(c->json, "pgrads");
     const char *name[MAX_PARAMS];
     tp_tensor *param[MAX_PARAMS];
-    int n = 0;
-    for (; n < (int)json_array_size(list) && n < MAX_PARAMS; n++) {
-        name[n] = json_string_value(json_array_get(list, (size_t)n));
-        param[n] = tp_module_param(c->module, name[n]);
+    int n = (int)json_array_size(list);
+    if (n > MAX_PARAMS) {
+        case_fail(c, "%d parameters; there is room for %d", n, MAX_PARAMS);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        name[i] = json_string_value(json_array_get(list, (size_t)i));
+        param[i] = tp_module_param(c->module, name[i]);
     }
     check_gradients(c, n, param, name);
+}
+
+/* The module's inputs are the arguments in their order, of which some may be None. */
+static int module_inputs(test_case *c, tp_tensor **in)
+{
+    int n = (int)json_array_size(c->args);
+    for (int i = 0; i < n && i < CASE_MAX_IN; i++)
+        in[i] = arg_tensor_or_null(c, i, "input");
+    args_done(c);
+    return n;
 }
 
 void run_module(test_case *c)
@@ -99,13 +121,13 @@ void run_module(test_case *c)
     tp_module_train(c->module, json_is_true(json_object_get(c->json, "training")));
     load_parameters(c);
     args_use(c, args, kwargs);
-    tp_tensor *x = arg_tensor(c, 0, "input");
-    args_done(c);
+    tp_tensor *in[CASE_MAX_IN];
+    n = module_inputs(c, in);
     if (!case_ok(c))
         return;
-    c->out[0] = tp_forward(c->T, c->module, x);
-    c->n_out = 1;
-    check_stored_at(c, c->out[0], "out", 0, case_tolerance(c, ""));
+    c->n_out = (int)json_integer_value(json_object_get(c->json, "outputs"));
+    tp_forward_n(c->T, c->module, n, in, c->n_out, c->out);
+    check_outputs(c);
     if (case_ok(c))
         check_module_gradients(c);
 }

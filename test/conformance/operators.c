@@ -17,7 +17,7 @@ static void ask_for_gradients(test_case *c)
             tp_requires_grad(c->in[k[i]], true);
 }
 
-static void check_outputs(test_case *c)
+void check_outputs(test_case *c)
 {
     int want = (int)json_integer_value(json_object_get(c->json, "outputs"));
     if (c->n_out != want)
@@ -117,6 +117,8 @@ void check_gradients(test_case *c, int n, tp_tensor *const *more, const char *co
         list.of[i] = c->in[k[i]];
         snprintf(list.name[i], sizeof list.name[i], "grad.%d", k[i]);
     }
+    if (list.n + n > MAX_GRADS)
+        case_fail(c, "%d gradients; there is room for %d", list.n + n, MAX_GRADS);
     for (int i = 0; i < n && list.n < MAX_GRADS; i++, list.n++) {
         list.of[list.n] = more[i];
         snprintf(list.name[list.n], sizeof list.name[list.n], "pgrad.%s", names[i]);

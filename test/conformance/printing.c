@@ -152,6 +152,10 @@ static tp_module *read_leaf(test_case *c, const char *at)
     char word[8];
     if (sscanf(at, "Linear(in_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &out, word) == 3)
         return tp_nn_linear(c->T, in, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
+    long long in2;
+    if (sscanf(at, "Bilinear(in1_features=%lld, in2_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &in2, &out,
+               word) == 4)
+        return tp_nn_bilinear(c->T, in, in2, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
     if (sscanf(at, "Dropout(p=%lf, inplace=False)", &p) == 1)
         return tp_nn_dropout(c->T, p);
     if (sscanf(at, "Flatten(start_dim=%d, end_dim=%d)", &start, &end) == 2)

@@ -233,20 +233,106 @@ static void run_layer(test_case *c, const char *name)
     }
 }
 
+static void init_uniform(test_case *c, tp_tensor *x)
+{
+    double low = arg_double(c, 1, "a", 0), high = arg_double(c, 2, "b", 1);
+    tp_uniform_(c->T, x, low, high);
+}
+static void init_normal(test_case *c, tp_tensor *x)
+{
+    double mean = arg_double(c, 1, "mean", 0), std = arg_double(c, 2, "std", 1);
+    tp_normal_(c->T, x, mean, std);
+}
+static void init_trunc_normal(test_case *c, tp_tensor *x)
+{
+    double mean = arg_double(c, 1, "mean", 0), std = arg_double(c, 2, "std", 1);
+    double low = arg_double(c, 3, "a", -2), high = arg_double(c, 4, "b", 2);
+    tp_init_trunc_normal_(c->T, x, mean, std, low, high);
+}
+static void init_constant(test_case *c, tp_tensor *x) { tp_fill_(c->T, x, arg_double(c, 1, "val", 0)); }
+static void init_ones(test_case *c, tp_tensor *x) { tp_fill_(c->T, x, 1); }
+static void init_zeros(test_case *c, tp_tensor *x) { tp_zero_(c->T, x); }
+static void init_xavier_uniform(test_case *c, tp_tensor *x)
+{
+    tp_init_xavier_uniform_(c->T, x, arg_double(c, 1, "gain", 1));
+}
+static void init_xavier_normal(test_case *c, tp_tensor *x)
+{
+    tp_init_xavier_normal_(c->T, x, arg_double(c, 1, "gain", 1));
+}
+
+static tp_kaiming_options kaiming_options(test_case *c)
+{
+    static const char *const names[] = {"leaky_relu", "linear", "sigmoid", "tanh", "relu", "selu"};
+    tp_kaiming_options o = {.a = arg_double(c, 1, "a", 0)};
+    o.mode = strcmp(arg_string(c, 2, "mode", "fan_in"), "fan_out") == 0 ? TP_FAN_OUT : TP_FAN_IN;
+    const char *name = arg_string(c, 3, "nonlinearity", names[0]);
+    int i = 0;
+    while (i < 6 && strcmp(names[i], name) != 0)
+        i++;
+    if (i == 6)
+        case_skip(c, "nonlinearity %s", name);
+    o.nonlinearity = (tp_nonlinearity)i;
+    return o;
+}
+static void init_kaiming_uniform(test_case *c, tp_tensor *x)
+{
+    tp_kaiming_options o = kaiming_options(c);
+    tp_init_kaiming_uniform_(c->T, x, &o);
+}
+static void init_kaiming_normal(test_case *c, tp_tensor *x)
+{
+    tp_kaiming_options o = kaiming_options(c);
+    tp_init_kaiming_normal_(c->T, x, &o);
+}
+static void init_eye(test_case *c, tp_tensor *x) { tp_init_eye_(c->T, x); }
+static void init_dirac(test_case *c, tp_tensor *x) { tp_init_dirac_(c->T, x, arg_int(c, 1, "groups", 1)); }
+static void init_sparse(test_case *c, tp_tensor *x)
+{
+    double sparsity = arg_double(c, 1, "sparsity", 0), std = arg_double(c, 2, "std", 0.01);
+    tp_init_sparse_(c->T, x, sparsity, std);
+}
+
+static const struct {
+    const char *name;
+    void (*fill)(test_case *c, tp_tensor *x);
+    bool rounds; /* by a function that is not correctly rounded: the case's tolerance holds */
+} inits[] = {
+    {"uniform_", init_uniform, false},
+    {"normal_", init_normal, false},
+    {"trunc_normal_", init_trunc_normal, true},
+    {"constant_", init_constant, false},
+    {"ones_", init_ones, false},
+    {"zeros_", init_zeros, false},
+    {"xavier_uniform_", init_xavier_uniform, false},
+    {"xavier_normal_", init_xavier_normal, false},
+    {"kaiming_uniform_", init_kaiming_uniform, false},
+    {"kaiming_normal_", init_kaiming_normal, false},
+    {"eye_", init_eye, false},
+    {"dirac_", init_dirac, false},
+    {"sparse_", init_sparse, false},
+};
+enum { INITS = sizeof inits / sizeof inits[0] };
+
+static int find_init(const char *name)
+{
+    for (int i = 0; i < INITS; i++)
+        if (strcmp(inits[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
 static void run_init(test_case *c, const char *name)
 {
-    tp_tensor *x = case_keep(c, tp_zeros(c->T, case_dtype(c), arg_shape(c, 0, "shape")));
-    if (strcmp(name, "uniform_") == 0) {
-        double low = arg_double(c, -1, "a", 0), high = arg_double(c, -1, "b", 1);
-        tp_uniform_(c->T, x, low, high);
-    } else if (strcmp(name, "normal_") == 0) {
-        double mean = arg_double(c, -1, "mean", 0), std = arg_double(c, -1, "std", 1);
-        tp_normal_(c->T, x, mean, std);
-    } else {
+    int i = find_init(name);
+    if (i < 0) {
         case_skip(c, "no %s", name);
+        return;
     }
+    tp_tensor *x = case_keep(c, tp_zeros(c->T, case_dtype(c), arg_shape(c, 0, "shape")));
+    inits[i].fill(c, x);
     args_done(c);
-    check_stored_at(c, x, "out", 0, exact);
+    check_stored_at(c, x, "out", 0, inits[i].rounds ? case_tolerance(c, "") : exact);
 }
 
 /* ---- by name --------------------------------------------------------------------------------- */
@@ -263,7 +349,7 @@ bool random_known(const char *op)
     if (layer != NULL)
         return module_known(layer);
     if (init != NULL)
-        return strcmp(init, "uniform_") == 0 || strcmp(init, "normal_") == 0;
+        return find_init(init) >= 0;
     return draw != NULL &&
            (strcmp(draw, "sequence") == 0 || strcmp(draw, "get_rng_state") == 0 || find_draw(draw) >= 0);
 }
