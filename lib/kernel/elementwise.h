@@ -51,7 +51,7 @@ typedef enum {
     TP__MUL_ADD, /* out += x y */
     /* losses of a prediction and a target, and their derivatives by the prediction */
     TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, TP__ABSOLUTE_ERROR, TP__ABSOLUTE_ERROR_SLOPE, TP__BCE, TP__BCE_SLOPE,
-    TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE,
+    TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE, TP__BCE_BY_TARGET, /* the last of x alone */
     TP__MAPS
 } tp__map_kind;
 /* clang-format on */

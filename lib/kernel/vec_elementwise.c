@@ -71,6 +71,9 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
       for (int64_t i = 0; i < n; i++)                                                              \
           o[i] = a[i] != a[i] ? nan : a[i] == (type)INFINITY ? top : a[i] == -(type)INFINITY ? bottom : a[i]; }
 #define AT_LEAST(v, low) ((v) < (low) ? (low) : (v)) /* keeps NaN */
+/* log x and log(1 - x), at least -100; where they are less, no logarithm of 0 is taken, which raises an exception */
+#define LOG_OF_CHANCE(V, R, x) V(at_least)(V(log)(V(at_least)(x, (R)3.7e-44)), -100)
+#define LOG_OF_REST(V, x) V(pick)(x >= 1, -100, V(log1p)(V(either)(x >= 1, 0, -x)))
 #define WHERE(id, type)                                                                            \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { (void)attr; type *restrict o = out; const uint8_t *c = in[0]; const type *a = in[1], *b = in[2]; \
@@ -354,8 +357,9 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     BINARY(squared_error_slope_##S, R, R, 2 * (x - y))                                             \
     BINARY(absolute_error_##S, R, R, M(fabs)(x - y))                                               \
     BINARY(absolute_error_slope_##S, R, R, (R)(x > y) - (R)(x < y))                                \
-    BINARY(bce_##S, R, R, (y - 1) * V(at_least)(V(log1p)(-x), -100) - y * V(at_least)(V(log)(x), -100))  \
+    BINARY(bce_##S, R, R, (y - 1) * LOG_OF_REST(V, x) - y * LOG_OF_CHANCE(V, R, x))                \
     BINARY(bce_slope_##S, R, R, (x - y) / AT_LEAST((1 - x) * x, (R)1e-12))                         \
+    UNARY(bce_by_target_##S, R, R, LOG_OF_REST(V, x) - LOG_OF_CHANCE(V, R, x))                     \
     BINARY(bce_logits_##S, R, R, (1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x)))        \
     BINARY(bce_logits_slope_##S, R, R, (1 - y) * V(sigmoid)(x) - y * V(sigmoid)(-x))
 
@@ -615,6 +619,7 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__SQUARED_ERROR] = FLOAT_ONLY(squared_error), [TP__SQUARED_ERROR_SLOPE] = FLOAT_ONLY(squared_error_slope),
     [TP__ABSOLUTE_ERROR] = FLOAT_ONLY(absolute_error), [TP__ABSOLUTE_ERROR_SLOPE] = FLOAT_ONLY(absolute_error_slope),
     [TP__BCE] = FLOAT_ONLY(bce), [TP__BCE_SLOPE] = FLOAT_ONLY(bce_slope),
+    [TP__BCE_BY_TARGET] = FLOAT_ONLY(bce_by_target),
     [TP__BCE_LOGITS] = FLOAT_ONLY(bce_logits), [TP__BCE_LOGITS_SLOPE] = FLOAT_ONLY(bce_logits_slope),
 }};
 /* clang-format on */

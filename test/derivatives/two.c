@@ -132,6 +132,23 @@ static real zeta_of(real s, real q)
 #define ZETA(formula) (x > 1 && x < 100 && y > 1e-3L && y < 1e5L ? (formula) : (real)NAN)
 BY_SECOND(zeta, ZETA(-x * zeta_of(x + 1, y)), ZETA(x * (x + 1) * zeta_of(x + 2, y)))
 
+/* The loss of probabilities, where v and w are torch's; what is none, or too far from one for a target, is replaced by 1/2. */
+static tp_tensor *within(tp_tape *T, tp_tensor *x, double low, double high)
+{
+    tp_tensor *inside = tp_logical_and(T, tp_ge_scalar(T, x, low), tp_le_scalar(T, x, high));
+    return tp_where(T, inside, x, tp_scalar(T, tp_dtype_of(x), 0.5));
+}
+static tp_tensor *bce(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp_binary_cross_entropy(T, within(T, x, 0, 1), within(T, t, -9, 9), TP_NONE);
+}
+static real bce_v(real x) { return fmaxl(x * (1 - x), 1e-12L); }
+static real bce_w(real x) { return (x + 1e-12L) * (1 - x + 1e-12L); }
+#define CHANCE(formula) (x >= 0 && x <= 1 && fabsl(y) <= 9 ? (formula) : (real)NAN)
+ROW(bce, CHANCE((x - y) / bce_v(x)), CHANCE(fmaxl(log1pl(-x), -100) - fmaxl(logl(x), -100)),
+    CHANCE((1 - y) * (x / bce_w(x)) * (x / bce_w(x)) + y * ((1 - x) / bce_w(x)) * ((1 - x) / bce_w(x))),
+    CHANCE(-1 / bce_v(x)), CHANCE(0))
+
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
@@ -146,6 +163,7 @@ const two_row two_rows[] = {
     {"igamma", tp_igamma, {NULL, igamma_y, NULL, NULL, igamma_yy}, FLAT | CONDITIONED, 0},
     {"igammac", tp_igammac, {NULL, igammac_y, NULL, NULL, igammac_yy}, FLAT | CONDITIONED, 0},
     {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED, 0},
+    {"binary_cross_entropy", bce, {bce_x, bce_y, bce_xx, bce_xy, bce_yy}, FLAT | CONDITIONED, 0},
     {"nextafter", tp_nextafter, {0}, VALUES, 0}, {"heaviside", tp_heaviside, {0}, VALUES, 0},
     {"floor_divide", tp_floor_divide, {0}, VALUES, 0}, {"trunc_divide", tp_trunc_divide, {0}, VALUES, 0},
     {"eq", tp_eq, {0}, VALUES, 0}, {"lt", tp_lt, {0}, VALUES, 0}, {"logical_xor", tp_logical_xor, {0}, VALUES, 0},
@@ -161,6 +179,7 @@ const char *const needs_no_row[] = {
     /* parts of derivatives; but for those of lower orders */
     "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
+    "binary_cross_entropy_slope", "binary_cross_entropy_by_target",
     NULL,
 };
 /* clang-format on */

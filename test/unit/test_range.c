@@ -58,27 +58,22 @@ static tp_tensor *cdist(tp_tape *T, tp_tensor *x, double p)
     tp_tensor *rows = tp_flatten(T, x, 0, 1);
     return tp_cdist(T, rows, tp_narrow(T, rows, 0, 0, tp_size(rows, 0) / 2), p);
 }
-static tp_tensor *cdist_1(tp_tape *T, tp_tensor *x, const int *dims, int n)
-{
-    return (void)dims, (void)n, cdist(T, x, 1);
-}
-static tp_tensor *cdist_2(tp_tape *T, tp_tensor *x, const int *dims, int n)
-{
-    return (void)dims, (void)n, cdist(T, x, 2);
-}
-static tp_tensor *cdist_3(tp_tape *T, tp_tensor *x, const int *dims, int n)
-{
-    return (void)dims, (void)n, cdist(T, x, 3);
-}
-static tp_tensor *cdist_largest(tp_tape *T, tp_tensor *x, const int *dims, int n)
-{
-    return (void)dims, (void)n, cdist(T, x, (double)INFINITY);
-}
-static tp_tensor *pdist(tp_tape *T, tp_tensor *x, const int *dims, int n)
-{
-    (void)dims, (void)n;
-    return tp_pdist(T, tp_flatten(T, x, 1, -1), 2);
-}
+static tp_tensor *pdist(tp_tape *T, tp_tensor *x, double p) { return tp_pdist(T, tp_flatten(T, x, 0, 1), p); }
+
+/* clang-format off */
+#define DISTANCES(order, p)                                                                        \
+    static tp_tensor *cdist_##order(tp_tape *T, tp_tensor *x, const int *dims, int n)              \
+    { (void)dims; (void)n; return cdist(T, x, p); }                                                \
+    static tp_tensor *pdist_##order(tp_tape *T, tp_tensor *x, const int *dims, int n)              \
+    { (void)dims; (void)n; return pdist(T, x, p); }
+DISTANCES(half, 0.5)
+DISTANCES(1, 1)
+DISTANCES(3_halves, 1.5)
+DISTANCES(2, 2)
+DISTANCES(3, 3)
+DISTANCES(30, 30)
+DISTANCES(largest, (double)INFINITY)
+/* clang-format on */
 
 static const struct {
     const char *name;
@@ -103,10 +98,19 @@ static const struct {
     {"layer_norm", layer_norm, 0},
     {"layer_norm with weights", layer_norm_weighted, 0},
     {"cosine_similarity", cosine, 0},
-    {"pdist", pdist, 1},
+    {"pdist of order 0.5", pdist_half, 1},
+    {"pdist of order 1", pdist_1, 1},
+    {"pdist of order 1.5", pdist_3_halves, 1},
+    {"pdist of order 2", pdist_2, 1},
+    {"pdist of order 3", pdist_3, 1},
+    {"pdist of order 30", pdist_30, 1},
+    {"pdist of the largest", pdist_largest, 1},
+    {"cdist of order 0.5", cdist_half, 1},
     {"cdist of order 1", cdist_1, 1},
+    {"cdist of order 1.5", cdist_3_halves, 1},
     {"cdist of order 2", cdist_2, 1},
     {"cdist of order 3", cdist_3, 1},
+    {"cdist of order 30", cdist_30, 1},
     {"cdist of the largest", cdist_largest, 1},
 };
 
@@ -365,6 +369,155 @@ START_TEST(nothing_to_add_up)
 }
 END_TEST
 
+/* ---- rows with elements of -infinity: what is left is as if they were not there ---- */
+
+static tp_tensor *first_class(tp_tape *T, tp_tensor *x, int dim)
+{
+    tp_tensor *to = tp_zeros(T, TP_I64, tp_shape(tp_size(x, 1 - dim)));
+    return tp_cross_entropy(T, dim ? x : tp_t(T, x), to, &(tp_class_loss_options){.reduction = TP_NONE});
+}
+static tp_tensor *log_sum(tp_tape *T, tp_tensor *x, int dim) { return tp_logsumexp(T, x, 1, &dim, false); }
+
+static const struct {
+    const char *name;
+    tp_tensor *(*f)(tp_tape *T, tp_tensor *x, int dim);
+    bool is_row;
+    double at_nothing; /* its value where the element is -infinity */
+} exponentials[] = {{"softmax", tp_softmax, true, 0},
+                    {"log_softmax", tp_log_softmax, true, -(double)INFINITY},
+                    {"logsumexp", log_sum, false, 0},
+                    {"cross_entropy", first_class, false, 0}};
+
+enum { LEFT = 5 };
+
+static tp_tensor *table(tp_tape *T, tp_dtype dtype, int dim, int n, const double *values)
+{
+    tp_tensor *t = tp_from(T, TP_F64, tp_shape(3, n), values);
+    return tp_detach(T, tp_contiguous(T, tp_to(T, dim ? t : tp_t(T, t), dtype)));
+}
+
+/* Of 3 rows of LEFT numbers, those at `there` of n columns or, for dim = 0, rows, y = f(x), g = dy/dx and its derivative. The
+ * rest of x is -infinity. */
+static void three_orders(tp_tape *T, int which, tp_dtype dtype, int dim, int n, const int *there, bool create,
+                         tp_tensor *out[3])
+{
+    double x[3 * 64], w[3 * 64], u[3 * 64] = {0};
+    for (int i = 0; i < 3 * n; i++) {
+        x[i] = -(double)INFINITY;
+        w[i] = 0.7;
+    }
+    for (int r = 0; r < 3; r++)
+        for (int k = 0; k < LEFT; k++) {
+            x[r * n + there[k]] = r == 2 ? 90 * k : 1.5 * k * (r - 0.7) - k * k * 0.25; /* one row is steep */
+            u[r * n + there[k]] = w[r * n + there[k]] = 0.3 + k * (0.5 - r * 0.125);
+        }
+    tp_tensor *t = table(T, dtype, dim, n, x), *v = table(T, dtype, dim, n, w), *down = table(T, dtype, dim, n, u);
+    t = tp_requires_grad(t, true);
+    out[0] = exponentials[which].f(T, t, dim);
+    down = exponentials[which].is_row ? down : tp_ones_like(T, out[0]);
+    tp_gradients(T, 1, &out[0], 1, &t, &out[1], &(tp_gradients_options){.grad_outputs = &down, .create_graph = create});
+    if (create)
+        tp_gradients(T, 1, &out[1], 1, &t, &out[2], &(tp_gradients_options){.grad_outputs = &v});
+}
+
+static void left_as_without(int which, tp_dtype dtype, int dim, int n, bool create)
+{
+    static const int all[LEFT] = {0, 1, 2, 3, 4};
+    const int spread[LEFT] = {0, 2, n / 2, n - 4, n - 1};
+    const char *const order[] = {"value", "slope", "curvature"};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *want[3] = {NULL}, *got[3] = {NULL};
+    three_orders(T, which, TP_F64, dim, LEFT, all, create, want);
+    three_orders(T, which, dtype, dim, n, spread, create, got);
+    ck_no_error(T);
+    for (int k = 0; k < (create ? 3 : 2); k++) {
+        bool rows = k > 0 || exponentials[which].is_row;
+        double nothing = k == 0 ? exponentials[which].at_nothing : 0;
+        for (int r = 0; r < 3; r++)
+            for (int c = 0, left = 0; c < (rows ? n : 1); c++) {
+                bool there = !rows || (left < LEFT && spread[left] == c);
+                int from = there ? left++ : 0;
+                double w = there ? tp_item_at(want[k], !rows ? r : dim ? r * LEFT + from : from * 3 + r) : nothing;
+                double g = tp_item_at(got[k], !rows ? r : dim ? r * n + c : c * 3 + r);
+                ck_assert_msg(g == w || fabs(g - w) <= (dtype == TP_F32 ? 2e-6 : 1e-14) * (1 + fabs(w)),
+                              "%s, dim %d of %d: %s %d of row %d is %g, %g is right", exponentials[which].name, dim, n,
+                              order[k], c, r, g, w);
+            }
+    }
+    tp_tape_free(T);
+}
+
+START_TEST(elements_that_are_not_there)
+{
+    const int sizes[] = {9, 16, 61};
+    for (int kind = 0; kind < 8; kind++)
+        for (size_t i = 0; i < LENGTH(sizes); i++)
+            left_as_without(_i, kind & 1 ? TP_F32 : TP_F64, kind >> 1 & 1, sizes[i], kind >> 2 & 1);
+}
+END_TEST
+
+/* Where no element is there, as in torch: 0 / 0; and +infinity takes what there is, but in the logarithm of the sum. */
+START_TEST(rows_without_elements)
+{
+    const double inf = (double)INFINITY, rows[2][2] = {{-inf, -inf}, {inf, 1}};
+    for (int which = 0; which < (int)LENGTH(exponentials); which++)
+        for (int kind = 0; kind < 8; kind++) {
+            tp_tape *T = tp_tape_new();
+            const double *row = rows[kind & 1];
+            int dim = kind >> 1 & 1, n = kind >> 2 & 1 ? 2 : 40;
+            tp_tensor *x = tp_full(T, TP_F64, dim ? tp_shape(3, n) : tp_shape(n, 3), row[1]);
+            tp_fill_(T, tp_select(T, x, dim, n / 2), row[0]);
+            tp_tensor *y = exponentials[which].f(T, x, dim);
+            ck_no_error(T);
+            for (int64_t i = 0; i < tp_numel(y); i++)
+                ck_assert_msg(exponentials[which].f == log_sum ? tp_item_at(y, i) == row[0] : isnan(tp_item_at(y, i)),
+                              "%s of %g and %g: %g", exponentials[which].name, row[0], row[1], tp_item_at(y, i));
+            tp_tape_free(T);
+        }
+}
+END_TEST
+
+/* The cosine at any scale, of first and second order, where these are in the range; of it by one side, and by both. */
+static tp_tensor *cosine_of_itself(tp_tape *T, tp_tensor *x)
+{
+    return tp_cosine_similarity(T, x, tp_mul_scalar(T, tp_flip(T, x, 1, (const int[]){1}), 0.5), 2, 0);
+}
+static tp_tensor *cosine_beside(tp_tape *T, tp_tensor *x)
+{
+    return tp_cosine_similarity(T, tp_detach(T, tp_roll(T, x, 1, (const int64_t[]){3}, (const int[]){1})), x, 1, 0);
+}
+
+static void cosine_curvature(tp_tape *T, int both, tp_dtype dtype, int exponent, tp_tensor *out[3])
+{
+    tp_tensor *x = numbers(T, dtype, exponent, false), *one;
+    out[0] = both ? cosine_of_itself(T, x) : cosine_beside(T, x);
+    one = tp_add_scalar(T, tp_sin(T, tp_reshape(T, tp_arange(T, dtype, 0, 1340, 1), tp_shape(5, 4, 67))), 0.125);
+    tp_tensor *each = tp_ones_like(T, out[0]);
+    tp_gradients(T, 1, &out[0], 1, &x, &out[1], &(tp_gradients_options){.grad_outputs = &each, .create_graph = true});
+    tp_gradients(T, 1, &out[1], 1, &x, &out[2], &(tp_gradients_options){.grad_outputs = &one});
+    ck_no_error(T);
+}
+
+START_TEST(cosines_at_any_scale)
+{
+    static const int narrow[] = {0, 50, 62, -50, -62}, wide[] = {0, 300, 500, -300, -500};
+    const char *const order[] = {"value", "slope", "curvature"};
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (size_t i = 0; i < LENGTH(narrow); i++)
+            for (int both = 0; both < 2; both++) {
+                tp_tape *T = tp_tape_new();
+                int exponent = dtype == TP_F32 ? narrow[i] : wide[i];
+                tp_tensor *want[3], *got[3];
+                cosine_curvature(T, both, TP_F64, 0, want);
+                cosine_curvature(T, both, (tp_dtype)dtype, exponent, got);
+                for (int k = 0; k < 3; k++)
+                    expect_scaled(both ? "cosine by both" : "cosine by one", order[k], exponent, got[k], want[k], -k,
+                                  dtype == TP_F32 ? 2e-6 : 1e-14);
+                tp_tape_free(T);
+            }
+}
+END_TEST
+
 static int lines_of(const tp_tape *T)
 {
     FILE *f = tmpfile();
@@ -473,6 +626,9 @@ int main(void)
     tcase_add_test(t, slopes_of_logits);
     tcase_add_test(t, ignored_rows);
     tcase_add_test(t, nothing_to_add_up);
+    tcase_add_loop_test(t, elements_that_are_not_there, 0, (int)LENGTH(exponentials));
+    tcase_add_test(t, rows_without_elements);
+    tcase_add_test(t, cosines_at_any_scale);
     tcase_add_test(t, infinite_elements);
     tcase_add_test(t, distances_at_any_scale);
     suite_add_tcase(suite, t);

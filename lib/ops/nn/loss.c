@@ -127,17 +127,85 @@ static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
     return tp_sub(T, tp_mul(T, tp_rsub_scalar(T, t, 1), tp_sigmoid(T, x)), tp_mul(T, t, tp_sigmoid(T, tp_neg(T, x))));
 }
 
-/* x (1 - x), kept from 0 by torch's 1e-12 */
-static tp_tensor *variance(tp_tape *T, tp_tensor *x)
+/* ---- derivatives of the cross entropy of probabilities --------------------------------------------------------- */
+
+/* The slope is (x - t) / v, v being x (1 - x) kept from 0: as in torch it is at least 1e-12, and by t the slope falls by
+ * 1 / v, as (1 - x) / v + x / v. By x it rises by (1 - t) (x / w)^2 + t ((1 - x) / w)^2, where nothing cancels; torch has
+ * w = (x + 1e-12) (1 - x + 1e-12) there. */
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t);
+static tp_tensor *bce_slope_at(tp_tape *T, tp_tensor *x, double t) { return bce_slope(T, x, tp__number(T, x, t)); }
+
+static tp_tensor *bce_mixed(tp_tape *T, tp_tensor *x)
 {
-    return tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_rsub_scalar(T, x, 1 + 1e-12));
+    return tp_sub(T, bce_slope_at(T, x, 1), bce_slope_at(T, x, 0));
 }
+
+static tp_status bce_slope_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *rest = tp_rsub_scalar(T, x, 1);
+        tp_tensor *w = tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_add_scalar(T, rest, 1e-12));
+        tp_tensor *a = tp_square(T, tp_div(T, x, w)), *b = tp_square(T, tp_div(T, rest, w));
+        v->gin[0] = tp_mul(T, g, tp_add(T, tp_mul(T, tp_rsub_scalar(T, t, 1), a), tp_mul(T, t, b)));
+    }
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, bce_mixed(T, x));
+    return TP_OK;
+}
+
+static tp_status bce_by_target_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_mul(v->tape, v->gout[0], bce_mixed(v->tape, v->in[0]));
+    return TP_OK;
+}
+
+static void bce_slope_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 1}}, 0.83, 0.09)};
+    tp_sample(s, NULL, 2, in);
+}
+
+static void bce_by_target_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89);
+    tp_sample(s, NULL, 1, &x);
+}
+
+static const tp__map_op bce_slope_op = {{.name = "binary_cross_entropy_slope",
+                                         .n_in = 2,
+                                         .n_out = 1,
+                                         .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+                                         .infer = tp__map_infer,
+                                         .forward = tp__map_forward,
+                                         .vjp = bce_slope_vjp,
+                                         .samples = bce_slope_samples},
+                                        TP__BCE_SLOPE,
+                                        TP__SAME};
+static const tp__map_op bce_by_target_op = {{.name = "binary_cross_entropy_by_target",
+                                             .n_in = 1,
+                                             .n_out = 1,
+                                             .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+                                             .infer = tp__map_infer,
+                                             .forward = tp__map_forward,
+                                             .vjp = bce_by_target_vjp,
+                                             .samples = bce_by_target_samples},
+                                            TP__BCE_BY_TARGET,
+                                            TP__SAME};
+
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp__apply2(T, &bce_slope_op.op, NULL, x, t);
+}
+
+/* ---- the losses themselves --------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 VJP(mse, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
 VJP(l1, tp_sign(T, tp_sub(T, x, t)), tp_sign(T, tp_sub(T, t, x)))
-VJP(bce, tp_div(T, tp_sub(T, x, t), variance(T, x)),
-    tp_sub(T, tp_clamp(T, tp_log1p(T, tp_neg(T, x)), -100, INFINITY), tp_clamp(T, tp_log(T, x), -100, INFINITY)))
+VJP(bce, bce_slope(T, x, t), tp__apply1(T, &bce_by_target_op.op, NULL, x))
 VJP(bce_logits, logit_slope(T, x, t), tp_neg(T, x))
 /* clang-format on */
 
@@ -417,4 +485,5 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
     return reduced(T, rows, &r, o.reduction);
 }
 
-const tp_op *const tp__ops_loss[] = {&mse_op.op, &l1_op.op, &bce_op.op, &bce_logits_op.op, NULL};
+const tp_op *const tp__ops_loss[] = {&mse_op.op,           &l1_op.op, &bce_op.op, &bce_logits_op.op, &bce_slope_op.op,
+                                     &bce_by_target_op.op, NULL};
