@@ -186,14 +186,28 @@ V_WIDE v_two_to(double whole) /* -1022 to 1023 */
     return x;
 }
 
-/* x 2^y. Powers of 2 beyond those that are numbers come in three factors: by the time that the second product is
- * subnormal, and rounded, the third is 0. */
-V_WIDE v_ldexp(double x, double y)
+/* x 2^(y + shift), |shift| <= 1200. Powers of 2 beyond those that are numbers come in four factors: by the time that the
+ * product of three is subnormal, and rounded, the last makes it 0. */
+V_WIDE v_ldexp_shifted(double x, double y, double shift)
 {
-    double c = copysign(v_least(fabs(y), 2200), y), whole = floor(c), rest = c - whole;
-    double third = v_either(fabs(whole) <= 1022, 0, trunc(whole / 3)), p = v_two_to(third);
+    double c = copysign(v_least(fabs(y), 2200), y), down = floor(c), rest = c - down, whole = down + shift;
+    double part = v_either(fabs(whole) <= 1022, 0, trunc(whole / 4)), p = v_two_to(part);
     double odd = v_either(y == INFINITY, INFINITY, v_either(y == -INFINITY, 0, v_either(y != y, y, 1)));
-    return x * v_either(rest == 0, 1, v_exp2(rest)) * p * p * v_two_to(whole - 2 * third) * odd;
+    return x * v_either(rest == 0, 1, v_exp2(rest)) * p * p * p * v_two_to(whole - 3 * part) * odd;
+}
+
+V_WIDE v_ldexp(double x, double y) { return v_ldexp_shifted(x, y, 0); }
+
+/* unit c x 2^y: a product of what is brought to the middle of the range first, where it keeps its digits */
+V_WIDE v_ldexp_slope(double unit, double c, double x, double y)
+{
+    const double low = 0x1p-500, high = 0x1p500, up = 0x1p600, back = 0x1p-600;
+    double a = fabs(c), b = fabs(x);
+    double shift = v_either(a < low, -600, v_either(a > high, 600, 0)) +
+                   v_either(b < low, -600, v_either(b > high, 600, 0));
+    double product = (c * v_either(a < low, up, v_either(a > high, back, 1))) *
+                     (x * v_either(b < low, up, v_either(b > high, back, 1)));
+    return v_ldexp_shifted(unit * product, y, shift);
 }
 
 #endif

@@ -297,6 +297,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
     INCOMPLETE_GAMMA(igamma_##S, R, V(gamma_density), 0)                                       \
     INCOMPLETE_GAMMA(igammac_##S, R, V(gamma_density), 1)                                      \
     BINARY(ldexp_##S, R, R, v_ldexp((double)x, (double)y))                                         \
+    TERNARY(ldexp_slope_##S, R, v_ldexp_slope(at[0], (double)x, (double)y, (double)z))             \
     BINARY(over_square_##S, R, R, v_over_square((double)x, (double)y))                             \
     BINARY(over_cross_##S, R, R, v_over_cross((double)x, (double)y))                               \
     BINARY(over_gap_##S, R, R, v_over_gap((double)x, (double)y))                                   \
@@ -565,7 +566,8 @@ const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
     [TP__BIT_XOR] = WHOLE(bit_xor), [TP__SHIFT_LEFT] = INTEGER_ONLY(shift_left),
     [TP__SHIFT_RIGHT] = INTEGER_ONLY(shift_right), [TP__GCD] = INTEGER_ONLY(gcd), [TP__LCM] = INTEGER_ONLY(lcm),
     [TP__ZETA] = FLOAT_ONLY(zeta), [TP__IGAMMA] = FLOAT_ONLY(igamma), [TP__IGAMMAC] = FLOAT_ONLY(igammac),
-    [TP__LDEXP] = FLOAT_ONLY(ldexp), [TP__OVER_SQUARE] = FLOAT_ONLY(over_square),
+    [TP__LDEXP] = FLOAT_ONLY(ldexp), [TP__LDEXP_SLOPE] = FLOAT_ONLY(ldexp_slope),
+    [TP__OVER_SQUARE] = FLOAT_ONLY(over_square),
     [TP__OVER_CROSS] = FLOAT_ONLY(over_cross), [TP__OVER_GAP] = FLOAT_ONLY(over_gap),
     [TP__DIRECTION_TURN] = FLOAT_ONLY(direction_turn), [TP__DIRECTION_BEND] = FLOAT_ONLY(direction_bend),
     [TP__DIRECTION] = FLOAT_ONLY(direction), [TP__SHARE] = FLOAT_ONLY(share), [TP__SHARE2] = FLOAT_ONLY(share2),

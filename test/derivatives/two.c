@@ -49,9 +49,7 @@ static int swamped(real x, real y) { return fabsl(x) < 0x1p-1022L && fabsl(y) < 
 ROW(pow, ANY_POWER(y * powl(x, y - 1)), POWER(powl(x, y) * logl(x)),
     ANY_POWER(y * (y - 1) * powl(x, y - 2)), POWER(powl(x, y - 1) * (1 + y * logl(x))),
     POWER(powl(x, y) * logl(x) * logl(x)))
-/* By the exponent it is looked at where x ln 2 keeps its digits, and 2 x is a number. */
-#define SCALED(formula) (fabsl(x) < 2e-38L || (fabsl(x) > 1e38L && fabsl(x) < 1e39L) || fabsl(x) > 8e307L ? (real)NAN : (formula))
-ROW(ldexp, exp2l(y), SCALED(ln2 * x * exp2l(y)), 0, ln2 * exp2l(y), SCALED(ln2 * ln2 * x * exp2l(y)))
+ROW(ldexp, exp2l(y), ln2 * x * exp2l(y), 0, ln2 * exp2l(y), ln2 * ln2 * x * exp2l(y))
 
 /* ---- of straight parts ---- */
 

@@ -81,7 +81,7 @@ VJP2(logaddexp2, tp_mul(T, g, tp__share2(T, a, b)), tp_mul(T, g, tp__share2(T, b
 VJP2(xlogy, tp_mul(T, g, tp_log(T, tp_to(T, logged(T, a, b, 0, 1), (tp_dtype)y->dtype))), tp_mul(T, g, tp_div(T, a, logged(T, a, b, 0, 1))))
 VJP2(xlog1py, tp_mul(T, g, tp_log1p(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype))),
               tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype), 1))))
-VJP2(ldexp, tp_ldexp(T, g, b), tp_ldexp(T, tp__mul3(T, g, a, tp__number(T, y, 0.693147180559945309417), 1), b))
+VJP2(ldexp, tp_ldexp(T, g, b), tp__ldexp_slope(T, g, a, b, 1))
 VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_lt(T, a, b), g, tp__number(T, g, 0)))
 VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_gt(T, a, b), g, tp__number(T, g, 0)))
 VJP_S(add_scalar, g)

@@ -4,6 +4,7 @@
  */
 #include "ops/elementwise/elementwise.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- derivatives ----------------------------------------------------------------------------------------------- */
@@ -118,6 +119,21 @@ static tp_status quotient_vjp(tp_vjp *v)
     in[0] = top == 3 ? tp_mul(v->tape, v->gout[0], v->in[0]) : v->gout[0];
     memcpy(in + 1, v->in + (top == 3), sizeof *in * 3);
     v->gin[top] = quotient_of(v->tape, 4, in, k + 1, -k * at[0]);
+    return TP_OK;
+}
+
+/* c x 2^y (ln 2)^k */
+static tp_status ldexp_slope_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    int k = (int)((const double *)v->attr)[1];
+    tp_tensor *c = v->in[0], *x = v->in[1], *y = v->in[2], *g = v->gout[0];
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp__ldexp_slope(T, g, x, y, k);
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp__ldexp_slope(T, g, c, y, k);
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp__ldexp_slope(T, tp_mul(T, g, c), x, y, k + 1);
     return TP_OK;
 }
 
@@ -260,6 +276,14 @@ static void quotient_samples(tp_sampler *s)
     }
 }
 
+static void ldexp_slope_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, -2.3, 2.1),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1.7, 2.8)};
+    tp_sample(s, (const double[2]){0.693147180559945309417, 1}, 3, in);
+}
+
 static void power_samples(tp_sampler *s)
 {
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
@@ -321,6 +345,10 @@ static const tp__map_op power_term_op = {{
         .name = "power_term", .n_in = 3, .n_out = 1, .attr_size = 4 * sizeof(double),
         .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
         .vjp = power_term_vjp, .samples = power_samples}, TP__POWER_TERM, TP__SAME};
+static const tp__map_op ldexp_slope_op = {{
+        .name = "ldexp_slope", .n_in = 3, .n_out = 1, .attr_size = 2 * sizeof(double),
+        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
+        .vjp = ldexp_slope_vjp, .samples = ldexp_slope_samples}, TP__LDEXP_SLOPE, TP__SAME};
 static const tp__map_op quotient_op = {{
         .name = "quotient", .n_in = -3, .n_out = 1, .attr_size = 3 * sizeof(double),
         .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
@@ -347,6 +375,11 @@ tp_tensor *tp__quotient(tp_tape *T, tp_tensor *c, tp_tensor *a, tp_tensor *b, in
     return quotient_of(T, 3, in, k, value);
 }
 
+tp_tensor *tp__ldexp_slope(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int k)
+{
+    return tp__apply3(T, &ldexp_slope_op.op, (const double[2]){pow(0.693147180559945309417, k), k}, c, x, y);
+}
+
 tp_tensor *tp__bell(tp_tape *T, tp_tensor *x, double factor, double half, int k)
 {
     return tp__apply1(T, &bell_op.op, (const double[3]){factor, half, k}, x);
@@ -363,10 +396,9 @@ tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k)
 }
 
 const tp_op *const tp__ops_slope[] = {
-    &over_square_op.op, &direction_op.op,      &share_op.op,          &share2_op.op,
-    &power_term_op.op,  &gamma_density_op.op,  &erfcx_slope_op.op,    &erfcx_bend_op.op,
-    &hazard_op.op,      &hazard_slope_op.op,   &hazard_gap_op.op,     &erfinv_slope_op.op,
-    &ndtri_slope_op.op, &i1_slope_op.op,       &bell_op.op,           &bessel_i_op.op,
-    &bessel_ie_op.op,   &quotient_op.op,       &zeta_slope_op.op,     &over_cross_op.op,
-    &over_gap_op.op,    &direction_turn_op.op, &direction_bend_op.op, NULL,
+    &over_square_op.op,   &direction_op.op,      &share_op.op,          &share2_op.op,      &power_term_op.op,
+    &gamma_density_op.op, &erfcx_slope_op.op,    &erfcx_bend_op.op,     &hazard_op.op,      &hazard_slope_op.op,
+    &hazard_gap_op.op,    &erfinv_slope_op.op,   &ndtri_slope_op.op,    &i1_slope_op.op,    &bell_op.op,
+    &bessel_i_op.op,      &bessel_ie_op.op,      &quotient_op.op,       &zeta_slope_op.op,  &over_cross_op.op,
+    &over_gap_op.op,      &direction_turn_op.op, &direction_bend_op.op, &ldexp_slope_op.op, NULL,
 };
