@@ -251,8 +251,9 @@ graph: $(BUILD)/examples/graph
 	@dot -Tsvg $(BUILD)/graph.dot -o $(BUILD)/graph.svg && dot -Tpng $(BUILD)/graph.dot -o $(BUILD)/graph.png
 	@echo '$(BUILD)/graph.svg, $(BUILD)/graph.png'
 
-check: all tests bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
-	@CC='$(CC)' T='$(T)' sh test/run.sh $(BUILD)
+# OP=gelu: that operator's generic tests and conformance cases alone.
+check: $(if $(OP),$(BUILD)/test/test_operators $(conformance),all tests bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives)
+	@CC='$(CC)' T='$(T)' OP='$(OP)' sh test/run.sh $(BUILD)
 
 # The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
 # ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted; another processor, emulated.
@@ -332,6 +333,7 @@ help:
 	@echo 'all         the library, shared and static, and the examples (the default)'
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
 	@echo 'check       all tests (T=io: those with "io" in their name); check-full: those with sanitizers and valgrind, which take longer'
+	@echo '            check T=operators OP=gelu: one operator alone, its generic tests and its conformance cases'
 	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
 	@echo 'graph       draws the graph of a small network with Graphviz'
 	@echo 'bench-quick  some of it, in a minute'

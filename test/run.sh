@@ -12,7 +12,8 @@ if [ "$1" = --full ]; then
     full=yes
     shift
 fi
-T=${T:-} # a part of the names of those to run
+T=${T:-}   # a part of the names of those to run
+OP=${OP:-} # or one operator: its generic tests and its conformance cases
 build=${1:-build}
 logs=$build/test/log
 case_seconds=60 # one that takes longer hangs
@@ -219,7 +220,19 @@ other_processor()
     run 'aarch64, emulated' count_one sh test/aarch64.sh "$build"
 }
 
-if [ $full = yes ]; then
+# Where it has a name of its own here, PyTorch's is what comes after: linalg_solve, solve.
+one_operator()
+{
+    run "test_operators $OP" count_checks env CK_VERBOSITY=normal "$build/test/test_operators" "$OP"
+    if [ -x "$build/test/conformance" ]; then
+        run "conformance $OP" count_cases "$build/test/conformance" --op "${OP#linalg_}" test/conformance/open
+    fi
+}
+
+if [ -n "$OP" ]; then
+    T=
+    one_operator
+elif [ $full = yes ]; then
     address_sanitizer
     thread_sanitizer
     memory_checker

@@ -183,6 +183,14 @@ static void explain(const test_case *c, const char *name)
     free(kwargs);
 }
 
+/* --op takes the name that is listed, the operator's, or what of it is after the last dot: gelu of nn.functional.gelu. */
+static bool asked_for(const session *s, const char *name, const char *op)
+{
+    const char *dot = strrchr(op, '.');
+    return s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, op) == 0 ||
+           (dot != NULL && strcmp(s->only, dot + 1) == 0);
+}
+
 static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safetensors *file, int number)
 {
     char name[160];
@@ -190,7 +198,7 @@ static void run_case(session *s, const case_group *g, tp_tape *T, const tp_safet
     bool strided = s->strided && g->run != run_optimizer; /* parameters are contiguous */
     bool opened = case_open(&c, T, file, number, strided);
     listed_name(g, file, c.op, name, sizeof name);
-    if (s->only == NULL || strcmp(s->only, name) == 0 || strcmp(s->only, c.op) == 0) {
+    if (asked_for(s, name, c.op)) {
         tally *t = tally_of(s, name);
         t->there = g->knows(c.op);
         if (opened && !s->list) {
