@@ -5,6 +5,7 @@
 #ifndef TAPIR_KERNEL_VEC_DERIVATIVE_H
 #define TAPIR_KERNEL_VEC_DERIVATIVE_H
 
+#include "kernel/vec_math.h"
 #include "kernel/vec_math64.h"
 
 /* ---- of two numbers ------------------------------------------------------------------------------------------- */
@@ -161,21 +162,37 @@ V_POWER_QUICK(v_power_quickf, v_pow_odd(a, e, v_exp(e *v_log(fabs(a)))))
 #define v_power_quickf(c, x, y, n, k, mask) ((double)NAN)
 #endif
 
-/* value c d a / b^k, k 2 or 3. In float64 NaN where a number is too large or too small for the plain way. What becomes a float
- * has room there. */
-V_WIDE v_quotientf(double value, double c, double d, double a, double b, int k)
+/* value c d a / b^k, k 2 or 3. In the middle of the range rounded in PyTorch's order, so that what cancels there cancels here.
+ * In float64 NaN where a number is too large or too small for the plain way; what becomes a float has room there. */
+static inline __attribute__((always_inline)) int v_within(double x, double low, double high)
 {
-    return value * c * d * a / (k == 2 ? b * b : b * b * b);
+    return ((fabs(x) >= low) & (fabs(x) <= high)) | (x == 0);
+}
+static inline __attribute__((always_inline)) int v_withinf(float x, float low, float high)
+{
+    return ((fabsf(x) >= low) & (fabsf(x) <= high)) | (x == 0);
+}
+static inline __attribute__((always_inline)) float v_quotientf(float value, float c, float d, float a, float b, int k)
+{
+    int tame = v_withinf(c, 0x1p-30f, 0x1p30f) & v_withinf(a, 0x1p-30f, 0x1p30f) & v_withinf(b, 0x1p-30f, 0x1p30f) &
+               (b != 0) & (d == 1) & (k == 2);
+    float by = v_eitherf(tame, b, 1);
+    return v_pickf(tame, value * v_eitherf(tame, c, 1) * (v_eitherf(tame, a, 1) / by / by), NAN);
+}
+/* The same where it is not; also for infinities and NaN. */
+V_WIDE v_quotient_wide(double value, double c, double d, double a, double b, int k)
+{
+    for (int i = 0; i < k; i++)
+        a /= b;
+    return value * c * d * a;
 }
 V_WIDE v_quotient(double value, double c, double d, double a, double b, int k)
 {
-    const double low = 0x1p-140, high = 0x1p140;
-    int tame = (fabs(c) <= high) & (fabs(d) <= high) & (fabs(a) <= high) & (fabs(b) <= high) & (fabs(b) >= low) &
-               (fabs(value) <= high) & (fabs(value) >= low) & ((fabs(c) >= low) | (c == 0)) &
-               ((fabs(d) >= low) | (d == 0)) & ((fabs(a) >= low) | (a == 0));
-    double v = v_quotientf(value, v_either(tame, c, 1), v_either(tame, d, 1), v_either(tame, a, 1),
-                           v_either(tame, b, 1), k);
-    return v_pick(tame, v, NAN);
+    int tame = v_within(c, 0x1p-140, 0x1p140) & v_within(d, 0x1p-140, 0x1p140) & v_within(a, 0x1p-140, 0x1p140) &
+               v_within(b, 0x1p-140, 0x1p140) & (b != 0) & v_within(value, 0x1p-140, 0x1p140);
+    double by = v_either(tame, b, 1), steps = v_either(tame, a, 1) / by / by;
+    steps = v_either(tame, value * v_either(tame, c, 1) * v_either(tame, d, 1), 1) * (k == 2 ? steps : steps / by);
+    return v_pick(tame, steps, NAN);
 }
 
 V_WIDE v_two_to(double whole) /* -1022 to 1023 */

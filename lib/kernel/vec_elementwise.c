@@ -160,15 +160,15 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
       for (int64_t i = 0; i < n; i++) if (k || o[i] != o[i]) o[i] = (type)tp__gamma_pdf((double)a[i], (double)b[i], k); }
 
 /* value c a / b^k, or value c d a / b^k; the attributes are value, k, and how many there are above b. */
-#define QUOTIENT(id, type, ratio)                                                                  \
+#define QUOTIENT(id, type, ratio, cube, slow)                                                            \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \
     { type *restrict o = out; const double *at = attr; int k = (int)at[1], four = at[2] == 3, odd = 0; \
-      const type *c = in[0], *d = in[four ? 1 : 0], *a = in[four ? 2 : 1], *b = in[four ? 3 : 2];                  \
-      double value = number_##type(at[0]);                                                         \
-      if (!four && k == 2) for (int64_t i = 0; i < n; i++) { double v = ratio(value, (double)c[i], 1, (double)a[i], (double)b[i], 2); odd |= v != v; o[i] = (type)v; } \
-      else if (four && k == 3) for (int64_t i = 0; i < n; i++) { double v = ratio(value, (double)c[i], (double)d[i], (double)a[i], (double)b[i], 3); odd |= v != v; o[i] = (type)v; } \
-      else for (int64_t i = 0; i < n; i++) o[i] = (type)tp__ratio(value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); \
-      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) o[i] = (type)tp__ratio(value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); }
+      const type *c = in[0], *d = in[four ? 1 : 0], *a = in[four ? 2 : 1], *b = in[four ? 3 : 2];  \
+      type value = number_##type(at[0]);                                                           \
+      if (!four && k == 2) for (int64_t i = 0; i < n; i++) { type v = ratio(value, c[i], 1, a[i], b[i], 2); odd |= v != v; o[i] = v; } \
+      else if (four && k == 3) for (int64_t i = 0; i < n; i++) { type v = (type)cube(value, c[i], d[i], a[i], b[i], 3); odd |= v != v; o[i] = v; } \
+      else for (int64_t i = 0; i < n; i++) o[i] = (type)slow((double)value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); \
+      for (int64_t i = 0; odd && i < n; i++) if (o[i] != o[i]) o[i] = (type)slow((double)value, (double)c[i], four ? (double)d[i] : 1, (double)a[i], (double)b[i], k); }
 
 /* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
 #define PERIODIC(id, type, near, limit, any)                                                       \
@@ -531,8 +531,8 @@ PERIODIC(cos_f64, double, v_cos_near, V_NEAR64, cos)
 PERIODIC(tan_f64, double, v_tan_near, V_NEAR64, tan)
 POWER_TERM(power_term_f32, float, v_power_quickf, v_power_termf)
 POWER_TERM(power_term_f64, double, v_power_quick, v_power_term)
-QUOTIENT(quotient_f32, float, v_quotientf)
-QUOTIENT(quotient_f64, double, v_quotient)
+QUOTIENT(quotient_f32, float, v_quotientf, v_quotient_wide, v_quotient_wide)
+QUOTIENT(quotient_f64, double, v_quotient, v_quotient, tp__ratio)
 UNARY(signbit_i32, int32_t, uint8_t, x < 0)
 UNARY(signbit_i64, int64_t, uint8_t, x < 0)
 UNARY(signbit_u8, uint8_t, uint8_t, x < 0)
