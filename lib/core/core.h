@@ -6,6 +6,7 @@
 #include "tapir/tape.h"
 #include "tapir/tensor.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -280,28 +281,43 @@ static inline bool tp__frame_is_above(tp__frame frame, tp__frame here)
     return (uintptr_t)frame.end > (uintptr_t)here.end && tp__frame_lives(frame);
 }
 
-/* In an object of which functions of the user's are called, which may free it: it goes when they have come back. */
+/* In an object of which functions of the user's are called, which may free it: it goes when they have come back. Several
+ * threads may be in a module at once: it knows the call of one of them, and the others' are not taken for it. */
 typedef struct {
-    tp__frame frame; /* of the outermost call */
-    bool on;
-    bool doomed; /* it was freed meanwhile */
+    atomic_uintptr_t thread;    /* whose call it knows; 0: nobody's */
+    atomic_uintptr_t end, back; /* the frame of the outermost call */
+    bool doomed;                /* it was freed meanwhile */
 } tp__busy;
+static inline uintptr_t tp__this_thread(void) { return (uintptr_t)pthread_self(); }
+static inline tp__frame tp__busy_frame(const tp__busy *b)
+{
+    return (tp__frame){(const void *)atomic_load_explicit(&b->end, memory_order_relaxed),
+                       (const void *)atomic_load_explicit(&b->back, memory_order_relaxed)};
+}
+static inline bool tp__busy_here(const tp__busy *b)
+{
+    return atomic_load_explicit(&b->thread, memory_order_relaxed) == tp__this_thread();
+}
 /* Round such a call; the first says whether it is the outermost, the second, which is told so, whether the object is to be
  * freed now. */
 static inline __attribute__((always_inline)) bool tp__busy_begin(tp__busy *b)
 {
     tp__frame here = tp__frame_here();
-    if (b->on && tp__frame_is_above(b->frame, here))
+    if (tp__busy_here(b) && tp__frame_is_above(tp__busy_frame(b), here))
         return false;
-    b->on = true;
-    b->frame = here;
+    atomic_store_explicit(&b->thread, tp__this_thread(), memory_order_relaxed);
+    atomic_store_explicit(&b->end, (uintptr_t)here.end, memory_order_relaxed);
+    atomic_store_explicit(&b->back, (uintptr_t)here.back, memory_order_relaxed);
     return true;
 }
 static inline bool tp__busy_end(tp__busy *b, bool outermost)
 {
-    b->on = b->on && !outermost;
+    if (outermost && tp__busy_here(b))
+        atomic_store_explicit(&b->thread, 0, memory_order_relaxed);
     return outermost && b->doomed;
 }
+/* Does one run, of this thread's? */
+bool tp__busy_runs(const tp__busy *b);
 /* The object is freed: true where that has to wait. */
 bool tp__busy_doom(tp__busy *b);
 

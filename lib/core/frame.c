@@ -38,9 +38,11 @@ __attribute__((noinline)) bool tp__frame_lives(tp__frame frame)
 
 /* ---- objects ---------------------------------------------------------------------------------------------------------- */
 
+bool tp__busy_runs(const tp__busy *b) { return tp__busy_here(b) && tp__frame_lives(tp__busy_frame(b)); }
+
 bool tp__busy_doom(tp__busy *b)
 {
-    if (!b->on || !tp__frame_lives(b->frame))
+    if (!tp__busy_runs(b))
         return false;
     b->doomed = true;
     return true;

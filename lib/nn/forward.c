@@ -61,8 +61,8 @@ bool tp__module_chains(tp_tape *T, const tp_module *m, const char *chain, const 
     if (type->forward_n == NULL)
         tp_fail(T, TP_EINVAL, "%s: module %s, %s, has no forward", chain, child, type->name);
     else
-        tp_fail(T, TP_EINVAL, "%s: module %s, %s, takes %s inputs and makes %s; a chain hands on one tensor", chain,
-                child, type->name, range_text(inputs_of(type), takes), range_text(outputs_of(type), makes));
+        tp_fail(T, TP_EINVAL, "%s: module %s, %s, takes %s and makes %s; a chain hands on one tensor", chain, child,
+                type->name, range_text(inputs_of(type), takes), range_text(outputs_of(type), makes));
     return false;
 }
 

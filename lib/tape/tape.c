@@ -551,7 +551,7 @@ void tp_tape_free(tp_tape *T)
 {
     if (T == NULL)
         return;
-    if (tp__inside(T) || (T->stepping.on && tp__frame_lives(T->stepping.frame))) {
+    if (tp__inside(T) || tp__busy_runs(&T->stepping)) {
         tp_fail(T, TP_EINVAL, "tape_free: in the middle of backward, or of a function that another call runs");
         return;
     }

@@ -4,6 +4,8 @@
 #include "support/support.h"
 
 #include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
 
 static tp_tape *T;
 
@@ -268,15 +270,83 @@ START_TEST(faults)
 }
 END_TEST
 
+static jmp_buf outside;
+static tp_status jumps(tp_tape *tape, tp_module *self, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)self, (void)n_out;
+    out[0] = tp_add_n(tape, n_in, in);
+    if (n_in == 2)
+        longjmp(outside, 1);
+    return TP_OK;
+}
+static const tp_module_class jumping_class = {
+    .name = "Jumping", .size = sizeof(tp_module), .forward_n = jumps, .max_in = 3};
+
+START_TEST(left_by_a_jump)
+{
+    tp_module *m = tp_module_new(T, &jumping_class);
+    tp_tensor *in[3], *y;
+    for (volatile int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++)
+            in[i] = tp_ones(T, TP_F64, tp_shape(2));
+        if (setjmp(outside) == 0)
+            tp_forward_n(T, m, 2, in, 1, &y);
+        ck_assert_int_eq(tp_forward_n(T, m, 3, in, 1, &y), TP_OK); /* it goes on from there */
+        ck_values(y, 0, 3, 3);
+        ck_assert_int_eq(tp_tape_reset(T), TP_OK);
+    }
+    tp_module_free(m);
+}
+END_TEST
+
+/* Threads with a tape each call the same modules: none finds the others' calls, and it may be freed when all are back. */
+typedef struct {
+    tp_module *net;
+    double sum;
+} task;
+
+static void *call_often(void *user)
+{
+    task *t = user;
+    tp_tape *tape = tp_tape_new();
+    for (int i = 0; i < 500; i++) {
+        t->sum += tp_item(tp_sum(tape, tp_forward(tape, t->net, tp_ones(tape, TP_F32, tp_shape(1, 3)))));
+        tp_tape_reset(tape);
+    }
+    if (tp_error(tape))
+        t->sum = NAN;
+    tp_tape_free(tape);
+    return NULL;
+}
+
+START_TEST(called_by_threads)
+{
+    enum { THREADS = 4 };
+    pthread_t thread[THREADS];
+    task t[THREADS + 1];
+    tp_module *net = tp_nn_sequential(T, tp_nn_linear(T, 3, 2, NULL), tp_nn_tanh(T), tp_module_new(T, &cell_class));
+    for (int i = 0; i < THREADS; i++) {
+        t[i] = (task){net, 0};
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, call_often, &t[i]), 0);
+    }
+    t[THREADS] = (task){net, 0};
+    call_often(&t[THREADS]);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        ck_assert(t[i].sum == t[THREADS].sum && t[i].sum != 0);
+    }
+    tp_module_free(net);
+}
+END_TEST
+
 /* ---- chains --------------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(chains)
 {
     ck_assert_ptr_null(tp_nn_sequential(T, tp_nn_relu(T), tp_nn_bilinear(T, 2, 2, 2, NULL), tp_nn_relu(T)));
-    ck_error(T, TP_EINVAL,
-             "nn_sequential: module 1, Bilinear, takes 2 inputs and makes 1; a chain hands on one tensor");
+    ck_error(T, TP_EINVAL, "nn_sequential: module 1, Bilinear, takes 2 and makes 1; a chain hands on one tensor");
     ck_assert_ptr_null(tp_nn_sequential(T, tp_module_new(T, &faulty_class)));
-    ck_error(T, TP_EINVAL, "module 0, Faulty, takes 1 inputs and makes 2");
+    ck_error(T, TP_EINVAL, "module 0, Faulty, takes 1 and makes 2");
     ck_assert_ptr_null(
         tp_nn_sequential(T, tp_module_new(T, &(tp_module_class){.name = "None", .size = sizeof(tp_module)})));
     ck_error(T, TP_EINVAL, "module 0, None, has no forward");
@@ -641,6 +711,8 @@ int main(void)
     tcase_add_test(t, scope_of_several);
     tcase_add_test(t, any_number);
     tcase_add_test(t, faults);
+    tcase_add_test(t, left_by_a_jump);
+    tcase_add_test(t, called_by_threads);
     tcase_add_test(t, chains);
     tcase_add_test(t, bilinear_layer);
     tcase_add_test(t, memory_fails);
