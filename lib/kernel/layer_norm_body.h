@@ -43,10 +43,7 @@ typedef struct {
     REAL scale, mean, rstd;
 } NAME(stats);
 
-static ALWAYS_INLINE REAL NAME(normal)(REAL x, const NAME(stats) * s, bool scaled)
-{
-    return ((scaled ? x * s->scale : x) - s->mean) * s->rstd;
-}
+static inline REAL NAME(normal)(REAL x, const NAME(stats) * s) { return (x * s->scale - s->mean) * s->rstd; }
 
 static NAME(stats) NAME(scaled_stats)(const tp__norm_rows *w, const REAL *x)
 {
@@ -74,35 +71,143 @@ static NAME(stats) NAME(row_stats)(const tp__norm_rows *w, const REAL *x)
     return (NAME(stats)){1, mean, (REAL)(1 / sqrt(variance))};
 }
 
-static ALWAYS_INLINE void NAME(forward_row)(const tp__norm_rows *w, const REAL *x, REAL *restrict y, NAME(stats) s,
-                                            bool scaled)
+static void NAME(forward_row)(const tp__norm_rows *w, const REAL *x, REAL *restrict y, NAME(stats) s)
 {
     const REAL *weight = w->weight, *bias = w->bias;
     if (weight && bias)
         for (int64_t i = 0; i < w->n; i++)
-            y[i] = NAME(normal)(x[i], &s, scaled) * weight[i] + bias[i];
+            y[i] = NAME(normal)(x[i], &s) * weight[i] + bias[i];
     else
         for (int64_t i = 0; i < w->n; i++)
-            y[i] = NAME(normal)(x[i], &s, scaled) * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
+            y[i] = NAME(normal)(x[i], &s) * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
+}
+
+/* ---- short rows, many at once (turn.h) --------------------------------------------------------------------------- */
+
+/* Of rows that are turned x = xhat, and rstd = 1 / sqrt(variance + eps); false, and x as it was: some row wants scaled_stats. */
+static bool NAME(turned_normal)(const tp__norm_rows *w, REAL *restrict x, REAL *restrict rstd)
+{
+    double sum[TURN] = {0}, squares[TURN] = {0};
+    REAL mean[TURN];
+    int strays = 0;
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < TURN; c++)
+            sum[c] += (double)x[k * TURN + c];
+    for (int64_t c = 0; c < TURN; c++)
+        mean[c] = (REAL)(sum[c] / (double)w->n);
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < TURN; c++)
+            squares[c] += (double)((x[k * TURN + c] - mean[c]) * (x[k * TURN + c] - mean[c]));
+    for (int64_t c = 0; c < TURN; c++) {
+        squares[c] = squares[c] / (double)w->n + w->eps;
+        strays += !(squares[c] >= LEAST_VARIANCE && squares[c] < (double)INFINITY);
+    }
+    for (int64_t c = 0; c < (strays ? 0 : TURN); c++)
+        rstd[c] = (REAL)(1 / sqrt(squares[c]));
+    for (int64_t k = 0; k < (strays ? 0 : w->n); k++)
+        for (int64_t c = 0; c < TURN; c++)
+            x[k * TURN + c] = (x[k * TURN + c] - mean[c]) * rstd[c];
+    return !strays;
+}
+
+static bool NAME(forward_turned)(const tp__norm_rows *w, int64_t r, int64_t count)
+{
+    const REAL *weight = w->weight, *bias = w->bias;
+    REAL x[TURNED], rstd[TURN];
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->x + r * w->n, x);
+    if (!NAME(turned_normal)(w, x, rstd))
+        return false;
+    for (int64_t k = 0; k < w->n; k++) {
+        REAL times = weight ? weight[k] : 1, plus = bias ? bias[k] : 0;
+        for (int64_t c = 0; c < TURN; c++)
+            x[k * TURN + c] = x[k * TURN + c] * times + plus;
+    }
+    TURN_TABLE.back[sizeof(REAL) == 8](w->n, count, x, (REAL *)w->y + r * w->n, false);
+    return true;
+}
+
+/* gx of the rows from xhat and g, all turned; g is lost. */
+static void NAME(input_turned)(const tp__norm_rows *w, int64_t r, int64_t count, const REAL *restrict x,
+                               REAL *restrict g, const REAL *restrict rstd)
+{
+    const REAL *weight = w->weight, zero = w->accumulate ? -(REAL)0 : 0;
+    REAL shift[TURN], slope[TURN];
+    double sum[TURN] = {0}, dot[TURN] = {0};
+    for (int64_t k = 0; k < w->n; k++) {
+        REAL times = weight ? weight[k] : 1;
+        for (int64_t c = 0; c < TURN; c++) {
+            REAL gw = g[k * TURN + c] * times;
+            g[k * TURN + c] = gw;
+            sum[c] += (double)gw;
+            dot[c] += (double)(gw * x[k * TURN + c]);
+        }
+    }
+    for (int64_t c = 0; c < TURN; c++) {
+        shift[c] = (REAL)(sum[c] / (double)w->n);
+        slope[c] = (REAL)(dot[c] / (double)w->n);
+    }
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < TURN; c++)
+            g[k * TURN + c] = (g[k * TURN + c] - shift[c] - x[k * TURN + c] * slope[c]) * rstd[c] + zero;
+    TURN_TABLE.back[sizeof(REAL) == 8](w->n, count, g, (REAL *)w->y + r * w->n, w->accumulate);
+}
+
+/* part[0] += the sums of g xhat, part[1] += those of g: by lanes, then over these. */
+static void NAME(weight_turned)(int64_t n, int64_t count, const REAL *x, const REAL *g, REAL *const part[2])
+{
+    for (int64_t k = 0; k < n; k++) {
+        REAL dot[TURN], sum[TURN];
+        for (int64_t c = 0; c < TURN; c++) {
+            sum[c] = c < count ? g[k * TURN + c] : 0;
+            dot[c] = c < count ? g[k * TURN + c] * x[k * TURN + c] : 0;
+        }
+        for (int64_t half = TURN / 2; half > 0; half /= 2)
+            for (int64_t c = 0; c < half; c++) {
+                sum[c] += sum[c + half];
+                dot[c] += dot[c + half];
+            }
+        if (part[0])
+            part[0][k] += dot[0];
+        if (part[1])
+            part[1][k] += sum[0];
+    }
+}
+
+static bool NAME(backward_turned)(const tp__norm_rows *w, int64_t r, int64_t count, REAL *const part[2])
+{
+    REAL x[TURNED], g[TURNED], rstd[TURN];
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->x + r * w->n, x);
+    if (!NAME(turned_normal)(w, x, rstd))
+        return false;
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->g + r * w->n, g);
+    NAME(weight_turned)(w->n, count, x, g, part);
+    if (w->y)
+        NAME(input_turned)(w, r, count, x, g, rstd);
+    return true;
+}
+
+static void NAME(forward_rows)(const tp__norm_rows *w, int64_t begin, int64_t end)
+{
+    for (int64_t r = begin; r < end; r++) {
+        const REAL *x = (const REAL *)w->x + r * w->n;
+        REAL *y = (REAL *)w->y + r * w->n;
+        NAME(stats) s = NAME(row_stats)(w, x);
+        NAME(forward_row)(w, x, y, s);
+    }
 }
 
 static void NAME(forward)(int64_t begin, int64_t end, void *user)
 {
     const tp__norm_rows *w = user;
-    for (int64_t r = begin; r < end; r++) {
-        const REAL *x = (const REAL *)w->x + r * w->n;
-        REAL *y = (REAL *)w->y + r * w->n;
-        NAME(stats) s = NAME(row_stats)(w, x);
-        if (s.scale == 1)
-            NAME(forward_row)(w, x, y, s, false);
-        else
-            NAME(forward_row)(w, x, y, s, true);
-    }
+    for (int64_t m; (m = tp__turned_rows(w->n, end - begin)) > 0; begin += m)
+        if (!NAME(forward_turned)(w, begin, m))
+            NAME(forward_rows)(w, begin, begin + m);
+    NAME(forward_rows)(w, begin, end);
 }
 
 /* The means of g w and of g w xhat over a row. */
-static ALWAYS_INLINE void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const REAL *x,
-                                         const NAME(stats) * s, bool scaled, REAL *shift, REAL *slope)
+static void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const REAL *x, const NAME(stats) * s,
+                           REAL *shift, REAL *slope)
 {
     REAL lane[LANES] = {0}, lane2[LANES] = {0};
     double rest = 0, rest2 = 0;
@@ -112,56 +217,55 @@ static ALWAYS_INLINE void NAME(row_dots)(int64_t n, const REAL *g, const REAL *w
         for (int l = 0; l < LANES; l++) {
             REAL gw = weight ? g[i + l] * weight[i + l] : g[i + l];
             lane[l] += gw;
-            lane2[l] += gw * NAME(normal)(x[i + l], s, scaled);
+            lane2[l] += gw * NAME(normal)(x[i + l], s);
         }
     }
     for (; i < n; i++) {
         REAL gw = weight ? g[i] * weight[i] : g[i];
         rest += (double)gw;
-        rest2 += (double)(gw * NAME(normal)(x[i], s, scaled));
+        rest2 += (double)(gw * NAME(normal)(x[i], s));
     }
     *shift = (REAL)((n < LANES ? rest : NAME(fold)(lane) + rest) / (double)n);
     *slope = (REAL)((n < LANES ? rest2 : NAME(fold)(lane2) + rest2) / (double)n);
 }
 
 /* gx (+)= rstd (g w - mean(g w) - xhat mean(g w xhat)) */
-static ALWAYS_INLINE void NAME(input_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s, bool scaled)
+static void NAME(input_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s)
 {
     const REAL *x = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n, *weight = w->weight;
     REAL *restrict gx = (REAL *)w->y + r * w->n, shift, slope;
-    NAME(row_dots)(w->n, g, weight, x, &s, scaled, &shift, &slope);
+    NAME(row_dots)(w->n, g, weight, x, &s, &shift, &slope);
     for (int64_t i = 0; i < w->n; i++) {
-        REAL h = (weight ? g[i] * weight[i] : g[i]) - shift - NAME(normal)(x[i], &s, scaled) * slope;
-        gx[i] = (scaled ? h * s.rstd * s.scale : h * s.rstd) + (w->accumulate ? gx[i] : 0);
+        REAL h = (weight ? g[i] * weight[i] : g[i]) - shift - NAME(normal)(x[i], &s) * slope;
+        gx[i] = h * s.rstd * s.scale + (w->accumulate ? gx[i] : 0);
     }
 }
 
-static ALWAYS_INLINE void NAME(weight_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s, bool scaled,
-                                           REAL *restrict gw, REAL *restrict gb)
+static void NAME(weight_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s, REAL *restrict gw, REAL *restrict gb)
 {
     const REAL *x = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n;
-    for (int64_t i = 0; i < (gw && gb ? w->n : 0); i++) {
-        gw[i] += g[i] * NAME(normal)(x[i], &s, scaled);
-        gb[i] += g[i];
-    }
-    for (int64_t i = 0; i < (gw && !gb ? w->n : 0); i++)
-        gw[i] += g[i] * NAME(normal)(x[i], &s, scaled);
-    for (int64_t i = 0; i < (gb && !gw ? w->n : 0); i++)
+    for (int64_t i = 0; i < (gw ? w->n : 0); i++)
+        gw[i] += g[i] * NAME(normal)(x[i], &s);
+    for (int64_t i = 0; i < (gb ? w->n : 0); i++)
         gb[i] += g[i];
 }
 
 static void NAME(backward_row)(const tp__norm_rows *w, int64_t r, REAL *gw, REAL *gb)
 {
     NAME(stats) s = NAME(row_stats)(w, (const REAL *)w->x + r * w->n);
-    if (s.scale == 1) {
-        if (w->y)
-            NAME(input_row)(w, r, s, false);
-        NAME(weight_row)(w, r, s, false, gw, gb);
-    } else {
-        if (w->y)
-            NAME(input_row)(w, r, s, true);
-        NAME(weight_row)(w, r, s, true, gw, gb);
-    }
+    if (w->y)
+        NAME(input_row)(w, r, s);
+    NAME(weight_row)(w, r, s, gw, gb);
+}
+
+/* Short rows [begin, end); returns the first that is left. */
+static int64_t NAME(backward_short)(const tp__norm_rows *w, int64_t begin, int64_t end, REAL *const part[2])
+{
+    for (int64_t m; (m = tp__turned_rows(w->n, end - begin)) > 0; begin += m)
+        if (!NAME(backward_turned)(w, begin, m, part))
+            for (int64_t r = begin; r < begin + m; r++)
+                NAME(backward_row)(w, r, part[0], part[1]);
+    return begin;
 }
 
 /* Chunks [begin, end) of rows. */
@@ -176,7 +280,7 @@ static void NAME(backward)(int64_t begin, int64_t end, void *user)
                 memset(part[k], 0, (size_t)w->n * sizeof(REAL));
         }
         int64_t stop = (c + 1) * TP__NORM_CHUNK < w->rows ? (c + 1) * TP__NORM_CHUNK : w->rows;
-        for (int64_t r = c * TP__NORM_CHUNK; r < stop; r++)
+        for (int64_t r = NAME(backward_short)(w, c * TP__NORM_CHUNK, stop, part); r < stop; r++)
             NAME(backward_row)(w, r, part[0], part[1]);
     }
 }

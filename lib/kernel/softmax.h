@@ -9,7 +9,7 @@ typedef struct {
     int64_t n, inner; /* inner: of columns, [n, inner] */
     const void *x, *g;
     void *y;
-    bool accumulate;
+    bool log, accumulate;
 } tp__softmax_rows;
 
 typedef struct {

@@ -62,9 +62,80 @@ static double NAME(row_exp)(int64_t n, const REAL *x, REAL top, REAL *restrict y
     return n < LANES ? rest : NAME(fold)(lane) + rest;
 }
 
+/* ---- short rows, many at once (turn.h) --------------------------------------------------------------------------- */
+
+/* e = e^(x - top) of columns; returns their sums. */
+static void NAME(turned_exp)(int64_t n, const REAL *x, REAL *restrict top, REAL *restrict e, double *restrict sum)
+{
+    for (int64_t c = 0; c < TURN; c++) {
+        top[c] = (REAL)-INFINITY;
+        sum[c] = 0;
+    }
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t c = 0; c < TURN; c++)
+            top[c] = x[k * TURN + c] > top[c] ? x[k * TURN + c] : top[c];
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t c = 0; c < TURN; c++) {
+            REAL y = EXP(x[k * TURN + c] - top[c]);
+            e[k * TURN + c] = y;
+            sum[c] += (double)y;
+        }
+}
+
+static void NAME(softmax_turned)(const tp__softmax_rows *w, int64_t r, int64_t count)
+{
+    REAL t[TURNED], e[TURNED], top[TURN], last[TURN];
+    double sum[TURN];
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->x + r * w->n, t);
+    NAME(turned_exp)(w->n, t, top, e, sum);
+    if (w->log)
+        for (int64_t c = 0; c < TURN; c++)
+            last[c] = (REAL)v_log(sum[c]);
+    else
+        for (int64_t c = 0; c < TURN; c++)
+            last[c] = (REAL)(1 / sum[c]);
+    for (int64_t k = 0; k < (w->log ? w->n : 0); k++)
+        for (int64_t c = 0; c < TURN; c++)
+            e[k * TURN + c] = t[k * TURN + c] - top[c] - last[c];
+    for (int64_t k = 0; k < (w->log ? 0 : w->n); k++)
+        for (int64_t c = 0; c < TURN; c++)
+            e[k * TURN + c] *= last[c];
+    TURN_TABLE.back[sizeof(REAL) == 8](w->n, count, e, (REAL *)w->y + r * w->n, false);
+}
+
+/* A sweep back is little work: turning pays where whole vectors turn, and for the shortest rows' exponentials. */
+static int64_t NAME(backward_rows)(const tp__softmax_rows *w, int64_t left)
+{
+    bool pays = tp__turns_whole(w->n, sizeof(REAL)) || (w->log && w->n < 16);
+    return pays ? tp__turned_rows(w->n, left) : 0;
+}
+
+/* A zero is added as in one row: 0 makes 0 of -0, -0 leaves what will be added as it is. */
+static void NAME(backward_turned)(const tp__softmax_rows *w, int64_t r, int64_t count)
+{
+    REAL y[TURNED], g[TURNED], s[TURN], zero = w->accumulate ? -(REAL)0 : 0;
+    double sum[TURN] = {0};
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->x + r * w->n, y);
+    TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->g + r * w->n, g);
+    for (int64_t k = 0; k < w->n; k++)
+        for (int64_t c = 0; c < TURN; c++)
+            sum[c] += (double)(w->log ? g[k * TURN + c] : g[k * TURN + c] * y[k * TURN + c]);
+    for (int64_t c = 0; c < TURN; c++)
+        s[c] = (REAL)sum[c];
+    for (int64_t k = 0; k < (w->log ? w->n : 0); k++)
+        for (int64_t c = 0; c < TURN; c++)
+            g[k * TURN + c] = g[k * TURN + c] - EXP(y[k * TURN + c]) * s[c] + zero;
+    for (int64_t k = 0; k < (w->log ? 0 : w->n); k++)
+        for (int64_t c = 0; c < TURN; c++)
+            g[k * TURN + c] = y[k * TURN + c] * (g[k * TURN + c] - s[c]) + zero;
+    TURN_TABLE.back[sizeof(REAL) == 8](w->n, count, g, (REAL *)w->y + r * w->n, w->accumulate);
+}
+
 static void NAME(softmax)(int64_t begin, int64_t end, void *user)
 {
     const tp__softmax_rows *w = user;
+    for (int64_t m; (m = tp__turned_rows(w->n, end - begin)) > 0; begin += m)
+        NAME(softmax_turned)(w, begin, m);
     for (int64_t r = begin; r < end; r++) {
         const REAL *x = (const REAL *)w->x + r * w->n;
         REAL *restrict y = (REAL *)w->y + r * w->n;
@@ -77,6 +148,8 @@ static void NAME(softmax)(int64_t begin, int64_t end, void *user)
 static void NAME(log_softmax)(int64_t begin, int64_t end, void *user)
 {
     const tp__softmax_rows *w = user;
+    for (int64_t m; (m = tp__turned_rows(w->n, end - begin)) > 0; begin += m)
+        NAME(softmax_turned)(w, begin, m);
     for (int64_t r = begin; r < end; r++) {
         const REAL *x = (const REAL *)w->x + r * w->n;
         REAL *restrict y = (REAL *)w->y + r * w->n, top = NAME(row_max)(w->n, x);
@@ -102,6 +175,8 @@ static double NAME(row_dot)(int64_t n, const REAL *g, const REAL *y)
 static void NAME(softmax_backward)(int64_t begin, int64_t end, void *user)
 {
     const tp__softmax_rows *w = user;
+    for (int64_t m; (m = NAME(backward_rows)(w, end - begin)) > 0; begin += m)
+        NAME(backward_turned)(w, begin, m);
     for (int64_t r = begin; r < end; r++) {
         const REAL *y = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n;
         REAL *restrict gx = (REAL *)w->y + r * w->n, s = (REAL)NAME(row_dot)(w->n, g, y);
@@ -113,6 +188,8 @@ static void NAME(softmax_backward)(int64_t begin, int64_t end, void *user)
 static void NAME(log_softmax_backward)(int64_t begin, int64_t end, void *user)
 {
     const tp__softmax_rows *w = user;
+    for (int64_t m; (m = NAME(backward_rows)(w, end - begin)) > 0; begin += m)
+        NAME(backward_turned)(w, begin, m);
     for (int64_t r = begin; r < end; r++) {
         const REAL *y = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n;
         REAL *restrict gx = (REAL *)w->y + r * w->n, s = (REAL)NAME(row_dot)(w->n, g, NULL);

@@ -1,6 +1,7 @@
 /* vec_layer_norm.c - normalization of rows; compiled once an instruction set (TP__ISA). layer_norm_body.h is read once for float
  * and once for double. The variance is taken about the mean, in a second pass over a row that is in cache. */
 #include "kernel/layer_norm.h"
+#include "kernel/turn.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,10 +9,9 @@
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 
-/* So that a loop is made for each value of `scaled`. */
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define TURN_TABLE PASTE(tp__turn_table_, TP__ISA)
 
-enum { LANES = 32 };
+enum { LANES = 32, TURN = TP__TURN, TURNED = TP__SHORT * TP__TURN };
 
 /* Below LEAST_VARIANCE squares may have gone below the range; 2^MOST_EXPONENT and its inverse are normal numbers. */
 #define REAL float

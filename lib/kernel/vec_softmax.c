@@ -1,12 +1,15 @@
 /* vec_softmax.c - softmax over rows; compiled once an instruction set (TP__ISA). softmax_body.h is read once for
  * float and once for double. Rows are shifted by their largest element; sums gather in lanes. */
 #include "kernel/softmax.h"
+#include "kernel/turn.h"
 #include "kernel/vec_math.h"
 
 #define PASTE2(a, b) a##b
 #define PASTE(a, b) PASTE2(a, b)
 
-enum { LANES = 32, COLUMNS = 128 };
+#define TURN_TABLE PASTE(tp__turn_table_, TP__ISA)
+
+enum { LANES = 32, COLUMNS = 128, TURN = TP__TURN, TURNED = TP__SHORT * TP__TURN };
 
 #define REAL float
 #define NAME(f) f##_f32
