@@ -898,7 +898,7 @@ V_WIDE v_fmod(double x, double y)
     double a = __builtin_fabs(x), b = __builtin_fabs(y);
     int far = (b > 0) & (b < a * 0x1p-60); /* the quotient may overflow */
     double q = __builtin_trunc(a / v_either(far, INFINITY, b)), r = V_MADD(-q, b, a);
-    r = v_pick(r < 0, r + b, r);
+    r += v_either(r < 0, b, 0); /* a sum that is not wanted might overflow */
     return v_pick((far == 0) & (q < 0x1p52) & (r < b), __builtin_copysign(r, x), NAN);
 }
 
@@ -908,7 +908,7 @@ V_WIDE v_floor_divide(double x, double y)
     double a = __builtin_fabs(x), b = __builtin_fabs(y);
     int far = (b > 0) & (b < a * 0x1p-60);
     double q = __builtin_trunc(a / v_either(far | (b == 0), INFINITY, b)), r = V_MADD(-q, b, a);
-    double whole = v_pick(r < 0, q - 1, q), rest = v_pick(r < 0, r + b, r);
+    double whole = v_pick(r < 0, q - 1, q), rest = r + v_either(r < 0, b, 0);
     uint64_t sign = (v_bits64(x) ^ v_bits64(y)) & 0x8000000000000000u;
     double v = v_double(v_bits64(v_pick((sign != 0) & (rest > 0), whole + 1, whole)) | sign);
     return v_pick((far == 0) & (q < 0x1p52) & (rest < b), v, NAN);
