@@ -9,6 +9,8 @@ enum { GRAIN = 32768, STRIP = 64, BLOCK = 2048 };
 /* In one pass that the compiler can vectorize. */
 int64_t tp__out_of_range(int64_t n, int64_t low, int64_t size, const int64_t *index)
 {
+    if (size == 0)
+        return n > 0 ? 0 : -1;
     uint64_t signs = 0, last = (uint64_t)size - 1; /* of the position and of what is left up to the last place */
     for (int64_t i = 0; i < n; i++) {
         uint64_t at = (uint64_t)index[i] - (uint64_t)low;

@@ -84,6 +84,20 @@ static void check_unique(tp_tape *T, tp_tensor *x)
     ck_assert(tp_equal(T, values, tp_unique(T, x, NULL, NULL)));
 }
 
+START_TEST(nothing_has_no_position)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *index = tp_zeros(T, TP_I64, tp_shape(3)), *none = tp_zeros(T, TP_F32, tp_shape(0, 3));
+    ck_assert(tp_take(T, none, index) == NULL && tp_error_status(T) == TP_EINDEX);
+    tp_clear_error(T);
+    ck_assert(tp_index_select(T, none, 0, index) == NULL && tp_error_status(T) == TP_EINDEX);
+    tp_clear_error(T);
+    ck_assert(tp_index_select(T, none, 1, index) != NULL);
+    ck_assert(tp_take(T, none, tp_zeros(T, TP_I64, tp_shape(0))) != NULL);
+    tp_tape_free(T);
+}
+END_TEST
+
 START_TEST(unique_is_the_same_counted_and_sorted)
 {
     static const int64_t far[] = {INT64_MAX, INT64_MIN, 0, INT64_MIN, 5},
@@ -246,6 +260,7 @@ int main(void)
     TCase *t = tcase_create("index");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_bad_position_is_found_in_any_block);
+    tcase_add_test(t, nothing_has_no_position);
     tcase_add_test(t, unique_is_the_same_counted_and_sorted);
     tcase_add_test(t, runs_are_found);
     tcase_add_test(t, nonzero_counts_in_all_dimensions);
