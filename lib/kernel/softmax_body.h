@@ -106,7 +106,7 @@ static void NAME(softmax_turned)(const tp__softmax_rows *w, int64_t r, int64_t c
 /* A sweep back is little work: turning pays where whole vectors turn, and for the shortest rows' exponentials. */
 static int64_t NAME(backward_rows)(const tp__softmax_rows *w, int64_t left)
 {
-    bool pays = tp__turns_whole(w->n, sizeof(REAL)) || (w->log && w->n < 16);
+    bool pays = tp__turns_whole(w->n, sizeof(REAL)) || (w->log && w->n * (int64_t)sizeof(REAL) < 64);
     return pays ? tp__turned_rows(w->n, left) : 0;
 }
 
