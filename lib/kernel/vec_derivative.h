@@ -79,7 +79,8 @@ V_WIDE v_direction_bend(double x, double y)
 /* x - y where that may be beyond the largest number, at most 2^11 in size; 0 where they are equal, even infinite */
 V_WIDE v_apart(double x, double y)
 {
-    double half = 0.5 * x - 0.5 * y, high = half > 1024 ? 1024 : half, low = high < -1024 ? -1024 : high;
+    double half = 0.5 * x - 0.5 * y, high = v_either(half > 1024, 1024, half),
+           low = v_either(high < -1024, -1024, high);
     return v_pick(x == y, 0, 2 * low);
 }
 

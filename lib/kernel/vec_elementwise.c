@@ -477,8 +477,8 @@ static inline double floor_near(double x, double y)
 /* x less floor(x / y) y, given fmod(x, y). */
 static inline double floor_rest(double y, double rest)
 {
-    double known = rest == rest ? rest : 0, other = rest + y;
-    return known * copysign(1, y) < 0 ? other : rest;
+    double known = rest == rest ? rest : 0; /* a sum that is not wanted might overflow; x + -0 is x */
+    return rest + v_either(known * copysign(1, y) < 0, y, -0.0);
 }
 
 static inline uint8_t sign_bit(double x) { return (uint8_t)(v_bits64(x) >> 63); }
