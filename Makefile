@@ -115,6 +115,21 @@ $(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/config.mk Makefile
 	$(compile)
 	$(Q)$(CC) $(lib_flags) $(deps_in) -c $< -o $@
 
+# A file of operators ends with the list of them, which is read off it first (lib/ops/operators.awk).
+$(BUILD)/obj/lib/ops/%.o: lib/ops/%.c lib/ops/operators.awk $(BUILD)/config.mk Makefile
+	$(compile)
+	$(Q)$(CC) $(lib_flags) -DTP__OPERATORS='"/dev/null"' -E -P $< > $(@:.o=.i) && \
+	    awk -v file=$< -f lib/ops/operators.awk $(@:.o=.i) > $(@:.o=.list) && rm -f $(@:.o=.i)
+	$(Q)$(CC) $(lib_flags) -DTP__OPERATORS='"$(abspath $(@:.o=.list))"' $(deps_in) -c $< -o $@
+
+$(BUILD)/obj/lib/ops/registry.o: $(BUILD)/families.h
+
+# Rewritten only when a list comes or goes.
+$(BUILD)/families.h: $(sources)
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^const tp_op \*const \(tp__ops_[a-z0-9_]*\)\[\] = .*/TP__FAMILY(\1)/p' $^ > $@.new && \
+	    if cmp -s $@.new $@; then rm $@.new && touch $@; else mv $@.new $@; fi
+
 define isa_rule
 $(BUILD)/obj/lib/%.$(1).o: lib/%.c $(BUILD)/config.mk Makefile
 	$$(compile)

@@ -89,11 +89,11 @@ static tp_status copy_into_forward(tp_call *c)
     return TP_OK;
 }
 
-static const tp_op copy_into = {.name = "copy_into", .n_in = 1, .n_out = 1, .forward = copy_into_forward};
+static const tp_op copy_into_action = {.name = "copy_into", .n_in = 1, .n_out = 1, .forward = copy_into_forward};
 
 tp_status tp__copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
 {
-    tp_call call = {T, &copy_into, NULL, 1, 1, &src, &dst};
+    tp_call call = {T, &copy_into_action, NULL, 1, 1, &src, &dst};
     return tp__run(T, &call);
 }
 

@@ -1,46 +1,14 @@
 /* ops.h - what operator files share.
  *
- * A family file defines its operators as `static const tp_op`, the public functions over them, and
- * ends with the list `const tp_op *const tp__ops_FAMILY[] = {..., NULL}`, which registry.c joins.
+ * A family file defines its operators as `static const tp_op NAME_op` (or a struct that begins with one), the public
+ * functions over them, and ends with the list of them, which the build fills in (operators.awk): none can be forgotten. A
+ * new file with such a list is found, too (registry.c).
  */
 #ifndef TAPIR_OPS_INTERNAL_H
 #define TAPIR_OPS_INTERNAL_H
 
 #include "tape/tape.h"
 #include "tapir/ops.h"
-
-extern const tp_op *const tp__ops_binary[];
-extern const tp_op *const tp__ops_add[];
-extern const tp_op *const tp__ops_unary[];
-extern const tp_op *const tp__ops_special[];
-extern const tp_op *const tp__ops_ternary[];
-extern const tp_op *const tp__ops_slope[];
-extern const tp_op *const tp__ops_reduce[];
-extern const tp_op *const tp__ops_scan[];
-extern const tp_op *const tp__ops_norms[];
-extern const tp_op *const tp__ops_statistics[];
-extern const tp_op *const tp__ops_distance[];
-extern const tp_op *const tp__ops_matmul[];
-extern const tp_op *const tp__ops_addmm[];
-extern const tp_op *const tp__ops_cross[];
-extern const tp_op *const tp__ops_contiguous[];
-extern const tp_op *const tp__ops_shape[];
-extern const tp_op *const tp__ops_slice[];
-extern const tp_op *const tp__ops_strided[];
-extern const tp_op *const tp__ops_index[];
-extern const tp_op *const tp__ops_join[];
-extern const tp_op *const tp__ops_order[];
-extern const tp_op *const tp__ops_scatter[];
-extern const tp_op *const tp__ops_curve[];
-extern const tp_op *const tp__ops_activation[];
-extern const tp_op *const tp__ops_softmax[];
-extern const tp_op *const tp__ops_norm[];
-extern const tp_op *const tp__ops_loss[];
-extern const tp_op *const tp__ops_linalg[];
-extern const tp_op *const tp__ops_random[];
-extern const tp_op *const tp__ops_sort[];
-extern const tp_op *const tp__ops_unique[];
-extern const tp_op *const tp__ops_search[];
 
 #define TP__READS_NOTHING (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT)
 #define TP__VIEW_FLAGS (TP_OP_VIEW | TP_OP_STRIDED | TP__READS_NOTHING)

@@ -161,4 +161,6 @@ tp_tensor *tp_add_n(tp_tape *T, int n, tp_tensor *const *x)
     return sum;
 }
 
-const tp_op *const tp__ops_add[] = {&add_alpha_op.op, &add_n_op, NULL};
+const tp_op *const tp__ops_add[] = {
+#include TP__OPERATORS
+    NULL};

@@ -396,9 +396,5 @@ tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k)
 }
 
 const tp_op *const tp__ops_slope[] = {
-    &over_square_op.op,   &direction_op.op,      &share_op.op,          &share2_op.op,      &power_term_op.op,
-    &gamma_density_op.op, &erfcx_slope_op.op,    &erfcx_bend_op.op,     &hazard_op.op,      &hazard_slope_op.op,
-    &hazard_gap_op.op,    &erfinv_slope_op.op,   &ndtri_slope_op.op,    &i1_slope_op.op,    &bell_op.op,
-    &bessel_i_op.op,      &bessel_ie_op.op,      &quotient_op.op,       &zeta_slope_op.op,  &over_cross_op.op,
-    &over_gap_op.op,      &direction_turn_op.op, &direction_bend_op.op, &ldexp_slope_op.op, NULL,
-};
+#include TP__OPERATORS
+    NULL};

@@ -61,7 +61,5 @@ tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope)
 }
 
 const tp_op *const tp__ops_activation[] = {
-    &leaky_relu_op.op,
-    &leaky_relu_backward_op.op,
-    NULL,
-};
+#include TP__OPERATORS
+    NULL};

@@ -200,12 +200,6 @@ static tp_tensor *sinc_third(tp_tape *T, tp_tensor *x, tp_tensor *w)
                     tp_sub(T, tp_div(T, sum, far), tp_mul_scalar(T, w, pi2)));
 }
 
-/* clang-format off */
 const tp_op *const tp__ops_curve[] = {
-    TP__CURVE_LIST(sigmoid), TP__CURVE_LIST(tanh), TP__CURVE_LIST(softplus), TP__CURVE_LIST(log_sigmoid),
-    TP__CURVE_LIST(gelu), TP__CURVE_LIST(gelu_tanh), TP__CURVE_LIST(expm1), TP__CURVE_LIST(exp2), TP__CURVE_LIST(log2),
-    TP__CURVE_LIST(log10), TP__CURVE_LIST(rsqrt), TP__CURVE_LIST(asin), TP__CURVE_LIST(atan), TP__CURVE_LIST(asinh),
-    TP__CURVE_LIST(acosh), TP__CURVE_LIST(atanh), TP__CURVE_LIST(erf), TP__CURVE_LIST(sinc), TP__CURVE_LIST(logit),
-    &acos_op.map.op, &erfc_op.map.op, NULL,
-};
-/* clang-format on */
+#include TP__OPERATORS
+    NULL};

@@ -186,7 +186,5 @@ tp_tensor *tp_frexp(tp_tape *T, tp_tensor *x, tp_tensor **exponent)
 }
 
 const tp_op *const tp__ops_special[] = {
-    &entr_op.op,      &erfcx_op.op,     &ndtr_op.op,      &log_ndtr_op.op, &ndtri_op.op,   &i0_op.op, &i0e_op.op,
-    &i1_op.op,        &i1e_op.op,       &zeta_op.op,      &igamma_op.op,   &igammac_op.op, &frexp_op, &bessel_j0_op.op,
-    &bessel_j1_op.op, &bessel_y0_op.op, &bessel_y1_op.op, &angle_op.op,    NULL,
-};
+#include TP__OPERATORS
+    NULL};

@@ -183,5 +183,5 @@ tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *
 }
 
 const tp_op *const tp__ops_ternary[] = {
-    &where_op.op, &lerp_op.op, &addcmul_op.op, &addcdiv_op.op, &mul3_op.op, &clamp_between_op.op, NULL,
-};
+#include TP__OPERATORS
+    NULL};

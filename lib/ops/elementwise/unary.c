@@ -243,11 +243,5 @@ tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p)
 }
 
 const tp_op *const tp__ops_unary[] = {
-    &neg_op.op,     &abs_op.op,           &sign_op.op,       &square_op.op,    &sqrt_op.op,        &reciprocal_op.op,
-    &exp_op.op,     &log_op.op,           &log1p_op.op,      &sin_op.op,       &cos_op.op,         &tan_op.op,
-    &sinh_op.op,    &cosh_op.op,          &relu_op.op,       &floor_op.op,     &ceil_op.op,        &round_op.op,
-    &trunc_op.op,   &relu_backward_op.op, &isnan_op.op,      &isinf_op.op,     &isfinite_op.op,    &logical_not_op.op,
-    &erfinv_op.op,  &lgamma_op.op,        &digamma_op.op,    &frac_op.op,      &isposinf_op.op,    &isneginf_op.op,
-    &signbit_op.op, &round_to_op.op,      &nan_to_num_op.op, &polygamma_op.op, &bitwise_not_op.op, &multigamma_op.op,
-    NULL,
-};
+#include TP__OPERATORS
+    NULL};

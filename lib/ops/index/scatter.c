@@ -315,4 +315,6 @@ tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, 
     return reduced(T, "index_reduce", a, x, tp_to(T, index, TP_I64), src, how, include_self);
 }
 
-const tp_op *const tp__ops_scatter[] = {&scatter_op, &scatter_reduce_op, &index_reduce_op, NULL};
+const tp_op *const tp__ops_scatter[] = {
+#include TP__OPERATORS
+    NULL};

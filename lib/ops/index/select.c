@@ -460,5 +460,6 @@ tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
     return tp__put_same(T, x, at, index, tp_expand(T, value, slice), false);
 }
 
-const tp_op *const tp__ops_index[] = {&gather_op,    &scatter_add_op, &index_select_op,
-                                      &index_add_op, &index_copy_op,  NULL};
+const tp_op *const tp__ops_index[] = {
+#include TP__OPERATORS
+    NULL};

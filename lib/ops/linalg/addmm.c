@@ -339,4 +339,6 @@ tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight
     return bias ? tp_add(T, y, bias) : y;
 }
 
-const tp_op *const tp__ops_addmm[] = {&addr_op, NULL};
+const tp_op *const tp__ops_addmm[] = {
+#include TP__OPERATORS
+    NULL};

@@ -101,4 +101,6 @@ tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
     return tp__apply2(T, &cross_op, &(along){d}, x[0], x[1]);
 }
 
-const tp_op *const tp__ops_cross[] = {&cross_op, NULL};
+const tp_op *const tp__ops_cross[] = {
+#include TP__OPERATORS
+    NULL};

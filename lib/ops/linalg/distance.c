@@ -240,4 +240,6 @@ tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim,
     return tp_sum_dim(T, tp_mul(T, unit(T, x[0], dim, eps), unit(T, x[1], dim, eps)), dim, false);
 }
 
-const tp_op *const tp__ops_distance[] = {&cdist_op, &pdist_op, NULL};
+const tp_op *const tp__ops_distance[] = {
+#include TP__OPERATORS
+    NULL};

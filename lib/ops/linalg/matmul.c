@@ -688,4 +688,6 @@ tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bia
     return tp_apply(T, &linear_op, NULL, bias ? 3 : 2, in);
 }
 
-const tp_op *const tp__ops_matmul[] = {&mm_op, &bmm_op, &mv_op, &dot_op, &linear_op, NULL};
+const tp_op *const tp__ops_matmul[] = {
+#include TP__OPERATORS
+    NULL};

@@ -448,4 +448,6 @@ tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bo
 
 const char *tp_blas_info(void) { return tp__blas_info(); }
 
-const tp_op *const tp__ops_linalg[] = {&tril_op, &triu_op, &solve_op, &cholesky_op, &solve_triangular_op, NULL};
+const tp_op *const tp__ops_linalg[] = {
+#include TP__OPERATORS
+    NULL};

@@ -181,4 +181,6 @@ tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_
     return tp_apply(T, &layer_norm_op, &a, 1 + a.weight + a.bias, in);
 }
 
-const tp_op *const tp__ops_norm[] = {&layer_norm_op, NULL};
+const tp_op *const tp__ops_norm[] = {
+#include TP__OPERATORS
+    NULL};

@@ -485,5 +485,6 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
     return reduced(T, rows, &r, o.reduction);
 }
 
-const tp_op *const tp__ops_loss[] = {&mse_op.op,           &l1_op.op, &bce_op.op, &bce_logits_op.op, &bce_slope_op.op,
-                                     &bce_by_target_op.op, NULL};
+const tp_op *const tp__ops_loss[] = {
+#include TP__OPERATORS
+    NULL};

@@ -161,4 +161,6 @@ tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool k
     return tp_reshape(T, tp__apply1(T, &logsumexp_op, NULL, tp_reshape(T, x, split)), shape);
 }
 
-const tp_op *const tp__ops_softmax[] = {&softmax_op, &log_softmax_op, &logsumexp_op, NULL};
+const tp_op *const tp__ops_softmax[] = {
+#include TP__OPERATORS
+    NULL};

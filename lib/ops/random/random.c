@@ -297,4 +297,6 @@ tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std)
     return fill(T, "normal_", x, mean, std, tp__rng_fill_normal);
 }
 
-const tp_op *const tp__ops_random[] = {&bernoulli_op, &poisson_op, &dropout_op, NULL};
+const tp_op *const tp__ops_random[] = {
+#include TP__OPERATORS
+    NULL};

@@ -257,5 +257,5 @@ tp_tensor *tp_cummin(tp_tape *T, tp_tensor *x, int dim, tp_tensor **index)
 }
 
 const tp_op *const tp__ops_scan[] = {
-    &cumsum_op.op, &cumprod_op.op, &logcumsumexp_op.op, &cummax_op.op, &cummin_op.op, &recurrence_op, NULL,
-};
+#include TP__OPERATORS
+    NULL};

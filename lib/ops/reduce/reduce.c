@@ -611,6 +611,5 @@ tp_tensor *tp_any_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 }
 
 const tp_op *const tp__ops_reduce[] = {
-    &sum_op.op, &sum_dim_op.op, &mean_op.op,    &mean_dim_op.op, &nansum_op.op, &prod_op.op, &amax_op.op, &amin_op.op,
-    &max_op.op, &min_op.op,     &max_dim_op.op, &min_dim_op.op,  &all_op.op,    &any_op.op,  NULL,
-};
+#include TP__OPERATORS
+    NULL};

@@ -242,4 +242,6 @@ tp_tensor *tp_corrcoef(tp_tape *T, tp_tensor *x)
     return tp_clamp(T, tp_div(T, tp_div(T, c, d), tp_t(T, d)), -1, 1);
 }
 
-const tp_op *const tp__ops_statistics[] = {&var_op, &std_op, NULL};
+const tp_op *const tp__ops_statistics[] = {
+#include TP__OPERATORS
+    NULL};

@@ -169,4 +169,6 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
     return tp_mul(T, x, tp_where(T, above, scale, tp_ones_like(T, norm)));
 }
 
-const tp_op *const tp__ops_norms[] = {&norm_op, NULL};
+const tp_op *const tp__ops_norms[] = {
+#include TP__OPERATORS
+    NULL};

@@ -625,4 +625,6 @@ static void replace_samples(tp_sampler *s)
     tp_sample(s, &v, 2, in);
 }
 
-const tp_op *const tp__ops_strided[] = {&diagonal_op, &unfold_op, &put_back_op, &replace_op, &as_strided_op, NULL};
+const tp_op *const tp__ops_strided[] = {
+#include TP__OPERATORS
+    NULL};

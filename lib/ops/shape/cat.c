@@ -165,4 +165,6 @@ tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
     return cat_list(T, "stack", n, list, at);
 }
 
-const tp_op *const tp__ops_join[] = {&cat_op, NULL};
+const tp_op *const tp__ops_join[] = {
+#include TP__OPERATORS
+    NULL};

@@ -170,4 +170,6 @@ tp_tensor *tp_rot90(tp_tape *T, tp_tensor *x, int k, int dim0, int dim1)
     }
 }
 
-const tp_op *const tp__ops_order[] = {&flip_op, &roll_op, NULL};
+const tp_op *const tp__ops_order[] = {
+#include TP__OPERATORS
+    NULL};

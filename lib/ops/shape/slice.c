@@ -267,4 +267,6 @@ tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
     return tp__apply1(T, &select_op, &at, x);
 }
 
-const tp_op *const tp__ops_slice[] = {&slice_op, &select_op, &slice_backward_op, NULL};
+const tp_op *const tp__ops_slice[] = {
+#include TP__OPERATORS
+    NULL};

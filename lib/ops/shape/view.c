@@ -473,6 +473,5 @@ tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype)
 }
 
 const tp_op *const tp__ops_shape[] = {
-    &view_op,        &reshape_op,   &transpose_op, &t_op,  &permute_op, &squeeze_op,
-    &squeeze_dim_op, &unsqueeze_op, &expand_op,    &to_op, NULL,
-};
+#include TP__OPERATORS
+    NULL};

@@ -424,4 +424,6 @@ tp_tensor *tp_histc(tp_tape *T, tp_tensor *x, int64_t bins, double low, double h
     return count_points(T, points, 1, &edges, TP__BIN_EVEN, &plain);
 }
 
-const tp_op *const tp__ops_search[] = {&searchsorted_op, &bincount_op, &histogram_op, NULL};
+const tp_op *const tp__ops_search[] = {
+#include TP__OPERATORS
+    NULL};

@@ -284,5 +284,5 @@ tp_tensor *tp_nanmedian(tp_tape *T, tp_tensor *x)
 }
 
 const tp_op *const tp__ops_sort[] = {
-    &sort_op, &topk_op, &kthvalue_op, &median_dim_op, &nanmedian_dim_op, &mode_op, &median_op, &nanmedian_op, NULL,
-};
+#include TP__OPERATORS
+    NULL};

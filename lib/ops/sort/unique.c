@@ -194,4 +194,6 @@ tp_tensor *tp_unique_consecutive_dim(tp_tape *T, tp_tensor *x, int dim, tp_tenso
     return of_slices(T, "unique_consecutive", x, dim, false, inverse, counts);
 }
 
-const tp_op *const tp__ops_unique[] = {&group_op, NULL};
+const tp_op *const tp__ops_unique[] = {
+#include TP__OPERATORS
+    NULL};
