@@ -84,8 +84,8 @@ static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const
             char a[200], b[200];
             return tp_fail(T, TP_ESHAPE, "%s: step %lld makes %s of %s from state %d, which is %s of %s", c->name,
                            (long long)step, tp__dims_text(tp__dims_of(out[i]), a, sizeof a),
-                           tp_dtype_name((tp_dtype)out[i]->dtype), i, tp__dims_text(tp__dims_of(in[i]), b, sizeof b),
-                           tp_dtype_name((tp_dtype)in[i]->dtype));
+                           tp_dtype_name(out[i]->dtype), i, tp__dims_text(tp__dims_of(in[i]), b, sizeof b),
+                           tp_dtype_name(in[i]->dtype));
         }
     }
     return T->status;
@@ -324,9 +324,8 @@ static tp_status check_alike(tp_tape *T, const chain *c, tp_tensor *const *y, tp
     for (int i = 0; i < c->n_out; i++)
         if (adjoint[i] && (!tp__same_shape(y[i], adjoint[i]) || y[i]->dtype != adjoint[i]->dtype))
             return tp_fail(T, TP_ESHAPE, "%s: called again, the function makes %s of %s as output %d, not %s of %s",
-                           c->name, tp__dims_text(tp__dims_of(y[i]), a, sizeof a), tp_dtype_name((tp_dtype)y[i]->dtype),
-                           i, tp__dims_text(tp__dims_of(adjoint[i]), b, sizeof b),
-                           tp_dtype_name((tp_dtype)adjoint[i]->dtype));
+                           c->name, tp__dims_text(tp__dims_of(y[i]), a, sizeof a), tp_dtype_name(y[i]->dtype), i,
+                           tp__dims_text(tp__dims_of(adjoint[i]), b, sizeof b), tp_dtype_name(adjoint[i]->dtype));
     return TP_OK;
 }
 

@@ -32,9 +32,9 @@ static tp_status check_inputs(const job *j)
     for (int i = 0; i < j->n_in; i++) {
         if (!tp__usable_input(j->T, j->name, i, j->in[i]))
             return j->T->status;
-        if (!tp_dtype_is_float((tp_dtype)j->in[i]->dtype))
+        if (!tp_dtype_is_float(j->in[i]->dtype))
             return tp_fail(j->T, TP_EDTYPE, "%s: input %d is %s; float32 or float64 is needed", j->name, i,
-                           tp_dtype_name((tp_dtype)j->in[i]->dtype));
+                           tp_dtype_name(j->in[i]->dtype));
     }
     return TP_OK;
 }
@@ -61,9 +61,9 @@ static tp_status call_function(job *j, tp_function f, void *user)
             return tp_fail(T, TP_EINVAL, "%s: the function did not set output %d", j->name, k);
         if (!tp__usable(T, j->name, j->y[k]))
             return T->status;
-        if (!tp_dtype_is_float((tp_dtype)j->y[k]->dtype))
+        if (!tp_dtype_is_float(j->y[k]->dtype))
             return tp_fail(T, TP_EDTYPE, "%s: output %d is %s; float32 or float64 is needed", j->name, k,
-                           tp_dtype_name((tp_dtype)j->y[k]->dtype));
+                           tp_dtype_name(j->y[k]->dtype));
     }
     return T->status;
 }
@@ -328,7 +328,7 @@ static tp_status make_blocks(matrix *m)
             if (!joined_shape(m->y[k], m->x[i], &shape))
                 return tp_fail(T, TP_ESHAPE, "%s: block %d, %d has %d dimensions; at most %d", m->j->name, k, i,
                                m->y[k]->ndim + m->x[i]->ndim, TP_MAX_DIMS);
-            if ((m->blocks[at] = tp_zeros(T, (tp_dtype)m->x[i]->dtype, shape)) == NULL)
+            if ((m->blocks[at] = tp_zeros(T, m->x[i]->dtype, shape)) == NULL)
                 return T->status;
             if (m->vectors == NULL)
                 continue;
@@ -348,19 +348,18 @@ static tp_status put_line(const matrix *m, int k, int i, int64_t at, tp_tensor *
         return independent(m->j, "output", k, i);
     if (m->vectors) {
         tp_dims flat = {1, {m->forward ? m->y[k]->numel : m->x[i]->numel}};
-        tp_tensor *line = g ? tp_reshape(T, tp_to(T, g, (tp_dtype)block->dtype), flat)
-                            : tp_zeros(T, (tp_dtype)block->dtype, flat);
+        tp_tensor *line = g ? tp_reshape(T, tp_to(T, g, block->dtype), flat) : tp_zeros(T, block->dtype, flat);
         m->vectors[k * m->n_x + i][at] = line;
         return T->status;
     }
-    if (g == NULL || (g = tp_contiguous(T, tp_to(T, g, (tp_dtype)block->dtype))) == NULL)
+    if (g == NULL || (g = tp_contiguous(T, tp_to(T, g, block->dtype))) == NULL)
         return T->status;
     int64_t rows = m->y[k]->numel, columns = m->x[i]->numel, stride = m->forward ? columns : 1;
-    size_t size = tp_dtype_size((tp_dtype)block->dtype);
+    size_t size = tp_dtype_size(block->dtype);
     char *to = (char *)block->data + (size_t)(m->forward ? at : at * columns) * size;
     tp_tensor line, from;
-    tp__tensor_span(&line, (tp_dtype)block->dtype, m->forward ? rows : columns, to, block->storage);
-    tp__tensor_span(&from, (tp_dtype)g->dtype, g->numel, g->data, g->storage);
+    tp__tensor_span(&line, block->dtype, m->forward ? rows : columns, to, block->storage);
+    tp__tensor_span(&from, g->dtype, g->numel, g->data, g->storage);
     line.stride[0] = stride;
     tp__tensor_note_layout(&line);
     return tp__copy_into(T, &line, &from);
@@ -369,9 +368,9 @@ static tp_status put_line(const matrix *m, int k, int i, int64_t at, tp_tensor *
 /* 1 at one element of x's shape, 0 elsewhere. */
 static tp_tensor *unit(tp_tape *T, tp_tensor *x, int64_t at)
 {
-    tp_tensor *e = tp_zeros(T, (tp_dtype)x->dtype, tp__dims_of(x));
+    tp_tensor *e = tp_zeros(T, x->dtype, tp__dims_of(x));
     if (e)
-        tp__store((char *)e->data + (size_t)at * tp_dtype_size((tp_dtype)e->dtype), (tp_dtype)e->dtype, 1);
+        tp__store((char *)e->data + (size_t)at * tp_dtype_size(e->dtype), e->dtype, 1);
     return e;
 }
 

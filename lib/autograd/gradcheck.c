@@ -318,7 +318,7 @@ static tp_status prepare(check *c, tp_tensor *const *in)
             return c->T->status;
         if (in[i]->dtype != TP_F64)
             return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: input %d is %s; float64 is needed", c->name, i,
-                           tp_dtype_name((tp_dtype)in[i]->dtype));
+                           tp_dtype_name(in[i]->dtype));
         c->in[i] = tp_requires_grad(copy_of(c->T, in[i]), true);
         c->by[i] = any = true;
     }

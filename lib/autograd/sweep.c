@@ -67,7 +67,7 @@ static tp_tensor *destination(tp__sweep *s, tp_tensor *x, bool *fresh, bool *apa
         return x->acc;
     }
     *fresh = *apart = true;
-    tp_tensor *g = tp__tensor_like(s->T, x, (tp_dtype)x->dtype);
+    tp_tensor *g = tp__tensor_like(s->T, x, x->dtype);
     if (g)
         g->flags |= TP__SWEPT;
     return g;
@@ -311,7 +311,7 @@ static tp_status seed(tp__sweep *s, tp_tensor *root, tp_tensor *g)
         return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s", s->name,
                        tp__dims_text(tp__dims_of(g), a, sizeof a), tp__dims_text(tp__dims_of(root), b, sizeof b));
     tp_tensor *given = g;
-    g = g ? tp_to(T, g, (tp_dtype)root->dtype) : tp_ones_like(T, root);
+    g = g ? tp_to(T, g, root->dtype) : tp_ones_like(T, root);
     if (g == NULL)
         return T->status;
     if (g != given)

@@ -155,7 +155,8 @@ struct tp_tensor {
     void *data;
     tp__storage *storage;
     int64_t numel;
-    uint8_t dtype, ndim;
+    tp_dtype dtype : 8;
+    uint8_t ndim;
     uint32_t flags;
     union {
         uint32_t saves;    /* of a tape: nodes that saved it for backward, and leaves whose gradient it is */

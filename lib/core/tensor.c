@@ -8,7 +8,7 @@
 void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel)
 {
     memset(x, 0, offsetof(tp_tensor, shape));
-    x->dtype = (uint8_t)dtype;
+    x->dtype = dtype;
     x->ndim = (uint8_t)shape.ndim;
     x->flags = TP__CONTIGUOUS;
     x->numel = numel;
@@ -70,7 +70,7 @@ tp_tensor *tp__tensor_owned(tp_dtype dtype, tp_dims shape)
 
 /* ---- questions -------------------------------------------------------------------------------------- */
 
-tp_dtype tp_dtype_of(const tp_tensor *x) { return x ? (tp_dtype)x->dtype : TP_F32; }
+tp_dtype tp_dtype_of(const tp_tensor *x) { return x ? x->dtype : TP_F32; }
 int tp_ndim(const tp_tensor *x) { return x ? x->ndim : 0; }
 int64_t tp_numel(const tp_tensor *x) { return x ? x->numel : 0; }
 bool tp_is_contiguous(const tp_tensor *x) { return x && tp__contiguous(x); }
@@ -93,21 +93,18 @@ int64_t tp_stride(const tp_tensor *x, int dim)
 int64_t tp_storage_offset(const tp_tensor *x)
 {
     return x && x->storage && x->data
-               ? ((const char *)x->data - (const char *)x->storage->data) / (int64_t)tp_dtype_size((tp_dtype)x->dtype)
+               ? ((const char *)x->data - (const char *)x->storage->data) / (int64_t)tp_dtype_size(x->dtype)
                : 0;
 }
 
 bool tp_is_same_size(const tp_tensor *a, const tp_tensor *b) { return a && b && tp__same_shape(a, b); }
 
-double tp_item(const tp_tensor *x)
-{
-    return x && x->numel == 1 && x->data ? tp__load(x->data, (tp_dtype)x->dtype) : NAN;
-}
+double tp_item(const tp_tensor *x) { return x && x->numel == 1 && x->data ? tp__load(x->data, x->dtype) : NAN; }
 
 double tp_item_at(const tp_tensor *x, int64_t position)
 {
     if (x == NULL || x->data == NULL || position < 0 || position >= x->numel)
         return NAN;
     int64_t offset = tp__offset_at(x->ndim, x->shape, x->stride, position);
-    return tp__load((const char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype), (tp_dtype)x->dtype);
+    return tp__load((const char *)x->data + offset * (int64_t)tp_dtype_size(x->dtype), x->dtype);
 }

@@ -110,10 +110,10 @@ static tp_tensor *take_rows(tp_tape *T, const tp_tensor *from, const int64_t *ro
 {
     tp_dims shape = tp__dims_of(from);
     shape.dim[0] = n;
-    tp_tensor *x = tp__tensor_make(T, (tp_dtype)from->dtype, shape);
+    tp_tensor *x = tp__tensor_make(T, from->dtype, shape);
     if (x == NULL || x->numel == 0)
         return x;
-    size_t row = (size_t)(x->numel / n) * tp_dtype_size((tp_dtype)x->dtype);
+    size_t row = (size_t)(x->numel / n) * tp_dtype_size(x->dtype);
     for (int64_t i = 0; i < n; i++)
         memcpy((char *)x->data + (size_t)i * row, (const char *)from->data + (size_t)rows[i] * row, row);
     return x;

@@ -11,16 +11,15 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
     if (counts == NULL)
         return tp__missing(T, "confusion_add", "the table of counts");
     if (logits->ndim != 2 || logits->shape[1] != classes || target->ndim != 1 || target->shape[0] != logits->shape[0] ||
-        tp_dtype_is_float((tp_dtype)target->dtype))
+        tp_dtype_is_float(target->dtype))
         return tp_fail(T, TP_ESHAPE, "confusion_add: logits are %s, targets %s of %s, for %lld classes",
                        tp__dims_text(tp__dims_of(logits), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
-                       tp_dtype_name((tp_dtype)target->dtype), (long long)classes);
+                       tp_dtype_name(target->dtype), (long long)classes);
     tp_mark mark = tp_tape_mark(T);
     tp_tensor *guess = logits->shape[0] ? tp_argmax(T, logits, 1, false) : NULL;
     for (int64_t i = 0; guess && i < target->numel; i++) {
-        int64_t k = tp__load_i64((const char *)target->data +
-                                     i * target->stride[0] * (int64_t)tp_dtype_size((tp_dtype)target->dtype),
-                                 (tp_dtype)target->dtype);
+        int64_t k = tp__load_i64(
+            (const char *)target->data + i * target->stride[0] * (int64_t)tp_dtype_size(target->dtype), target->dtype);
         if (k < 0 || k >= classes) {
             tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k,
                     (long long)classes);

@@ -454,7 +454,7 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
                                : "has too many dimensions");
         return NULL;
     }
-    tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);
+    tp_tensor *x = tp__tensor_make(T, r->dtype, r->shape);
     if (x == NULL)
         return NULL;
     if (r->end > r->begin)
@@ -499,8 +499,7 @@ static bool write_string(FILE *file, const char *text)
 
 static bool write_record(FILE *file, const char *name, const tp_tensor *x, size_t begin, size_t end)
 {
-    if (!write_string(file, name) ||
-        fprintf(file, ":{\"dtype\":\"%s\",\"shape\":[", dtype_text((tp_dtype)x->dtype)) < 0)
+    if (!write_string(file, name) || fprintf(file, ":{\"dtype\":\"%s\",\"shape\":[", dtype_text(x->dtype)) < 0)
         return false;
     for (int d = 0; d < x->ndim; d++)
         if (fprintf(file, d ? ",%lld" : "%lld", (long long)x->shape[d]) < 0)
@@ -531,7 +530,7 @@ static bool write_header(FILE *file, const content *c)
     unsigned char length[8] = {0};
     bool ok = fwrite(length, 1, 8, file) == 8 && putc('{', file) == '{' && (c->m == 0 || write_metadata(file, c));
     for (int i = 0; i < c->n && ok; i++) {
-        size_t end = at + (size_t)c->tensors[i]->numel * tp_dtype_size((tp_dtype)c->tensors[i]->dtype);
+        size_t end = at + (size_t)c->tensors[i]->numel * tp_dtype_size(c->tensors[i]->dtype);
         ok = (i == 0 || putc(',', file) == ',') && write_record(file, c->names[i], c->tensors[i], at, end);
         at = end;
     }
@@ -548,10 +547,10 @@ static bool write_header(FILE *file, const content *c)
 /* Row by row where it does not lie contiguously. */
 static bool write_tensor(tp_tape *T, FILE *file, tp_tensor *x)
 {
-    size_t bytes = (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype);
+    size_t bytes = (size_t)x->numel * tp_dtype_size(x->dtype);
     if (tp__contiguous(x))
         return bytes == 0 || fwrite(x->data, 1, bytes, file) == bytes;
-    tp__storage *dense = tp__dense_copy(T, x, (tp_dtype)x->dtype);
+    tp__storage *dense = tp__dense_copy(T, x, x->dtype);
     if (dense == NULL) {
         errno = ENOMEM;
         return false;

@@ -84,8 +84,8 @@ static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *
     if (x && (x->dtype != y->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(y)))) {
         tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE,
                 "module_load: %s: %s is %s of %s, the module's is %s of %s", path, s->name[i],
-                tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name((tp_dtype)x->dtype),
-                tp__dims_text(tp__dims_of(y), b, sizeof b), tp_dtype_name((tp_dtype)y->dtype));
+                tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name(x->dtype),
+                tp__dims_text(tp__dims_of(y), b, sizeof b), tp_dtype_name(y->dtype));
         return NULL;
     }
     return x;

@@ -157,7 +157,7 @@ static tp_status check_rank(tp_tape *T, const char *name, const tp_tensor *x, in
 
 static void put_element(tp_tensor *x, int64_t offset, double value)
 {
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     tp__store((char *)x->data + offset * (int64_t)tp_dtype_size(dtype), dtype, value);
 }
 

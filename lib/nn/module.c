@@ -192,8 +192,8 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
 tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
 {
     TP__NAMED(T, "module_add_param");
-    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s, not a float", name, tp_dtype_name((tp_dtype)x->dtype));
+    if (x && !tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s, not a float", name, tp_dtype_name(x->dtype));
         tp_free(x);
         return NULL;
     }
@@ -413,10 +413,10 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
     tp_tensor **list = all_tensors(m, false, &n), **converted = tp__calloc((size_t)n + 1, sizeof *converted);
     bool ok = list && converted;
     for (int i = 0; ok && i < n; i++)
-        if (tp_dtype_is_float((tp_dtype)list[i]->dtype) && list[i]->dtype != dtype)
+        if (tp_dtype_is_float(list[i]->dtype) && list[i]->dtype != dtype)
             ok = may_convert(T, list[i]);
     for (int i = 0; ok && i < n; i++) {
-        if (!tp_dtype_is_float((tp_dtype)list[i]->dtype) || list[i]->dtype == dtype)
+        if (!tp_dtype_is_float(list[i]->dtype) || list[i]->dtype == dtype)
             continue;
         converted[i] = tp__tensor_owned(dtype, tp__dims_of(list[i]));
         ok = converted[i] != NULL && tp_copy_into(T, converted[i], list[i]) == TP_OK;

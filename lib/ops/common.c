@@ -9,10 +9,7 @@ bool tp__usable_inputs(tp_tape *T, const char *name, int n, tp_tensor *const *in
     return usable;
 }
 
-tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value)
-{
-    return x ? tp_scalar(T, (tp_dtype)x->dtype, value) : NULL;
-}
+tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value) { return x ? tp_scalar(T, x->dtype, value) : NULL; }
 
 bool tp__fits(tp_tape *T, const char *name, const char *what, tp_dtype dtype, double value)
 {
@@ -36,7 +33,7 @@ tp__operand tp__operand_of(const tp_tensor *x, tp_dims shape)
     tp__operand o;
     int lead = shape.ndim - x->ndim;
     o.data = x->data;
-    o.dtype = (tp_dtype)x->dtype;
+    o.dtype = x->dtype;
     for (int d = 0; d < lead; d++)
         o.stride[d] = 0;
     for (int d = 0; d < x->ndim; d++)
@@ -94,15 +91,12 @@ tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which)
     return status == TP_OK ? v->tape->status : status;
 }
 
-tp_status tp__infer_like_first(tp_call *c)
-{
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[0]));
-}
+tp_status tp__infer_like_first(tp_call *c) { return tp_call_out(c, 0, c->in[0]->dtype, tp__dims_of(c->in[0])); }
 
 tp_status tp__infer_float_like(tp_call *c)
 {
-    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    if (!tp_dtype_is_float(c->in[0]->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
     return tp__infer_like_first(c);
 }
 
@@ -134,7 +128,7 @@ void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr)
 tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x)
 {
     if (g && g->dtype != x->dtype)
-        g = tp_to(T, g, (tp_dtype)x->dtype);
+        g = tp_to(T, g, x->dtype);
     if (g == NULL || tp__same_shape(g, x))
         return g;
     tp_dims shape = tp__dims_of(x);

@@ -50,7 +50,7 @@ static uintptr_t end_of(const tp_tensor *x)
     int64_t last = 0;
     for (int d = 0; d < x->ndim; d++)
         last += (x->shape[d] - 1) * x->stride[d];
-    return (uintptr_t)x->data + (uintptr_t)(last + 1) * tp_dtype_size((tp_dtype)x->dtype);
+    return (uintptr_t)x->data + (uintptr_t)(last + 1) * tp_dtype_size(x->dtype);
 }
 
 /* May writing one of them change the other? */
@@ -72,7 +72,7 @@ static tp_status copy_into_forward(tp_call *c)
     tp_tape *T = c->tape;
     tp_tensor *dst = c->out[0], *src = c->in[0];
     tp_dims shape = tp__dims_of(dst);
-    tp_dtype dtype = (tp_dtype)dst->dtype;
+    tp_dtype dtype = dst->dtype;
     tp__operand from = tp__operand_of(src, shape);
     if (tp__contiguous(dst) && !overlap(dst, src)) {
         tp__copy(shape, dst->data, dtype, &from);
@@ -119,9 +119,9 @@ static aside aside_begin(tp_tape *T) { return (aside){tp_tape_mark(T), tp_tape_r
 /* x = value, whose kind of number x must hold; all that was made on the way is given back. */
 static tp_status aside_end(tp_tape *T, aside a, const char *name, tp_tensor *x, tp_tensor *value)
 {
-    if (value && !tp_can_cast((tp_dtype)value->dtype, (tp_dtype)x->dtype))
-        tp_fail(T, TP_EDTYPE, "%s: the result is %s, which %s does not hold", name,
-                tp_dtype_name((tp_dtype)value->dtype), tp_dtype_name((tp_dtype)x->dtype));
+    if (value && !tp_can_cast(value->dtype, x->dtype))
+        tp_fail(T, TP_EDTYPE, "%s: the result is %s, which %s does not hold", name, tp_dtype_name(value->dtype),
+                tp_dtype_name(x->dtype));
     if (value && tp__ok(T) && fits_into(T, name, x, value) == TP_OK)
         tp_copy_into(T, x, value);
     tp_status status = T->status;
@@ -137,10 +137,10 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double value)
     tp_status status = tp__writable(T, name, x);
     if (status != TP_OK)
         return status;
-    if (!tp__fits(T, name, "value", (tp_dtype)x->dtype, value))
+    if (!tp__fits(T, name, "value", x->dtype, value))
         return T->status;
     if (tp__contiguous(x)) {
-        tp__fill(x->numel, x->data, (tp_dtype)x->dtype, value);
+        tp__fill(x->numel, x->data, x->dtype, value);
         return written(x);
     }
     aside a = aside_begin(T);
@@ -176,9 +176,9 @@ tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha)
     tp_status status = writable_from(T, "add_", x, y);
     if (status != TP_OK)
         return status;
-    if (tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == y->dtype && tp__same_shape(x, y) && tp__contiguous(x) &&
+    if (tp_dtype_is_float(x->dtype) && x->dtype == y->dtype && tp__same_shape(x, y) && tp__contiguous(x) &&
         tp__contiguous(y) && !overlap(x, y)) {
-        tp__axpy(x->numel, (tp_dtype)x->dtype, alpha, y->data, x->data);
+        tp__axpy(x->numel, x->dtype, alpha, y->data, x->data);
         return written(x);
     }
     if (!tp__fits(T, "add_", "factor", tp_result_type(x, y), alpha))
@@ -204,7 +204,7 @@ static tp_status put_view(tp_tape *T, tp_tensor *x, const char *index, tp_tensor
     tp_tensor *part = tp_index(T, x, index);
     while (part && values && values->ndim > part->ndim && values->shape[0] == 1) /* as assignment in Python */
         values = tp_squeeze_dim(T, values, 0);
-    tp_tensor *value = accumulate ? tp_add(T, part, values) : tp_to(T, values, (tp_dtype)x->dtype);
+    tp_tensor *value = accumulate ? tp_add(T, part, values) : tp_to(T, values, x->dtype);
     return aside_end(T, a, "index_put_", part, part ? value : NULL);
 }
 
@@ -221,8 +221,8 @@ static tp_status put_places(tp_tape *T, tp_tensor *x, const char *index, int n, 
     values = at ? tp_contiguous(T, values) : NULL;
     at = values ? tp_contiguous(T, at) : NULL;
     if (at) {
-        tp__index_place(accumulate ? TP__ADD_TO : TP__PUT, (tp_dtype)x->dtype, 1, x->numel, 1, at->numel, x->data,
-                        at->data, values->data, false);
+        tp__index_place(accumulate ? TP__ADD_TO : TP__PUT, x->dtype, 1, x->numel, 1, at->numel, x->data, at->data,
+                        values->data, false);
         written(x);
     }
     return aside_end(T, a, "index_put_", x, NULL);
@@ -243,7 +243,7 @@ tp_status tp_index_put_(tp_tape *T, tp_tensor *x, const char *index, int n, tp_t
 static char *element(const tp_tensor *x, int64_t position)
 {
     int64_t offset = tp__offset_at(x->ndim, x->shape, x->stride, position);
-    return (char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    return (char *)x->data + offset * (int64_t)tp_dtype_size(x->dtype);
 }
 
 tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void *user)
@@ -256,7 +256,7 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
     tp__kept *kept = tp__kept_open(T, "apply_", tp__frame_here());
     if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK)
         return T->status;
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     tp__call_out call;
     tp__enter(T, &call);
     for (int64_t i = 0; i < x->numel; i++) {
@@ -287,8 +287,8 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
     tp__enter(T, &call);
     for (int64_t i = 0; value && other && i < x->numel; i++) {
         char *p = element(value, i);
-        double v = f(tp__load(p, (tp_dtype)x->dtype), tp__load(element(other, i), (tp_dtype)y->dtype), user);
-        tp__store(p, (tp_dtype)x->dtype, v);
+        double v = f(tp__load(p, x->dtype), tp__load(element(other, i), y->dtype), user);
+        tp__store(p, x->dtype, v);
     }
     tp__leave(&call);
     status = aside_end(T, a, "map_", x, other ? value : NULL);

@@ -52,7 +52,7 @@ static void gather(const lbfgs *m, bool gradients, double *out)
         if (x == NULL)
             continue;
         if (from)
-            tp__convert(x->numel, out, TP_F64, from->data, (tp_dtype)from->dtype);
+            tp__convert(x->numel, out, TP_F64, from->data, from->dtype);
         else
             memset(out, 0, (size_t)x->numel * sizeof *out);
         out += x->numel;
@@ -72,7 +72,7 @@ static bool place(const lbfgs *m, double t)
         double most = to->dtype == TP_F32 ? FLT_MAX : DBL_MAX;
         for (int64_t k = 0; k < to->numel; k++, x++, d++) {
             double v = t == 0 ? *x : *x + t * *d;
-            tp__store((char *)to->data + (size_t)k * tp_dtype_size((tp_dtype)to->dtype), (tp_dtype)to->dtype, v);
+            tp__store((char *)to->data + (size_t)k * tp_dtype_size(to->dtype), to->dtype, v);
             finite &= fabs(v) <= most;
         }
         to->storage->version++;

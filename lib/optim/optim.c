@@ -198,7 +198,7 @@ tp_status tp__update_forward(tp_call *c)
     for (int i = 1; i < c->n_out; i++)
         at[i + 1] = c->out[i] ? c->out[i]->data : NULL;
     type->numbers(a->group, a->group->steps[a->first], numbers);
-    tp__update(type->kernel(), (tp_dtype)c->in[0]->dtype, numbers, c->in[0]->numel, at);
+    tp__update(type->kernel(), c->in[0]->dtype, numbers, c->in[0]->numel, at);
     return TP_OK;
 }
 

@@ -14,16 +14,16 @@ static tp_status accumulate_forward(tp_call *c)
     const tp_tensor *src = c->in[0];
     bool fresh = *(const bool *)c->attr, plain = tp__contiguous(src) && src->dtype == dst->dtype;
     if (fresh && plain) {
-        tp__convert(dst->numel, dst->data, (tp_dtype)dst->dtype, src->data, (tp_dtype)src->dtype);
+        tp__convert(dst->numel, dst->data, dst->dtype, src->data, src->dtype);
     } else if (fresh) {
-        tp__copy_elements(src, dst->data, (tp_dtype)dst->dtype);
+        tp__copy_elements(src, dst->data, dst->dtype);
     } else if (plain) {
-        tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, src->data, dst->data);
+        tp__axpy(dst->numel, dst->dtype, 1, src->data, dst->data);
     } else {
-        tp__storage *dense = tp__dense_copy(c->tape, src, (tp_dtype)dst->dtype);
+        tp__storage *dense = tp__dense_copy(c->tape, src, dst->dtype);
         if (dense == NULL)
             return tp_fail(c->tape, TP_ENOMEM, "no memory to add a gradient");
-        tp__axpy(dst->numel, (tp_dtype)dst->dtype, 1, dense->data, dst->data);
+        tp__axpy(dst->numel, dst->dtype, 1, dense->data, dst->data);
         tp__storage_unref(dense);
     }
     return TP_OK;
@@ -47,7 +47,7 @@ tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fr
 
 static tp_status clear_forward(tp_call *c)
 {
-    tp__fill(c->out[0]->numel, c->out[0]->data, (tp_dtype)c->out[0]->dtype, 0);
+    tp__fill(c->out[0]->numel, c->out[0]->data, c->out[0]->dtype, 0);
     return TP_OK;
 }
 

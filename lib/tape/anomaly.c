@@ -19,9 +19,9 @@ bool tp_tape_anomaly(tp_tape *T, bool on)
 
 static bool all_finite(const tp_tensor *x)
 {
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) || x->numel == 0 || (x->flags & TP__RELEASED))
+    if (!tp_dtype_is_float(x->dtype) || x->numel == 0 || (x->flags & TP__RELEASED))
         return true;
-    tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    tp__operand in = {.data = x->data, .dtype = x->dtype};
     memcpy(in.stride, x->stride, sizeof in.stride);
     return tp__all_finite(tp__dims_of(x), &in);
 }

@@ -7,7 +7,7 @@
 
 void tp__copy_elements(const tp_tensor *x, void *to, tp_dtype dtype)
 {
-    tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    tp__operand in = {.data = x->data, .dtype = x->dtype};
     memcpy(in.stride, x->stride, sizeof in.stride);
     tp__copy(tp__dims_of(x), to, dtype, &in);
 }
@@ -20,11 +20,11 @@ tp__storage *tp__dense_copy(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
     return dense;
 }
 
-static tp_status clone_infer(tp_call *c) { return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[0])); }
+static tp_status clone_infer(tp_call *c) { return tp_call_out(c, 0, c->in[0]->dtype, tp__dims_of(c->in[0])); }
 
 static tp_status clone_forward(tp_call *c)
 {
-    tp__copy_elements(c->in[0], c->out[0]->data, (tp_dtype)c->out[0]->dtype);
+    tp__copy_elements(c->in[0], c->out[0]->data, c->out[0]->dtype);
     return TP_OK;
 }
 

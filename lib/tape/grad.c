@@ -20,7 +20,7 @@ static tp_tensor *grad_on_tape(tp_tensor *x)
         T->free_gradients = g->prev;
     else if ((g = tp__arena_alloc(&T->gradients, sizeof *g)) == NULL)
         return NULL;
-    tp__tensor_init(g, (tp_dtype)x->dtype, tp__dims_of(x), x->numel);
+    tp__tensor_init(g, x->dtype, tp__dims_of(x), x->numel);
     g->tape = T;
     g->serial = 1; /* it is there, and older than anything that a rewind gives back */
     if (tp__give_storage(T, g))
@@ -35,7 +35,7 @@ tp_tensor *tp__grad_buffer(tp_tensor *x)
 {
     tp_tensor *g = x->grad;
     if (g == NULL || !(g->flags & TP__GRADIENT)) { /* one that a recorded sweep left is not ours to write */
-        g = x->tape ? grad_on_tape(x) : tp__tensor_owned((tp_dtype)x->dtype, tp__dims_of(x));
+        g = x->tape ? grad_on_tape(x) : tp__tensor_owned(x->dtype, tp__dims_of(x));
         if (g == NULL)
             return NULL;
         g->flags |= TP__GRADIENT | (x->tape ? 0 : TP__BELONGS);
@@ -147,8 +147,8 @@ tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
     char a[200], b[200];
     if (x->dtype != g->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(g)))
         return tp_fail(T, TP_ESHAPE, "set_grad: the gradient is %s of %s, the tensor %s of %s",
-                       tp__dims_text(tp__dims_of(g), a, sizeof a), tp_dtype_name((tp_dtype)g->dtype),
-                       tp__dims_text(tp__dims_of(x), b, sizeof b), tp_dtype_name((tp_dtype)x->dtype));
+                       tp__dims_text(tp__dims_of(g), a, sizeof a), tp_dtype_name(g->dtype),
+                       tp__dims_text(tp__dims_of(x), b, sizeof b), tp_dtype_name(x->dtype));
     tp_zero_grad(x);
     return tp__grad_add(T, x, g);
 }

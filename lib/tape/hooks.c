@@ -112,9 +112,9 @@ tp_tensor *tp__hooks_run(tp_tape *T, const tp_tensor *x, tp_tensor *g)
         if (!tp__usable(T, "hook", r))
             return NULL;
         if (!tp__same_shape(r, x) || r->dtype != x->dtype) {
-            tp_fail(T, TP_ESHAPE, "hook: made a gradient of %s %s for a tensor of %s %s",
-                    tp_dtype_name((tp_dtype)r->dtype), tp__dims_text(tp__dims_of(r), a, sizeof a),
-                    tp_dtype_name((tp_dtype)x->dtype), tp__dims_text(tp__dims_of(x), b, sizeof b));
+            tp_fail(T, TP_ESHAPE, "hook: made a gradient of %s %s for a tensor of %s %s", tp_dtype_name(r->dtype),
+                    tp__dims_text(tp__dims_of(r), a, sizeof a), tp_dtype_name(x->dtype),
+                    tp__dims_text(tp__dims_of(x), b, sizeof b));
             return NULL;
         }
         g = r;

@@ -16,7 +16,7 @@ tp_tensor *tp_keep(tp_tensor *x)
         tp_fail(x->tape, TP_ENOMEM, "keep: no memory");
         return NULL;
     }
-    tp__tensor_init(y, (tp_dtype)x->dtype, tp__dims_of(x), x->numel);
+    tp__tensor_init(y, x->dtype, tp__dims_of(x), x->numel);
     memcpy(y->stride, x->stride, sizeof y->stride);
     tp__tensor_note_layout(y);
     y->flags |= TP__OWNED;
@@ -64,9 +64,8 @@ tp_tensor *tp_requires_grad(tp_tensor *x, bool on)
 {
     if (x == NULL)
         return NULL;
-    if (on && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(x->tape, TP_EDTYPE, "requires_grad: only float32 and float64 can, not %s",
-                tp_dtype_name((tp_dtype)x->dtype));
+    if (on && !tp_dtype_is_float(x->dtype)) {
+        tp_fail(x->tape, TP_EDTYPE, "requires_grad: only float32 and float64 can, not %s", tp_dtype_name(x->dtype));
         return NULL;
     }
     if (!on && x->node) {

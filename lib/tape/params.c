@@ -25,7 +25,7 @@ static tp_params *params_new(int n, tp_tensor *const *tensors)
     }
     p->n = n;
     for (int i = 0; i < n; i++) {
-        int64_t *count = &p->count_of[slot_of((tp_dtype)tensors[i]->dtype)];
+        int64_t *count = &p->count_of[slot_of(tensors[i]->dtype)];
         p->at[i] = tensors[i];
         p->offset[i] = *count;
         *count += tensors[i]->numel;
@@ -42,7 +42,7 @@ tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors)
         return NULL;
     for (int i = 0; i < n; i++) {
         const tp_tensor *x = tensors ? tensors[i] : NULL;
-        bool fits = x && (x->flags & TP__OWNED) && tp_dtype_is_float((tp_dtype)x->dtype) && tp__contiguous(x);
+        bool fits = x && (x->flags & TP__OWNED) && tp_dtype_is_float(x->dtype) && tp__contiguous(x);
         for (int j = 0; j < i && fits; j++)
             fits = tensors[j] != x;
         if (!fits) {
@@ -112,7 +112,7 @@ static size_t start_of(const tp_params *p, tp_dtype dtype)
 /* Of parameter i, which is there. */
 static size_t offset_of(const tp_params *p, int i)
 {
-    tp_dtype dtype = (tp_dtype)p->at[i]->dtype;
+    tp_dtype dtype = p->at[i]->dtype;
     return start_of(p, dtype) + (size_t)p->offset[i] * tp_dtype_size(dtype);
 }
 
@@ -156,10 +156,10 @@ typedef struct {
 
 static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__storage *grads, size_t start)
 {
-    size_t bytes = (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype);
+    size_t bytes = (size_t)x->numel * tp_dtype_size(x->dtype);
     tp__storage *g = tp__storage_segment(grads, start, bytes);
     at->value = tp__storage_segment(values, start, bytes);
-    at->grad = g ? tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g, g->data) : NULL;
+    at->grad = g ? tp__tensor_owned_on(x->dtype, tp__dims_of(x), g, g->data) : NULL;
     tp__storage_unref(g);
     if (at->grad)
         at->grad->flags |= TP__GRADIENT | TP__BELONGS;
@@ -169,7 +169,7 @@ static bool make_place(place *at, const tp_tensor *x, tp__storage *values, tp__s
 static void move_in(tp_tensor *x, place *at)
 {
     tp_dims shape = tp__dims_of(x);
-    tp__operand from = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    tp__operand from = {.data = x->data, .dtype = x->dtype};
     memcpy(from.stride, x->stride, sizeof from.stride);
     tp__copy(shape, at->value->data, from.dtype, &from);
     if ((x->flags & TP__HAS_GRAD) && tp__contiguous(x->grad))
@@ -224,7 +224,7 @@ static bool has_gradient(const tp_tensor *x)
 
 static bool follows(const tp_tensor *a, const tp_tensor *b)
 {
-    size_t bytes = (size_t)a->numel * tp_dtype_size((tp_dtype)a->dtype);
+    size_t bytes = (size_t)a->numel * tp_dtype_size(a->dtype);
     return a->dtype == b->dtype && (char *)a->data + bytes == (char *)b->data &&
            (char *)a->grad->data + bytes == (char *)b->grad->data;
 }
@@ -239,7 +239,7 @@ bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run)
         return false;
     }
     const tp_tensor *x = p->at[i];
-    *run = (tp__run_of_params){.dtype = (tp_dtype)x->dtype,
+    *run = (tp__run_of_params){.dtype = x->dtype,
                                .offset = p->offset[i],
                                .n = x->numel,
                                .value = x->data,
@@ -314,7 +314,7 @@ tp_grads *tp_grads_new(const tp_params *p)
         if (x == NULL)
             continue;
         char *data = (char *)g->all->data + offset_of(p, i);
-        g->at[i] = tp__tensor_owned_on((tp_dtype)x->dtype, tp__dims_of(x), g->all, data);
+        g->at[i] = tp__tensor_owned_on(x->dtype, tp__dims_of(x), g->all, data);
         ok = g->at[i] != NULL;
         if (ok)
             g->at[i]->flags |= TP__BELONGS;
@@ -365,9 +365,9 @@ void tp_grads_add(tp_grads *into, const tp_grads *from)
         if (!from->arrived[i] || !to || !x || to->dtype != x->dtype || to->numel != x->numel)
             continue;
         if (into->arrived[i])
-            tp__axpy(to->numel, (tp_dtype)to->dtype, 1, x->data, to->data);
+            tp__axpy(to->numel, to->dtype, 1, x->data, to->data);
         else
-            memcpy(to->data, x->data, (size_t)to->numel * tp_dtype_size((tp_dtype)to->dtype));
+            memcpy(to->data, x->data, (size_t)to->numel * tp_dtype_size(to->dtype));
         into->arrived[i] = true;
     }
 }
@@ -378,7 +378,7 @@ void *tp_grads_data(tp_grads *g)
 {
     for (int i = 0; g && i < g->n; i++) {
         if (!g->arrived[i] && g->at[i])
-            tp__fill(g->at[i]->numel, g->at[i]->data, (tp_dtype)g->at[i]->dtype, 0);
+            tp__fill(g->at[i]->numel, g->at[i]->data, g->at[i]->dtype, 0);
         g->arrived[i] = true;
     }
     if (g)
@@ -404,8 +404,8 @@ tp_status tp_params_set_grads(tp_tape *T, tp_params *p, const tp_grads *g)
         const tp_tensor *x = p->at[i], *grad = g->at[i];
         if (!fits(x, grad))
             return tp_fail(T, TP_ESHAPE, "params_set_grads: parameter %d is %s of %s, the sink's gradient %s of %s", i,
-                           tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name((tp_dtype)x->dtype),
-                           tp__dims_text(tp__dims_of(grad), b, sizeof b), tp_dtype_name((tp_dtype)grad->dtype));
+                           tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name(x->dtype),
+                           tp__dims_text(tp__dims_of(grad), b, sizeof b), tp_dtype_name(grad->dtype));
     }
     for (int i = 0; i < p->n && T->status == TP_OK; i++)
         if (p->at[i])

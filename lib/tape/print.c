@@ -107,7 +107,7 @@ static void measure_width(format *f, const void *p)
 
 static const void *element(const tp_tensor *x, int64_t offset)
 {
-    return (const char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    return (const char *)x->data + offset * (int64_t)tp_dtype_size(x->dtype);
 }
 
 /* Is index i of a dimension of size n left out? */
@@ -257,7 +257,7 @@ static void put_suffixes(writer *w, const format *f, const tp_tensor *x)
         put_suffix(w, f, &line, text);
     }
     if (!usual) {
-        snprintf(text, sizeof text, "dtype=torch.%s", tp_dtype_name((tp_dtype)x->dtype));
+        snprintf(text, sizeof text, "dtype=torch.%s", tp_dtype_name(x->dtype));
         put_suffix(w, f, &line, text);
     }
     if (x->node) {
@@ -273,7 +273,7 @@ static void put_suffixes(writer *w, const format *f, const tp_tensor *x)
 
 static format format_for(const tp_tensor *x, const tp_print_options *options)
 {
-    format f = {.dtype = (tp_dtype)x->dtype, .width = 1, .whole = true};
+    format f = {.dtype = x->dtype, .width = 1, .whole = true};
     if (options || x->tape)
         f.o = options ? *options : x->tape->print;
     f.o.precision = f.o.precision > 0 ? (f.o.precision < 100 ? f.o.precision : 100) : 4;

@@ -45,7 +45,7 @@ static void note(tp_tape *T, const char *name, bool backward, int64_t start, int
     }
     for (int i = 0; i < n; i++)
         if (made[i])
-            bytes += made[i]->numel * (int64_t)tp_dtype_size((tp_dtype)made[i]->dtype);
+            bytes += made[i]->numel * (int64_t)tp_dtype_size(made[i]->dtype);
     w->events[w->n_events++] = (tp__event){name, backward, start - w->began, end - start, bytes};
 }
 

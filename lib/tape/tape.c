@@ -212,10 +212,10 @@ bool tp__give_storage(tp_tape *T, tp_tensor *x)
 {
     size_t bytes;
     char text[200];
-    if (!tp__mul_size((size_t)x->numel, tp_dtype_size((tp_dtype)x->dtype), &bytes) ||
+    if (!tp__mul_size((size_t)x->numel, tp_dtype_size(x->dtype), &bytes) ||
         (x->storage = tp__pool_alloc(T->pool, bytes)) == NULL) {
         tp_fail(T, TP_ENOMEM, "no memory for %s of %s", tp__dims_text(tp__dims_of(x), text, sizeof text),
-                tp_dtype_name((tp_dtype)x->dtype));
+                tp_dtype_name(x->dtype));
         return false;
     }
     x->data = x->storage->data;
@@ -242,7 +242,7 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
     y->node = NULL;
     y->grad = y->acc = NULL;
     memcpy(y->shape, x->shape, sizeof y->shape + sizeof y->stride);
-    y->dtype = (uint8_t)dtype;
+    y->dtype = dtype;
     y->ndim = x->ndim;
     y->flags = TP__CONTIGUOUS;
     y->numel = x->numel;
@@ -252,7 +252,7 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
 
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
 {
-    tp_tensor *y = tp__tensor_new(T, (tp_dtype)x->dtype, shape);
+    tp_tensor *y = tp__tensor_new(T, x->dtype, shape);
     if (y == NULL)
         return NULL;
     memcpy(y->stride, stride, (size_t)shape.ndim * sizeof *stride);
@@ -261,7 +261,7 @@ tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const
     if (y->storage)
         tp__storage_ref(y->storage);
     offset = y->numel ? offset : 0; /* where nothing lies any place will do */
-    y->data = x->data ? (char *)x->data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype) : NULL;
+    y->data = x->data ? (char *)x->data + offset * (int64_t)tp_dtype_size(x->dtype) : NULL;
     return y;
 }
 

@@ -11,7 +11,7 @@ may() { # folder, then what it may include
             for d in "$folder" tapir "$@"; do
                 case $h in "$d"/*) ok=yes ;; esac
             done
-            [ "$h" = config.h ] && ok=yes
+            case $h in config.h | families.h) ok=yes ;; esac
             [ $ok = yes ] || echo "$f includes $h"
         done
     done

@@ -24,7 +24,7 @@ static tp_tensor *filled(tp_tape *T, const char *name, tp_dtype dtype, tp_dims s
 
 static tp_tensor *filled_like(tp_tape *T, const char *name, const tp_tensor *x, double value)
 {
-    return tp__usable(T, name, x) ? filled(T, name, (tp_dtype)x->dtype, tp__dims_of(x), value) : NULL;
+    return tp__usable(T, name, x) ? filled(T, name, x->dtype, tp__dims_of(x), value) : NULL;
 }
 
 tp_tensor *tp_full(tp_tape *T, tp_dtype dtype, tp_dims shape, double value)
@@ -41,7 +41,7 @@ tp_tensor *tp_ones_like(tp_tape *T, tp_tensor *x) { return filled_like(T, "ones_
 
 tp_tensor *tp_empty_like(tp_tape *T, tp_tensor *x)
 {
-    return tp__usable(T, "empty_like", x) ? tp__tensor_make(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+    return tp__usable(T, "empty_like", x) ? tp__tensor_make(T, x->dtype, tp__dims_of(x)) : NULL;
 }
 
 tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data)

@@ -65,7 +65,7 @@ static tp_status add_n_infer(tp_call *c)
     for (int i = 1; i < c->n_in; i++) {
         if (c->in[i]->dtype != c->in[0]->dtype)
             return tp_call_fail(c, TP_EDTYPE, "input %d is %s, input 0 is %s; one dtype is needed", i,
-                                tp_dtype_name((tp_dtype)c->in[i]->dtype), tp_dtype_name((tp_dtype)c->in[0]->dtype));
+                                tp_dtype_name(c->in[i]->dtype), tp_dtype_name(c->in[0]->dtype));
         if (!tp__same_shape(c->in[i], c->in[0]))
             return tp_call_fail(c, TP_ESHAPE, "input %d is %s, input 0 is %s; one shape is needed", i,
                                 tp__dims_text(tp__dims_of(c->in[i]), a, sizeof a),
@@ -104,7 +104,7 @@ static void sum_part(int64_t begin, int64_t end, void *user)
 static tp_status add_n_forward(tp_call *c)
 {
     enum { GRAIN = 16384 };
-    tp_dtype dtype = (tp_dtype)c->out[0]->dtype;
+    tp_dtype dtype = c->out[0]->dtype;
     summation s = {c, tp__map_fn(TP__ADD, dtype), tp_dtype_size(dtype)};
     tp__parallel_for(c->out[0]->numel, GRAIN, sum_part, &s);
     return TP_OK;

@@ -78,9 +78,9 @@ VJP2(hypot, tp_mul(T, g, tp__direction(T, a, b)), tp_mul(T, g, tp__direction(T, 
 VJP2(copysign, tp__mul3(T, g, tp_sign(T, a), tp_sign(T, y), 1), tp_zeros_like(T, b))
 VJP2(logaddexp, tp_mul(T, g, tp__share(T, a, b)), tp_mul(T, g, tp__share(T, b, a)))
 VJP2(logaddexp2, tp_mul(T, g, tp__share2(T, a, b)), tp_mul(T, g, tp__share2(T, b, a)))
-VJP2(xlogy, tp_mul(T, g, tp_log(T, tp_to(T, logged(T, a, b, 0, 1), (tp_dtype)y->dtype))), tp_mul(T, g, tp_div(T, a, logged(T, a, b, 0, 1))))
-VJP2(xlog1py, tp_mul(T, g, tp_log1p(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype))),
-              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, tp_to(T, logged(T, a, b, -1, 0), (tp_dtype)y->dtype), 1))))
+VJP2(xlogy, tp_mul(T, g, tp_log(T, tp_to(T, logged(T, a, b, 0, 1), y->dtype))), tp_mul(T, g, tp_div(T, a, logged(T, a, b, 0, 1))))
+VJP2(xlog1py, tp_mul(T, g, tp_log1p(T, tp_to(T, logged(T, a, b, -1, 0), y->dtype))),
+              tp_mul(T, g, tp_div(T, a, tp_add_scalar(T, tp_to(T, logged(T, a, b, -1, 0), y->dtype), 1))))
 VJP2(ldexp, tp_ldexp(T, g, b), tp__ldexp_slope(T, g, a, b, 1))
 VJP2(clamp_min, tp_where(T, tp_ge(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_lt(T, a, b), g, tp__number(T, g, 0)))
 VJP2(clamp_max, tp_where(T, tp_le(T, a, b), g, tp__number(T, g, 0)), tp_where(T, tp_gt(T, a, b), g, tp__number(T, g, 0)))
@@ -94,7 +94,7 @@ VJP_S(pow_scalar, pow_scalar_slope(T, x, s, g))
 /* Both products go straight to where they are gathered. */
 static tp_status mul_vjp_fused(tp_vjp *v)
 {
-    tp_dtype dtype = (tp_dtype)v->out[0]->dtype;
+    tp_dtype dtype = v->out[0]->dtype;
     tp_dims shape = tp__dims_of(v->out[0]);
     for (int i = 0; i < 2; i++) {
         if (v->gin[i] == NULL)
@@ -145,8 +145,8 @@ static tp_status sub_infer(tp_call *c)
 static tp_status heaviside_infer(tp_call *c)
 {
     if (c->in[0]->dtype != c->in[1]->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s: one dtype is needed", tp_dtype_name((tp_dtype)c->in[0]->dtype),
-                            tp_dtype_name((tp_dtype)c->in[1]->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s: one dtype is needed", tp_dtype_name(c->in[0]->dtype),
+                            tp_dtype_name(c->in[1]->dtype));
     return tp__map_infer(c);
 }
 
@@ -311,7 +311,7 @@ SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
  * of integers. */
 static tp_tensor *beside_number(tp_tape *T, const tp__map_op *op, tp_tensor *x, double s)
 {
-    if (x == NULL || tp_dtype_is_float((tp_dtype)x->dtype))
+    if (x == NULL || tp_dtype_is_float(x->dtype))
         return x;
     if (!tp__is_i64(s) && op != &clamp_op)
         return tp_to(T, x, TP_F32);
@@ -354,11 +354,11 @@ tp_tensor *tp_div_scalar(tp_tape *T, tp_tensor *x, double s) { return with_numbe
 tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 {
     TP__NAMED(T, "pow_scalar");
-    if (tp__usable(T, "pow", x) && !tp_dtype_is_float((tp_dtype)x->dtype) && s < 0 && tp__is_i64(s)) {
+    if (tp__usable(T, "pow", x) && !tp_dtype_is_float(x->dtype) && s < 0 && tp__is_i64(s)) {
         tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
         return NULL;
     }
-    if (x && x->dtype != TP_BOOL && tp__is_i64(s) && !tp__fits(T, "pow", "exponent", (tp_dtype)x->dtype, s))
+    if (x && x->dtype != TP_BOOL && tp__is_i64(s) && !tp__fits(T, "pow", "exponent", x->dtype, s))
         return NULL;
     return s == 2 ? tp_square(T, x) : with_number(T, &pow_scalar_op, x, s, 0);
 }
@@ -366,14 +366,14 @@ tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 /* Bounds beyond what an integer dtype holds are no bounds, unless they leave nothing. */
 tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
 {
-    if (x && !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_dtype counts = x->dtype == TP_BOOL ? TP_I64 : (tp_dtype)x->dtype;
+    if (x && !tp_dtype_is_float(x->dtype)) {
+        tp_dtype counts = x->dtype == TP_BOOL ? TP_I64 : x->dtype;
         double end = tp__end_of(counts), bottom = tp__least_of(counts);
         if (low != floor(low) || high != floor(high)) {
             x = tp_to(T, x, TP_F32);
         } else if (high < bottom || (low >= end && high >= end)) {
             tp_fail(T, TP_EINVAL, "clamp: from %g to %g there is nothing that %s holds", low, high,
-                    tp_dtype_name((tp_dtype)x->dtype));
+                    tp_dtype_name(x->dtype));
             return NULL;
         }
     }
@@ -391,7 +391,7 @@ tp_tensor *tp_float_power(tp_tape *T, tp_tensor *a, tp_tensor *b)
 /* 2^exponent is a float32 where the exponent is an integer, as in torch. */
 tp_tensor *tp_ldexp(tp_tape *T, tp_tensor *x, tp_tensor *exponent)
 {
-    bool whole = exponent && !tp_dtype_is_float((tp_dtype)exponent->dtype);
+    bool whole = exponent && !tp_dtype_is_float(exponent->dtype);
     return tp__apply2(T, &ldexp_op.op, NULL, x, whole ? tp_to(T, exponent, TP_F32) : exponent);
 }
 
@@ -403,8 +403,7 @@ tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, doubl
     if (!tp__usable(T, "isclose", a) || !tp__usable(T, "isclose", b))
         return NULL;
     if (a->dtype != b->dtype) {
-        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s", tp_dtype_name((tp_dtype)a->dtype),
-                tp_dtype_name((tp_dtype)b->dtype));
+        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
         return NULL;
     }
     if (rtol < 0 || atol < 0) {
@@ -412,7 +411,7 @@ tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, doubl
         return NULL;
     }
     tp_tensor *close = tp_eq(T, a, b);
-    if (equal_nan && tp_dtype_is_float((tp_dtype)a->dtype))
+    if (equal_nan && tp_dtype_is_float(a->dtype))
         close = tp_logical_or(T, close, tp_logical_and(T, tp_isnan(T, a), tp_isnan(T, b)));
     if (rtol == 0 && atol == 0)
         return close;

@@ -21,7 +21,7 @@ static tp_tensor *with_number(tp_tape *T, const char *name, comparison compare, 
     TP__NAMED(T, name);
     if (!tp__usable(T, name, x))
         return NULL;
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     if (!tp_dtype_is_float(dtype)) {
         double whole = compare == tp_lt || compare == tp_ge ? ceil(s) : floor(s); /* the bound that says the same */
         bool between = (compare == tp_eq || compare == tp_ne) && whole != s;
@@ -46,7 +46,7 @@ tp_tensor *tp_where_scalar(tp_tape *T, tp_tensor *condition, tp_tensor *a, doubl
     TP__NAMED(T, "where_scalar");
     if (!tp__usable(T, "where", condition) || !tp__usable(T, "where", a))
         return NULL;
-    tp_dtype dtype = (tp_dtype)a->dtype;
+    tp_dtype dtype = a->dtype;
     if (!tp_dtype_is_float(dtype) && !tp__is_i64(b))
         dtype = TP_F32;
     else if (dtype == TP_BOOL)

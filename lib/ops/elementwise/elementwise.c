@@ -10,7 +10,7 @@ tp_dtype tp__result_type(int n, tp_tensor *const *x)
     tp_dtype of[2] = {TP_BOOL, TP_BOOL}; /* of those with dimensions, of those without */
     for (int i = 0; i < n; i++) {
         int zero = x[i]->ndim == 0;
-        of[zero] = have[zero] ? tp_promote_types(of[zero], (tp_dtype)x[i]->dtype) : (tp_dtype)x[i]->dtype;
+        of[zero] = have[zero] ? tp_promote_types(of[zero], x[i]->dtype) : x[i]->dtype;
         have[zero] = true;
     }
     if (!have[0] || !have[1])
@@ -32,9 +32,9 @@ static bool has_condition(const tp_call *c) { return self(c)->kind == TP__WHERE;
 static tp_dtype compute_dtype(const tp_call *c)
 {
     if (c->n_in == 2 && c->in[0]->dtype == c->in[1]->dtype && c->in[0]->dtype <= TP_F64)
-        return (tp_dtype)c->in[0]->dtype; /* the usual case, floats of one kind */
+        return c->in[0]->dtype; /* the usual case, floats of one kind */
     int skip = has_condition(c);
-    tp_dtype t = c->n_in == 1 ? (tp_dtype)c->in[0]->dtype : tp__result_type(c->n_in - skip, c->in + skip);
+    tp_dtype t = c->n_in == 1 ? c->in[0]->dtype : tp__result_type(c->n_in - skip, c->in + skip);
     bool floats = self(c)->result == TP__TO_FLOAT || self(c)->result == TP__FLOAT_TO_BOOL;
     return floats && !tp_dtype_is_float(t) ? TP_F32 : t;
 }
@@ -60,7 +60,7 @@ tp_status tp__map_infer(tp_call *c)
     tp_dtype compute = compute_dtype(c);
     tp__map_result r = self(c)->result;
     if (has_condition(c) && c->in[0]->dtype != TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name((tp_dtype)c->in[0]->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name(c->in[0]->dtype));
     if (tp__map_fn(self(c)->kind, compute) == NULL)
         return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(compute));
     tp_dtype out = r == TP__TO_BOOL || r == TP__FLOAT_TO_BOOL ? TP_BOOL : compute;
@@ -91,6 +91,6 @@ tp_status tp__map_forward(tp_call *c)
     tp_dims shape = tp__dims_of(y);
     for (int i = 0; i < c->n_in; i++)
         in[i] = tp__operand_of(c->in[i], shape);
-    tp__map(fn, c->attr, shape, y->data, (tp_dtype)y->dtype, compute, has_condition(c), c->n_in, in);
+    tp__map(fn, c->attr, shape, y->data, y->dtype, compute, has_condition(c), c->n_in, in);
     return TP_OK;
 }

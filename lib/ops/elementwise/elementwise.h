@@ -28,7 +28,7 @@ tp_status tp__map_forward(tp_call *c);
 /* In a vjp: an operand as a float, in the dtype of the result y where it is none. */
 static inline tp_tensor *tp__seen(tp_tape *T, tp_tensor *x, const tp_tensor *y)
 {
-    return x->dtype <= TP_F64 ? x : tp_to(T, x, (tp_dtype)y->dtype);
+    return x->dtype <= TP_F64 ? x : tp_to(T, x, y->dtype);
 }
 
 /* A function f of one tensor whose derivatives have kernels, as those have that formulas in operators would spoil: three

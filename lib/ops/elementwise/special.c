@@ -116,9 +116,9 @@ tp_tensor *tp_isreal(tp_tape *T, tp_tensor *x)
 static tp_status frexp_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    if (!tp_dtype_is_float((tp_dtype)x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "of %s, not a float dtype", tp_dtype_name((tp_dtype)x->dtype));
-    tp_status s = tp_call_out(c, 0, (tp_dtype)x->dtype, tp__dims_of(x));
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "of %s, not a float dtype", tp_dtype_name(x->dtype));
+    tp_status s = tp_call_out(c, 0, x->dtype, tp__dims_of(x));
     return s == TP_OK ? tp_call_out(c, 1, TP_I32, tp__dims_of(x)) : s;
 }
 
@@ -160,7 +160,7 @@ static tp_status frexp_forward(tp_call *c)
 static tp_status frexp_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *power = tp_to(T, v->out[1], (tp_dtype)v->in[0]->dtype);
+    tp_tensor *power = tp_to(T, v->out[1], v->in[0]->dtype);
     v->gin[0] = v->gout[0] ? tp_ldexp(T, v->gout[0], tp_neg(T, power)) : NULL;
     return TP_OK;
 }

@@ -112,8 +112,8 @@ static tp_status lerp_infer(tp_call *c)
 {
     for (int i = 1; i < 3; i++)
         if (c->in[i]->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "%s beside %s: one dtype is needed",
-                                tp_dtype_name((tp_dtype)c->in[i]->dtype), tp_dtype_name((tp_dtype)c->in[0]->dtype));
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s: one dtype is needed", tp_dtype_name(c->in[i]->dtype),
+                                tp_dtype_name(c->in[0]->dtype));
     return tp__map_infer(c);
 }
 

@@ -204,7 +204,7 @@ static tp_tensor *view_of(tp_tape *T, tp_tensor *x, const char *index, int n_ten
         case TENSOR:
             where[seen] = d;
             if (is_number(tensors[seen]))
-                x = tp_select(T, x, d, tp__load_i64(tensors[seen]->data, (tp_dtype)tensors[seen]->dtype));
+                x = tp_select(T, x, d, tp__load_i64(tensors[seen]->data, tensors[seen]->dtype));
             else if (span_of(tensors[seen]) == 0)
                 x = tp_unsqueeze(T, x, d++);
             else
@@ -341,7 +341,7 @@ static tp_tensor *positions(tp_tape *T, tp_tensor *x, const char *index, int n, 
     shape = tp__dims_of(v);
     if (list.n && !shape_of_result(T, v, &list, common, &first, &shape))
         return NULL;
-    int64_t offset = ((const char *)v->data - (const char *)base->data) / (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    int64_t offset = ((const char *)v->data - (const char *)base->data) / (int64_t)tp_dtype_size(x->dtype);
     tp_tensor *sum = tp_full(T, TP_I64, TP_SCALAR, (double)offset);
     for (int d = 0, to = first == 0 ? common.ndim : 0; d < v->ndim; d++) {
         if (k < list.n && d == list.dim[k]) {
@@ -412,7 +412,7 @@ static tp_tensor *put_slices(tp_tape *T, tp_tensor *x, const tensor_index *list,
         return NULL;
     tp_dims slices = tp__dims_of(joined);
     slices.dim[first] = same ? 1 : linear->numel;
-    values = tp_reshape(T, tp_to(T, values, (tp_dtype)x->dtype), slices);
+    values = tp_reshape(T, tp_to(T, values, x->dtype), slices);
     tp_tensor *at = tp__flat(T, linear);
     tp_tensor *y = same ? tp__put_same(T, joined, first, at, values, accumulate)
                         : place(T, joined, first, at, values, accumulate);
@@ -426,8 +426,7 @@ static bool may_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tenso
     if (!tp__usable(T, "index_put", x) || !tp__usable(T, "index_put", values) || !ready(T, index, n, tensors, fit))
         return false;
     if (values->dtype != x->dtype && (accumulate || (n > 0 && values->ndim > 0))) {
-        tp_fail(T, TP_EDTYPE, "index_put: %s into %s", tp_dtype_name((tp_dtype)values->dtype),
-                tp_dtype_name((tp_dtype)x->dtype));
+        tp_fail(T, TP_EDTYPE, "index_put: %s into %s", tp_dtype_name(values->dtype), tp_dtype_name(x->dtype));
         return false;
     }
     return true;
@@ -439,7 +438,7 @@ static tp_tensor *places_for(tp_tape *T, tp_tensor *x, const char *index, int n,
 {
     tp_tensor *at = positions(T, x, index, n, fit);
     *values = at ? values_for(T, *values, tp__dims_of(at)) : NULL;
-    *values = *values ? tp__flat(T, tp_to(T, *values, (tp_dtype)x->dtype)) : NULL;
+    *values = *values ? tp__flat(T, tp_to(T, *values, x->dtype)) : NULL;
     return *values ? tp__flat(T, at) : NULL;
 }
 

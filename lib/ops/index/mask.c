@@ -10,7 +10,7 @@ static tp_tensor *as_mask(tp_tape *T, const char *name, tp_tensor *mask)
         return NULL;
     if (mask->dtype == TP_BOOL || mask->dtype == TP_U8)
         return tp_to(T, mask, TP_BOOL);
-    tp_fail(T, TP_EDTYPE, "%s: the mask is %s, not bool", name, tp_dtype_name((tp_dtype)mask->dtype));
+    tp_fail(T, TP_EDTYPE, "%s: the mask is %s, not bool", name, tp_dtype_name(mask->dtype));
     return NULL;
 }
 
@@ -23,13 +23,13 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
         tp_fail(T, TP_ESHAPE, "masked_fill: the value has %d dimensions, not 0", value->ndim);
         return NULL;
     }
-    return tp_where(T, as_mask(T, "masked_fill", mask), tp__value_as(T, "masked_fill", value, (tp_dtype)x->dtype), x);
+    return tp_where(T, as_mask(T, "masked_fill", mask), tp__value_as(T, "masked_fill", value, x->dtype), x);
 }
 
 tp_tensor *tp_masked_fill(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value)
 {
     TP__NAMED(T, "masked_fill");
-    if (!tp__usable(T, "masked_fill", x) || !tp__fits(T, "masked_fill", "value", (tp_dtype)x->dtype, value))
+    if (!tp__usable(T, "masked_fill", x) || !tp__fits(T, "masked_fill", "value", x->dtype, value))
         return NULL;
     return tp_masked_fill_tensor(T, x, mask, tp__number(T, x, value));
 }
@@ -44,7 +44,7 @@ tp_tensor *tp_fill(tp_tape *T, tp_tensor *x, tp_tensor *value)
 
 tp_tensor *tp_zero(tp_tape *T, tp_tensor *x)
 {
-    return tp__usable(T, "zero", x) ? tp_fill(T, x, tp_scalar(T, (tp_dtype)x->dtype, 0)) : NULL;
+    return tp__usable(T, "zero", x) ? tp_fill(T, x, tp_scalar(T, x->dtype, 0)) : NULL;
 }
 
 /* The diagonal in flat positions: a step in every dimension at once. Wrapped, it starts again below the last column. */
@@ -52,7 +52,7 @@ tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
 {
     if (!tp__has_dims(T, "fill_diagonal", x, 2))
         return NULL;
-    if (!tp__fits(T, "fill_diagonal", "value", (tp_dtype)x->dtype, value))
+    if (!tp__fits(T, "fill_diagonal", "value", x->dtype, value))
         return NULL;
     int64_t step = 0, stride = 1, least = INT64_MAX;
     for (int d = x->ndim - 1; d >= 0; d--) {
@@ -67,7 +67,7 @@ tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
     }
     int64_t end = wrap && x->ndim == 2 ? x->numel : least * step;
     tp_tensor *at = tp_arange(T, TP_I64, 0, (double)(end < x->numel ? end : x->numel), (double)step);
-    tp_tensor *y = tp_index_fill(T, tp__flat(T, x), 0, at, tp_scalar(T, (tp_dtype)x->dtype, value));
+    tp_tensor *y = tp_index_fill(T, tp__flat(T, x), 0, at, tp_scalar(T, x->dtype, value));
     return tp_reshape(T, y, tp__dims_of(x));
 }
 
@@ -153,8 +153,7 @@ tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tenso
         return NULL;
     tp_tensor *both[2] = {x, mask}, *wide[2];
     if (x->dtype != source->dtype) {
-        tp_fail(T, TP_EDTYPE, "masked_scatter: %s into %s", tp_dtype_name((tp_dtype)source->dtype),
-                tp_dtype_name((tp_dtype)x->dtype));
+        tp_fail(T, TP_EDTYPE, "masked_scatter: %s into %s", tp_dtype_name(source->dtype), tp_dtype_name(x->dtype));
         return NULL;
     }
     if (tp_broadcast_tensors(T, 2, both, wide) != TP_OK)
@@ -178,8 +177,8 @@ tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int6
 {
     if (!tp__usable(T, name, index))
         return NULL;
-    if (tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "%s: the index is %s, not int64", name, tp_dtype_name((tp_dtype)index->dtype));
+    if (tp_dtype_is_float(index->dtype) || index->dtype == TP_BOOL) {
+        tp_fail(T, TP_EDTYPE, "%s: the index is %s, not int64", name, tp_dtype_name(index->dtype));
         return NULL;
     }
     tp_tensor *y = tp_to(T, index, TP_I64);
@@ -211,7 +210,7 @@ tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bo
         return NULL;
     if (index->numel != src->numel || src->dtype != x->dtype) {
         tp_fail(T, TP_ESHAPE, "put: %lld values of %s for %lld places in %s", (long long)src->numel,
-                tp_dtype_name((tp_dtype)src->dtype), (long long)index->numel, tp_dtype_name((tp_dtype)x->dtype));
+                tp_dtype_name(src->dtype), (long long)index->numel, tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *at = tp__flat(T, index), *values = tp__flat(T, src), *flat = tp__flat(T, x);

@@ -29,8 +29,7 @@ tp_tensor *tp_one_hot(tp_tape *T, tp_tensor *index, int64_t num_classes)
     if (!tp__usable(T, "one_hot", index))
         return NULL;
     if (index->dtype != TP_I64 && index->dtype != TP_I32) {
-        tp_fail(T, TP_EDTYPE, "one_hot: the index is %s; int64 or int32 is needed",
-                tp_dtype_name((tp_dtype)index->dtype));
+        tp_fail(T, TP_EDTYPE, "one_hot: the index is %s; int64 or int32 is needed", tp_dtype_name(index->dtype));
         return NULL;
     }
     if (index->ndim == TP_MAX_DIMS) {

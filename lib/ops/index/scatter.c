@@ -13,8 +13,8 @@ static tp_status scatter_infer(tp_call *c)
     const tp__placing *a = c->attr;
     tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], a->dim);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
-        status = tp_call_fail(c, TP_EDTYPE, "%s is put into %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
-                              tp_dtype_name((tp_dtype)c->in[0]->dtype));
+        status = tp_call_fail(c, TP_EDTYPE, "%s is put into %s", tp_dtype_name(c->in[2]->dtype),
+                              tp_dtype_name(c->in[0]->dtype));
     return status == TP_OK ? tp__infer_like_first(c) : status;
 }
 
@@ -24,11 +24,10 @@ static tp_status scatter_forward(tp_call *c)
     const tp__placing *a = c->attr;
     int64_t size = size_at(x, a->dim), one = 1;
     if (x->numel)
-        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size(x->dtype));
     return tp__in_range(c, index,
-                        tp__scatter(a->how, (tp_dtype)x->dtype, tp__dims_of(index), a->dim, size,
-                                    x->ndim ? x->stride : &one, c->out[0]->data, index->data,
-                                    src->ndim ? src->stride : &one, src->data),
+                        tp__scatter(a->how, x->dtype, tp__dims_of(index), a->dim, size, x->ndim ? x->stride : &one,
+                                    c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data),
                         size);
 }
 
@@ -102,7 +101,7 @@ static tp_tensor *put(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor 
 
 static tp_tensor *truth_of(tp_tape *T, tp_tensor *condition, const tp_tensor *like)
 {
-    return tp_to(T, condition, (tp_dtype)like->dtype);
+    return tp_to(T, condition, like->dtype);
 }
 
 /* d y / d x is y without x, where x may be zero; d y / d src_k is y / src_k, and where src_k is the only zero at its
@@ -112,7 +111,7 @@ static tp_status product_vjp(tp_vjp *v)
     tp_tape *T = v->tape;
     const tp__placing *a = v->attr;
     tp_tensor *x = v->in[0], *index = v->in[1], *src = v->in[2], *g = v->gout[0];
-    tp_tensor *zero = tp_scalar(T, (tp_dtype)x->dtype, 0);
+    tp_tensor *zero = tp_scalar(T, x->dtype, 0);
     if (tp_vjp_needs(v, 0)) {
         tp_tensor *filled = tp_masked_fill(T, x, tp_eq(T, x, zero), 1);
         v->gin[0] = tp_mul(T, g, tp_div(T, combined(T, a, filled, index, src), filled));
@@ -120,8 +119,7 @@ static tp_status product_vjp(tp_vjp *v)
     if (tp_vjp_needs(v, 2)) {
         tp_tensor *is_zero = tp_eq(T, src, zero);
         tp_tensor *zeros = added(T, a, tp_zeros_like(T, x), index, truth_of(T, is_zero, x));
-        tp_tensor *single = tp_logical_and(T, is_zero,
-                                           tp_eq(T, picked(T, a, zeros, index), tp_scalar(T, (tp_dtype)x->dtype, 1)));
+        tp_tensor *single = tp_logical_and(T, is_zero, tp_eq(T, picked(T, a, zeros, index), tp_scalar(T, x->dtype, 1)));
         tp_tensor *others = combined(T, a, x, index, tp_masked_fill(T, src, single, 1));
         tp_tensor *quotient = tp_div(T, picked(T, a, tp_mul(T, g, v->out[0]), index),
                                      tp_masked_fill(T, src, is_zero, 1));
@@ -229,23 +227,23 @@ tp_tensor *tp_scatter_scalar(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index
 {
     TP__NAMED(T, "scatter_scalar");
     if (!tp__usable(T, "scatter", x) || !tp__usable(T, "scatter", index) ||
-        !tp__fits(T, "scatter", "value", (tp_dtype)x->dtype, value))
+        !tp__fits(T, "scatter", "value", x->dtype, value))
         return NULL;
-    return tp_scatter(T, x, dim, index, tp_full(T, (tp_dtype)x->dtype, tp__dims_of(index), value), rule);
+    return tp_scatter(T, x, dim, index, tp_full(T, x->dtype, tp__dims_of(index), value), rule);
 }
 
 /* As many of a number as are put. */
 static tp_tensor *number_each(tp_tape *T, const tp__placing *a, const tp_tensor *index, const tp_tensor *src,
                               double value)
 {
-    return tp_full(T, (tp_dtype)src->dtype, tp__dims_of(a->slices ? src : index), value);
+    return tp_full(T, src->dtype, tp__dims_of(a->slices ? src : index), value);
 }
 
 /* x with what is named by the index replaced by what does not count in the reduction. */
 static tp_tensor *without_self(tp_tape *T, const tp__placing *a, tp_tensor *x, tp_tensor *index, tp_tensor *src)
 {
     bool extreme = a->how == TP__LARGER || a->how == TP__SMALLER;
-    if (extreme && !tp_dtype_is_float((tp_dtype)x->dtype)) /* an element counted twice does not matter */
+    if (extreme && !tp_dtype_is_float(x->dtype)) /* an element counted twice does not matter */
         return put(T, a, x, index, src);
     double nothing = a->how == TP__TIMES ? 1 : a->how == TP__LARGER ? -INFINITY : a->how == TP__SMALLER ? INFINITY : 0;
     return put(T, a, x, index, number_each(T, a, index, src, nothing));
@@ -257,7 +255,7 @@ static tp_tensor *mean_of(tp_tape *T, const tp__placing *a, tp_tensor *sum, tp_t
 {
     if (sum == NULL)
         return NULL;
-    tp_dtype dtype = (tp_dtype)sum->dtype;
+    tp_dtype dtype = sum->dtype;
     tp_tensor *n = include_self ? tp_ones_like(T, sum) : tp_zeros_like(T, sum);
     n = added(T, a, n, index, number_each(T, a, index, src, 1));
     n = tp_maximum(T, n, tp_scalar(T, dtype, 1));
@@ -307,9 +305,9 @@ tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, 
     tp__placing a = {tp__dim_of(T, "index_reduce", x->ndim, dim), TP__PUT, true, false};
     if (a.dim < 0)
         return NULL;
-    if (index->ndim > 1 || tp_dtype_is_float((tp_dtype)index->dtype) || index->dtype == TP_BOOL) {
+    if (index->ndim > 1 || tp_dtype_is_float(index->dtype) || index->dtype == TP_BOOL) {
         tp_fail(T, TP_EDTYPE, "index_reduce: the index is %s of %d dimensions, not int64 of one",
-                tp_dtype_name((tp_dtype)index->dtype), index->ndim);
+                tp_dtype_name(index->dtype), index->ndim);
         return NULL;
     }
     return reduced(T, "index_reduce", a, x, tp_to(T, index, TP_I64), src, how, include_self);

@@ -52,7 +52,7 @@ tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor 
     int rank = x->ndim ? x->ndim : 1;
     bool fits = (index->ndim ? index->ndim : 1) == rank;
     if (index->dtype != TP_I64 && index->numel > 0)
-        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name((tp_dtype)index->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name(index->dtype));
     if (dim >= rank)
         return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, x->ndim);
     if (index->numel == 0)
@@ -75,7 +75,7 @@ tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor 
 static tp_status gather_infer(tp_call *c)
 {
     tp_status status = tp__check_index(c, c->in[0], c->in[1], NULL, *(const int *)c->attr);
-    return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, tp__dims_of(c->in[1])) : status;
+    return status == TP_OK ? tp_call_out(c, 0, c->in[0]->dtype, tp__dims_of(c->in[1])) : status;
 }
 
 static tp_status gather_forward(tp_call *c)
@@ -84,8 +84,8 @@ static tp_status gather_forward(tp_call *c)
     int dim = *(const int *)c->attr;
     int64_t size = size_at(x, dim), one = 1;
     return tp__in_range(c, index,
-                        tp__gather((tp_dtype)x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
-                                   x->data, index->data, c->out[0]->data),
+                        tp__gather(x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one, x->data,
+                                   index->data, c->out[0]->data),
                         size);
 }
 
@@ -99,8 +99,8 @@ static tp_status scatter_add_infer(tp_call *c)
 {
     tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
-        status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name((tp_dtype)c->in[2]->dtype),
-                              tp_dtype_name((tp_dtype)c->in[0]->dtype));
+        status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name(c->in[2]->dtype),
+                              tp_dtype_name(c->in[0]->dtype));
     return status == TP_OK ? tp__infer_like_first(c) : status;
 }
 
@@ -110,11 +110,10 @@ static tp_status scatter_add_forward(tp_call *c)
     int dim = *(const int *)c->attr;
     int64_t size = size_at(x, dim), one = 1;
     if (x->numel)
-        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size(x->dtype));
     return tp__in_range(c, index,
-                        tp__scatter(TP__ADD_TO, (tp_dtype)x->dtype, tp__dims_of(index), dim, size,
-                                    x->ndim ? x->stride : &one, c->out[0]->data, index->data,
-                                    src->ndim ? src->stride : &one, src->data),
+                        tp__scatter(TP__ADD_TO, x->dtype, tp__dims_of(index), dim, size, x->ndim ? x->stride : &one,
+                                    c->out[0]->data, index->data, src->ndim ? src->stride : &one, src->data),
                         size);
 }
 
@@ -130,7 +129,7 @@ static tp_status scatter_add_vjp(tp_vjp *v)
         for (int d = 0; d < src->ndim && picked; d++) {
             tp_dims rest = tp__dims_of(picked);
             rest.dim[d] = src->shape[d] - picked->shape[d];
-            tp_tensor *both[2] = {picked, tp_zeros(v->tape, (tp_dtype)g->dtype, rest)};
+            tp_tensor *both[2] = {picked, tp_zeros(v->tape, g->dtype, rest)};
             picked = rest.dim[d] ? tp_cat(v->tape, 2, both, d) : picked;
         }
     }
@@ -166,8 +165,8 @@ static tp_status gather_vjp_fused(tp_vjp *v)
     int64_t one = 1;
     if (to == NULL) /* an index of no elements may be of floats, and ask for a gradient */
         return TP_OK;
-    tp__scatter(TP__ADD_TO, (tp_dtype)g->dtype, tp__dims_of(index), dim, size_at(to, dim), to->ndim ? to->stride : &one,
-                to->data, index->data, g->ndim ? g->stride : &one, g->data);
+    tp__scatter(TP__ADD_TO, g->dtype, tp__dims_of(index), dim, size_at(to, dim), to->ndim ? to->stride : &one, to->data,
+                index->data, g->ndim ? g->stride : &one, g->data);
     return TP_OK;
 }
 
@@ -222,7 +221,7 @@ static tp_status check_positions(const tp_call *c, const tp_tensor *index)
     if (dim >= rank)
         return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
     if (index->dtype != TP_I64)
-        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name((tp_dtype)index->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name(index->dtype));
     if (index->ndim > 1)
         return tp_call_fail(c, TP_ESHAPE, "the index has %d dimensions, not one", index->ndim);
     return TP_OK;
@@ -237,7 +236,7 @@ static tp_status index_select_infer(tp_call *c)
         shape.dim[*(const int *)c->attr] = c->in[1]->numel;
     else if (c->in[1]->numel != 1)
         return tp_call_fail(c, TP_ESHAPE, "%lld positions of a 0-d tensor", (long long)c->in[1]->numel);
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+    return tp_call_out(c, 0, c->in[0]->dtype, shape);
 }
 
 static tp_status index_select_forward(tp_call *c)
@@ -246,10 +245,10 @@ static tp_status index_select_forward(tp_call *c)
     int dim = *(const int *)c->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    return tp__in_range(c, index,
-                        tp__index_select((tp_dtype)x->dtype, outer, size_at(x, dim), inner, index->numel, x->data,
-                                         index->data, c->out[0]->data),
-                        size_at(x, dim));
+    return tp__in_range(
+        c, index,
+        tp__index_select(x->dtype, outer, size_at(x, dim), inner, index->numel, x->data, index->data, c->out[0]->data),
+        size_at(x, dim));
 }
 
 static tp_status index_select_vjp(tp_vjp *v)
@@ -264,8 +263,8 @@ static tp_status index_select_vjp_fused(tp_vjp *v)
     int dim = *(const int *)v->attr;
     int64_t outer, inner;
     outer_inner(x, dim, &outer, &inner);
-    tp__index_place(TP__ADD_TO, (tp_dtype)x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data,
-                    v->in[1]->data, v->gout[0]->data, false);
+    tp__index_place(TP__ADD_TO, x->dtype, outer, size_at(x, dim), inner, v->in[1]->numel, x->data, v->in[1]->data,
+                    v->gout[0]->data, false);
     return TP_OK;
 }
 
@@ -285,8 +284,7 @@ tp_status tp__slices_infer(tp_call *c)
                             tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
                             (long long)index->numel, dim);
     if (x->dtype != src->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name((tp_dtype)src->dtype),
-                            tp_dtype_name((tp_dtype)x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(src->dtype), tp_dtype_name(x->dtype));
     return tp__infer_like_first(c);
 }
 
@@ -297,9 +295,9 @@ tp_status tp__slices_forward(tp_call *c)
     int64_t outer, inner;
     outer_inner(x, p->dim, &outer, &inner);
     if (x->numel)
-        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size((tp_dtype)x->dtype));
+        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size(x->dtype));
     return tp__in_range(c, index,
-                        tp__index_place(p->how, (tp_dtype)x->dtype, outer, size_at(x, p->dim), inner, index->numel,
+                        tp__index_place(p->how, x->dtype, outer, size_at(x, p->dim), inner, index->numel,
                                         c->out[0]->data, index->data, c->in[2]->data, p->same),
                         size_at(x, p->dim));
 }
@@ -449,7 +447,7 @@ tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
         tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
         return NULL;
     }
-    if ((value = tp__value_as(T, "index_fill", value, (tp_dtype)x->dtype)) == NULL ||
+    if ((value = tp__value_as(T, "index_fill", value, x->dtype)) == NULL ||
         (index = tp__positions_in(T, "index_fill", index, size_at(x, at))) == NULL)
         return NULL;
     tp_dims slice = tp__dims_of(x);

@@ -45,9 +45,9 @@ tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
     TP__NAMED(T, "linalg_vecdot");
     if (!both_usable(T, "vecdot", a, b))
         return NULL;
-    if (!tp_dtype_is_float((tp_dtype)a->dtype) || a->dtype != b->dtype) {
-        tp_fail(T, TP_EDTYPE, "vecdot: %s and %s, where floats of one kind are needed",
-                tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+    if (!tp_dtype_is_float(a->dtype) || a->dtype != b->dtype) {
+        tp_fail(T, TP_EDTYPE, "vecdot: %s and %s, where floats of one kind are needed", tp_dtype_name(a->dtype),
+                tp_dtype_name(b->dtype));
         return NULL;
     }
     return tp_sum_dim(T, tp_mul(T, a, b), dim, false);
@@ -58,12 +58,12 @@ tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 /* s x; beside integers the number is truncated, and beside booleans only whether it is 0 counts. */
 static tp_tensor *scaled(tp_tape *T, const char *name, tp_tensor *x, double s)
 {
-    if (x == NULL || tp_dtype_is_float((tp_dtype)x->dtype))
+    if (x == NULL || tp_dtype_is_float(x->dtype))
         return s == 1 ? x : tp_mul_scalar(T, x, s);
-    if (!tp__fits(T, name, "factor", (tp_dtype)x->dtype, s))
+    if (!tp__fits(T, name, "factor", x->dtype, s))
         return NULL;
     s = x->dtype == TP_BOOL ? trunc(s) != 0 : trunc(s);
-    return s == 1 ? x : tp_to(T, tp_mul_scalar(T, x, s), (tp_dtype)x->dtype);
+    return s == 1 ? x : tp_to(T, tp_mul_scalar(T, x, s), x->dtype);
 }
 
 /* With beta 0 nothing of x counts, not even NaN. */
@@ -77,8 +77,8 @@ static tp_tensor *weighted_sum(tp_tape *T, const char *name, tp_tensor *x, doubl
         !tp__dims_equal(shape, tp__dims_of(product)))
         return shapes_differ(T, name, x, product);
     if (x->dtype != product->dtype) {
-        tp_fail(T, TP_EDTYPE, "%s: %s beside a product of %s", name, tp_dtype_name((tp_dtype)x->dtype),
-                tp_dtype_name((tp_dtype)product->dtype));
+        tp_fail(T, TP_EDTYPE, "%s: %s beside a product of %s", name, tp_dtype_name(x->dtype),
+                tp_dtype_name(product->dtype));
         return NULL;
     }
     product = scaled(T, name, product, alpha);
@@ -111,16 +111,16 @@ static tp_status addr_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s beside %s times %s", tp__dims_text(tp__dims_of(x), tx, sizeof tx),
                             tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     for (int i = 0; i < 3; i++)
-        if (!tp_dtype_is_float((tp_dtype)c->in[i]->dtype) || c->in[i]->dtype != x->dtype)
+        if (!tp_dtype_is_float(c->in[i]->dtype) || c->in[i]->dtype != x->dtype)
             return tp_call_fail(c, TP_EDTYPE, "of %s, where floats of one kind are needed",
-                                tp_dtype_name((tp_dtype)c->in[i]->dtype));
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+                                tp_dtype_name(c->in[i]->dtype));
+    return tp_call_out(c, 0, x->dtype, shape);
 }
 
 static tp_status addr_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[1], *y = c->out[0];
-    tp_dtype dtype = (tp_dtype)y->dtype;
+    tp_dtype dtype = y->dtype;
     tp_dims shape = tp__dims_of(y);
     tp__operand in[3] = {
         tp__operand_of(c->in[0], shape), {.data = a->data, .dtype = dtype}, tp__operand_of(c->in[2], shape)};
@@ -174,7 +174,7 @@ tp_tensor *tp_addr(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double 
         return NULL;
     tp_dims shape = {2, {a->numel, b->numel}}, all;
     bool fits = a->ndim == 1 && b->ndim == 1 && tp__dims_broadcast(tp__dims_of(x), shape, &all) &&
-                tp__dims_equal(all, shape) && tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == a->dtype &&
+                tp__dims_equal(all, shape) && tp_dtype_is_float(x->dtype) && x->dtype == a->dtype &&
                 x->dtype == b->dtype;
     if (!fits || beta == 0)
         return weighted_sum(T, "addr", x, beta, tp_outer(T, a, b), alpha);
@@ -308,7 +308,7 @@ tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n)
         return NULL;
     }
     int64_t side = x->shape[x->ndim - 1];
-    tp_tensor *eye = tp_eye(T, (tp_dtype)x->dtype, side, side);
+    tp_tensor *eye = tp_eye(T, x->dtype, side, side);
     if (n <= 0 && (eye = tp_clone(T, tp_expand(T, eye, tp__dims_of(x)))) == NULL)
         return NULL;
     if (n == 0) /* of x there is no more than a gradient of zeros */

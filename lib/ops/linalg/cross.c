@@ -15,8 +15,8 @@ static tp_status cross_infer(tp_call *c)
                             tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb),
                             d);
     if (a->dtype != b->dtype || a->dtype == TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s, where numbers of one kind are needed",
-                            tp_dtype_name((tp_dtype)a->dtype), tp_dtype_name((tp_dtype)b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s, where numbers of one kind are needed", tp_dtype_name(a->dtype),
+                            tp_dtype_name(b->dtype));
     return tp__infer_like_first(c);
 }
 
@@ -26,7 +26,7 @@ static void multiply(int d, const tp_tensor *a, const tp_tensor *b, tp_tensor *y
     for (int k = 0; k < a->ndim; k++)
         *(k < d ? &outer : &inner) *= k == d ? 1 : a->shape[k];
     if (a->numel > 0)
-        tp__cross((tp_dtype)a->dtype, outer, inner, a->data, b->data, y->data, accumulate);
+        tp__cross(a->dtype, outer, inner, a->data, b->data, y->data, accumulate);
 }
 
 static tp_status cross_forward(tp_call *c)

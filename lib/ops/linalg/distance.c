@@ -15,9 +15,8 @@ static tp_status check_order(const tp_call *c)
     if (!(o->p >= 0))
         return tp_call_fail(c, TP_EINVAL, "p is %g; it must be 0 or more", o->p);
     for (int i = 0; i < c->n_in; i++)
-        if (!tp_dtype_is_float((tp_dtype)c->in[i]->dtype) || c->in[i]->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s",
-                                tp_dtype_name((tp_dtype)c->in[i]->dtype));
+        if (!tp_dtype_is_float(c->in[i]->dtype) || c->in[i]->dtype != c->in[0]->dtype)
+            return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[i]->dtype));
     return TP_OK;
 }
 
@@ -35,12 +34,12 @@ static tp_status cdist_infer(tp_call *c)
     tp_dims shape = tp__dims_of(a);
     shape.dim[n - 1] = b->shape[n - 2];
     tp_status status = check_order(c);
-    return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)a->dtype, shape) : status;
+    return status == TP_OK ? tp_call_out(c, 0, a->dtype, shape) : status;
 }
 
 static tp__distance_job all_of(double p, bool triangle, const tp_tensor *a, const tp_tensor *b, const tp_tensor *y)
 {
-    tp__distance_job job = {.dtype = (tp_dtype)a->dtype, .p = p, .triangle = triangle, .batch = 1};
+    tp__distance_job job = {.dtype = a->dtype, .p = p, .triangle = triangle, .batch = 1};
     for (int d = 0; d < a->ndim - 2; d++)
         job.batch *= a->shape[d];
     job.n = a->shape[a->ndim - 2];
@@ -136,7 +135,7 @@ tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p)
         return NULL;
     if (a->ndim < 2 || b->ndim < 2)
         return tp_apply(T, &cdist_op, &(order){p}, 2, in);
-    if (a->dtype != b->dtype && tp_dtype_is_float((tp_dtype)a->dtype) && tp_dtype_is_float((tp_dtype)b->dtype))
+    if (a->dtype != b->dtype && tp_dtype_is_float(a->dtype) && tp_dtype_is_float(b->dtype))
         for (int i = 0; i < 2; i++)
             if ((in[i] = tp_to(T, in[i], TP_F64)) == NULL)
                 return NULL;
@@ -159,7 +158,7 @@ static tp_status pdist_infer(tp_call *c)
     if (!tp__dims_numel((tp_dims){2, {n, n}}, &twice))
         return tp_call_fail(c, TP_ESHAPE, "too many pairs, of %lld rows", (long long)n);
     tp_status status = check_order(c);
-    return status == TP_OK ? tp_call_out(c, 0, (tp_dtype)x->dtype, (tp_dims){1, {(twice - n) / 2}}) : status;
+    return status == TP_OK ? tp_call_out(c, 0, x->dtype, (tp_dims){1, {(twice - n) / 2}}) : status;
 }
 
 static tp_status pdist_forward(tp_call *c)
@@ -218,7 +217,7 @@ tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p
 {
     TP__NAMED(T, "pairwise_distance");
     tp_tensor *difference = tp_sub(T, a, b);
-    if (difference && !tp_dtype_is_float((tp_dtype)difference->dtype))
+    if (difference && !tp_dtype_is_float(difference->dtype))
         difference = tp_to(T, difference, TP_F32);
     return tp_linalg_vector_norm(T, tp_add_scalar(T, difference, eps), p, 1, (const int[]){-1}, keepdim);
 }

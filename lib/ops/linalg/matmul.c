@@ -28,12 +28,12 @@ static tp_status copy_matrices(tp_tape *T, const tp_tensor *x, matrix *m)
         m->batch_stride[d] = shape.dim[d] == 1 ? 0 : numel;
         numel *= shape.dim[d];
     }
-    m->copy = tp__pool_alloc(T->pool, (size_t)numel * tp_dtype_size((tp_dtype)x->dtype));
+    m->copy = tp__pool_alloc(T->pool, (size_t)numel * tp_dtype_size(x->dtype));
     if (m->copy == NULL)
         return tp_fail(T, TP_ENOMEM, "matmul: no memory");
-    tp__operand in = {.data = x->data, .dtype = (tp_dtype)x->dtype};
+    tp__operand in = {.data = x->data, .dtype = x->dtype};
     memcpy(in.stride, x->stride, sizeof in.stride);
-    tp__copy(shape, m->copy->data, (tp_dtype)x->dtype, &in);
+    tp__copy(shape, m->copy->data, x->dtype, &in);
     m->data = m->copy->data;
     return TP_OK;
 }
@@ -147,7 +147,7 @@ static void multiply_small_range(int64_t begin, int64_t end, void *user)
 static tp_status multiply(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b, double beta,
                           tp_tensor *out)
 {
-    products p = {.dtype = (tp_dtype)a->dtype,
+    products p = {.dtype = a->dtype,
                   .n = a->shape[a->ndim - 2],
                   .k = a->shape[a->ndim - 1],
                   .m = b->shape[b->ndim - 1],
@@ -204,11 +204,10 @@ static tp_status product_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype),
-                            tp_dtype_name((tp_dtype)b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     tp_dims shape = tp__dims_of(a);
     shape.dim[rank - 1] = b->shape[rank - 1];
-    return tp_call_out(c, 0, (tp_dtype)a->dtype, shape);
+    return tp_call_out(c, 0, a->dtype, shape);
 }
 
 /* Rows of y [batch n, m], which hold zeros, = rows of a [batch n, k] times their b [k, m], wrapping. */
@@ -244,13 +243,13 @@ static tp_status integer_product(tp_call *c)
     double row = (double)p.k * (double)p.m;
     if (y->numel > 0 && row > 0)
         tp__parallel_for(y->numel / p.m, 1 + (int64_t)(SHARE / 8 / row), multiply_rows, &p);
-    tp__convert(y->numel, y->data, (tp_dtype)y->dtype, sum->data, TP_I64);
+    tp__convert(y->numel, y->data, y->dtype, sum->data, TP_I64);
     return TP_OK;
 }
 
 static tp_status product_forward(tp_call *c)
 {
-    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
+    if (!tp_dtype_is_float(c->in[0]->dtype))
         return integer_product(c);
     return multiply(c->tape, c->op->name, c->in[0], c->in[1], 0, c->out[0]);
 }
@@ -354,9 +353,8 @@ static tp_status mv_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(x), tx, sizeof tx));
     if (a->dtype != x->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name((tp_dtype)a->dtype),
-                            tp_dtype_name((tp_dtype)x->dtype));
-    return tp_call_out(c, 0, (tp_dtype)a->dtype, (tp_dims){1, {a->shape[0]}});
+        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(x->dtype));
+    return tp_call_out(c, 0, a->dtype, (tp_dims){1, {a->shape[0]}});
 }
 
 /* A vector as a column, not recorded. */
@@ -374,12 +372,12 @@ static tp_status mv_forward(tp_call *c)
     tp_tensor *y = c->out[0], *x = steady(c->tape, c->in[1]);
     if (x == NULL)
         return c->tape->status;
-    if (tp_dtype_is_float((tp_dtype)y->dtype)) {
+    if (tp_dtype_is_float(y->dtype)) {
         matrix A;
         tp_status status = as_matrix(c->tape, c->in[0], &A);
         int64_t n = c->in[0]->shape[0], k = c->in[0]->shape[1];
-        if (status == TP_OK && !tp__gemv((tp_dtype)y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k,
-                                         1, A.data, A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
+        if (status == TP_OK && !tp__gemv(y->dtype, A.transposed, A.transposed ? k : n, A.transposed ? n : k, 1, A.data,
+                                         A.ld, x->data, k == 1 ? 1 : x->stride[0], 0, y->data, 1))
             status = not_multiplied(c->tape, "mv");
         tp__storage_unref(A.copy);
         return status;
@@ -428,9 +426,8 @@ static tp_status dot_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%s and %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name((tp_dtype)a->dtype),
-                            tp_dtype_name((tp_dtype)b->dtype));
-    return tp_call_out(c, 0, (tp_dtype)a->dtype, TP_SCALAR);
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+    return tp_call_out(c, 0, a->dtype, TP_SCALAR);
 }
 
 static tp_status dot_forward(tp_call *c)
@@ -439,9 +436,8 @@ static tp_status dot_forward(tp_call *c)
     tp_tensor *y = c->out[0];
     if (a == NULL || b == NULL)
         return c->tape->status;
-    if (tp_dtype_is_float((tp_dtype)y->dtype)) {
-        tp__store(y->data, (tp_dtype)y->dtype,
-                  tp__dot((tp_dtype)a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
+    if (tp_dtype_is_float(y->dtype)) {
+        tp__store(y->data, y->dtype, tp__dot(a->dtype, a->numel, a->data, a->stride[0], b->data, b->stride[0]));
         return TP_OK;
     }
     int64_t row[2] = {a->numel * a->stride[0], a->stride[0]}, one[2] = {1, 1};
@@ -573,12 +569,12 @@ static tp_status linear_infer(tp_call *c)
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
         return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s", tp__dims_text(tp__dims_of(b), tx, sizeof tx),
                             tp__dims_text(tp__dims_of(w), tw, sizeof tw));
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) || x->dtype != w->dtype || (b && b->dtype != x->dtype))
+    if (!tp_dtype_is_float(x->dtype) || x->dtype != w->dtype || (b && b->dtype != x->dtype))
         return tp_call_fail(c, TP_EDTYPE, "x is %s, weight is %s%s%s: floats of one kind are needed",
-                            tp_dtype_name((tp_dtype)x->dtype), tp_dtype_name((tp_dtype)w->dtype), b ? ", bias is " : "",
-                            b ? tp_dtype_name((tp_dtype)b->dtype) : "");
+                            tp_dtype_name(x->dtype), tp_dtype_name(w->dtype), b ? ", bias is " : "",
+                            b ? tp_dtype_name(b->dtype) : "");
     shape.dim[shape.ndim - 1] = w->shape[0];
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+    return tp_call_out(c, 0, x->dtype, shape);
 }
 
 typedef struct {
@@ -600,10 +596,10 @@ static tp_status linear_forward(tp_call *c)
     linear_size s = size_of_linear(x, w);
     if (b) { /* the product is added to the bias */
         tp__operand row = tp__operand_of(b, (tp_dims){2, {s.rows, s.out}});
-        tp__copy((tp_dims){2, {s.rows, s.out}}, y->data, (tp_dtype)y->dtype, &row);
+        tp__copy((tp_dims){2, {s.rows, s.out}}, y->data, y->dtype, &row);
     }
-    return tp__gemm((tp_dtype)x->dtype, false, true, s.rows, s.out, s.in, 1, x->data, s.in ? s.in : 1, w->data,
-                    s.in ? s.in : 1, b ? 1 : 0, y->data, s.out ? s.out : 1)
+    return tp__gemm(x->dtype, false, true, s.rows, s.out, s.in, 1, x->data, s.in ? s.in : 1, w->data, s.in ? s.in : 1,
+                    b ? 1 : 0, y->data, s.out ? s.out : 1)
                ? TP_OK
                : not_multiplied(c->tape, "linear");
 }
@@ -627,7 +623,7 @@ static tp_status linear_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0], *w = v->in[1], *g = v->gout[0];
     linear_size s = size_of_linear(x, w);
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     int64_t in = s.in ? s.in : 1, out = s.out ? s.out : 1;
     bool ok = true;
     if (v->gin[0])
@@ -682,7 +678,7 @@ static tp_tensor *linear_by_matmul(tp_tape *T, tp_tensor *x, tp_tensor *weight, 
 tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)
 {
     tp_tensor *in[3] = {x, weight, bias};
-    bool whole = x && weight && !tp_dtype_is_float((tp_dtype)x->dtype) && x->dtype == weight->dtype;
+    bool whole = x && weight && !tp_dtype_is_float(x->dtype) && x->dtype == weight->dtype;
     if (x && weight && (whole || weight->ndim == 1))
         return linear_by_matmul(T, x, weight, bias);
     return tp_apply(T, &linear_op, NULL, bias ? 3 : 2, in);

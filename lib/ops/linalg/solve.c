@@ -19,8 +19,8 @@ static tp_status square_floats(const tp_call *c, const tp_tensor *a)
     char t[200];
     if (a->ndim < 2 || a->shape[a->ndim - 1] != a->shape[a->ndim - 2])
         return tp_call_fail(c, TP_ESHAPE, "%s is no square matrix", tp__dims_text(tp__dims_of(a), t, sizeof t));
-    if (!tp_dtype_is_float((tp_dtype)a->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)a->dtype));
+    if (!tp_dtype_is_float(a->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(a->dtype));
     return TP_OK;
 }
 
@@ -44,7 +44,7 @@ static tp_status triangle_forward(tp_call *c)
     const triangle *at = c->attr;
     const tp_tensor *x = c->in[0];
     int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1];
-    size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    size_t size = tp_dtype_size(x->dtype);
     for (int64_t r = 0; columns > 0 && r < x->numel / columns; r++) {
         int64_t split = tp__add_clipped(r % rows + !at->upper,
                                         at->diagonal); /* columns before it are below the diagonal */
@@ -130,9 +130,8 @@ static tp_status solve_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
                             tp__dims_text(tp__dims_of(b), tb, sizeof tb));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name((tp_dtype)a->dtype),
-                            tp_dtype_name((tp_dtype)b->dtype));
-    return tp_call_out(c, 0, (tp_dtype)a->dtype, tp__dims_of(b));
+        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+    return tp_call_out(c, 0, a->dtype, tp__dims_of(b));
 }
 
 /* The factorization stays for the backward pass, as bytes, since it is no result: LU of each matrix, pivots. */
@@ -140,7 +139,7 @@ static tp_status solve_with_lu_infer(tp_call *c)
 {
     tp_status status = solve_infer(c);
     const tp_tensor *a = c->in[0];
-    int64_t n = status == TP_OK ? a->shape[a->ndim - 1] : 0, size = (int64_t)tp_dtype_size((tp_dtype)a->dtype);
+    int64_t n = status == TP_OK ? a->shape[a->ndim - 1] : 0, size = (int64_t)tp_dtype_size(a->dtype);
     if (status == TP_OK)
         status = tp_call_out(c, 1, TP_U8, (tp_dims){1, {a->numel * size}});
     return status == TP_OK ? tp_call_out(c, 2, TP_I32, (tp_dims){1, {matrices(a) * n}}) : status;
@@ -158,7 +157,7 @@ static tp_status lapack_said(const tp_call *c, int info, const char *trouble)
 static tp_status solve_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    tp_dtype dtype = (tp_dtype)a->dtype;
+    tp_dtype dtype = a->dtype;
     int64_t n = a->shape[a->ndim - 1], k = b->shape[b->ndim - 1];
     size_t size = tp_dtype_size(dtype), bytes = (size_t)(n * n) * size;
     int *pivots = c->out[2]->data, info = 0;
@@ -193,7 +192,7 @@ static tp_status solve_vjp(tp_vjp *v)
 static tp_status solve_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *a = v->in[0], *x = v->out[0], *g = v->gout[0];
-    tp_dtype dtype = (tp_dtype)a->dtype;
+    tp_dtype dtype = a->dtype;
     int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1;
     size_t size = tp_dtype_size(dtype);
     tp__storage *gb = tp__pool_alloc(v->tape->pool, (size_t)g->numel * size);
@@ -304,7 +303,7 @@ static tp_status cholesky_infer(tp_call *c)
 static tp_status cholesky_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    tp_dtype dtype = (tp_dtype)a->dtype;
+    tp_dtype dtype = a->dtype;
     int64_t n = a->shape[a->ndim - 1];
     size_t size = tp_dtype_size(dtype);
     if (a->numel == 0)
@@ -338,7 +337,7 @@ static tp_status cholesky_vjp(tp_vjp *v)
 static tp_status cholesky_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *l = v->out[0], *g = v->gout[0];
-    tp_dtype dtype = (tp_dtype)l->dtype;
+    tp_dtype dtype = l->dtype;
     int64_t n = l->shape[l->ndim - 1];
     size_t size = tp_dtype_size(dtype), each = (size_t)(n * n) * size;
     if (l->numel == 0)
@@ -389,12 +388,12 @@ static tp_status solve_triangular_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int64_t n = a->shape[a->ndim - 1], k = b->shape[b->ndim - 1];
-    size_t size = tp_dtype_size((tp_dtype)a->dtype);
+    size_t size = tp_dtype_size(a->dtype);
     if (b->numel == 0)
         return TP_OK;
     memcpy(c->out[0]->data, b->data, (size_t)b->numel * size);
     for (int64_t i = 0; i < matrices(a); i++)
-        if (!tp__trsm((tp_dtype)a->dtype, *(const bool *)c->attr, false, false, n, k,
+        if (!tp__trsm(a->dtype, *(const bool *)c->attr, false, false, n, k,
                       (const char *)a->data + (size_t)(i * n * n) * size, n,
                       (char *)c->out[0]->data + (size_t)(i * n * k) * size, k))
             return lapack_said(c, -1, "");

@@ -31,8 +31,8 @@ static tp_status layer_norm_infer(tp_call *c)
     char ta[200], tb[200];
     if (a->dims < 1 || a->dims > x->ndim)
         return tp_call_fail(c, TP_ESHAPE, "%d dimensions of %s", a->dims, tp__dims_text(tp__dims_of(x), ta, sizeof ta));
-    if (!tp_dtype_is_float((tp_dtype)x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
     for (int i = 0; i < 2; i++) {
         if (part[i] && !tp__dims_equal(tp__dims_of(part[i]), normalized(x, a->dims)))
             return tp_call_fail(c, TP_ESHAPE, "%s is %s where x is %s", i ? "bias" : "weight",
@@ -40,7 +40,7 @@ static tp_status layer_norm_infer(tp_call *c)
                                 tp__dims_text(tp__dims_of(x), tb, sizeof tb));
         if (part[i] && part[i]->dtype != x->dtype)
             return tp_call_fail(c, TP_EDTYPE, "%s is %s where x is %s", i ? "bias" : "weight",
-                                tp_dtype_name((tp_dtype)part[i]->dtype), tp_dtype_name((tp_dtype)x->dtype));
+                                tp_dtype_name(part[i]->dtype), tp_dtype_name(x->dtype));
     }
     return tp__infer_like_first(c);
 }
@@ -59,7 +59,7 @@ static tp_status layer_norm_forward(tp_call *c)
     const tp_tensor *x = c->in[0];
     int64_t n = row_of(x, a);
     if (x->numel)
-        tp__layer_norm((tp_dtype)x->dtype, x->numel / n, n, a->eps, x->data, data_of(weight_of(a, c->in)),
+        tp__layer_norm(x->dtype, x->numel / n, n, a->eps, x->data, data_of(weight_of(a, c->in)),
                        data_of(bias_of(a, c->in)), c->out[0]->data);
     return TP_OK;
 }
@@ -69,22 +69,22 @@ static tp_status layer_norm_forward(tp_call *c)
 static bool scales_of(tp_tape *T, const tp_tensor *x, const layer *a, tp_tensor **scale, tp_tensor **eps)
 {
     const int most = x->dtype == TP_F32 ? 120 : 1000;
-    const size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    const size_t size = tp_dtype_size(x->dtype);
     int64_t n = row_of(x, a);
     tp_dims kept = tp__dims_of(x);
     for (int d = x->ndim - a->dims; d < x->ndim; d++)
         kept.dim[d] = 1;
-    *scale = tp_empty(T, (tp_dtype)x->dtype, kept);
-    *eps = tp_empty(T, (tp_dtype)x->dtype, kept);
+    *scale = tp_empty(T, x->dtype, kept);
+    *eps = tp_empty(T, x->dtype, kept);
     for (int64_t r = 0; *scale && *eps && r < (*scale)->numel; r++) {
         double top = sqrt(a->eps);
         int e;
         for (int64_t i = 0; i < n; i++)
-            top = fmax(top, fabs(tp__load((const char *)x->data + (size_t)(r * n + i) * size, (tp_dtype)x->dtype)));
+            top = fmax(top, fabs(tp__load((const char *)x->data + (size_t)(r * n + i) * size, x->dtype)));
         frexp(top < (double)INFINITY ? top : 1, &e);
         double s = ldexp(1, e < -most ? most : e > most ? -most : -e);
-        tp__store((char *)(*scale)->data + (size_t)r * size, (tp_dtype)x->dtype, s);
-        tp__store((char *)(*eps)->data + (size_t)r * size, (tp_dtype)x->dtype, a->eps * s * s);
+        tp__store((char *)(*scale)->data + (size_t)r * size, x->dtype, s);
+        tp__store((char *)(*eps)->data + (size_t)r * size, x->dtype, a->eps * s * s);
     }
     return *scale && *eps;
 }
@@ -129,12 +129,12 @@ static tp_status layer_norm_vjp_fused(tp_vjp *v)
     uint32_t fresh = (v->fresh & 1u) | ((v->fresh >> weight) & 1u) << 1 | ((v->fresh >> bias) & 1u) << 2;
     tp__storage *scratch = NULL;
     if (gin[1] || gin[2]) {
-        size_t bytes = (size_t)tp__layer_norm_chunks(rows) * (size_t)n * tp_dtype_size((tp_dtype)x->dtype);
+        size_t bytes = (size_t)tp__layer_norm_chunks(rows) * (size_t)n * tp_dtype_size(x->dtype);
         if ((scratch = tp__pool_alloc(v->tape->pool, 2 * bytes)) == NULL)
             return tp_fail(v->tape, TP_ENOMEM, "layer_norm: no memory for its gradient");
     }
-    tp__layer_norm_backward((tp_dtype)x->dtype, rows, n, a->eps, x->data, data_of(weight_of(a, v->in)),
-                            v->gout[0]->data, gin, fresh, scratch ? scratch->data : NULL);
+    tp__layer_norm_backward(x->dtype, rows, n, a->eps, x->data, data_of(weight_of(a, v->in)), v->gout[0]->data, gin,
+                            fresh, scratch ? scratch->data : NULL);
     tp__storage_unref(scratch);
     return TP_OK;
 }

@@ -22,10 +22,10 @@ static tp_status loss_infer(tp_call *c)
     if (!tp__dims_equal(tp__dims_of(x), tp__dims_of(t)))
         return tp_call_fail(c, TP_ESHAPE, "x is %s, target is %s; one shape is needed",
                             tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(t), b, sizeof b));
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) || x->dtype != t->dtype)
+    if (!tp_dtype_is_float(x->dtype) || x->dtype != t->dtype)
         return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s: floats of one kind are needed",
-                            tp_dtype_name((tp_dtype)x->dtype), tp_dtype_name((tp_dtype)t->dtype));
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, how(c->attr) == TP_NONE ? tp__dims_of(x) : TP_SCALAR);
+                            tp_dtype_name(x->dtype), tp_dtype_name(t->dtype));
+    return tp_call_out(c, 0, x->dtype, how(c->attr) == TP_NONE ? tp__dims_of(x) : TP_SCALAR);
 }
 
 enum { BLOCK = 1024 };
@@ -37,10 +37,10 @@ static tp_status bce_forward(tp_call *c)
     const tp_tensor *x = c->in[0];
     double low = 0, high = 0;
     if (x->numel > 0) {
-        tp__reduce(TP__MIN, (tp_dtype)x->dtype, 1, x->numel, 1, x->data, &low, false);
-        tp__reduce(TP__MAX, (tp_dtype)x->dtype, 1, x->numel, 1, x->data, &high, false);
-        low = tp__load(&low, (tp_dtype)x->dtype);
-        high = tp__load(&high, (tp_dtype)x->dtype);
+        tp__reduce(TP__MIN, x->dtype, 1, x->numel, 1, x->data, &low, false);
+        tp__reduce(TP__MAX, x->dtype, 1, x->numel, 1, x->data, &high, false);
+        low = tp__load(&low, x->dtype);
+        high = tp__load(&high, x->dtype);
     }
     if (!(low >= 0 && high <= 1))
         return tp_call_fail(c, TP_EINVAL, "x has %g and %g; all its elements should lie between 0 and 1", low, high);
@@ -51,7 +51,7 @@ static tp_status loss_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *t = c->in[1];
     tp_tensor *y = c->out[0];
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     tp__block_fn fn = tp__map_fn(self(c->op)->value, dtype);
     size_t size = tp_dtype_size(dtype);
     double block[BLOCK], sum = 0;
@@ -77,7 +77,7 @@ static tp_status loss_forward(tp_call *c)
 static tp_status loss_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     tp__block_fn slope = tp__map_fn(self(v->op)->slope, dtype), mul = tp__map_fn(TP__MUL, dtype);
     size_t size = tp_dtype_size(dtype);
     double block[BLOCK], scaled[BLOCK], scale = how(v->attr) == TP_MEAN ? 1 / (double)x->numel : 1;
@@ -341,15 +341,15 @@ static bool class_loss_fits(tp_tape *T, const char *name, const tp_tensor *x, co
         tp_fail(T, TP_ESHAPE, "%s: x has no dimension of classes", name);
         return false;
     }
-    if (!tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "%s: x is %s, not a float", name, tp_dtype_name((tp_dtype)x->dtype));
+    if (!tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, TP_EDTYPE, "%s: x is %s, not a float", name, tp_dtype_name(x->dtype));
         return false;
     }
     int64_t classes = x->shape[x->ndim == 1 ? 0 : 1];
     if (o->weight && (o->weight->ndim != 1 || o->weight->shape[0] != classes || o->weight->dtype != x->dtype)) {
         tp_fail(T, TP_ESHAPE, "%s: x is %s of %s, weight is %s of %s", name, tp__dims_text(tp__dims_of(x), a, sizeof a),
-                tp_dtype_name((tp_dtype)x->dtype), tp__dims_text(tp__dims_of(o->weight), b, sizeof b),
-                tp_dtype_name((tp_dtype)o->weight->dtype));
+                tp_dtype_name(x->dtype), tp__dims_text(tp__dims_of(o->weight), b, sizeof b),
+                tp_dtype_name(o->weight->dtype));
         return false;
     }
     if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1)) {
@@ -377,7 +377,7 @@ static bool class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_t
     if (target->dtype != TP_I64 || !tp__dims_equal(tp__dims_of(target), r->shape)) {
         tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s, target is %s of %s, not %s of int64",
                 name, tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
-                tp_dtype_name((tp_dtype)target->dtype), tp__dims_text(r->shape, (char[200]){0}, 200));
+                tp_dtype_name(target->dtype), tp__dims_text(r->shape, (char[200]){0}, 200));
         return false;
     }
     if ((target = tp_contiguous(T, target)) == NULL)
@@ -416,7 +416,7 @@ static tp_tensor *reduced(tp_tape *T, tp_tensor *rows, const class_rows *r, tp_r
         return tp_sum(T, rows);
     if (!r->weight && !r->counts)
         return tp_mean(T, rows);
-    tp_tensor *total = tp_sum(T, r->weight ? counted(T, r->weight, r) : tp_to(T, r->counts, (tp_dtype)rows->dtype));
+    tp_tensor *total = tp_sum(T, r->weight ? counted(T, r->weight, r) : tp_to(T, r->counts, rows->dtype));
     tp_tensor *nothing = total ? tp_eq(T, total, tp__number(T, total, 0)) : NULL;
     return tp_where(T, nothing, tp__number(T, rows, (double)NAN),
                     tp_div(T, tp_sum(T, rows), tp_where(T, nothing, tp__number(T, total, 1), total)));
@@ -468,7 +468,7 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
         return NULL;
     if ((r.logp = tp_log_softmax(T, by_rows(T, x, &r.shape), 1)) == NULL)
         return NULL;
-    if (tp_dtype_is_float((tp_dtype)target->dtype) && target->dtype == x->dtype &&
+    if (tp_dtype_is_float(target->dtype) && target->dtype == x->dtype &&
         tp__dims_equal(tp__dims_of(target), tp__dims_of(x)))
         return cross_entropy_of_probabilities(T, &r, target, &o);
     if (!class_targets(T, "cross_entropy", x, target, &o, &r))

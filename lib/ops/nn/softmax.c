@@ -9,7 +9,7 @@ static tp_status softmax_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     if (x->numel)
-        tp__softmax((tp_dtype)x->dtype, is_log(c->op), x->numel / row_of(x), row_of(x), x->data, c->out[0]->data);
+        tp__softmax(x->dtype, is_log(c->op), x->numel / row_of(x), row_of(x), x->data, c->out[0]->data);
     return TP_OK;
 }
 
@@ -35,8 +35,8 @@ static tp_status softmax_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *y = v->out[0];
     if (y->numel)
-        tp__softmax_backward((tp_dtype)y->dtype, is_log(v->op), y->numel / row_of(y), row_of(y), y->data,
-                             v->gout[0]->data, v->gin[0]->data, !(v->fresh & 1u));
+        tp__softmax_backward(y->dtype, is_log(v->op), y->numel / row_of(y), row_of(y), y->data, v->gout[0]->data,
+                             v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
 
@@ -94,15 +94,15 @@ static tp_status logsumexp_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     if (x->ndim != 3)
         return tp_call_fail(c, TP_ESHAPE, "takes [outer, n, inner], not a %d-d tensor", x->ndim);
-    if (!tp_dtype_is_float((tp_dtype)x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, (tp_dims){2, {x->shape[0], x->shape[2]}});
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+    return tp_call_out(c, 0, x->dtype, (tp_dims){2, {x->shape[0], x->shape[2]}});
 }
 
 static tp_status logsumexp_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    tp__log_sum_exp((tp_dtype)x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, c->out[0]->data);
+    tp__log_sum_exp(x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, c->out[0]->data);
     return TP_OK;
 }
 
@@ -119,7 +119,7 @@ static tp_status logsumexp_vjp(tp_vjp *v)
 static tp_status logsumexp_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0];
-    tp__log_sum_exp_backward((tp_dtype)x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, v->gout[0]->data,
+    tp__log_sum_exp_backward(x->dtype, x->shape[0], x->shape[1], x->shape[2], x->data, v->gout[0]->data,
                              v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
@@ -151,7 +151,7 @@ tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool k
     tp_dims split = {.ndim = 3};
     if (!tp__mask_of(T, logsumexp_op.name, x, n, dims, &mask))
         return NULL;
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
+    if (!tp_dtype_is_float(x->dtype) && (x = tp_to(T, x, TP_F32)) == NULL)
         return NULL;
     tp_dims shape = tp__shape_over(x, mask, keepdim);
     if (!tp__as_middle(x, mask, &split.dim[0], &split.dim[1], &split.dim[2])) {

@@ -36,13 +36,13 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, bool sensible,
         return status;
     if (!tp__contiguous(x))
         return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) && draw != draw_bernoulli && draw != draw_geometric)
-        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)x->dtype));
+    if (!tp_dtype_is_float(x->dtype) && draw != draw_bernoulli && draw != draw_geometric)
+        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(x->dtype));
     if (!sensible)
         return tp_fail(T, TP_EINVAL, "%s: no distribution has these parameters: %g, %g", name, a, b);
-    size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    size_t size = tp_dtype_size(x->dtype);
     for (int64_t i = 0; i < x->numel; i++)
-        tp__store((char *)x->data + (size_t)i * size, (tp_dtype)x->dtype, draw(&T->rng, a, b));
+        tp__store((char *)x->data + (size_t)i * size, x->dtype, draw(&T->rng, a, b));
     x->storage->version++;
     return TP_OK;
 }
@@ -82,14 +82,14 @@ tp_status tp_random_(tp_tape *T, tp_tensor *x)
         return status;
     if (!tp__contiguous(x))
         return tp_fail(T, TP_EINVAL, "random_: the tensor does not lie contiguously");
-    size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    size_t size = tp_dtype_size(x->dtype);
     bool wide = x->dtype == TP_F64 || x->dtype == TP_I64;
     for (int64_t i = 0; i < x->numel; i++) {
         uint64_t word = wide ? tp__rng_u64(&T->rng) : tp__rng_u32(&T->rng), v = word % range[x->dtype];
         if (x->dtype == TP_I64)
             ((uint64_t *)x->data)[i] = v;
         else
-            tp__store((char *)x->data + (size_t)i * size, (tp_dtype)x->dtype, (double)v);
+            tp__store((char *)x->data + (size_t)i * size, x->dtype, (double)v);
     }
     x->storage->version++;
     return TP_OK;
@@ -129,7 +129,7 @@ static bool cumulate(int64_t n, const void *weights, tp_dtype dtype, bool narrow
 static void draw_row(tp__rng *g, const tp_tensor *w, int64_t row, int64_t n, int64_t samples, double *cumulated,
                      int64_t *out)
 {
-    tp_dtype dtype = (tp_dtype)w->dtype;
+    tp_dtype dtype = w->dtype;
     const void *weights = (const char *)w->data + (size_t)(row * n) * tp_dtype_size(dtype);
     bool narrow = dtype == TP_F32 && cumulate(n, weights, dtype, true, 1, cumulated);
     if (!narrow)
@@ -149,11 +149,10 @@ static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replace
 {
     char a[200];
     int64_t n = w->ndim ? w->shape[w->ndim - 1] : 0;
-    if (w->ndim < 1 || w->ndim > 2 || n == 0 || !tp_dtype_is_float((tp_dtype)w->dtype) || samples < 1 ||
+    if (w->ndim < 1 || w->ndim > 2 || n == 0 || !tp_dtype_is_float(w->dtype) || samples < 1 ||
         (!replacement && samples > n)) {
         tp_fail(T, TP_EINVAL, "multinomial: %lld draws %s replacement from %s of %s", (long long)samples,
-                replacement ? "with" : "without", tp_dtype_name((tp_dtype)w->dtype),
-                tp__dims_text(tp__dims_of(w), a, sizeof a));
+                replacement ? "with" : "without", tp_dtype_name(w->dtype), tp__dims_text(tp__dims_of(w), a, sizeof a));
         return false;
     }
     tp_tensor *some = tp_gt_scalar(T, w, 0), *most = NULL;
@@ -213,8 +212,8 @@ tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
     const double alpha = 1.7580993408473766; /* Klambauer et al., "Self-normalizing neural networks", 2017 */
     if (!tp__usable(T, "alpha_dropout", x))
         return NULL;
-    if (!(p >= 0 && p <= 1) || !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(T, TP_EINVAL, "alpha_dropout: a probability of %g, of %s", p, tp_dtype_name((tp_dtype)x->dtype));
+    if (!(p >= 0 && p <= 1) || !tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, TP_EINVAL, "alpha_dropout: a probability of %g, of %s", p, tp_dtype_name(x->dtype));
         return NULL;
     }
     if (p == 0 || !training || x->numel == 0)
@@ -233,21 +232,21 @@ tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool t
 {
     if (!tp__usable(T, "rrelu", x))
         return NULL;
-    if (!(lower <= upper) || !tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(T, TP_EINVAL, "rrelu: slopes from %g to %g, of %s", lower, upper, tp_dtype_name((tp_dtype)x->dtype));
+    if (!(lower <= upper) || !tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, TP_EINVAL, "rrelu: slopes from %g to %g, of %s", lower, upper, tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *values = tp_contiguous(T, tp_detach(T, x)), *slope = values ? tp_ones_like(T, values) : NULL;
     if (slope == NULL)
         return NULL;
-    size_t size = tp_dtype_size((tp_dtype)x->dtype);
+    size_t size = tp_dtype_size(x->dtype);
     if (x->dtype == TP_F32) { /* the bounds are of x's precision, the draw is a double */
         lower = (double)(float)lower;
         upper = (double)(float)upper;
     }
     for (int64_t i = 0; i < x->numel; i++)
         if (tp_item_at(values, i) <= 0)
-            tp__store((char *)slope->data + (size_t)i * size, (tp_dtype)x->dtype,
+            tp__store((char *)slope->data + (size_t)i * size, x->dtype,
                       training ? tp__rng_uniform_f64(&T->rng) * (upper - lower) + lower : (lower + upper) / 2);
     return tp_mul(T, x, slope);
 }

@@ -55,13 +55,13 @@ tp_tensor *tp_randn(tp_tape *T, tp_dtype dtype, tp_dims shape)
 tp_tensor *tp_rand_like(tp_tape *T, tp_tensor *x)
 {
     TP__NAMED(T, "rand_like");
-    return tp__usable(T, "rand_like", x) ? tp_rand(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+    return tp__usable(T, "rand_like", x) ? tp_rand(T, x->dtype, tp__dims_of(x)) : NULL;
 }
 
 tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x)
 {
     TP__NAMED(T, "randn_like");
-    return tp__usable(T, "randn_like", x) ? tp_randn(T, (tp_dtype)x->dtype, tp__dims_of(x)) : NULL;
+    return tp__usable(T, "randn_like", x) ? tp_randn(T, x->dtype, tp__dims_of(x)) : NULL;
 }
 
 tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high)
@@ -92,7 +92,7 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
 tp_tensor *tp_randint_like(tp_tape *T, tp_tensor *x, int64_t low, int64_t high)
 {
     TP__NAMED(T, "randint_like");
-    return tp__usable(T, "randint_like", x) ? tp_randint(T, (tp_dtype)x->dtype, tp__dims_of(x), low, high) : NULL;
+    return tp__usable(T, "randint_like", x) ? tp_randint(T, x->dtype, tp__dims_of(x), low, high) : NULL;
 }
 
 tp_tensor *tp_randperm(tp_tape *T, int64_t n)
@@ -171,14 +171,14 @@ static double many_arrivals(tp__rng *g, double rate)
 static tp_status poisson_forward(tp_call *c)
 {
     const tp_tensor *rates = c->in[0];
-    size_t size = tp_dtype_size((tp_dtype)rates->dtype);
+    size_t size = tp_dtype_size(rates->dtype);
     tp__rng *g = &c->tape->rng;
     for (int64_t i = 0; i < rates->numel; i++) {
         double rate = tp_item_at(rates, i);
         if (!(rate >= 0 && rate <= 0x1p62))
             return tp_call_fail(c, TP_EINVAL, "a rate of %g at %lld; it lies in [0, 2^62]", rate, (long long)i);
         double n = rate == 0 ? 0 : rate < 10 ? few_arrivals(g, rate) : many_arrivals(g, rate);
-        tp__store((char *)c->out[0]->data + (size_t)i * size, (tp_dtype)rates->dtype, n);
+        tp__store((char *)c->out[0]->data + (size_t)i * size, rates->dtype, n);
     }
     return TP_OK;
 }
@@ -276,9 +276,9 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double a, doub
         return status;
     if (!tp__contiguous(x))
         return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
-    if (!tp_dtype_is_float((tp_dtype)x->dtype))
-        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)x->dtype));
-    draw(&T->rng, (tp_dtype)x->dtype, x->data, x->numel, a, b);
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(x->dtype));
+    draw(&T->rng, x->dtype, x->data, x->numel, a, b);
     x->storage->version++;
     return TP_OK;
 }

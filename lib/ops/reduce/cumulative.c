@@ -29,7 +29,7 @@ static bool has_dim(const tp_tensor *x, int dim) { return dim >= 0 && dim < (x->
 static tp_status scan_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     int dim = ((const direction *)c->attr)->dim;
     if (!has_dim(x, dim))
         return tp__no_such_dim(c, dim);
@@ -46,7 +46,7 @@ static tp_status scan_forward(tp_call *c)
     const direction *a = c->attr;
     int64_t outer, n, inner;
     split(x, a->dim, &outer, &n, &inner);
-    tp__scan(kind_of(c), (tp_dtype)x->dtype, a->reverse, outer, n, inner, x->data, c->out[0]->data,
+    tp__scan(kind_of(c), x->dtype, a->reverse, outer, n, inner, x->data, c->out[0]->data,
              c->n_out > 1 ? c->out[1]->data : NULL);
     return TP_OK;
 }
@@ -62,7 +62,7 @@ static tp_tensor *shifted(tp_tape *T, tp_tensor *x, int dim, bool back, double f
         return x;
     tp_dims edge = tp__dims_of(x);
     edge.dim[dim] = 1;
-    tp_tensor *new = tp_full(T, (tp_dtype)x->dtype, edge, fill), *rest = tp_narrow(T, x, dim, back, x->shape[dim] - 1);
+    tp_tensor *new = tp_full(T, x->dtype, edge, fill), *rest = tp_narrow(T, x, dim, back, x->shape[dim] - 1);
     tp_tensor *parts[2] = {back ? rest : new, back ? new : rest};
     return tp_cat(T, 2, parts, dim);
 }
@@ -83,7 +83,7 @@ static tp_status recurrence_forward(tp_call *c)
     const direction *a = c->attr;
     int64_t outer, n, inner;
     split(w, a->dim, &outer, &n, &inner);
-    tp__recurrence((tp_dtype)w->dtype, a->reverse, outer, n, inner, w->data, c->in[1]->data, c->out[0]->data);
+    tp__recurrence(w->dtype, a->reverse, outer, n, inner, w->data, c->in[1]->data, c->out[0]->data);
     return TP_OK;
 }
 
@@ -234,7 +234,7 @@ static tp_tensor *scan(tp_tape *T, const scan_op *op, tp_tensor *x, int dim, tp_
     if (!tp__usable(T, op->op.name, x))
         return NULL;
     direction a = {tp__dim_of(T, op->op.name, x->ndim ? x->ndim : 1, dim), false};
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     bool keeps = op->kind == TP__CUMMAX || op->kind == TP__CUMMIN;
     if (a.dim < 0)
         return NULL;

@@ -42,7 +42,7 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     }
     if ((*dim = tp__dim_of(T, name, y->ndim, *dim)) < 0)
         return NULL;
-    if (x == NULL && !tp_dtype_is_float((tp_dtype)y->dtype))
+    if (x == NULL && !tp_dtype_is_float(y->dtype))
         y = tp_to(T, y, TP_F32);
     tp_tensor *sum = tp_add(T, tail(T, y, *dim), head(T, y, *dim));
     if (sum == NULL)
@@ -85,7 +85,7 @@ static tp_tensor *even_trapezoid(tp_tape *T, tp_tensor *y, double dx, int at)
 tp_tensor *tp_trapezoid(tp_tape *T, tp_tensor *y, tp_tensor *x, double dx, int dim)
 {
     TP__NAMED(T, "trapezoid");
-    if (x == NULL && tp__usable(T, "trapezoid", y) && tp_dtype_is_float((tp_dtype)y->dtype) && y->ndim > 0) {
+    if (x == NULL && tp__usable(T, "trapezoid", y) && tp_dtype_is_float(y->dtype) && y->ndim > 0) {
         int at = tp__dim_of(T, "trapezoid", y->ndim, dim);
         if (at < 0)
             return NULL;

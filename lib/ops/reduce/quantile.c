@@ -20,7 +20,7 @@ static tp_tensor *rows_along(tp_tape *T, tp_tensor *x, int dim)
 /* q (m - 1) for rows of m elements, [rows, count]; NaN elements are at the end of the sorted row. */
 static tp_tensor *ranks_of(tp_tape *T, tp_tensor *sorted, tp_tensor *q, bool skip_nan)
 {
-    tp_dtype dtype = (tp_dtype)sorted->dtype;
+    tp_dtype dtype = sorted->dtype;
     int64_t n = sorted->shape[1];
     q = tp_reshape(T, q, (tp_dims){2, {1, q->numel}});
     if (skip_nan) {
@@ -71,9 +71,9 @@ static bool well_asked(tp_tape *T, const char *name, const tp_tensor *x, const t
 {
     if (!tp__usable(T, name, x) || !tp__usable(T, name, q))
         return false;
-    if (!tp_dtype_is_float((tp_dtype)x->dtype) || q->dtype != x->dtype) {
-        tp_fail(T, TP_EDTYPE, "%s: of %s at %s; both are float32 or float64", name, tp_dtype_name((tp_dtype)x->dtype),
-                tp_dtype_name((tp_dtype)q->dtype));
+    if (!tp_dtype_is_float(x->dtype) || q->dtype != x->dtype) {
+        tp_fail(T, TP_EDTYPE, "%s: of %s at %s; both are float32 or float64", name, tp_dtype_name(x->dtype),
+                tp_dtype_name(q->dtype));
         return false;
     }
     if (x->numel == 0 || q->ndim > 1) {

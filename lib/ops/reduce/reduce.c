@@ -130,8 +130,7 @@ static void reduce_step(tp__reduction kind, double order, tp_dtype dtype, const 
 /* A view may say more elements than there is memory, or time. */
 static bool is_endless(const tp_tensor *x)
 {
-    return x->numel > (int64_t)1 << 30 && x->storage &&
-           (size_t)x->numel > x->storage->bytes / tp_dtype_size((tp_dtype)x->dtype);
+    return x->numel > (int64_t)1 << 30 && x->storage && (size_t)x->numel > x->storage->bytes / tp_dtype_size(x->dtype);
 }
 
 /* In one step over the last of the reduced dimensions, and one over the others together; in buffers what is not yet as
@@ -140,7 +139,7 @@ tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp
 {
     tp__layout kept, reduced;
     tp__reduced first;
-    tp_dtype dtype = (tp_dtype)x->dtype, becomes = result_dtype(kind, dtype);
+    tp_dtype dtype = x->dtype, becomes = result_dtype(kind, dtype);
     split_dims(x, mask, &kept, &reduced);
     int inner = first_step(&kept, &reduced, &first);
     int64_t results = count_of(&kept), others = count_of(&reduced);
@@ -234,13 +233,13 @@ static tp_status reduce_forward(tp_call *c)
 static tp_status infer_as(tp_call *c, tp__reduction kind)
 {
     const tp_tensor *x = c->in[0];
-    return tp_call_out(c, 0, result_dtype(kind, (tp_dtype)x->dtype), reduced_shape(x, c->attr));
+    return tp_call_out(c, 0, result_dtype(kind, x->dtype), reduced_shape(x, c->attr));
 }
 
 static tp_status float_infer(tp_call *c)
 {
-    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
+    if (!tp_dtype_is_float(c->in[0]->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
     return infer_as(c, TP__SUM);
 }
 
@@ -327,7 +326,7 @@ tp_tensor *tp_sum_dim(tp_tape *T, tp_tensor *x, int dim, bool keepdim)
 tp_tensor *tp_nansum(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {
     TP__NAMED(T, "nansum");
-    bool whole = x && !tp_dtype_is_float((tp_dtype)x->dtype);
+    bool whole = x && !tp_dtype_is_float(x->dtype);
     return whole ? tp_sum_dims(T, x, n, dims, keepdim) : over_some(T, &nansum_op, x, n, dims, keepdim);
 }
 
@@ -379,7 +378,7 @@ static tp_status prod_vjp(tp_vjp *v)
     for (; width < n; width *= 2)
         top++;
     tp_tensor *rows = tp__rows_over(T, x, mask),
-              *padded[2] = {rows, tp_ones(T, (tp_dtype)x->dtype, (tp_dims){2, {rest, width - n}})};
+              *padded[2] = {rows, tp_ones(T, x->dtype, (tp_dims){2, {rest, width - n}})};
     level[0] = width == n ? rows : tp_cat(T, 2, padded, 1);
     for (int k = 0; k < top; k++) {
         level[k] = tp_reshape(T, level[k], (tp_dims){3, {rest, -1, 2}});
@@ -403,7 +402,7 @@ static tp_status prod_vjp_fused(tp_vjp *v)
         return v->tape->status;
     if (!tp__as_middle(x, ((const over *)v->attr)->mask, &outer, &n, &inner))
         return tp__vjp_fused_by_operators(v, 1);
-    tp__product_backward((tp_dtype)x->dtype, outer, n, inner, x->data, g->data, v->gin[0]->data, !(v->fresh & 1u));
+    tp__product_backward(x->dtype, outer, n, inner, x->data, g->data, v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
 
@@ -444,7 +443,7 @@ static tp_status extreme_vjp(tp_vjp *v)
     for (int d = 0; d < x->ndim; d++)
         if ((mask >> d) & 1u)
             dims[n++] = d;
-    tp_tensor *at = tp_to(T, tp_eq(T, x, restored(T, v->out[0], x, mask)), (tp_dtype)x->dtype);
+    tp_tensor *at = tp_to(T, tp_eq(T, x, restored(T, v->out[0], x, mask)), x->dtype);
     tp_tensor *g = restored(T, v->gout[0], x, mask);
     tp_tensor *count = n == 0 ? at : tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY); /* none: NaN */
     v->gin[0] = n == 0 ? g : tp_mul(T, at, tp_div(T, g, count));
@@ -488,7 +487,7 @@ static tp_status max_dim_forward(tp_call *c)
     const tp_tensor *x = c->in[0];
     int64_t outer, n, inner;
     tp__as_middle(x, ((const over *)c->attr)->mask, &outer, &n, &inner);
-    tp__reduce_arg(kind_of(c), (tp_dtype)x->dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
+    tp__reduce_arg(kind_of(c), x->dtype, outer, n, inner, x->data, c->out[0]->data, c->out[1]->data);
     return TP_OK;
 }
 
@@ -511,12 +510,11 @@ static tp_status max_dim_vjp_fused(tp_vjp *v)
     int64_t outer, n, inner;
     if (v->gout[0] == NULL) {
         if (v->fresh & 1u)
-            tp__fill(x->numel, v->gin[0]->data, (tp_dtype)x->dtype, 0);
+            tp__fill(x->numel, v->gin[0]->data, x->dtype, 0);
         return TP_OK;
     }
     tp__as_middle(x, ((const over *)v->attr)->mask, &outer, &n, &inner);
-    tp__arg_backward((tp_dtype)x->dtype, outer, n, inner, v->out[1]->data, v->gout[0]->data, v->gin[0]->data,
-                     !(v->fresh & 1u));
+    tp__arg_backward(x->dtype, outer, n, inner, v->out[1]->data, v->gout[0]->data, v->gin[0]->data, !(v->fresh & 1u));
     return TP_OK;
 }
 

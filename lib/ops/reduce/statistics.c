@@ -1,7 +1,7 @@
 /* statistics.c - variances, an operator with their mean; counts and covariances, functions made of other operators. */
 #include "ops/ops.h"
 
-static bool is_float(const tp_tensor *x) { return tp_dtype_is_float((tp_dtype)x->dtype); }
+static bool is_float(const tp_tensor *x) { return tp_dtype_is_float(x->dtype); }
 
 /* ---- variance and standard deviation, each with the mean ------------------------------------------------------ */
 
@@ -19,11 +19,11 @@ static tp_status spread_infer(tp_call *c)
     const spread *a = c->attr;
     tp_dims shape = tp__shape_over(x, a->mask, a->keepdim);
     if (!is_float(x))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
     if (x->ndim < 32 && a->mask >> x->ndim)
         return tp_call_fail(c, TP_EINDEX, "a dimension beyond those of a %d-d tensor", x->ndim);
-    tp_status status = tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
-    return status == TP_OK ? tp_call_out(c, 1, (tp_dtype)x->dtype, shape) : status;
+    tp_status status = tp_call_out(c, 0, x->dtype, shape);
+    return status == TP_OK ? tp_call_out(c, 1, x->dtype, shape) : status;
 }
 
 static tp_status spread_forward(tp_call *c)
@@ -32,8 +32,7 @@ static tp_status spread_forward(tp_call *c)
     const spread *a = c->attr;
     int64_t outer, n, inner;
     tp__as_middle(x, a->mask, &outer, &n, &inner);
-    tp__variance((tp_dtype)x->dtype, outer, n, inner, a->divisor, c->op == &std_op, x->data, c->out[0]->data,
-                 c->out[1]->data);
+    tp__variance(x->dtype, outer, n, inner, a->divisor, c->op == &std_op, x->data, c->out[0]->data, c->out[1]->data);
     return TP_OK;
 }
 
@@ -67,7 +66,7 @@ static tp_status spread_vjp_fused(tp_vjp *v)
 {
     const spread *a = v->attr;
     const tp_tensor *x = v->in[0], *g = v->gout[0], *g_mean = v->gout[1];
-    tp__variance_slope s = {.dtype = (tp_dtype)x->dtype,
+    tp__variance_slope s = {.dtype = x->dtype,
                             .divisor = a->divisor,
                             .root = v->op == &std_op,
                             .accumulate = !(v->fresh & 1u),
@@ -178,7 +177,7 @@ tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
     if (!tp__usable(T, "nanmean", x))
         return NULL;
     if (!is_float(x)) {
-        tp_fail(T, TP_EDTYPE, "nanmean: takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+        tp_fail(T, TP_EDTYPE, "nanmean: takes float32 or float64, not %s", tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *count = tp_sum_dims(T, tp_logical_not(T, tp_isnan(T, x)), n, dims, keepdim);
@@ -191,8 +190,8 @@ tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
 static tp_tensor *weights_for(tp_tape *T, const char *what, tp_tensor *w, const tp_tensor *x, bool whole)
 {
     if (w && (w->ndim > 1 || w->numel != x->shape[1] || is_float(w) == whole || w->dtype == TP_BOOL)) {
-        tp_fail(T, TP_EINVAL, "cov: %s are %s of %lld elements for %lld observations", what,
-                tp_dtype_name((tp_dtype)w->dtype), (long long)w->numel, (long long)x->shape[1]);
+        tp_fail(T, TP_EINVAL, "cov: %s are %s of %lld elements for %lld observations", what, tp_dtype_name(w->dtype),
+                (long long)w->numel, (long long)x->shape[1]);
         return NULL;
     }
     if (w && tp_item(tp_any(T, tp_lt(T, w, tp__number(T, w, 0)))) == 1)
@@ -207,7 +206,7 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
         return NULL;
     if (x->ndim > 2 || x->dtype == TP_BOOL) {
         tp_fail(T, TP_ESHAPE, "cov: of %s %s, where numbers [variables, observations] are needed",
-                tp_dtype_name((tp_dtype)x->dtype), tp__dims_text(tp__dims_of(x), a, sizeof a));
+                tp_dtype_name(x->dtype), tp__dims_text(tp__dims_of(x), a, sizeof a));
         return NULL;
     }
     if (!is_float(x))
@@ -218,7 +217,7 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
         return NULL;
     tp_tensor *f = weights_for(T, "fweights", fweights, x, true), *w = weights_for(T, "aweights", aweights, x, false);
     tp_tensor *both = f && w ? tp_mul(T, f, w) : f ? f : w;
-    tp_dtype dtype = (tp_dtype)x->dtype;
+    tp_dtype dtype = x->dtype;
     tp_tensor *total = both ? tp_sum(T, both) : tp_scalar(T, dtype, (double)x->shape[1]);
     if (both && tp_item(total) == 0)
         tp_fail(T, TP_EINVAL, "cov: the weights sum to zero");

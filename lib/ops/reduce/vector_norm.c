@@ -33,8 +33,8 @@ static tp_status norm_infer(tp_call *c)
     tp_dims shape = {.ndim = 0};
     bool empty = false;
     char a[200];
-    if (!tp_dtype_is_float((tp_dtype)x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
     for (int d = 0; d < x->ndim; d++) {
         bool over = (o->mask >> d) & 1u;
         empty |= over && x->shape[d] == 0;
@@ -44,7 +44,7 @@ static tp_status norm_infer(tp_call *c)
     if (empty && (o->p < 0 || isinf(o->p)))
         return tp_call_fail(c, TP_ESHAPE, "there is no norm of order %g of no elements: %s", o->p,
                             tp__dims_text(tp__dims_of(x), a, sizeof a));
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape);
+    return tp_call_out(c, 0, x->dtype, shape);
 }
 
 static tp_status norm_forward(tp_call *c)
@@ -64,7 +64,7 @@ tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int 
     if (p == 1 || n == 0)
         return sign;
     if (isinf(p)) {
-        tp_tensor *at = tp_to(T, tp_eq(T, tp_abs(T, x), y), (tp_dtype)x->dtype);
+        tp_tensor *at = tp_to(T, tp_eq(T, tp_abs(T, x), y), x->dtype);
         return tp_mul(T, sign, tp_div(T, at, tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY)));
     }
     tp_tensor *flat = tp_eq(T, y, zero);
@@ -99,8 +99,8 @@ static tp_status norm_vjp_fused(tp_vjp *v)
     int64_t outer, n, inner;
     if (o->p == 0 || isinf(o->p) || x->ndim == 0 || !tp__as_middle(x, o->mask, &outer, &n, &inner))
         return tp__vjp_fused_by_operators(v, 1);
-    tp__norm_backward(o->p, (tp_dtype)x->dtype, outer, n, inner, x->data, v->out[0]->data, v->gout[0]->data,
-                      v->gin[0]->data, !(v->fresh & 1u));
+    tp__norm_backward(o->p, x->dtype, outer, n, inner, x->data, v->out[0]->data, v->gout[0]->data, v->gin[0]->data,
+                      !(v->fresh & 1u));
     return TP_OK;
 }
 

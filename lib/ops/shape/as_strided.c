@@ -106,9 +106,9 @@ static tp_status put_back_infer(tp_call *c)
     const look *v = c->attr;
     if (!tp__dims_equal(v->shape, tp__dims_of(c->in[0])))
         return tp_call_fail(c, TP_ESHAPE, "values are not of the view's shape");
-    if (!tp_dtype_is_float((tp_dtype)c->in[0]->dtype) && !apart(v))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name((tp_dtype)c->in[0]->dtype));
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, v->whole);
+    if (!tp_dtype_is_float(c->in[0]->dtype) && !apart(v))
+        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
+    return tp_call_out(c, 0, c->in[0]->dtype, v->whole);
 }
 
 /* A view that walks y's first dimension as it is, and looks at each place once, is put back by stretches of that
@@ -123,7 +123,7 @@ typedef struct {
 static void put_back_range(int64_t begin, int64_t end, void *user)
 {
     const stretching *p = user;
-    tp_dtype dtype = (tp_dtype)p->y->dtype;
+    tp_dtype dtype = p->y->dtype;
     int64_t size = (int64_t)tp_dtype_size(dtype), step = p->y->stride[0], few = 1 + 32768 / step;
     tp_dims shape = p->v->shape;
     for (int64_t at = begin; at < end; at += few) {
@@ -155,12 +155,12 @@ static tp_status put_back_forward(tp_call *c)
         tp__parallel_for(v->shape.dim[0], 1 + 32768 / y->stride[0], put_back_range, &p);
         return TP_OK;
     }
-    tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
-    char *to = (char *)y->data + p.offset * (int64_t)tp_dtype_size((tp_dtype)y->dtype);
+    tp__fill(y->numel, y->data, y->dtype, 0);
+    char *to = (char *)y->data + p.offset * (int64_t)tp_dtype_size(y->dtype);
     if (g->numel && apart(v))
-        tp__copy_out(v->shape, to, p.stride, g->data, (tp_dtype)y->dtype);
+        tp__copy_out(v->shape, to, p.stride, g->data, y->dtype);
     else if (g->numel)
-        tp__add_strided((tp_dtype)y->dtype, v->shape, to, p.stride, g->data);
+        tp__add_strided(y->dtype, v->shape, to, p.stride, g->data);
     return TP_OK;
 }
 
@@ -210,8 +210,7 @@ static tp_status replace_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "values of shape %s for a part of shape %s",
                             tp__dims_text(tp__dims_of(c->in[1]), a, sizeof a), tp__dims_text(v->shape, b, sizeof b));
     if (c->in[0]->dtype != c->in[1]->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name((tp_dtype)c->in[1]->dtype),
-                            tp_dtype_name((tp_dtype)c->in[0]->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(c->in[1]->dtype), tp_dtype_name(c->in[0]->dtype));
     return tp__infer_like_first(c);
 }
 
@@ -219,14 +218,14 @@ static tp_status replace_forward(tp_call *c)
 {
     const look *v = c->attr;
     tp_tensor *y = c->out[0];
-    int64_t stride[TP_MAX_DIMS], size = (int64_t)tp_dtype_size((tp_dtype)y->dtype);
+    int64_t stride[TP_MAX_DIMS], size = (int64_t)tp_dtype_size(y->dtype);
     int64_t offset = geometry(v, y->stride, stride);
     if (y->numel)
         memcpy(y->data, c->in[0]->data, (size_t)(y->numel * size));
     if (c->in[1]->numel == 0)
         return TP_OK;
     (overlaps(v->shape, stride) ? tp__put_strided : tp__copy_out)(v->shape, (char *)y->data + offset * size, stride,
-                                                                  c->in[1]->data, (tp_dtype)y->dtype);
+                                                                  c->in[1]->data, y->dtype);
     return TP_OK;
 }
 
@@ -457,7 +456,7 @@ static tp_status as_strided_infer(tp_call *c)
     char text[200];
     if (!tp__dims_numel(a->shape, &n))
         return tp_call_fail(c, TP_ESHAPE, "%s is no shape", tp__dims_text(a->shape, text, sizeof text));
-    int64_t size = (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    int64_t size = (int64_t)tp_dtype_size(x->dtype);
     int64_t before = ((char *)x->data - (char *)x->storage->data) / size; /* elements of the storage before x */
     int64_t after = (int64_t)x->storage->bytes / size - before;
     for (int d = 0; d < a->shape.ndim; d++)

@@ -22,8 +22,7 @@ static tp_status cat_infer(tp_call *c)
         const tp_tensor *x = c->in[i];
         bool fits = x->ndim == like->ndim;
         if (x->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "%s beside %s", tp_dtype_name((tp_dtype)c->in[0]->dtype),
-                                tp_dtype_name((tp_dtype)x->dtype));
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s", tp_dtype_name(c->in[0]->dtype), tp_dtype_name(x->dtype));
         if (nothing(x))
             continue;
         for (int d = 0; d < x->ndim && fits; d++)
@@ -36,14 +35,14 @@ static tp_status cat_infer(tp_call *c)
             return tp_call_fail(c, TP_ENOMEM, "too large");
         shape.dim[dim] += x->shape[dim];
     }
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+    return tp_call_out(c, 0, c->in[0]->dtype, shape);
 }
 
 static tp_status cat_forward(tp_call *c)
 {
     int dim = *(const int *)c->attr;
     tp_tensor *y = c->out[0];
-    int64_t outer = 1, stretch = 1, at = 0, size = (int64_t)tp_dtype_size((tp_dtype)y->dtype);
+    int64_t outer = 1, stretch = 1, at = 0, size = (int64_t)tp_dtype_size(y->dtype);
     for (int d = 0; d < y->ndim; d++)
         *(d < dim ? &outer : &stretch) *= d == dim ? 1 : y->shape[d];
     int64_t whole = stretch * y->shape[dim];
@@ -56,7 +55,7 @@ static tp_status cat_forward(tp_call *c)
         if (tp_is_contiguous(x))
             tp__copy_plane((size_t)size, (tp__plane){outer, part, whole, 1, part, 1}, to, x->data);
         else
-            tp__move_strided(false, (tp_dtype)x->dtype, tp__dims_of(x), to, y->stride, x->data, x->stride);
+            tp__move_strided(false, x->dtype, tp__dims_of(x), to, y->stride, x->data, x->stride);
         at += part;
     }
     return TP_OK;
@@ -111,7 +110,7 @@ static tp_tensor **promoted(tp_tape *T, const char *name, int n, tp_tensor *cons
     for (int i = 0; i < n; i++) {
         if (!tp__usable(T, name, x[i]))
             return NULL;
-        dtype = i == 0 ? (tp_dtype)x[i]->dtype : tp_promote_types(dtype, (tp_dtype)x[i]->dtype);
+        dtype = i == 0 ? x[i]->dtype : tp_promote_types(dtype, x[i]->dtype);
     }
     tp_tensor **list = tp__arena_alloc(&T->arena, (size_t)n * sizeof *list);
     if (list == NULL)

@@ -21,9 +21,9 @@ static tp_status flip_forward(tp_call *c)
             offset += (x->shape[d] - 1) * in.stride[d];
             in.stride[d] = -in.stride[d];
         }
-    in.data = (const char *)in.data + offset * (int64_t)tp_dtype_size((tp_dtype)x->dtype);
+    in.data = (const char *)in.data + offset * (int64_t)tp_dtype_size(x->dtype);
     if (x->numel)
-        tp__copy(tp__dims_of(x), c->out[0]->data, (tp_dtype)x->dtype, &in);
+        tp__copy(tp__dims_of(x), c->out[0]->data, x->dtype, &in);
     return TP_OK;
 }
 
@@ -92,8 +92,7 @@ static tp_status roll_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     if (x->numel)
-        tp__roll(tp_dtype_size((tp_dtype)x->dtype), tp__dims_of(x), ((const shifts_of *)c->attr)->by, x->data,
-                 c->out[0]->data);
+        tp__roll(tp_dtype_size(x->dtype), tp__dims_of(x), ((const shifts_of *)c->attr)->by, x->data, c->out[0]->data);
     return TP_OK;
 }
 

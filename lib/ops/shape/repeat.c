@@ -195,10 +195,9 @@ tp_tensor *tp_repeat_interleave_tensor(tp_tape *T, tp_tensor *x, tp_tensor *time
     int d = tp__dim_of(T, "repeat_interleave", x->ndim, dim);
     if (d < 0)
         return NULL;
-    if (times->ndim > 1 || tp_dtype_is_float((tp_dtype)times->dtype) ||
-        (times->numel != 1 && times->numel != x->shape[d])) {
+    if (times->ndim > 1 || tp_dtype_is_float(times->dtype) || (times->numel != 1 && times->numel != x->shape[d])) {
         tp_fail(T, TP_EINVAL, "repeat_interleave: %lld counts of %s for %lld slices", (long long)times->numel,
-                tp_dtype_name((tp_dtype)times->dtype), (long long)x->shape[d]);
+                tp_dtype_name(times->dtype), (long long)x->shape[d]);
         return NULL;
     }
     tp_tensor *count = tp_expand(T, tp_to(T, tp_reshape(T, times, (tp_dims){1, {-1}}), TP_I64),

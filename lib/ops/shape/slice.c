@@ -47,19 +47,19 @@ static tp_status slice_vjp(tp_vjp *v)
 /* Zeros around the slice, which is overwritten itself. */
 static void clear_around(tp_tensor *whole, const cut *at)
 {
-    int64_t outer = 1, inner = 1, size = (int64_t)tp_dtype_size((tp_dtype)whole->dtype);
+    int64_t outer = 1, inner = 1, size = (int64_t)tp_dtype_size(whole->dtype);
     for (int d = 0; d < whole->ndim; d++)
         if (d != at->dim)
             *(d < at->dim ? &outer : &inner) *= whole->shape[d];
     int64_t row = at->whole * inner, begin = at->start * inner, end = (at->start + at->length) * inner;
     if (at->step != 1 || outer > whole->numel / 64) {
-        tp__fill(whole->numel, whole->data, (tp_dtype)whole->dtype, 0);
+        tp__fill(whole->numel, whole->data, whole->dtype, 0);
         return;
     }
     for (int64_t o = 0; o < outer; o++) {
         char *to = (char *)whole->data + o * row * size;
-        tp__fill(begin, to, (tp_dtype)whole->dtype, 0);
-        tp__fill(row - end, to + end * size, (tp_dtype)whole->dtype, 0);
+        tp__fill(begin, to, whole->dtype, 0);
+        tp__fill(row - end, to + end * size, whole->dtype, 0);
     }
 }
 
@@ -69,7 +69,7 @@ static tp_status slice_vjp_fused(tp_vjp *v)
     const cut *at = v->attr;
     tp_tensor *whole = v->gin[0];
     const tp_tensor *g = v->gout[0];
-    tp_dtype dtype = (tp_dtype)whole->dtype;
+    tp_dtype dtype = whole->dtype;
     tp_dims shape = tp__dims_of(whole);
     int64_t to[TP_MAX_DIMS], from[TP_MAX_DIMS];
     if (v->fresh)
@@ -155,7 +155,7 @@ static tp_status slice_backward_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim],
                             (long long)at->length);
     shape.dim[at->dim] = at->whole;
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, shape);
+    return tp_call_out(c, 0, c->in[0]->dtype, shape);
 }
 
 static tp_status slice_backward_forward(tp_call *c)
@@ -165,11 +165,11 @@ static tp_status slice_backward_forward(tp_call *c)
     int64_t stride[TP_MAX_DIMS];
     memcpy(stride, y->stride, sizeof stride);
     stride[at->dim] *= at->step;
-    tp__fill(y->numel, y->data, (tp_dtype)y->dtype, 0);
+    tp__fill(y->numel, y->data, y->dtype, 0);
     if (at->length)
         tp__copy_out(tp__dims_of(c->in[0]),
-                     (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size((tp_dtype)y->dtype),
-                     stride, c->in[0]->data, (tp_dtype)y->dtype);
+                     (char *)y->data + at->start * y->stride[at->dim] * (int64_t)tp_dtype_size(y->dtype), stride,
+                     c->in[0]->data, y->dtype);
     return TP_OK;
 }
 

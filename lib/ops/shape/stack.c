@@ -169,7 +169,7 @@ tp_tensor *tp_combinations(tp_tape *T, tp_tensor *x, int64_t r, bool with_replac
     }
     int64_t n = x->numel, count = 0;
     if (r == 0)
-        return tp_empty(T, (tp_dtype)x->dtype, (tp_dims){1, {0}});
+        return tp_empty(T, x->dtype, (tp_dims){1, {0}});
     if (n > 0)
         count = !with_replacement ? choices(n, r) : r > INT64_MAX - n ? -1 : choices(n + r - 1, r);
     if (count < 0 || count > INT64_MAX / r) {
@@ -194,7 +194,7 @@ static tp_tensor *powers(tp_tape *T, tp_tensor *x, int64_t n)
         return NULL;
     tp_dims shape = tp__dims_of(x);
     shape.dim[shape.ndim++] = 1;
-    tp_dtype dtype = tp_dtype_is_float((tp_dtype)x->dtype) ? (tp_dtype)x->dtype : TP_I64;
+    tp_dtype dtype = tp_dtype_is_float(x->dtype) ? x->dtype : TP_I64;
     tp_tensor *one = tp_full(T, dtype, shape, 1);
     if (n == 1)
         return one;
@@ -211,7 +211,7 @@ tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n)
     n = n == 0 ? x->shape[x->ndim - 1] : n;
     if (n <= 1 || x->dtype == TP_BOOL || x->ndim == TP_MAX_DIMS) {
         tp_fail(T, TP_EINVAL, "linalg_vander: %lld powers of %s of %d dimensions", (long long)n,
-                tp_dtype_name((tp_dtype)x->dtype), x->ndim);
+                tp_dtype_name(x->dtype), x->ndim);
         return NULL;
     }
     return powers(T, tp_atleast(T, x, 1), n);

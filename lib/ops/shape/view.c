@@ -444,7 +444,7 @@ static tp_status copy_forward(tp_call *c)
 {
     tp_dims shape = tp__dims_of(c->out[0]);
     tp__operand in = tp__operand_of(c->in[0], shape);
-    tp__copy(shape, c->out[0]->data, (tp_dtype)c->out[0]->dtype, &in);
+    tp__copy(shape, c->out[0]->data, c->out[0]->dtype, &in);
     return TP_OK;
 }
 

@@ -23,8 +23,8 @@ static tp_status searchsorted_infer(tp_call *c)
     const tp_tensor *bounds = c->in[0], *x = c->in[1];
     char a[200], b[200];
     if (bounds->dtype != x->dtype || x->dtype == TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "looks for %s among %s", tp_dtype_name((tp_dtype)x->dtype),
-                            tp_dtype_name((tp_dtype)bounds->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "looks for %s among %s", tp_dtype_name(x->dtype),
+                            tp_dtype_name(bounds->dtype));
     if (bounds->ndim != 1 && (bounds->ndim == 0 || !leading_equal(bounds, x)))
         return tp_call_fail(c, TP_ESHAPE, "boundaries %s are not 1-d, nor like the values %s but in the last dimension",
                             tp__dims_text(tp__dims_of(bounds), a, sizeof a),
@@ -38,8 +38,7 @@ static tp_status searchsorted_forward(tp_call *c)
     if (x->numel == 0)
         return TP_OK;
     int64_t m = bounds->shape[bounds->ndim - 1], rows = bounds->ndim == 1 ? 1 : x->numel / x->shape[x->ndim - 1];
-    tp__search((tp_dtype)x->dtype, *(const bool *)c->attr, rows, m, x->numel / rows, bounds->data, x->data,
-               c->out[0]->data);
+    tp__search(x->dtype, *(const bool *)c->attr, rows, m, x->numel / rows, bounds->data, x->data, c->out[0]->data);
     return TP_OK;
 }
 
@@ -141,11 +140,11 @@ static tp_status bincount_infer(tp_call *c)
     int64_t bins = ((const tallying *)c->attr)->bins;
     if (c->n_in > 2)
         return tp_call_fail(c, TP_EINVAL, "takes numbers and their weights, not %d inputs", c->n_in);
-    if (x->dtype != TP_I64 || (weight && !tp_dtype_is_float((tp_dtype)weight->dtype)))
-        return tp_call_fail(c, TP_EDTYPE, "counts int64 with float weights, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (x->dtype != TP_I64 || (weight && !tp_dtype_is_float(weight->dtype)))
+        return tp_call_fail(c, TP_EDTYPE, "counts int64 with float weights, not %s", tp_dtype_name(x->dtype));
     if (x->ndim != 1 || (weight && !tp__same_shape(x, weight)))
         return tp_call_fail(c, TP_ESHAPE, "the numbers are not 1-d, or the weights not as many");
-    return tp_call_out(c, 0, weight ? (tp_dtype)weight->dtype : TP_I64, (tp_dims){1, {bins}});
+    return tp_call_out(c, 0, weight ? weight->dtype : TP_I64, (tp_dims){1, {bins}});
 }
 
 static tp_status bincount_forward(tp_call *c)
@@ -153,10 +152,9 @@ static tp_status bincount_forward(tp_call *c)
     const tp_tensor *x = c->in[0], *weight = c->n_in > 1 ? c->in[1] : NULL;
     tp_tensor *y = c->out[0];
     if (y->numel)
-        memset(y->data, 0, (size_t)y->numel * tp_dtype_size((tp_dtype)y->dtype));
+        memset(y->data, 0, (size_t)y->numel * tp_dtype_size(y->dtype));
     const tallying *a = c->attr;
-    int64_t bad = tp__count(x->numel, x->data, a->low, a->bins, (tp_dtype)y->dtype, weight ? weight->data : NULL,
-                            y->data);
+    int64_t bad = tp__count(x->numel, x->data, a->low, a->bins, y->dtype, weight ? weight->data : NULL, y->data);
     if (bad >= 0)
         return tp_call_fail(c, TP_EINVAL, "%lld among numbers to count in %lld bins from %lld on",
                             (long long)((const int64_t *)x->data)[bad], (long long)a->bins, (long long)a->low);
@@ -184,8 +182,8 @@ tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t min
 {
     if (!tp__usable(T, "bincount", x) || (weights && !tp__usable(T, "bincount", weights)))
         return NULL;
-    if (x->dtype == TP_BOOL || tp_dtype_is_float((tp_dtype)x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "bincount: counts integers, not %s", tp_dtype_name((tp_dtype)x->dtype));
+    if (x->dtype == TP_BOOL || tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, TP_EDTYPE, "bincount: counts integers, not %s", tp_dtype_name(x->dtype));
         return NULL;
     }
     if (minlength < 0) {
@@ -201,7 +199,7 @@ tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t min
     tallying a = {0, most >= minlength && most < INT64_MAX ? most + 1 : minlength};
     if (weights && x->numel == 0 && weights->numel == 0)
         weights = NULL; /* torch counts nothing in integers */
-    if (weights && !tp_dtype_is_float((tp_dtype)weights->dtype))
+    if (weights && !tp_dtype_is_float(weights->dtype))
         in[1] = tp_to(T, weights, TP_F64);
     return tp_apply(T, &bincount_op, &a, weights ? 2 : 1, in);
 }
@@ -227,9 +225,9 @@ static tp_status histogram_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "points of %d dimensions, and edges of %d",
                             x->ndim == 2 ? (int)x->shape[1] : 0, shape.ndim);
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i]->dtype != x->dtype || !tp_dtype_is_float((tp_dtype)x->dtype))
+        if (c->in[i]->dtype != x->dtype || !tp_dtype_is_float(x->dtype))
             return tp_call_fail(c, TP_EDTYPE, "points, edges and weights are of one float dtype, not %s and %s",
-                                tp_dtype_name((tp_dtype)x->dtype), tp_dtype_name((tp_dtype)c->in[i]->dtype));
+                                tp_dtype_name(x->dtype), tp_dtype_name(c->in[i]->dtype));
     if (weight && weight->numel != x->shape[0])
         return tp_call_fail(c, TP_ESHAPE, "%lld weights of %lld points", (long long)weight->numel,
                             (long long)x->shape[0]);
@@ -245,7 +243,7 @@ static tp_status histogram_forward(tp_call *c)
 {
     const counting *h = c->attr;
     const tp_tensor *x = c->in[0];
-    tp__bins b = {.dtype = (tp_dtype)x->dtype, .rule = h->rule, .dims = c->out[0]->ndim};
+    tp__bins b = {.dtype = x->dtype, .rule = h->rule, .dims = c->out[0]->ndim};
     for (int d = 0; d < b.dims; d++) {
         b.bins[d] = c->out[0]->shape[d];
         b.edge[d] = c->in[d + 1]->data;
@@ -287,7 +285,7 @@ static bool even_edges(tp_tape *T, const char *name, tp_tensor *x, const int64_t
         if (!tp__ok(T))
             return false;
         double more = low == high ? widen : 0;
-        edges[d] = tp_linspace(T, (tp_dtype)x->dtype, low - more, high + more, bins[d] + 1);
+        edges[d] = tp_linspace(T, x->dtype, low - more, high + more, bins[d] + 1);
     }
     return tp__ok(T);
 }
@@ -322,7 +320,7 @@ static tp_tensor *count_points(tp_tape *T, tp_tensor *x, int dims, tp_tensor *co
     tp_tensor *y = tp_apply(T, &histogram_op, &h, dims + 1 + h.weighted, in);
     if (o->density)
         y = to_density(T, y, edges);
-    return y ? tp_to(T, y, (tp_dtype)x->dtype) : NULL;
+    return y ? tp_to(T, y, x->dtype) : NULL;
 }
 
 /* x [..., d] as points [n, d]; false after a failure. */
@@ -332,8 +330,8 @@ static bool points_of(tp_tape *T, const char *name, tp_tensor **x, const tp_hist
     if (!tp__usable(T, name, p) || (o->weight && !tp__usable(T, name, o->weight)))
         return false;
     int64_t dims = p->ndim > 1 ? p->shape[p->ndim - 1] : 0;
-    if (!tp_dtype_is_float((tp_dtype)p->dtype)) {
-        tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name((tp_dtype)p->dtype));
+    if (!tp_dtype_is_float(p->dtype)) {
+        tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(p->dtype));
         return false;
     }
     if (dims < 1 || dims > TP_MAX_DIMS) {

@@ -19,7 +19,7 @@ static int64_t size_at(const tp_tensor *x, int dim) { return x->ndim ? x->shape[
 
 static tp__lines lines_of(const tp_tensor *x, int dim)
 {
-    tp__lines l = {(tp_dtype)x->dtype, 1, size_at(x, dim), 1, x->data};
+    tp__lines l = {x->dtype, 1, size_at(x, dim), 1, x->data};
     for (int d = 0; d < x->ndim; d++)
         if (d != dim)
             *(d < dim ? &l.outer : &l.inner) *= x->shape[d];
@@ -58,7 +58,7 @@ static tp_status pick_infer(tp_call *c)
         return tp_call_fail(c, TP_EINDEX, "k is %lld, of %lld elements", (long long)p->k + (p->what == TP__KTH),
                             (long long)n);
     tp_dims shape = picked_shape(x, p);
-    return tp_call_out(c, 0, (tp_dtype)x->dtype, shape) == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : c->tape->status;
+    return tp_call_out(c, 0, x->dtype, shape) == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : c->tape->status;
 }
 
 static tp_status pick_forward(tp_call *c)
@@ -98,7 +98,7 @@ static tp_status pick_vjp_fused(tp_vjp *v)
     int64_t stride[TP_MAX_DIMS] = {1}, step = 1, one = 1;
     tp_dims shape = tp__dims_of(to);
     if (v->fresh && (g == NULL || p->what != TP__SORT)) /* sorting fills all places */
-        tp__fill(to->numel, to->data, (tp_dtype)to->dtype, 0);
+        tp__fill(to->numel, to->data, to->dtype, 0);
     if (g == NULL)
         return TP_OK;
     if (shape.ndim)
@@ -107,7 +107,7 @@ static tp_status pick_vjp_fused(tp_vjp *v)
         stride[d] = step;
         step *= shape.dim[d];
     }
-    tp__scatter(v->fresh ? TP__PUT : TP__ADD_TO, (tp_dtype)g->dtype, shape, p->dim, size_at(to, p->dim),
+    tp__scatter(v->fresh ? TP__PUT : TP__ADD_TO, g->dtype, shape, p->dim, size_at(to, p->dim),
                 to->ndim ? to->stride : &one, to->data, v->out[1]->data, stride, g->data);
     return TP_OK;
 }
@@ -219,13 +219,13 @@ static tp_status median_infer(tp_call *c)
 {
     if (c->in[0]->dtype == TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "is not defined for bool");
-    return tp_call_out(c, 0, (tp_dtype)c->in[0]->dtype, (tp_dims){.ndim = 0});
+    return tp_call_out(c, 0, c->in[0]->dtype, (tp_dims){.ndim = 0});
 }
 
 static tp_status median_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    tp__lines l = {(tp_dtype)x->dtype, 1, x->numel, 1, x->data};
+    tp__lines l = {x->dtype, 1, x->numel, 1, x->data};
     if (x->numel == 0) {
         tp__fill(1, c->out[0]->data, l.dtype, (double)NAN);
         return TP_OK;
@@ -244,7 +244,7 @@ static tp_status median_vjp(tp_vjp *v)
     tp_tape *T = v->tape;
     tp_tensor *x = v->in[0], *y = v->out[0];
     tp_tensor *at = tp_logical_or(T, tp_eq(T, x, y), tp_logical_and(T, tp_isnan(T, x), tp_isnan(T, y)));
-    at = tp_to(T, at, (tp_dtype)x->dtype);
+    at = tp_to(T, at, x->dtype);
     v->gin[0] = tp_mul(T, at, tp_div(T, v->gout[0], tp_sum(T, at)));
     return TP_OK;
 }
@@ -252,7 +252,7 @@ static tp_status median_vjp(tp_vjp *v)
 static tp_status median_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0];
-    tp__share_equal((tp_dtype)x->dtype, x->numel, x->data, v->out[0]->data, v->gout[0]->data, v->gin[0]->data);
+    tp__share_equal(x->dtype, x->numel, x->data, v->out[0]->data, v->gout[0]->data, v->gin[0]->data);
     return TP_OK;
 }
 

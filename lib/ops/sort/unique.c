@@ -32,7 +32,7 @@ static tp_status group_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     const grouping *g = c->attr;
-    tp__lines l = {(tp_dtype)x->dtype, 1, x->shape[g->dim], 1, x->data};
+    tp__lines l = {x->dtype, 1, x->shape[g->dim], 1, x->data};
     for (int d = 0; d < x->ndim; d++)
         if (d != g->dim)
             *(d < g->dim ? &l.outer : &l.inner) *= x->shape[d];
@@ -124,7 +124,7 @@ static tp_tensor *distinct_counted(tp_tape *T, tp_tensor *x, int64_t low, int64_
 static tp_tensor *distinct_sorted(tp_tape *T, tp_tensor *x, tp_tensor **inverse, tp_tensor **counts)
 {
     int64_t low, high;
-    bool whole = !tp_dtype_is_float((tp_dtype)x->dtype) && x->numel > 0;
+    bool whole = !tp_dtype_is_float(x->dtype) && x->numel > 0;
     tp_tensor *numbers = whole ? tp_contiguous(T, tp_to(T, x, TP_I64)) : NULL;
     if (whole && numbers == NULL)
         return NULL;
@@ -132,7 +132,7 @@ static tp_tensor *distinct_sorted(tp_tape *T, tp_tensor *x, tp_tensor **inverse,
         tp__extent(numbers->numel, numbers->data, &low, &high);
         uint64_t last = (uint64_t)high - (uint64_t)low;
         if (last / 4 <= (uint64_t)x->numel)
-            return tp_to(T, distinct_counted(T, numbers, low, (int64_t)last + 1, inverse, counts), (tp_dtype)x->dtype);
+            return tp_to(T, distinct_counted(T, numbers, low, (int64_t)last + 1, inverse, counts), x->dtype);
     }
     return distinct(T, x, (grouping){0, true}, inverse, counts);
 }
