@@ -218,6 +218,7 @@ accuracy()
 other_processor()
 {
     run 'aarch64, emulated' count_one sh test/aarch64.sh "$build"
+    run 'additions' count_one sh test/additions.sh
 }
 
 # Where it has a name of its own here, PyTorch's is what comes after: linalg_solve, solve.

@@ -6,13 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-tp_status tp__run(tp_tape *T, tp_call *call)
+/* Within another call, or watched. */
+static __attribute__((noinline)) tp_status run_within(tp_tape *T, tp_call *call)
 {
     tp__storage *outer = T->scratch;
     T->scratch = NULL;
     tp_status status = T->watch ? tp__watch_run(T, call) : call->op->forward ? call->op->forward(call) : T->status;
-    if (T->scratch || outer)
-        tp__scratch_drop(T, outer);
+    tp__scratch_drop(T, outer);
+    return status;
+}
+
+tp_status tp__run(tp_tape *T, tp_call *call)
+{
+    if (T->watch || T->scratch)
+        return run_within(T, call);
+    tp_status status = call->op->forward ? call->op->forward(call) : T->status;
+    if (T->scratch)
+        tp__scratch_drop(T, NULL);
     return status;
 }
 

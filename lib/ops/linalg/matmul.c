@@ -191,12 +191,14 @@ static tp_tensor *flipped(tp_tape *T, const tp_tensor *x)
 
 /* ---- mm and bmm ------------------------------------------------------------------------------------------------- */
 
+static const tp_op bmm_op;
+
 static tp_status product_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int rank = a->ndim;
     char ta[200], tb[200];
-    bool fits = (c->op->name[0] == 'b' ? rank >= 3 : rank == 2) && b->ndim == rank &&
+    bool fits = (c->op == &bmm_op ? rank >= 3 : rank == 2) && b->ndim == rank &&
                 a->shape[rank - 1] == b->shape[rank - 2];
     for (int d = 0; d < rank - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];

@@ -3,7 +3,9 @@
 
 static int64_t row_of(const tp_tensor *x) { return x->ndim ? x->shape[x->ndim - 1] : 1; }
 
-static bool is_log(const tp_op *op) { return op->name[0] == 'l'; }
+static const tp_op log_softmax_op;
+
+static bool is_log(const tp_op *op) { return op == &log_softmax_op; }
 
 static tp_status softmax_forward(tp_call *c)
 {

@@ -205,52 +205,6 @@ tp_tensor *tp_multinomial(tp_tape *T, tp_tensor *weights, int64_t samples, bool 
     return cumulated ? out : NULL;
 }
 
-/* ---- layers that draw ------------------------------------------------------------------------------------------------- */
-
-tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
-{
-    const double alpha = 1.7580993408473766; /* Klambauer et al., "Self-normalizing neural networks", 2017 */
-    if (!tp__usable(T, "alpha_dropout", x))
-        return NULL;
-    if (!(p >= 0 && p <= 1) || !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EINVAL, "alpha_dropout: a probability of %g, of %s", p, tp_dtype_name(x->dtype));
-        return NULL;
-    }
-    if (p == 0 || !training || x->numel == 0)
-        return x;
-    if (p == 1)
-        return tp_mul_scalar(T, x, 0);
-    tp_tensor *kept = tp_empty_like(T, x);
-    if (tp_bernoulli_(T, kept, 1 - p) != TP_OK)
-        return NULL;
-    double a = 1 / sqrt((alpha * alpha * p + 1) * (1 - p));
-    tp_tensor *shift = tp_add_scalar(T, tp_mul_scalar(T, tp_add_scalar(T, kept, -1), alpha * a), alpha * a * p);
-    return tp_add(T, tp_mul(T, x, tp_mul_scalar(T, kept, a)), shift);
-}
-
-tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool training)
-{
-    if (!tp__usable(T, "rrelu", x))
-        return NULL;
-    if (!(lower <= upper) || !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EINVAL, "rrelu: slopes from %g to %g, of %s", lower, upper, tp_dtype_name(x->dtype));
-        return NULL;
-    }
-    tp_tensor *values = tp_contiguous(T, tp_detach(T, x)), *slope = values ? tp_ones_like(T, values) : NULL;
-    if (slope == NULL)
-        return NULL;
-    size_t size = tp_dtype_size(x->dtype);
-    if (x->dtype == TP_F32) { /* the bounds are of x's precision, the draw is a double */
-        lower = (double)(float)lower;
-        upper = (double)(float)upper;
-    }
-    for (int64_t i = 0; i < x->numel; i++)
-        if (tp_item_at(values, i) <= 0)
-            tp__store((char *)slope->data + (size_t)i * size, x->dtype,
-                      training ? tp__rng_uniform_f64(&T->rng) * (upper - lower) + lower : (lower + upper) / 2);
-    return tp_mul(T, x, slope);
-}
-
 /* ---- the generator's state -------------------------------------------------------------------------------------------- */
 
 tp_tensor *tp_get_rng_state(tp_tape *T)
