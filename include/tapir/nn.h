@@ -120,8 +120,12 @@ TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_lin
 /* Two inputs, a [..., in1] and b [..., in2] -> [..., out], as tp_bilinear; weight [out, in1, in2] and bias [out] are uniform
  * on +-1/sqrt(in1). */
 TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t out, const tp_linear_options *options);
+/* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
+/* While training, an element is 0 with probability p in [0, 1] (torch's default is 0.5), else scaled by 1 / (1 - p); otherwise
+ * x itself. */
 TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
+/* Of any shape. */
 TP_API tp_module *tp_nn_relu(tp_tape *T);
 TP_API tp_module *tp_nn_tanh(tp_tape *T);
 TP_API tp_module *tp_nn_sigmoid(tp_tape *T);

@@ -13,21 +13,27 @@ extern "C" {
 /* ---- normalization --------------------------------------------------------------------------- */
 
 /* (x - mean) / sqrt(var + eps) weight + bias, mean and (biased) variance over the last dimensions, which are of
- * `normalized_shape`; weight and bias are of that shape too, or NULL. torch's eps is 1e-5. */
+ * `normalized_shape` (TP_ESHAPE); weight and bias are of that shape too, or NULL; x's shape and dtype come out, x is a
+ * float (TP_EDTYPE). torch's eps is 1e-5. Ba, Kiros and Hinton, "Layer normalization", 2016. */
 TP_API tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
                                 double eps);
 
 /* ---- softmax and losses ---------------------------------------------------------------------- */
 
+/* e^x / sum e^x along dim (TP_EINDEX), and its logarithm, x less the logarithm of that sum: of x's shape, floats (TP_EDTYPE).
+ * Shifted by the largest element, so that nothing overflows; where all along dim are -infinity it is NaN, as torch's. */
 TP_API tp_tensor *tp_softmax(tp_tape *T, tp_tensor *x, int dim);
 TP_API tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim);
 
+/* What a loss returns: the mean of its terms (the default), their sum, both 0-d, or the terms themselves. */
 typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE } tp_reduction;
 
-/* (x - target)^2 and |x - target|. Shapes that differ are broadcast, and warned of (tp_warning). */
+/* (x - target)^2 and |x - target|, x and target floats. Shapes that differ are broadcast, and warned of (tp_warning); those
+ * that do not fit are TP_ESHAPE. The slope of |x - target| at 0 is 0. */
 TP_API tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 TP_API tp_tensor *tp_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
-/* Of probabilities; the logarithms are clamped at -100, as torch does. */
+/* -(t log x + (1 - t) log(1 - x)) of probabilities x and targets t in [0, 1] of one shape (TP_ESHAPE); the logarithms are
+ * clamped at -100, as torch does. The same of logits, log(1 + e^x) - t x, without going by the probability. */
 TP_API tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 TP_API tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target,
                                                       tp_reduction reduction);
@@ -39,9 +45,12 @@ typedef struct {
     tp_reduction reduction;
     TP_RESERVED(4);
 } tp_class_loss_options;
-/* Of log-probabilities x [n, c] (or [c], or [n, c, ...]) and classes target [n] (or [], [n, ...]). */
+/* -weight[t] x[t], of log-probabilities x [n, c] (or [c], or [n, c, ...]) and classes target [n] (or [], [n, ...]), TP_I64 in
+ * [0, c) or ignore_index (TP_EINDEX). TP_MEAN divides by the sum of the weights that count; all ignored: NaN, with a gradient
+ * of zero. */
 TP_API tp_tensor *tp_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_class_loss_options *options);
-/* Of logits x and classes (TP_I64), or class probabilities of x's shape. */
+/* The same of log_softmax(x), of logits x and classes (TP_I64), or class probabilities of x's shape. label_smoothing s takes
+ * (1 - s) of a target and spreads s over all classes. */
 TP_API tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_class_loss_options *options);
 
 #ifdef __cplusplus

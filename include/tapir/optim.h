@@ -20,6 +20,9 @@ typedef struct {
     bool   nesterov, maximize;
     TP_RESERVED(4);
 } tp_sgd_options;
+/* d = g + weight_decay p (-g with `maximize`); with momentum v = momentum v + (1 - dampening) d, v = d at first, and d is v,
+ * or d + momentum v with `nesterov` (which needs a momentum and no dampening); p -= lr d. Options that make no sense are
+ * TP_EINVAL. Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013. */
 TP_API tp_optim *tp_optim_sgd(tp_tape *T, tp_params *params, const tp_sgd_options *options);
 /* Parameters with options of their own (torch's add_param_group): a further group of such an optimizer. A parameter may be in
  * one group only (TP_EINVAL). */
@@ -33,7 +36,10 @@ typedef struct {
     bool   amsgrad, maximize;
     TP_RESERVED(4);
 } tp_adam_options;
-/* Kingma and Ba, "Adam", 2015; AdamW: Loshchilov and Hutter, "Decoupled weight decay", 2019. */
+/* m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= lr m' / (sqrt(v') + eps), with m' = m / (1 - beta1^t),
+ * v' = v / (1 - beta2^t) in step t, or the largest v so far with `amsgrad`. Adam adds weight_decay p to g; AdamW takes
+ * lr weight_decay p off p instead. Kingma and Ba, "Adam", 2015; Loshchilov and Hutter, "Decoupled weight decay", 2019;
+ * Reddi et al., "On the convergence of Adam and beyond", 2018. */
 TP_API tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_options *options);
 TP_API tp_optim *tp_optim_adamw(tp_tape *T, tp_params *params, const tp_adam_options *options);
 TP_API tp_status tp_optim_adam_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adam_options *options);

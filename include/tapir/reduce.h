@@ -94,6 +94,8 @@ TP_API tp_status tp_gradient(tp_tape *T, tp_tensor *x, const tp_gradient_options
 
 /* ---- reductions, numerically careful --------------------------------------------------------- */
 
+/* log sum e^x over n dimensions (n = 0: all), shifted by the largest element, so that nothing overflows; of -infinity alone it
+ * is -infinity. Floats; integers become float32. */
 TP_API tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim);
 
 #ifdef __cplusplus

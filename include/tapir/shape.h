@@ -70,6 +70,7 @@ TP_API tp_tensor *tp_resize(tp_tape *T, tp_tensor *x, tp_dims shape);
 
 /* ---- copies with a part replaced by src, which has the part's shape -------------------------- */
 
+/* Of x's shape; src has that of tp_diagonal, tp_select, tp_slice (TP_ESHAPE). */
 TP_API tp_tensor *tp_diagonal_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int64_t offset, int dim1, int dim2);
 TP_API tp_tensor *tp_select_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t index);
 TP_API tp_tensor *tp_slice_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, int dim, int64_t start, int64_t stop,
@@ -89,7 +90,10 @@ TP_API tp_tensor *tp_clone(tp_tape *T, tp_tensor *x);
 
 /* ---- joining, repeating ----------------------------------------------------------------------- */
 
+/* n tensors one after the other along dim, of one shape but for that (TP_ESHAPE), in the dtype that all promote to. Empty
+ * vectors fit everywhere, as in torch. */
 TP_API tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim);
+/* n tensors of one shape along a new dimension dim. */
 TP_API tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim);
 /* cat along dimension 1 (of vectors: 0), of rows, along dimension 2, of columns. */
 TP_API tp_tensor *tp_hstack(tp_tape *T, int n, tp_tensor *const *x);

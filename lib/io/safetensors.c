@@ -454,7 +454,7 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
                                : "has too many dimensions");
         return NULL;
     }
-    tp_tensor *x = tp__tensor_make(T, r->dtype, r->shape);
+    tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);
     if (x == NULL)
         return NULL;
     if (r->end > r->begin)
