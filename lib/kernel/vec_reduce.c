@@ -63,8 +63,8 @@ enum { LANES = 32, FEW = 8 };
     REDUCER(prod_##S, 0, R, LP, A, 1, e, a *x)                                                        \
     REDUCER(max_##S, 0, R, R, R, MAX_OF(R), e, x > a || x != x ? x : a)                               \
     REDUCER(min_##S, 0, R, R, R, MIN_OF(R), e, x < a || x != x ? x : a)                               \
-    REDUCER(all_##S, 0, R, R, uint8_t, 1, e, (a != 0) & (x != 0))                                     \
-    REDUCER(any_##S, 0, R, R, uint8_t, 0, e, (a != 0) | (x != 0))
+    REDUCER(all_##S, 0, R, R, uint8_t, 1, e != 0, (a != 0) & (x != 0))                                     \
+    REDUCER(any_##S, 0, R, R, uint8_t, 0, e != 0, (a != 0) | (x != 0))
 
 /* Sums of what is a number, and what norms are made of; float32 squares in double, where they stay in range. */
 #define FOR_FLOAT(R, S)                                                                            \

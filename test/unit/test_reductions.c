@@ -352,12 +352,33 @@ START_TEST(places_of_the_largest)
 }
 END_TEST
 
+/* What is not zero counts, also where an integer of it would be. */
+START_TEST(truth_of_fractions)
+{
+    static const double values[] = {0.5, -0.25, 256, -256, 1e-30, 4294967296};
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++)
+        for (int d = 0; d < 2; d++)
+            for (int64_t n = 1; n < 70; n += n < 40 ? 1 : 7) {
+                tp_tape *tape = tp_tape_new();
+                tp_tensor *x = tp_full(tape, d ? TP_F64 : TP_F32, tp_shape(n, 37), values[k]);
+                for (int dim = 0; dim < 2; dim++) {
+                    ck_assert(tp_item(tp_all(tape, tp_all_dim(tape, x, dim, false))) == 1);
+                    ck_assert(tp_item(tp_all(tape, tp_any_dim(tape, x, dim, false))) == 1);
+                }
+                ck_assert(tp_item(tp_all(tape, x)) == 1 && tp_item(tp_any(tape, x)) == 1);
+                ck_assert(tp_item(tp_any(tape, tp_mul_scalar(tape, x, 0))) == 0);
+                tp_tape_free(tape);
+            }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reductions");
     TCase *t = tcase_create("definition");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, any_layout, 0, 12);
+    tcase_add_test(t, truth_of_fractions);
     tcase_add_test(t, long_ones);
     tcase_add_test(t, same_bits);
     tcase_add_loop_test(t, products_of_others, 0, 2);
