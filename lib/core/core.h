@@ -96,7 +96,7 @@ struct tp__storage {
     uint32_t version; /* moves when the values are changed in place */
     uint8_t size_class;
     bool escaped;        /* an owned tensor holds it: it may outlive, or be freed beside, the tape */
-    tp__pool *pool;      /* NULL: from malloc */
+    tp__pool *pool;      /* NULL: of its own, or lent */
     tp__storage *parent; /* a segment's slab */
     tp__storage *next;   /* in a free list */
 };

@@ -110,7 +110,7 @@ static void NAME(finish)(const tp__distances *t, const REAL *a, const REAL *b, i
         t->power(width, y, (const void *[1]){sum}, &root);
     else
         for (int64_t w = 0; w < width; w++)
-            y[w] = ROOT(sum[w]);
+            y[w] = FN(sqrt)(sum[w]);
     for (int64_t w = 0; w < width; w++)
         sound &= NAME(is_sound)(sum[w]);
     for (int64_t w = 0; w < width && !sound; w++)

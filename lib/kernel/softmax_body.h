@@ -1,4 +1,4 @@
-/* softmax_body.h - see vec_softmax.c: REAL, NAME and EXP are the type at hand, its suffix and its exponential. */
+/* softmax_body.h - see vec_softmax.c: per_float.h says what REAL, NAME and FN are. */
 
 /* The largest element but NaN, which makes the row's sum NaN anyway. */
 static REAL NAME(row_max)(int64_t n, const REAL *x)
@@ -33,7 +33,7 @@ static void NAME(exp_rest)(int64_t n, const REAL *x, REAL top, REAL *e)
         e[l] = l < n ? x[l] - top : 0;
     for (int h = 0; h < n; h += HALF)
         for (int l = 0; l < HALF; l++)
-            e[h + l] = EXP(e[h + l]);
+            e[h + l] = FN(v_exp)(e[h + l]);
 }
 
 /* y = e^(x - top); returns the sum. y may be NULL. */
@@ -45,7 +45,7 @@ static double NAME(row_exp)(int64_t n, const REAL *x, REAL top, REAL *restrict y
     for (; i + LANES <= n; i += LANES) {
         tp__prefetch(x, n + i, LANES, sizeof(REAL)); /* of the next row */
         for (int l = 0; l < LANES; l++) {
-            REAL e = EXP(x[i + l] - top);
+            REAL e = FN(v_exp)(x[i + l] - top);
             lane[l] += e;
             if (y)
                 y[i + l] = e;
@@ -76,7 +76,7 @@ static void NAME(turned_exp)(int64_t n, const REAL *x, REAL *restrict top, REAL 
             top[c] = x[k * TURN + c] > top[c] ? x[k * TURN + c] : top[c];
     for (int64_t k = 0; k < n; k++)
         for (int64_t c = 0; c < TURN; c++) {
-            REAL y = EXP(x[k * TURN + c] - top[c]);
+            REAL y = FN(v_exp)(x[k * TURN + c] - top[c]);
             e[k * TURN + c] = y;
             sum[c] += (double)y;
         }
@@ -124,7 +124,7 @@ static void NAME(backward_turned)(const tp__softmax_rows *w, int64_t r, int64_t 
         s[c] = (REAL)sum[c];
     for (int64_t k = 0; k < (w->log ? w->n : 0); k++)
         for (int64_t c = 0; c < TURN; c++)
-            g[k * TURN + c] = g[k * TURN + c] - EXP(y[k * TURN + c]) * s[c] + zero;
+            g[k * TURN + c] = g[k * TURN + c] - FN(v_exp)(y[k * TURN + c]) * s[c] + zero;
     for (int64_t k = 0; k < (w->log ? 0 : w->n); k++)
         for (int64_t c = 0; c < TURN; c++)
             g[k * TURN + c] = y[k * TURN + c] * (g[k * TURN + c] - s[c]) + zero;
@@ -197,7 +197,7 @@ static void NAME(log_softmax_backward)(int64_t begin, int64_t end, void *user)
         int64_t i = 0;
         for (; i + LANES <= w->n; i += LANES) {
             for (int l = 0; l < LANES; l++)
-                e[l] = g[i + l] - EXP(y[i + l]) * s;
+                e[l] = g[i + l] - FN(v_exp)(y[i + l]) * s;
             for (int l = 0; l < LANES; l++)
                 gx[i + l] = e[l] + (w->accumulate ? gx[i + l] : 0);
         }
@@ -257,7 +257,7 @@ static void NAME(column_sums)(const tp__softmax_rows *w, const REAL *x, int64_t 
         top[c] = top[c] == (REAL)-INFINITY ? 0 : top[c];
     for (int64_t k = 0; k < w->n; k++)
         for (int64_t c = 0; c < columns; c++)
-            sum[c] += EXP(x[k * w->inner + c] - top[c]);
+            sum[c] += FN(v_exp)(x[k * w->inner + c] - top[c]);
 }
 
 /* Columns [begin, end), numbered through all outer slices. */
@@ -292,9 +292,9 @@ static void NAME(column_log_sum_backward)(int64_t begin, int64_t end, void *user
             const REAL *x = (const REAL *)w->x + first + k * w->inner;
             REAL *restrict gx = (REAL *)w->y + first + k * w->inner;
             for (int64_t c = 0; c < (w->accumulate ? 0 : m); c++)
-                gx[c] = EXP(x[c] - top[c]) * share[c];
+                gx[c] = FN(v_exp)(x[c] - top[c]) * share[c];
             for (int64_t c = 0; c < (w->accumulate ? m : 0); c++)
-                gx[c] += EXP(x[c] - top[c]) * share[c];
+                gx[c] += FN(v_exp)(x[c] - top[c]) * share[c];
         }
     }
 }

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
-
 /* n rows of one element each, as often as there are columns: a power of two of them are stored at once. */
 /* clang-format off */
 #define REPEAT(name, type)                                                                   \
@@ -45,7 +42,7 @@ TRANSPOSE(transpose4, uint32_t)
 TRANSPOSE(transpose8, uint64_t)
 /* clang-format on */
 
-const tp__copy_table PASTE(tp__copy_table_, TP__ISA) = {
+const tp__copy_table TP__OF_ISA(tp__copy_table) = {
     .repeat = {repeat4, repeat8},
     .transpose = {transpose1, transpose4, transpose8},
 };

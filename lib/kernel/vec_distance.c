@@ -1,12 +1,9 @@
-/* vec_distance.c - distances between rows; compiled once an instruction set (TP__ISA). distance_body.h is read once for
- * float and once for double. */
+/* vec_distance.c - distances between rows; compiled once an instruction set (TP__ISA). distance_body.h is read for
+ * float and double (per_float.h). */
 #include "kernel/distance.h"
 
 #include <math.h>
 #include <string.h>
-
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
 
 /* So that a loop is made for each metric. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -23,26 +20,12 @@ static int64_t pair_at(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i 
 
 /* LEAST_SUM: below it powers of differences may have gone below the range. MOST: what is 0 or between its inverse and itself
  * can be multiplied three times. */
-#define REAL float
-#define NAME(f) f##_f32
-#define ROOT sqrtf
-#define LEAST_SUM 0x1p-90f
-#define MOST 0x1p40f
-#include "kernel/distance_body.h"
-#undef REAL
-#undef NAME
-#undef ROOT
-#undef LEAST_SUM
-#undef MOST
+#define LEAST_SUM (REAL)(IS_F64 ? 0x1p-900 : 0x1p-90)
+#define MOST (REAL)(IS_F64 ? 0x1p300 : 0x1p40)
+#define TP__BODY "kernel/distance_body.h"
+#include "kernel/per_float.h"
 
-#define REAL double
-#define NAME(f) f##_f64
-#define ROOT sqrt
-#define LEAST_SUM 0x1p-900
-#define MOST 0x1p300
-#include "kernel/distance_body.h"
-
-const tp__distance_table PASTE(tp__distance_table_, TP__ISA) = {
+const tp__distance_table TP__OF_ISA(tp__distance_table) = {
     .forward = {forward_f32, forward_f64},
     .backward = {backward_f32, backward_f64},
 };

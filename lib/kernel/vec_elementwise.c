@@ -14,9 +14,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
-
 /* One formula for both precisions: the functions of the type at hand, by overloading on a macro. */
 #define F32_FN(name) name##f
 #define F64_FN(name) name
@@ -548,7 +545,7 @@ BINARY(mul_bool, uint8_t, uint8_t, x &&y)
 #define ANY(name) {[TP_F32] = name##_f32, [TP_F64] = name##_f64, [TP_I32] = name##_i32, [TP_I64] = name##_i64, [TP_U8] = name##_u8, [TP_BOOL] = name##_u8}
 #define CURVE_OF(KIND, name) [TP__##KIND##_SLOPE] = FLOAT_ONLY(name##_slope), [TP__##KIND##_BEND] = FLOAT_ONLY(name##_bend)
 
-const tp__map_table PASTE(tp__map_table_, TP__ISA) = {{
+const tp__map_table TP__OF_ISA(tp__map_table) = {{
     [TP__ADD] = {add_f32, add_f64, add_i32, add_i64, add_u8, add_bool},
     [TP__MUL] = {mul_f32, mul_f64, mul_i32, mul_i64, mul_u8, mul_bool},
     [TP__SUB] = NUMBERS(sub), [TP__DIV] = FLOAT_ONLY(div), [TP__POW] = NUMBERS(pow), [TP__ATAN2] = FLOAT_ONLY(atan2),

@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* SHORT factors between 2^-60 and 2^60 have products in range; so have ROOM mantissas. */
@@ -124,17 +122,10 @@ static double by_kind(double x, const tp__factors *f, int64_t c)
 
 #define SMALL(R) (sizeof(R) > sizeof(float)) /* may a double of such a number be subnormal? */
 
-#define REAL float
-#define NAME(f) f##_f32
-#include "kernel/product_body.h"
-#undef REAL
-#undef NAME
+#define TP__BODY "kernel/product_body.h"
+#include "kernel/per_float.h"
 
-#define REAL double
-#define NAME(f) f##_f64
-#include "kernel/product_body.h"
-
-const tp__product_table PASTE(tp__product_table_, TP__ISA) = {
+const tp__product_table TP__OF_ISA(tp__product_table) = {
     .rows = {rows_f32, rows_f64},
     .columns = {columns_f32, columns_f64},
     .parts = {parts_f32, parts_f64},

@@ -8,9 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
-
 /* So that columns are kept in registers where they are of a usual width. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -130,7 +127,7 @@ static bool narrow(int64_t n, const double *v, float *restrict out)
                      ENTRY(name, i64, uint8_t), ENTRY(name, u8, uint8_t), ENTRY(name, u8, uint8_t)}
 #define FLOATS(name, A32, A64) {ENTRY(name, f32, A32), ENTRY(name, f64, A64)}
 
-const tp__reduce_table PASTE(tp__reduce_table_, TP__ISA) = {{
+const tp__reduce_table TP__OF_ISA(tp__reduce_table) = {{
     [TP__SUM] = WIDE(sum), [TP__PROD] = WIDE(prod), [TP__MAX] = SAME(max), [TP__MIN] = SAME(min),
     [TP__ALL] = TRUTH(all), [TP__ANY] = TRUTH(any), [TP__MEAN] = FLOATS(sum, double, double),
     [TP__NANSUM] = FLOATS(nansum, double, double), [TP__NORM_0] = FLOATS(count, double, double), [TP__NORM_1] = FLOATS(absolutes, double, double),

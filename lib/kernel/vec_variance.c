@@ -2,9 +2,6 @@
  * and once for double. The variance is taken about the mean, in a second pass. */
 #include "kernel/variance.h"
 
-#define PASTE2(a, b) a##b
-#define PASTE(a, b) PASTE2(a, b)
-
 enum { LANES = 32 };
 
 static double fold(const double *lane)
@@ -15,17 +12,10 @@ static double fold(const double *lane)
     return sum;
 }
 
-#define REAL float
-#define NAME(f) f##_f32
-#include "kernel/variance_body.h"
-#undef REAL
-#undef NAME
+#define TP__BODY "kernel/variance_body.h"
+#include "kernel/per_float.h"
 
-#define REAL double
-#define NAME(f) f##_f64
-#include "kernel/variance_body.h"
-
-const tp__variance_table PASTE(tp__variance_table_, TP__ISA) = {
+const tp__variance_table TP__OF_ISA(tp__variance_table) = {
     .sum = {sum_f32, sum_f64},
     .squares = {squares_f32, squares_f64},
     .columns = {columns_f32, columns_f64},

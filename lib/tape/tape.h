@@ -88,7 +88,7 @@ struct tp_tape {
     tp__arena arena;     /* nodes and lists */
     tp__arena gradients; /* headers of tape leaves' gradients: these outlive a rewind */
     tp_tensor *free_gradients;
-    struct tp__left *left;           /* gradients with a graph that were left at leaves, newest first (owned.c) */
+    struct tp__left *left;           /* gradients with a graph that were left at leaves, newest first (grad.c) */
     struct tp__hold *holds;          /* on owned tensors, newest first (apply.c) */
     struct tp__kept *kept;           /* lists of calls that run, newest first (kept.c) */
     const tp_tensor *held[TP__HELD]; /* some of these, by their address */
@@ -265,7 +265,7 @@ void tp__left_bury(tp_tape *T);
 void tp__left_count(const tp_tape *T, int by);
 /* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
 tp_tensor *tp__grad_buffer(tp_tensor *leaf);
-/* The same as numbers, without a graph. */
+/* Adds g (the leaf's shape, any layout) to the gradient of the leaf as numbers, without a graph; the first one is copied. */
 tp_status tp__grad_add(tp_tape *T, tp_tensor *leaf, const tp_tensor *g);
 /* dst (+)= src, both of one shape; dst contiguous, src any layout. */
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
