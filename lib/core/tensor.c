@@ -2,7 +2,6 @@
 #include "core/core.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 void tp__tensor_init(tp_tensor *x, tp_dtype dtype, tp_dims shape, int64_t numel)

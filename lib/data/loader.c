@@ -2,7 +2,6 @@
 #include "tape/tape.h"
 #include "tapir/data.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct tp_loader {

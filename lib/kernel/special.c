@@ -4,7 +4,6 @@
 #include "kernel/vec_special.h"
 
 #include <math.h>
-#include <string.h>
 
 static const double pi = 3.14159265358979323846;
 

@@ -1,8 +1,6 @@
 /* arena.c - bump allocation in chunks that are kept from step to step. */
 #include "tape/tape.h"
 
-#include <stdlib.h>
-
 struct tp__chunk {
     tp__chunk *next;
     size_t bytes;

@@ -1,7 +1,6 @@
 /* callsite.c - where in the program a call stands. */
 #include "tape/watch.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 tp_tape *tp_at(tp_tape *T, const char *file, int line)

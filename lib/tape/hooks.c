@@ -1,8 +1,6 @@
 /* hooks.c - functions that see, and may replace, a tensor's gradient in backward. */
 #include "tape/hooks.h"
 
-#include <stdlib.h>
-
 int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
 {
     if (!tp__usable(T, "register_hook", x))

@@ -2,8 +2,6 @@
  * tape's, so that a jump out of the function loses nothing: they go when what was called before it ends, or at a reset. */
 #include "tape/tape.h"
 
-#include <stdlib.h>
-
 tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here)
 {
     if (T->ground != 0 && !tp__frame_is_above(T->frame, here))

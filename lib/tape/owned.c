@@ -2,7 +2,6 @@
 #include "tape/tape.h"
 #include "tape/params.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- owned tensors ---------------------------------------------------------------------------------------- */

@@ -2,8 +2,6 @@
 #include "tape/params.h"
 #include "tape/tape.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int slot_of(tp_dtype dtype) { return dtype == TP_F64; }

@@ -1,8 +1,6 @@
 /* watch.c - a tape that is watched: its life, and what surrounds each call. */
 #include "tape/watch.h"
 
-#include <stdlib.h>
-
 tp__watch *tp__watch_of(tp_tape *T)
 {
     if (T->watch == NULL && (T->watch = tp__calloc(1, sizeof *T->watch)) == NULL)

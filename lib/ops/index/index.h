@@ -35,7 +35,5 @@ tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64
                             const tp_tensor *index, int64_t places);
 /* x as a vector. */
 tp_tensor *tp__flat(tp_tape *T, tp_tensor *x);
-/* The flat positions (TP_I64) of what is not zero. */
-tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x);
 
 #endif

@@ -81,7 +81,8 @@ static int64_t how_many(const tp_tensor *truth)
     return n;
 }
 
-tp_tensor *tp__flat_nonzero(tp_tape *T, tp_tensor *x)
+/* The flat positions (TP_I64) of what is not zero. */
+static tp_tensor *flat_nonzero(tp_tape *T, tp_tensor *x)
 {
     tp_tensor *truth = tp_contiguous(T, tp_to(T, x, TP_BOOL));
     if (truth == NULL)
@@ -142,7 +143,7 @@ tp_tensor *tp_masked_select(tp_tape *T, tp_tensor *x, tp_tensor *mask)
     tp_tensor *both[2] = {x, NULL}, *wide[2];
     if ((both[1] = as_mask(T, "masked_select", mask)) == NULL || tp_broadcast_tensors(T, 2, both, wide) != TP_OK)
         return NULL;
-    return tp_index_select(T, tp__flat(T, wide[0]), 0, tp__flat_nonzero(T, wide[1]));
+    return tp_index_select(T, tp__flat(T, wide[0]), 0, flat_nonzero(T, wide[1]));
 }
 
 tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tensor *source)
@@ -158,7 +159,7 @@ tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tenso
     }
     if (tp_broadcast_tensors(T, 2, both, wide) != TP_OK)
         return NULL;
-    tp_tensor *places = tp__flat_nonzero(T, wide[1]);
+    tp_tensor *places = flat_nonzero(T, wide[1]);
     if (places == NULL)
         return NULL;
     if (places->numel > source->numel) {

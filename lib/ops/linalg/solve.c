@@ -195,13 +195,13 @@ static tp_status solve_vjp_fused(tp_vjp *v)
     tp_dtype dtype = a->dtype;
     int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1;
     size_t size = tp_dtype_size(dtype);
-    tp__storage *gb = tp__pool_alloc(v->tape->pool, (size_t)g->numel * size);
+    char *gb = tp_vjp_scratch(v, (size_t)g->numel * size);
     if (gb == NULL)
-        return tp_fail(v->tape, TP_ENOMEM, "linalg_solve: no memory");
+        return v->tape->status;
     if (g->numel > 0)
-        memcpy(gb->data, g->data, (size_t)g->numel * size);
+        memcpy(gb, g->data, (size_t)g->numel * size);
     for (int64_t i = 0; i < matrices(a); i++) {
-        char *here = (char *)gb->data + (size_t)(i * n * k) * size;
+        char *here = gb + (size_t)(i * n * k) * size;
         tp__getrs(dtype, true, n, k, (const char *)v->out[1]->data + (size_t)(i * n * n) * size,
                   (const int *)v->out[2]->data + i * n, here);
         if (v->gin[0])
@@ -209,10 +209,9 @@ static tp_status solve_vjp_fused(tp_vjp *v)
                      one, v->fresh & 1u ? 0 : 1, (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
     }
     if (v->gin[1] && (v->fresh & 2u) && g->numel > 0)
-        memcpy(v->gin[1]->data, gb->data, (size_t)g->numel * size);
+        memcpy(v->gin[1]->data, gb, (size_t)g->numel * size);
     else if (v->gin[1])
-        tp__axpy(g->numel, dtype, 1, gb->data, v->gin[1]->data);
-    tp__storage_unref(gb);
+        tp__axpy(g->numel, dtype, 1, gb, v->gin[1]->data);
     return TP_OK;
 }
 
@@ -342,18 +341,16 @@ static tp_status cholesky_vjp_fused(tp_vjp *v)
     size_t size = tp_dtype_size(dtype), each = (size_t)(n * n) * size;
     if (l->numel == 0)
         return TP_OK;
-    tp__storage *space = tp__pool_alloc(v->tape->pool,
-                                        each + (size_t)(TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + n)) * size);
+    char *space = tp_vjp_scratch(v, each + (size_t)(TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + n)) * size);
     if (space == NULL)
-        return tp_fail(v->tape, TP_ENOMEM, "linalg_cholesky: no memory");
+        return v->tape->status;
     bool done = true;
     for (int64_t i = 0; i < matrices(l) && done; i++) {
         size_t here = (size_t)i * each;
-        memcpy(space->data, (const char *)g->data + here, each);
-        done = tp__potrf_backward(dtype, n, (const char *)l->data + here, space->data, (char *)space->data + each,
+        memcpy(space, (const char *)g->data + here, each);
+        done = tp__potrf_backward(dtype, n, (const char *)l->data + here, space, space + each,
                                   (char *)v->gin[0]->data + here, !(v->fresh & 1u));
     }
-    tp__storage_unref(space);
     tp_status status = TP_OK;
     const char *trouble = done ? NULL : tp__blas_trouble(&status);
     return done ? TP_OK : tp_fail(v->tape, status, "linalg_cholesky: %s", trouble);

@@ -2,7 +2,6 @@
 #include "ops/ops.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- dropout: attr is p; out[1] says what was kept --------------------------------------------------------------- */
 

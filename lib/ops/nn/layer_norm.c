@@ -127,15 +127,14 @@ static tp_status layer_norm_vjp_fused(tp_vjp *v)
     tp_tensor *of[3] = {v->gin[0], weight ? v->gin[weight] : NULL, bias ? v->gin[bias] : NULL};
     void *gin[3] = {of[0] ? of[0]->data : NULL, of[1] ? of[1]->data : NULL, of[2] ? of[2]->data : NULL};
     uint32_t fresh = (v->fresh & 1u) | ((v->fresh >> weight) & 1u) << 1 | ((v->fresh >> bias) & 1u) << 2;
-    tp__storage *scratch = NULL;
+    void *scratch = NULL;
     if (gin[1] || gin[2]) {
         size_t bytes = (size_t)tp__layer_norm_chunks(rows) * (size_t)n * tp_dtype_size(x->dtype);
-        if ((scratch = tp__pool_alloc(v->tape->pool, 2 * bytes)) == NULL)
-            return tp_fail(v->tape, TP_ENOMEM, "layer_norm: no memory for its gradient");
+        if ((scratch = tp_vjp_scratch(v, 2 * bytes)) == NULL)
+            return v->tape->status;
     }
     tp__layer_norm_backward(x->dtype, rows, n, a->eps, x->data, data_of(weight_of(a, v->in)), v->gout[0]->data, gin,
-                            fresh, scratch ? scratch->data : NULL);
-    tp__storage_unref(scratch);
+                            fresh, scratch);
     return TP_OK;
 }
 

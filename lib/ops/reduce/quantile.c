@@ -2,8 +2,6 @@
  * the gradient goes to the two neighbours, and to q. */
 #include "ops/ops.h"
 
-#include <math.h>
-
 /* x with `dim` last, as [rows, n]. */
 static tp_tensor *rows_along(tp_tape *T, tp_tensor *x, int dim)
 {

@@ -1,10 +1,6 @@
 /* searchsorted.c - finding values among sorted boundaries: searchsorted, bucketize, isin. */
 #include "kernel/search.h"
 #include "ops/elementwise/elementwise.h"
-#include "ops/sort/sort.h"
-
-#include <math.h>
-#include <string.h>
 
 /* ---- searchsorted: boundaries [..., m] and values; attr says whether equal ones are passed ------------------------- */
 

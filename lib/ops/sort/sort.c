@@ -67,12 +67,11 @@ static tp_status pick_forward(tp_call *c)
     tp__lines l = lines_of(c->in[0], p->dim);
     if (c->out[0]->numel == 0)
         return TP_OK;
-    tp__storage *space = tp__pool_alloc(c->tape->pool, tp__select_space(&l));
+    void *space = tp_call_scratch(c, tp__select_space(&l));
     if (space == NULL)
-        return tp_call_fail(c, TP_ENOMEM, "no memory to sort in");
+        return c->tape->status;
     int64_t k = p->what == TP__TOP && c->in[0]->ndim == 0 ? 1 : p->k; /* a 0-d tensor gives itself, as in torch */
-    tp__select(p->what, p->descending, k, &l, c->out[0]->data, c->out[1]->data, space->data);
-    tp__storage_unref(space);
+    tp__select(p->what, p->descending, k, &l, c->out[0]->data, c->out[1]->data, space);
     return TP_OK;
 }
 
@@ -230,11 +229,10 @@ static tp_status median_forward(tp_call *c)
         tp__fill(1, c->out[0]->data, l.dtype, (double)NAN);
         return TP_OK;
     }
-    tp__storage *space = tp__pool_alloc(c->tape->pool, tp__select_space(&l));
+    void *space = tp_call_scratch(c, tp__select_space(&l));
     if (space == NULL)
-        return tp_call_fail(c, TP_ENOMEM, "no memory to select in");
-    tp__select(*(const tp__selection *)c->attr, false, 0, &l, c->out[0]->data, NULL, space->data);
-    tp__storage_unref(space);
+        return c->tape->status;
+    tp__select(*(const tp__selection *)c->attr, false, 0, &l, c->out[0]->data, NULL, space);
     return TP_OK;
 }
 

@@ -38,11 +38,10 @@ static tp_status group_forward(tp_call *c)
             *(d < g->dim ? &l.outer : &l.inner) *= x->shape[d];
     if (l.n == 0)
         return TP_OK;
-    tp__storage *space = tp__pool_alloc(c->tape->pool, tp__group_space(&l, g->sorted));
+    void *space = tp_call_scratch(c, tp__group_space(&l, g->sorted));
     if (space == NULL)
-        return tp_call_fail(c, TP_ENOMEM, "no memory to sort in");
-    tp__group(g->sorted, &l, c->out[0]->data, c->out[1]->data, space->data);
-    tp__storage_unref(space);
+        return c->tape->status;
+    tp__group(g->sorted, &l, c->out[0]->data, c->out[1]->data, space);
     return TP_OK;
 }
 
