@@ -1,5 +1,6 @@
 /* module.c - the tree of modules: parameters, buffers and children by name. */
 #include "nn/nn.h"
+#include "tape/params.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -119,6 +119,15 @@ int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim)
     return d;
 }
 
+bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    if (x->ndim < least)
+        tp_fail(T, TP_ESHAPE, "%s: needs %d dimensions or more, not %d", name, least, x->ndim);
+    return x->ndim >= least;
+}
+
 void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr)
 {
     tp_tensor *x = tp_sample_tensor(s, shape, -1, 1);

@@ -8,6 +8,7 @@
 #define TAPIR_OPTIM_INTERNAL_H
 
 #include "kernel/optim.h"
+#include "tape/params.h"
 #include "tape/tape.h"
 #include "tapir/optim.h"
 

@@ -1,6 +1,7 @@
 /* actions.c - computing that is no operator of the user's: sums of gradients, clearing, clipping. Like all that computes it
  * passes tp__run as a call: an operator, operands, attributes.
  */
+#include "tape/params.h"
 #include "tape/tape.h"
 
 #include <math.h>

@@ -270,48 +270,4 @@ tp_status tp__grad_add(tp_tape *T, tp_tensor *leaf, const tp_tensor *g);
 /* dst (+)= src, both of one shape; dst contiguous, src any layout. */
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
 
-/* ---- parameter sets (params.c) ------------------------------------------------------------------ */
-
-/* One membership of a tensor in a set; a tensor may be in several. */
-typedef struct tp__member {
-    tp_params *set;
-    int index;
-    struct tp__member *next; /* of the same tensor */
-} tp__member;
-
-/* Parameter i lies at offset[i] elements in the vectors of its dtype. */
-struct tp_params {
-    atomic_int holds; /* its owner, optimizers, sinks */
-    bool belongs;     /* to a module, which frees it */
-    bool gone;        /* its owner has */
-    int n;
-    tp_tensor **at; /* NULL where it was freed */
-    tp__member *member;
-    int64_t *offset;     /* in elements of its own dtype's vector */
-    int64_t count;       /* of all */
-    int64_t count_of[2]; /* f32, f64 */
-};
-
-void tp__params_hold(tp_params *p);
-void tp__params_drop(tp_params *p);
-/* The owner frees it; optimizers and sinks that hold it see that it is gone. */
-void tp__params_abandon(tp_params *p);
-/* The tensors are laid in one slab, their gradients in another (tape.h has the layout). NULL: no memory. */
-tp_params *tp__params_slab(int n, tp_tensor *const *tensors);
-
-/* A stretch of parameters that lie one after another, all with a gradient: what an optimizer updates
- * in one pass. `offset` is where it starts in a state vector of count_of[dtype] elements. */
-typedef struct {
-    tp_dtype dtype;
-    int64_t offset, n;
-    void *value, *grad;
-    int first, last; /* parameters, last included */
-} tp__run_of_params;
-/* The next stretch from parameter *at on; false past the end. Start with *at = 0. */
-bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run);
-/* Values of those with a gradient were written: versions move. */
-void tp__params_touch(tp_params *p);
-/* The same of the gradients. */
-void tp__params_touch_grads(tp_params *p);
-
 #endif

@@ -1,6 +1,6 @@
 /* cat.c - tensors side by side. */
 #include "kernel/strided.h"
-#include "ops/ops.h"
+#include "ops/shape/shape.h"
 
 #include <string.h>
 
@@ -97,8 +97,7 @@ static const tp_op cat_op = {.name = "cat",
                              .samples = cat_samples,
                              .grad_name = "CatBackward0"};
 
-/* A list of n tensors in the tape's arena, all of the promoted dtype. */
-static tp_tensor **promoted(tp_tape *T, const char *name, int n, tp_tensor *const *x)
+tp_tensor **tp__list_of(tp_tape *T, const char *name, int n, tp_tensor *const *x)
 {
     if (!tp__ok(T))
         return NULL;
@@ -106,22 +105,30 @@ static tp_tensor **promoted(tp_tape *T, const char *name, int n, tp_tensor *cons
         tp_fail(T, TP_EINVAL, "%s: of no tensors", name);
         return NULL;
     }
-    tp_dtype dtype = TP_BOOL;
-    for (int i = 0; i < n; i++) {
-        if (!tp__usable(T, name, x[i]))
-            return NULL;
-        dtype = i == 0 ? x[i]->dtype : tp_promote_types(dtype, x[i]->dtype);
-    }
     tp_tensor **list = tp__arena_alloc(&T->arena, (size_t)n * sizeof *list);
     if (list == NULL)
         tp_fail(T, TP_ENOMEM, "%s: no memory", name);
+    for (int i = 0; list && i < n; i++) {
+        if (!tp__usable(T, name, x[i]))
+            return NULL;
+        list[i] = x[i];
+    }
+    return list;
+}
+
+tp_tensor **tp__promoted_list(tp_tape *T, const char *name, int n, tp_tensor *const *x)
+{
+    tp_tensor **list = tp__list_of(T, name, n, x);
+    tp_dtype dtype = list ? x[0]->dtype : TP_BOOL;
+    for (int i = 1; list && i < n; i++)
+        dtype = tp_promote_types(dtype, x[i]->dtype);
     for (int i = 0; list && i < n; i++)
         if ((list[i] = tp_to(T, x[i], dtype)) == NULL)
             return NULL;
     return list;
 }
 
-static tp_tensor *cat_list(tp_tape *T, const char *name, int n, tp_tensor *const *x, int dim)
+tp_tensor *tp__cat_list(tp_tape *T, const char *name, int n, tp_tensor *const *x, int dim)
 {
     const tp_tensor *like = x[0];
     for (int i = 0; i < n && nothing(like); i++)
@@ -136,34 +143,10 @@ static tp_tensor *cat_list(tp_tape *T, const char *name, int n, tp_tensor *const
 
 tp_tensor *tp_cat(tp_tape *T, int n, tp_tensor *const *x, int dim)
 {
-    tp_tensor **list = promoted(T, "cat", n, x);
-    return list ? cat_list(T, "cat", n, list, dim) : NULL;
+    tp_tensor **list = tp__promoted_list(T, "cat", n, x);
+    return list ? tp__cat_list(T, "cat", n, list, dim) : NULL;
 }
 
-tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
-{
-    TP__NAMED(T, "stack");
-    tp_tensor **list = promoted(T, "stack", n, x);
-    char a[200], b[200];
-    if (list == NULL)
-        return NULL;
-    int at = tp__dim_wrap(list[0]->ndim + 1, dim);
-    if (at < 0) {
-        tp_fail(T, TP_EINDEX, "stack: dimension %d for %d-d tensors", dim, list[0]->ndim);
-        return NULL;
-    }
-    for (int i = 0; i < n; i++) {
-        if (!tp__dims_equal(tp__dims_of(x[i]), tp__dims_of(x[0]))) {
-            tp_fail(T, TP_ESHAPE, "stack: %s and %s differ", tp__dims_text(tp__dims_of(x[0]), a, sizeof a),
-                    tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
-            return NULL;
-        }
-        if ((list[i] = tp_unsqueeze(T, list[i], at)) == NULL)
-            return NULL;
-    }
-    return cat_list(T, "stack", n, list, at);
-}
-
-const tp_op *const tp__ops_join[] = {
+const tp_op *const tp__ops_cat[] = {
 #include TP__OPERATORS
     NULL};

@@ -1,0 +1,47 @@
+/* vander.c - matrices of powers. */
+#include "ops/ops.h"
+
+/* x^0, x^1, ... x^(n - 1) as a last dimension; integers become TP_I64. */
+static tp_tensor *powers(tp_tape *T, tp_tensor *x, int64_t n)
+{
+    if (x == NULL)
+        return NULL;
+    tp_dims shape = tp__dims_of(x);
+    shape.dim[shape.ndim++] = 1;
+    tp_dtype dtype = tp_dtype_is_float(x->dtype) ? x->dtype : TP_I64;
+    tp_tensor *one = tp_full(T, dtype, shape, 1);
+    if (n == 1)
+        return one;
+    shape.dim[shape.ndim - 1] = n - 1;
+    tp_tensor *parts[2] = {one, tp_cumprod(T, tp_expand(T, tp_unsqueeze(T, x, -1), shape), -1)};
+    return tp_cat(T, 2, parts, -1);
+}
+
+tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n)
+{
+    TP__NAMED(T, "linalg_vander");
+    if (!tp__has_dims(T, "linalg_vander", x, n == 0))
+        return NULL;
+    n = n == 0 ? x->shape[x->ndim - 1] : n;
+    if (n <= 1 || x->dtype == TP_BOOL || x->ndim == TP_MAX_DIMS) {
+        tp_fail(T, TP_EINVAL, "linalg_vander: %lld powers of %s of %d dimensions", (long long)n,
+                tp_dtype_name(x->dtype), x->ndim);
+        return NULL;
+    }
+    return powers(T, tp_atleast(T, x, 1), n);
+}
+
+tp_tensor *tp_vander(tp_tape *T, tp_tensor *x, int64_t n, bool increasing)
+{
+    TP__NAMED(T, "vander");
+    if (!tp__usable(T, "vander", x))
+        return NULL;
+    if (x->ndim != 1) {
+        tp_fail(T, TP_ESHAPE, "vander: of a %d-d tensor, not a vector", x->ndim);
+        return NULL;
+    }
+    tp_tensor *y = powers(T, x, n < 1 ? x->numel < 1 ? 1 : x->numel : n);
+    if (n < 1 && x->numel == 0)
+        y = tp_narrow(T, y, 1, 0, 0);
+    return increasing ? y : tp_fliplr(T, y);
+}

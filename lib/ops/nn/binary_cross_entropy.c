@@ -1,0 +1,135 @@
+/* binary_cross_entropy.c - the cross entropy of probabilities, and of logits. */
+#include "ops/nn/loss.h"
+
+/* sigmoid(x) - t as (1 - t) sigmoid(x) - t sigmoid(-x), which does not cancel where t is 1 */
+static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp_sub(T, tp_mul(T, tp_rsub_scalar(T, t, 1), tp_sigmoid(T, x)), tp_mul(T, t, tp_sigmoid(T, tp_neg(T, x))));
+}
+
+/* ---- derivatives of the cross entropy of probabilities --------------------------------------------------------- */
+
+/* The slope is (x - t) / v, v being x (1 - x) kept from 0: as in torch it is at least 1e-12, and by t the slope falls by
+ * 1 / v, as (1 - x) / v + x / v. By x it rises by (1 - t) (x / w)^2 + t ((1 - x) / w)^2, where nothing cancels; torch has
+ * w = (x + 1e-12) (1 - x + 1e-12) there. */
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t);
+static tp_tensor *bce_slope_at(tp_tape *T, tp_tensor *x, double t) { return bce_slope(T, x, tp__number(T, x, t)); }
+
+static tp_tensor *bce_mixed(tp_tape *T, tp_tensor *x)
+{
+    return tp_sub(T, bce_slope_at(T, x, 1), bce_slope_at(T, x, 0));
+}
+
+static tp_status bce_slope_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *rest = tp_rsub_scalar(T, x, 1);
+        tp_tensor *w = tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_add_scalar(T, rest, 1e-12));
+        tp_tensor *a = tp_square(T, tp_div(T, x, w)), *b = tp_square(T, tp_div(T, rest, w));
+        v->gin[0] = tp_mul(T, g, tp_add(T, tp_mul(T, tp_rsub_scalar(T, t, 1), a), tp_mul(T, t, b)));
+    }
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = tp_mul(T, g, bce_mixed(T, x));
+    return TP_OK;
+}
+
+static tp_status bce_by_target_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_mul(v->tape, v->gout[0], bce_mixed(v->tape, v->in[0]));
+    return TP_OK;
+}
+
+static void bce_slope_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 1}}, 0.83, 0.09)};
+    tp_sample(s, NULL, 2, in);
+}
+
+static void bce_by_target_samples(tp_sampler *s)
+{
+    tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89);
+    tp_sample(s, NULL, 1, &x);
+}
+
+static const tp__map_op bce_slope_op = {{.name = "binary_cross_entropy_slope",
+                                         .n_in = 2,
+                                         .n_out = 1,
+                                         .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+                                         .infer = tp__map_infer,
+                                         .forward = tp__map_forward,
+                                         .vjp = bce_slope_vjp,
+                                         .samples = bce_slope_samples},
+                                        TP__BCE_SLOPE,
+                                        TP__SAME};
+static const tp__map_op bce_by_target_op = {{.name = "binary_cross_entropy_by_target",
+                                             .n_in = 1,
+                                             .n_out = 1,
+                                             .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+                                             .infer = tp__map_infer,
+                                             .forward = tp__map_forward,
+                                             .vjp = bce_by_target_vjp,
+                                             .samples = bce_by_target_samples},
+                                            TP__BCE_BY_TARGET,
+                                            TP__SAME};
+
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp__apply2(T, &bce_slope_op.op, NULL, x, t);
+}
+
+/* clang-format off */
+TP__LOSS_VJP(bce, bce_slope(T, x, t), tp__apply1(T, &bce_by_target_op.op, NULL, x))
+TP__LOSS_VJP(bce_logits, logit_slope(T, x, t), tp_neg(T, x))
+/* clang-format on */
+
+static tp_status bce_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    double low = 0, high = 0;
+    if (x->numel > 0) {
+        tp__reduce(TP__MIN, x->dtype, 1, x->numel, 1, x->data, &low, false);
+        tp__reduce(TP__MAX, x->dtype, 1, x->numel, 1, x->data, &high, false);
+        low = tp__load(&low, x->dtype);
+        high = tp__load(&high, x->dtype);
+    }
+    if (!(low >= 0 && high <= 1))
+        return tp_call_fail(c, TP_EINVAL, "x has %g and %g; all its elements should lie between 0 and 1", low, high);
+    return tp__loss_forward(c);
+}
+
+/* A target that asks for a gradient has it from the operators; the slope by x is a kernel. */
+static tp_status bce_vjp_fused(tp_vjp *v)
+{
+    tp_status status = v->gin[1] ? tp__vjp_fused_by_operators(v, 2) : TP_OK;
+    tp_tensor *x_only[2] = {v->gin[0], NULL};
+    tp_vjp by_x = *v;
+    by_x.gin = x_only;
+    return status == TP_OK ? tp__loss_vjp_fused(&by_x) : status;
+}
+
+static void unit_samples(tp_sampler *s) { tp__loss_samples(s, 0.11, 0.89); }
+
+/* clang-format off */
+static const tp__loss_op bce_op = TP__LOSS("binary_cross_entropy", TP__BCE, TP__BCE_SLOPE, bce_forward, bce_vjp, bce_vjp_fused,
+                                           unit_samples, "BinaryCrossEntropyBackward0");
+static const tp__loss_op bce_logits_op = TP__LOSS("binary_cross_entropy_with_logits", TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE,
+                                                  tp__loss_forward, bce_logits_vjp, bce_vjp_fused, tp__loss_all_samples,
+                                                  "BinaryCrossEntropyWithLogitsBackward0");
+/* clang-format on */
+
+tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
+{
+    return tp__loss(T, &bce_op, x, target, reduction);
+}
+
+tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
+{
+    return tp__loss(T, &bce_logits_op, x, target, reduction);
+}
+
+const tp_op *const tp__ops_binary_cross_entropy[] = {
+#include TP__OPERATORS
+    NULL};
