@@ -81,10 +81,8 @@ static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const
         if (!tp__usable(T, c->name, out[i]))
             return T->status;
         if (c->step && (!tp__same_shape(out[i], in[i]) || out[i]->dtype != in[i]->dtype)) {
-            char a[200], b[200];
             return tp_fail(T, TP_ESHAPE, "%s: step %lld makes %s of %s from state %d, which is %s of %s", c->name,
-                           (long long)step, tp__dims_text(tp__dims_of(out[i]), a, sizeof a),
-                           tp_dtype_name(out[i]->dtype), i, tp__dims_text(tp__dims_of(in[i]), b, sizeof b),
+                           (long long)step, TP__SHAPE(out[i]), tp_dtype_name(out[i]->dtype), i, TP__SHAPE(in[i]),
                            tp_dtype_name(in[i]->dtype));
         }
     }
@@ -320,12 +318,11 @@ static tp_status make_leaves(tp_tape *T, const chain *c, tp_tensor **state)
 /* What is recorded again must look as it did. */
 static tp_status check_alike(tp_tape *T, const chain *c, tp_tensor *const *y, tp_tensor *const *adjoint)
 {
-    char a[200], b[200];
     for (int i = 0; i < c->n_out; i++)
         if (adjoint[i] && (!tp__same_shape(y[i], adjoint[i]) || y[i]->dtype != adjoint[i]->dtype))
             return tp_fail(T, TP_ESHAPE, "%s: called again, the function makes %s of %s as output %d, not %s of %s",
-                           c->name, tp__dims_text(tp__dims_of(y[i]), a, sizeof a), tp_dtype_name(y[i]->dtype), i,
-                           tp__dims_text(tp__dims_of(adjoint[i]), b, sizeof b), tp_dtype_name(adjoint[i]->dtype));
+                           c->name, TP__SHAPE(y[i]), tp_dtype_name(y[i]->dtype), i, TP__SHAPE(adjoint[i]),
+                           tp_dtype_name(adjoint[i]->dtype));
     return TP_OK;
 }
 

@@ -134,7 +134,6 @@ static bool depends(const tp_tensor *x) { return x && (x->flags & TP__REQUIRES_G
 /* v must be there, or one element be all there is; and be of the shapes of x. */
 static tp_status check_vectors(const job *j, int n, tp_tensor *const *v, tp_tensor *const *x)
 {
-    char a[200], b[200];
     if (v == NULL && (n != 1 || x[0]->numel != 1))
         return tp_fail(j->T, TP_EINVAL, "%s: v may be NULL only for a single tensor of one element", j->name);
     for (int i = 0; i < n && v; i++) {
@@ -143,9 +142,8 @@ static tp_status check_vectors(const job *j, int n, tp_tensor *const *v, tp_tens
         if (!tp__usable(j->T, j->name, v[i]))
             return j->T->status;
         if (!tp__same_shape(v[i], x[i]))
-            return tp_fail(j->T, TP_ESHAPE, "%s: v[%d] is %s; it should be %s", j->name, i,
-                           tp__dims_text(tp__dims_of(v[i]), a, sizeof a),
-                           tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
+            return tp_fail(j->T, TP_ESHAPE, "%s: v[%d] is %s; it should be %s", j->name, i, TP__SHAPE(v[i]),
+                           TP__SHAPE(x[i]));
     }
     return TP_OK;
 }
@@ -201,10 +199,9 @@ static tp_status check_outputs(const job *j)
 
 static tp_status check_scalar(const job *j)
 {
-    char text[200];
-    return j->y[0]->numel == 1 ? TP_OK
-                               : tp_fail(j->T, TP_ESHAPE, "%s: the output is %s; one element is needed", j->name,
-                                         tp__dims_text(tp__dims_of(j->y[0]), text, sizeof text));
+    return j->y[0]->numel == 1
+               ? TP_OK
+               : tp_fail(j->T, TP_ESHAPE, "%s: the output is %s; one element is needed", j->name, TP__SHAPE(j->y[0]));
 }
 
 /* ---- products -------------------------------------------------------------------------------------------------------------- */

@@ -216,26 +216,26 @@ static void compare_direction(const comparison *m, int64_t number, double *d, do
 }
 
 /* "[1, 2]": where element i is. */
-static const char *place_text(const tp_tensor *x, int64_t i, char *text, size_t n)
+static tp_dims place_of(const tp_tensor *x, int64_t i)
 {
     tp_dims at = tp__dims_of(x);
     for (int d = x->ndim - 1; d >= 0; d--) {
         at.dim[d] = i % x->shape[d];
         i /= x->shape[d];
     }
-    return tp__dims_text(at, text, n);
+    return at;
 }
 
 static tp_status report(const comparison *m, int64_t n, bool elements, const verdict *r)
 {
-    char shape[200], place[200], number[40];
+    char number[40];
     snprintf(number, sizeof number, "%lld", (long long)r->at);
     return tp_fail(m->c->T, TP_ENUMERIC,
                    "gradcheck: %s: %s %d of shape %s, %s %s: the derivative is %.9g, differences say %.9g; %lld of "
                    "%lld %ss differ, this one most",
-                   m->c->name, m->what, m->number, tp__dims_text(tp__dims_of(m->x), shape, sizeof shape),
-                   elements ? "element" : "direction", elements ? place_text(m->x, r->at, place, sizeof place) : number,
-                   r->got, r->want, (long long)r->wrong, (long long)n, elements ? "element" : "direction");
+                   m->c->name, m->what, m->number, TP__SHAPE(m->x), elements ? "element" : "direction",
+                   elements ? TP__DIMS(place_of(m->x, r->at)) : number, r->got, r->want, (long long)r->wrong,
+                   (long long)n, elements ? "element" : "direction");
 }
 
 static tp_status compare(check *c, tp_tensor *x, const tp_tensor *analytic, bool symmetric, tp_tensor *const *v,

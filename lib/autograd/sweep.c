@@ -297,7 +297,6 @@ static void mark_targets(tp__sweep *s)
 static tp_status seed(tp__sweep *s, tp_tensor *root, tp_tensor *g)
 {
     tp_tape *T = s->T;
-    char a[200], b[200];
     if (root == NULL)
         return tp__missing(T, s->name, "the root");
     if (!tp__usable(T, s->name, root))
@@ -306,10 +305,9 @@ static tp_status seed(tp__sweep *s, tp_tensor *root, tp_tensor *g)
         return tp_fail(T, TP_EGRAPH, "%s: the root does not depend on a tensor that requires a gradient", s->name);
     if (g == NULL && root->numel != 1)
         return tp_fail(T, TP_ESHAPE, "%s: the root is %s, not a scalar; give a gradient of its shape", s->name,
-                       tp__dims_text(tp__dims_of(root), a, sizeof a));
+                       TP__SHAPE(root));
     if (g && (!tp__usable(T, s->name, g) || !tp__dims_equal(tp__dims_of(g), tp__dims_of(root))))
-        return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s", s->name,
-                       tp__dims_text(tp__dims_of(g), a, sizeof a), tp__dims_text(tp__dims_of(root), b, sizeof b));
+        return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s", s->name, TP__SHAPE(g), TP__SHAPE(root));
     tp_tensor *given = g;
     g = g ? tp_to(T, g, root->dtype) : tp_ones_like(T, root);
     if (g == NULL)

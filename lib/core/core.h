@@ -37,6 +37,9 @@ static inline bool tp__mul_size(size_t a, size_t b, size_t *out) { return !__bui
 bool tp__dims_numel(tp_dims shape, int64_t *numel);
 /* "[32, 7]" into buffer; returns buffer. */
 const char *tp__dims_text(tp_dims shape, char *buffer, size_t n);
+/* The same of a shape, and of a tensor's, for an error's text: it is there until the block ends that this stands in. */
+#define TP__DIMS(shape) tp__dims_text(shape, (char[224]){0}, 224)
+#define TP__SHAPE(x) TP__DIMS(tp__dims_of(x))
 bool tp__dims_equal(tp_dims a, tp_dims b);
 /* The broadcast of two shapes; false where they do not fit. */
 bool tp__dims_broadcast(tp_dims a, tp_dims b, tp_dims *out);

@@ -29,10 +29,8 @@ static bool rows_agree(tp_tape *T, int n, tp_tensor *const *tensors)
         if (!tp__usable(T, "loader", tensors[i]))
             return false;
         if (tensors[i]->ndim == 0 || tensors[i]->shape[0] != tensors[0]->shape[0]) {
-            char a[200], b[200];
             tp_fail(T, TP_ESHAPE, "loader: tensors of %s and %s do not have the same number of rows",
-                    tp__dims_text(tp__dims_of(tensors[0]), a, sizeof a),
-                    tp__dims_text(tp__dims_of(tensors[i]), b, sizeof b));
+                    TP__SHAPE(tensors[0]), TP__SHAPE(tensors[i]));
             return false;
         }
     }

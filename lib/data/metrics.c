@@ -5,7 +5,6 @@
 
 tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts)
 {
-    char a[200], b[200];
     if (!tp__usable(T, "confusion_add", logits) || !tp__usable(T, "confusion_add", target))
         return tp_error_status(T);
     if (counts == NULL)
@@ -13,8 +12,7 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
     if (logits->ndim != 2 || logits->shape[1] != classes || target->ndim != 1 || target->shape[0] != logits->shape[0] ||
         tp_dtype_is_float(target->dtype))
         return tp_fail(T, TP_ESHAPE, "confusion_add: logits are %s, targets %s of %s, for %lld classes",
-                       tp__dims_text(tp__dims_of(logits), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
-                       tp_dtype_name(target->dtype), (long long)classes);
+                       TP__SHAPE(logits), TP__SHAPE(target), tp_dtype_name(target->dtype), (long long)classes);
     tp_mark mark = tp_tape_mark(T);
     tp_tensor *guess = logits->shape[0] ? tp_argmax(T, logits, 1, false) : NULL;
     for (int64_t i = 0; guess && i < target->numel; i++) {

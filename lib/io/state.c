@@ -75,7 +75,6 @@ tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path)
 static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *path, int i)
 {
     tp_tape *T = s->T;
-    char a[200], b[200];
     if (!tp_safetensors_has(f, s->name[i])) {
         tp_fail(T, TP_EINVAL, "module_load: %s has no %s", path, s->name[i]);
         return NULL;
@@ -83,9 +82,8 @@ static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *
     tp_tensor *x = tp_safetensors_get(T, f, s->name[i]), *y = s->tensor[i];
     if (x && (x->dtype != y->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(y)))) {
         tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE,
-                "module_load: %s: %s is %s of %s, the module's is %s of %s", path, s->name[i],
-                tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name(x->dtype),
-                tp__dims_text(tp__dims_of(y), b, sizeof b), tp_dtype_name(y->dtype));
+                "module_load: %s: %s is %s of %s, the module's is %s of %s", path, s->name[i], TP__SHAPE(x),
+                tp_dtype_name(x->dtype), TP__SHAPE(y), tp_dtype_name(y->dtype));
         return NULL;
     }
     return x;

@@ -34,13 +34,11 @@ typedef struct {
 /* False where x has none, which T then says, or no elements: their product is in range then. */
 static bool fans_of(tp_tape *T, const char *name, const tp_tensor *x, fans *f)
 {
-    char text[200];
     int64_t positions = 1;
     if (!tp__usable(T, name, x))
         return false;
     if (x->ndim < 2) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs 2 dimensions or more", name,
-                tp__dims_text(tp__dims_of(x), text, sizeof text));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs 2 dimensions or more", name, TP__SHAPE(x));
         return false;
     }
     if (x->numel == 0)
@@ -146,12 +144,11 @@ tp_status tp_init_trunc_normal_(tp_tape *T, tp_tensor *x, double mean, double st
 
 static tp_status check_rank(tp_tape *T, const char *name, const tp_tensor *x, int least, int most)
 {
-    char text[200];
     if (!tp__usable(T, name, x))
         return T ? T->status : TP_EINVAL;
     if (x->ndim < least || x->ndim > most)
-        return tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs %d%s dimensions", name,
-                       tp__dims_text(tp__dims_of(x), text, sizeof text), least, most > least ? " to 5" : "");
+        return tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs %d%s dimensions", name, TP__SHAPE(x), least,
+                       most > least ? " to 5" : "");
     return TP_OK;
 }
 

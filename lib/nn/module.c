@@ -212,18 +212,15 @@ tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_t
 tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype, tp_dims shape)
 {
     int64_t numel;
-    char text[200];
     if (!tp__ok(T))
         return NULL;
     if (!tp__dims_numel(shape, &numel)) {
-        tp_fail(T, TP_ESHAPE, "%s: a parameter of %s: negative or too large", m->type->name,
-                tp__dims_text(shape, text, sizeof text));
+        tp_fail(T, TP_ESHAPE, "%s: a parameter of %s: negative or too large", m->type->name, TP__DIMS(shape));
         return NULL;
     }
     tp_tensor *x = tp__tensor_owned(dtype, shape);
     if (x == NULL) {
-        tp_fail(T, TP_ENOMEM, "%s: no memory for a parameter of %s", m->type->name,
-                tp__dims_text(shape, text, sizeof text));
+        tp_fail(T, TP_ENOMEM, "%s: no memory for a parameter of %s", m->type->name, TP__DIMS(shape));
         return NULL;
     }
     return tp_module_add_param(T, m, name, x);
@@ -390,11 +387,10 @@ static void take_over(tp_tensor *x, tp_tensor *converted)
 /* May x change its dtype? Sets and their optimizers, and what other tapes have recorded, go by the one it has. */
 static bool may_convert(tp_tape *T, const tp_tensor *x)
 {
-    char shape[200];
     bool others = atomic_load_explicit(&x->holds, memory_order_relaxed) > x->modules + tp__holds_of(T, x);
     if (x->member == NULL && !others)
         return true;
-    tp_fail(T, TP_EINVAL, "module_to: a tensor of %s is %s", tp__dims_text(tp__dims_of(x), shape, sizeof shape),
+    tp_fail(T, TP_EINVAL, "module_to: a tensor of %s is %s", TP__SHAPE(x),
             x->member ? "in a parameter set; convert before tp_module_params and tp_params_of"
                       : "in use by a graph on another tape; reset that first");
     return false;

@@ -37,11 +37,9 @@ static tp_status writable_from(tp_tape *T, const char *name, const tp_tensor *x,
 static tp_status fits_into(tp_tape *T, const char *name, const tp_tensor *x, const tp_tensor *src)
 {
     tp_dims shape = tp__dims_of(x), both;
-    char a[200], b[200];
     if (tp__dims_broadcast(shape, tp__dims_of(src), &both) && tp__dims_equal(both, shape))
         return TP_OK;
-    return tp_fail(T, TP_ESHAPE, "%s: %s does not fit into %s", name, tp__dims_text(tp__dims_of(src), a, sizeof a),
-                   tp__dims_text(shape, b, sizeof b));
+    return tp_fail(T, TP_ESHAPE, "%s: %s does not fit into %s", name, TP__SHAPE(src), TP__DIMS(shape));
 }
 
 /* Where the memory of x's elements ends. */

@@ -29,12 +29,10 @@ static bool all_finite(const tp_tensor *x)
 /* "[3, 4], [4]" */
 static void shapes_text(int n, tp_tensor *const *x, char *text, size_t size)
 {
-    char one[200];
     size_t at = 0;
     text[0] = '\0';
     for (int i = 0; i < n && at + 1 < size; i++) {
-        tp__dims_text(x[i] ? tp__dims_of(x[i]) : TP_SCALAR, one, sizeof one);
-        int length = snprintf(text + at, size - at, "%s%s", i ? ", " : "", x[i] ? one : "none");
+        int length = snprintf(text + at, size - at, "%s%s", i ? ", " : "", x[i] ? TP__SHAPE(x[i]) : "none");
         at += length > 0 ? (size_t)length : size;
     }
 }

@@ -128,12 +128,10 @@ tp_status tp_params_set_grads(tp_tape *T, tp_params *p, const tp_grads *g)
     if (p->n != g->n)
         return tp_fail(T, TP_ESHAPE, "params_set_grads: the set has %d parameters, the sink is for %d", p->n, g->n);
     for (int i = 0; i < p->n; i++) {
-        char a[200], b[200];
         const tp_tensor *x = p->at[i], *grad = g->at[i];
         if (!fits(x, grad))
             return tp_fail(T, TP_ESHAPE, "params_set_grads: parameter %d is %s of %s, the sink's gradient %s of %s", i,
-                           tp__dims_text(tp__dims_of(x), a, sizeof a), tp_dtype_name(x->dtype),
-                           tp__dims_text(tp__dims_of(grad), b, sizeof b), tp_dtype_name(grad->dtype));
+                           TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(grad), tp_dtype_name(grad->dtype));
     }
     for (int i = 0; i < p->n && T->status == TP_OK; i++)
         if (p->at[i])

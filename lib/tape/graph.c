@@ -5,9 +5,8 @@
 
 static void put_shapes(FILE *to, uint32_t n, tp_tensor *const *x)
 {
-    char text[200];
     for (uint32_t i = 0; i < n; i++)
-        fprintf(to, "%s%s", i ? ", " : "", x[i] ? tp__dims_text(tp__dims_of(x[i]), text, sizeof text) : "none");
+        fprintf(to, "%s%s", i ? ", " : "", x[i] ? TP__SHAPE(x[i]) : "none");
 }
 
 tp_status tp_tape_print(const tp_tape *T, FILE *to)
@@ -48,10 +47,9 @@ static const char *kind_of(const tp_tensor *x)
 /* A name for x in the drawing: of its node's output, or of a leaf. */
 static void put_leaf(FILE *to, const tp_tensor *x)
 {
-    char text[200];
     const char *colour = is_member(x) ? "lightblue" : x->flags & TP__REQUIRES_GRAD ? "palegreen" : "gray92";
     fprintf(to, "  leaf_%" PRIxPTR " [shape=ellipse, style=filled, fillcolor=%s, label=\"%s\\n%s\"];\n", (uintptr_t)x,
-            colour, kind_of(x), tp__dims_text(tp__dims_of(x), text, sizeof text));
+            colour, kind_of(x), TP__SHAPE(x));
 }
 
 static bool drawn_before(const tp_tape *T, const tp_tensor *x, uint32_t node, uint32_t input)
@@ -65,7 +63,6 @@ static bool drawn_before(const tp_tape *T, const tp_tensor *x, uint32_t node, ui
 
 tp_status tp_tape_dot(const tp_tape *T, FILE *to)
 {
-    char text[200];
     if (T == NULL || to == NULL)
         return TP_EINVAL;
     fprintf(to, "digraph tape {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11];\n"
@@ -79,7 +76,7 @@ tp_status tp_tape_dot(const tp_tape *T, FILE *to)
             const tp_tensor *x = node->in[i];
             if (x == NULL)
                 continue;
-            const char *shape = tp__dims_text(tp__dims_of(x), text, sizeof text);
+            const char *shape = TP__SHAPE(x);
             if (x->node) {
                 fprintf(to, "  call_%" PRIu32 " -> call_%" PRIu32 " [label=\" %s\"];\n", x->node->index, k, shape);
                 continue;

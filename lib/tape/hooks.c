@@ -97,7 +97,6 @@ bool tp__has_hook(const tp_tape *T, const tp_tensor *x)
 
 tp_tensor *tp__hooks_run(tp_tape *T, const tp_tensor *x, tp_tensor *g)
 {
-    char a[200], b[200];
     int64_t newest = T->last_hook; /* what a hook registers runs from the next gradient on */
     for (const tp__hook *h = T->hooks; h; h = h->next) {
         if (h->x != x || h->id > newest)
@@ -111,8 +110,7 @@ tp_tensor *tp__hooks_run(tp_tape *T, const tp_tensor *x, tp_tensor *g)
             return NULL;
         if (!tp__same_shape(r, x) || r->dtype != x->dtype) {
             tp_fail(T, TP_ESHAPE, "hook: made a gradient of %s %s for a tensor of %s %s", tp_dtype_name(r->dtype),
-                    tp__dims_text(tp__dims_of(r), a, sizeof a), tp_dtype_name(x->dtype),
-                    tp__dims_text(tp__dims_of(x), b, sizeof b));
+                    TP__SHAPE(r), tp_dtype_name(x->dtype), TP__SHAPE(x));
             return NULL;
         }
         g = r;

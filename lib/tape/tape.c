@@ -195,13 +195,11 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
         return NULL;
     }
     if (!tp__dims_numel(shape, &numel)) {
-        char text[200];
         bool negative = false;
         for (int d = 0; d < shape.ndim; d++)
             negative |= shape.dim[d] < 0;
         tp_fail(T, negative ? TP_ESHAPE : TP_ENOMEM,
-                negative ? "shape %s has a negative size" : "shape %s is too large",
-                tp__dims_text(shape, text, sizeof text));
+                negative ? "shape %s has a negative size" : "shape %s is too large", TP__DIMS(shape));
         return NULL;
     }
     return header(T, dtype, shape, numel);
@@ -210,11 +208,9 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
 bool tp__give_storage(tp_tape *T, tp_tensor *x)
 {
     size_t bytes;
-    char text[200];
     if (!tp__mul_size((size_t)x->numel, tp_dtype_size(x->dtype), &bytes) ||
         (x->storage = tp__pool_alloc(T->pool, bytes)) == NULL) {
-        tp_fail(T, TP_ENOMEM, "no memory for %s of %s", tp__dims_text(tp__dims_of(x), text, sizeof text),
-                tp_dtype_name(x->dtype));
+        tp_fail(T, TP_ENOMEM, "no memory for %s of %s", TP__SHAPE(x), tp_dtype_name(x->dtype));
         return false;
     }
     x->data = x->storage->data;

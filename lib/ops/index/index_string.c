@@ -140,9 +140,7 @@ static bool add_tensor(tp_tape *T, const tp_tensor *x, tp_tensor *t, int d, tens
     for (int k = 0; k < span && mask; k++)
         fits = fits && t->shape[k] == x->shape[d + k];
     if (!fits) {
-        char a[200], b[200];
-        tp_fail(T, TP_EINDEX, "index: a mask of %s for dimension %d of %s", tp__dims_text(tp__dims_of(t), a, sizeof a),
-                d, tp__dims_text(tp__dims_of(x), b, sizeof b));
+        tp_fail(T, TP_EINDEX, "index: a mask of %s for dimension %d of %s", TP__SHAPE(t), d, TP__SHAPE(x));
         return false;
     }
     tp_tensor *places = mask ? tp_nonzero(T, t) : NULL;
@@ -360,15 +358,13 @@ static tp_tensor *positions(tp_tape *T, tp_tensor *x, const char *index, int n, 
 /* The values as assignment takes them: leading ones are dropped, the rest is broadcast. */
 static tp_tensor *values_for(tp_tape *T, tp_tensor *values, tp_dims shape)
 {
-    char a[200], b[200];
     tp_dims wide;
     while (values && values->ndim > shape.ndim && values->shape[0] == 1)
         values = tp_squeeze_dim(T, values, 0);
     if (values == NULL)
         return NULL;
     if (!tp__dims_broadcast(shape, tp__dims_of(values), &wide) || !tp__dims_equal(shape, wide)) {
-        tp_fail(T, TP_ESHAPE, "index_put: values are %s where %s is needed",
-                tp__dims_text(tp__dims_of(values), a, sizeof a), tp__dims_text(shape, b, sizeof b));
+        tp_fail(T, TP_ESHAPE, "index_put: values are %s where %s is needed", TP__SHAPE(values), TP__DIMS(shape));
         return NULL;
     }
     return tp_expand(T, values, shape);

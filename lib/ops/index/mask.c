@@ -222,7 +222,6 @@ tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bo
 tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim)
 {
     TP__NAMED(T, "take_along_dim");
-    char a[200], b[200];
     if (!tp__usable(T, "take_along_dim", x) || !tp__usable(T, "take_along_dim", index))
         return NULL;
     int d = tp__dim_of(T, "take_along_dim", x->ndim, dim);
@@ -232,8 +231,7 @@ tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim
     if (x->ndim == index->ndim && x->ndim > 0)
         wide.dim[d] = narrow.dim[d] = 1;
     if (x->ndim == 0 || x->ndim != index->ndim || !tp__dims_broadcast(wide, narrow, &common)) {
-        tp_fail(T, TP_ESHAPE, "take_along_dim: %s by %s", tp__dims_text(tp__dims_of(x), a, sizeof a),
-                tp__dims_text(tp__dims_of(index), b, sizeof b));
+        tp_fail(T, TP_ESHAPE, "take_along_dim: %s by %s", TP__SHAPE(x), TP__SHAPE(index));
         return NULL;
     }
     wide = narrow = common;

@@ -48,7 +48,6 @@ tp_tensor *tp__index_like(tp_tape *T, tp_tensor *index, const tp_tensor *src)
 
 tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor *index, const tp_tensor *src, int dim)
 {
-    char a[200], b[200];
     int rank = x->ndim ? x->ndim : 1;
     bool fits = (index->ndim ? index->ndim : 1) == rank;
     if (index->dtype != TP_I64 && index->numel > 0)
@@ -60,15 +59,12 @@ tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor 
     for (int d = 0; d < rank && fits; d++)
         fits = d == dim || size_at(index, d) <= size_at(x, d);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit %s", tp__dims_text(tp__dims_of(index), a, sizeof a),
-                            tp__dims_text(tp__dims_of(x), b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit %s", TP__SHAPE(index), TP__SHAPE(x));
     fits = src == NULL || (src->ndim ? src->ndim : 1) == rank;
     for (int d = 0; d < rank && fits && src; d++)
         fits = size_at(index, d) <= size_at(src, d);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s",
-                            tp__dims_text(tp__dims_of(index), a, sizeof a),
-                            tp__dims_text(tp__dims_of(src), b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s", TP__SHAPE(index), TP__SHAPE(src));
     return TP_OK;
 }
 
@@ -273,16 +269,14 @@ tp_status tp__slices_infer(tp_call *c)
     const tp_tensor *x = c->in[0], *index = c->in[1], *src = c->in[2];
     const tp__placing *p = c->attr;
     int dim = p->dim;
-    char a[200], b[200];
     bool fits = x->ndim == src->ndim || (x->ndim <= 1 && src->ndim <= 1);
     if (check_positions(c, index) != TP_OK)
         return c->tape->status;
     for (int d = 0; d < (x->ndim ? x->ndim : 1) && fits; d++)
         fits = size_at(src, d) == (d != dim ? size_at(x, d) : p->same ? 1 : index->numel);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d",
-                            tp__dims_text(tp__dims_of(src), a, sizeof a), tp__dims_text(tp__dims_of(x), b, sizeof b),
-                            (long long)index->numel, dim);
+        return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d", TP__SHAPE(src),
+                            TP__SHAPE(x), (long long)index->numel, dim);
     if (x->dtype != src->dtype)
         return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(src->dtype), tp_dtype_name(x->dtype));
     return tp__infer_like_first(c);

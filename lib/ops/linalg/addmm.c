@@ -11,9 +11,7 @@ static bool both_usable(tp_tape *T, const char *name, const tp_tensor *a, const 
 
 static tp_tensor *shapes_differ(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b)
 {
-    char ta[200], tb[200];
-    tp_fail(T, TP_ESHAPE, "%s: %s and %s", name, tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+    tp_fail(T, TP_ESHAPE, "%s: %s and %s", name, TP__SHAPE(a), TP__SHAPE(b));
     return NULL;
 }
 
@@ -106,10 +104,8 @@ static tp_status addr_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *a = c->in[1], *b = c->in[2];
     tp_dims shape = {2, {a->numel, b->numel}}, all;
-    char tx[200], ta[200], tb[200];
     if (a->ndim != 1 || b->ndim != 1 || !tp__dims_broadcast(tp__dims_of(x), shape, &all) || !tp__dims_equal(all, shape))
-        return tp_call_fail(c, TP_ESHAPE, "%s beside %s times %s", tp__dims_text(tp__dims_of(x), tx, sizeof tx),
-                            tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return tp_call_fail(c, TP_ESHAPE, "%s beside %s times %s", TP__SHAPE(x), TP__SHAPE(a), TP__SHAPE(b));
     for (int i = 0; i < 3; i++)
         if (!tp_dtype_is_float(c->in[i]->dtype) || c->in[i]->dtype != x->dtype)
             return tp_call_fail(c, TP_EDTYPE, "of %s, where floats of one kind are needed",
@@ -205,11 +201,10 @@ tp_tensor *tp_addbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, doubl
 
 tp_tensor *tp_trace(tp_tape *T, tp_tensor *x)
 {
-    char a[200];
     if (!tp__usable(T, "trace", x))
         return NULL;
     if (x->ndim != 2) {
-        tp_fail(T, TP_ESHAPE, "trace: of %s, where a matrix is needed", tp__dims_text(tp__dims_of(x), a, sizeof a));
+        tp_fail(T, TP_ESHAPE, "trace: of %s, where a matrix is needed", TP__SHAPE(x));
         return NULL;
     }
     return tp_sum(T, tp_diagonal(T, x, 0, 0, 1));
@@ -299,12 +294,10 @@ tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
 tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n)
 {
     TP__NAMED(T, "linalg_matrix_power");
-    char a[200];
     if (!tp__usable(T, "matrix_power", x))
         return NULL;
     if (x->ndim < 2 || x->shape[x->ndim - 1] != x->shape[x->ndim - 2]) {
-        tp_fail(T, TP_ESHAPE, "matrix_power: of %s, where square matrices are needed",
-                tp__dims_text(tp__dims_of(x), a, sizeof a));
+        tp_fail(T, TP_ESHAPE, "matrix_power: of %s, where square matrices are needed", TP__SHAPE(x));
         return NULL;
     }
     int64_t side = x->shape[x->ndim - 1];

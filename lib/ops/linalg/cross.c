@@ -9,11 +9,9 @@ static tp_status cross_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int d = ((const along *)c->attr)->dim;
-    char ta[200], tb[200];
     if (!tp__same_shape(a, b) || d < 0 || d >= a->ndim || a->shape[d] != 3)
         return tp_call_fail(c, TP_ESHAPE, "of %s and %s along dimension %d; two alike with 3 elements there are needed",
-                            tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb),
-                            d);
+                            TP__SHAPE(a), TP__SHAPE(b), d);
     if (a->dtype != b->dtype || a->dtype == TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "%s and %s, where numbers of one kind are needed", tp_dtype_name(a->dtype),
                             tp_dtype_name(b->dtype));
@@ -81,7 +79,6 @@ tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 {
     TP__NAMED(T, "linalg_cross");
     tp_tensor *in[2] = {a, b}, *x[2];
-    char ta[200], tb[200];
     if (!tp__usable_inputs(T, "linalg_cross", 2, in))
         return NULL;
     int d = a->ndim == b->ndim ? tp__dim_of(T, "linalg_cross", a->ndim, dim) : 0;
@@ -89,7 +86,7 @@ tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
         return NULL;
     if (a->ndim != b->ndim || a->shape[d] != 3 || b->shape[d] != 3) {
         tp_fail(T, TP_ESHAPE, "linalg_cross: of %s and %s; as many dimensions, with 3 elements along %d, are needed",
-                tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb), dim);
+                TP__SHAPE(a), TP__SHAPE(b), dim);
         return NULL;
     }
     if (tp_broadcast_tensors(T, 2, in, x) != TP_OK)

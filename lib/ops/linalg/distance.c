@@ -23,14 +23,13 @@ static tp_status check_order(const tp_call *c)
 static tp_status cdist_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    char ta[200], tb[200];
     int n = a->ndim;
     bool fits = n >= 2 && b->ndim == n && a->shape[n - 1] == b->shape[n - 1];
     for (int d = 0; d < n - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "of %s and %s; [..., n, d] and [..., m, d] are needed",
-                            tp__dims_text(tp__dims_of(a), ta, sizeof ta), tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return tp_call_fail(c, TP_ESHAPE, "of %s and %s; [..., n, d] and [..., m, d] are needed", TP__SHAPE(a),
+                            TP__SHAPE(b));
     tp_dims shape = tp__dims_of(a);
     shape.dim[n - 1] = b->shape[n - 2];
     tp_status status = check_order(c);
@@ -151,10 +150,9 @@ tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p)
 static tp_status pdist_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    char a[200];
     int64_t n = x->ndim == 2 ? x->shape[0] : 0, twice;
     if (x->ndim != 2)
-        return tp_call_fail(c, TP_ESHAPE, "of %s; [n, d] is needed", tp__dims_text(tp__dims_of(x), a, sizeof a));
+        return tp_call_fail(c, TP_ESHAPE, "of %s; [n, d] is needed", TP__SHAPE(x));
     if (!tp__dims_numel((tp_dims){2, {n, n}}, &twice))
         return tp_call_fail(c, TP_ESHAPE, "too many pairs, of %lld rows", (long long)n);
     tp_status status = check_order(c);

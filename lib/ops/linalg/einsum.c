@@ -323,7 +323,6 @@ tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int
 {
     TP__NAMED(T, "tensordot");
     sum s = {.n = 2};
-    char ta[200], tb[200];
     if (!tp__usable(T, "tensordot", a) || !tp__usable(T, "tensordot", b) ||
         !tp__listed(T, "tensordot", "dimensions", n, 0, dims_a) ||
         !tp__listed(T, "tensordot", "dimensions", n, 0, dims_b))
@@ -340,8 +339,7 @@ tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int
         if (p < 0 || q < 0)
             return NULL;
         if (in_a[p] || in_b[q] || (a->shape[p] != b->shape[q] && a->shape[p] != 1 && b->shape[q] != 1)) {
-            tp_fail(T, TP_ESHAPE, "tensordot: dimension %d of %s and %d of %s", p,
-                    tp__dims_text(tp__dims_of(a), ta, sizeof ta), q, tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+            tp_fail(T, TP_ESHAPE, "tensordot: dimension %d of %s and %d of %s", p, TP__SHAPE(a), q, TP__SHAPE(b));
             return NULL;
         }
         in_a[p] = in_b[q] = true;

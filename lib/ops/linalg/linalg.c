@@ -11,9 +11,8 @@ int64_t tp__matrices(const tp_tensor *x)
 
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a)
 {
-    char t[200];
     if (a->ndim < 2 || a->shape[a->ndim - 1] != a->shape[a->ndim - 2])
-        return tp_call_fail(c, TP_ESHAPE, "%s is no square matrix", tp__dims_text(tp__dims_of(a), t, sizeof t));
+        return tp_call_fail(c, TP_ESHAPE, "%s is no square matrix", TP__SHAPE(a));
     if (!tp_dtype_is_float(a->dtype))
         return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(a->dtype));
     return TP_OK;
@@ -22,15 +21,13 @@ tp_status tp__square_floats(const tp_call *c, const tp_tensor *a)
 tp_status tp__solve_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    char ta[200], tb[200];
     if (tp__square_floats(c, a) != TP_OK)
         return c->tape->status;
     bool fits = a->ndim == b->ndim && a->shape[a->ndim - 1] == b->shape[b->ndim - 2];
     for (int d = 0; d < a->ndim - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s", TP__SHAPE(a), TP__SHAPE(b));
     if (a->dtype != b->dtype)
         return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     return tp_call_out(c, 0, a->dtype, tp__dims_of(b));
@@ -48,18 +45,15 @@ tp_status tp__lapack_said(const tp_call *c, int info, const char *trouble)
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b)
 {
     tp_dims sa = tp__dims_of(*a), sb = tp__dims_of(*b), batch;
-    char ta[200], tb[200];
     if (sa.ndim < 2 || sb.ndim < 2) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta),
-                tp__dims_text(sb, tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, TP__DIMS(sa), TP__DIMS(sb));
         return false;
     }
     tp_dims lead_a = sa, lead_b = sb;
     lead_a.ndim -= 2;
     lead_b.ndim -= 2;
     if (!tp__dims_broadcast(lead_a, lead_b, &batch)) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, tp__dims_text(sa, ta, sizeof ta),
-                tp__dims_text(sb, tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, TP__DIMS(sa), TP__DIMS(sb));
         return false;
     }
     for (int side = 0; side < 2; side++) {

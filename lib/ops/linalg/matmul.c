@@ -197,14 +197,12 @@ static tp_status product_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int rank = a->ndim;
-    char ta[200], tb[200];
     bool fits = (c->op == &bmm_op ? rank >= 3 : rank == 2) && b->ndim == rank &&
                 a->shape[rank - 1] == b->shape[rank - 2];
     for (int d = 0; d < rank - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return tp_call_fail(c, TP_ESHAPE, "%s times %s", TP__SHAPE(a), TP__SHAPE(b));
     if (a->dtype != b->dtype)
         return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     tp_dims shape = tp__dims_of(a);
@@ -338,10 +336,8 @@ tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, 
 /* The operator takes any number of batch dimensions, for matmul. */
 tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
-    char ta[200], tb[200];
     if (tp__usable(T, "bmm", a) && tp__usable(T, "bmm", b) && (a->ndim != 3 || b->ndim != 3))
-        tp_fail(T, TP_ESHAPE, "bmm: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "bmm: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
     return tp__apply2(T, &bmm_op, NULL, a, b);
 }
 
@@ -350,10 +346,8 @@ tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b)
 static tp_status mv_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *x = c->in[1];
-    char ta[200], tx[200];
     if (a->ndim != 2 || x->ndim != 1 || a->shape[1] != x->shape[0])
-        return tp_call_fail(c, TP_ESHAPE, "%s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                            tp__dims_text(tp__dims_of(x), tx, sizeof tx));
+        return tp_call_fail(c, TP_ESHAPE, "%s times %s", TP__SHAPE(a), TP__SHAPE(x));
     if (a->dtype != x->dtype)
         return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(x->dtype));
     return tp_call_out(c, 0, a->dtype, (tp_dims){1, {a->shape[0]}});
@@ -423,10 +417,8 @@ tp_tensor *tp_mv(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, 
 static tp_status dot_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    char ta[200], tb[200];
     if (a->ndim != 1 || b->ndim != 1 || a->shape[0] != b->shape[0])
-        return tp_call_fail(c, TP_ESHAPE, "%s and %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                            tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        return tp_call_fail(c, TP_ESHAPE, "%s and %s", TP__SHAPE(a), TP__SHAPE(b));
     if (a->dtype != b->dtype)
         return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     return tp_call_out(c, 0, a->dtype, TP_SCALAR);
@@ -515,10 +507,8 @@ static tp_tensor *matmul_rows(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_dims sh
 static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
     tp_dims batch;
-    char ta[200], tb[200];
     if (!tp__dims_broadcast(batch_of(a), batch_of(b), &batch)) {
-        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
         return NULL;
     }
     if (length_of(batch_of(b)) == 1) {
@@ -533,12 +523,10 @@ static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
 tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
     TP__NAMED(T, "matmul");
-    char ta[200], tb[200];
     if (!tp__usable(T, "matmul", a) || !tp__usable(T, "matmul", b))
         return NULL;
     if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim > 1 ? b->ndim - 2 : 0]) {
-        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", tp__dims_text(tp__dims_of(a), ta, sizeof ta),
-                tp__dims_text(tp__dims_of(b), tb, sizeof tb));
+        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
         return NULL;
     }
     if (a->ndim == 1 && b->ndim == 1)
@@ -559,18 +547,14 @@ tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
 static tp_status linear_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *w = c->in[1], *b = c->n_in > 2 ? c->in[2] : NULL;
-    char tx[200], tw[200];
     tp_dims shape = tp__dims_of(x);
     if (w->ndim != 2 || x->ndim == 0)
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s", tp__dims_text(shape, tx, sizeof tx),
-                            tp__dims_text(tp__dims_of(w), tw, sizeof tw));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s", TP__DIMS(shape), TP__SHAPE(w));
     if (x->shape[x->ndim - 1] != w->shape[1])
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s: %lld != %lld", tp__dims_text(shape, tx, sizeof tx),
-                            tp__dims_text(tp__dims_of(w), tw, sizeof tw), (long long)x->shape[x->ndim - 1],
-                            (long long)w->shape[1]);
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s: %lld != %lld", TP__DIMS(shape), TP__SHAPE(w),
+                            (long long)x->shape[x->ndim - 1], (long long)w->shape[1]);
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
-        return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s", tp__dims_text(tp__dims_of(b), tx, sizeof tx),
-                            tp__dims_text(tp__dims_of(w), tw, sizeof tw));
+        return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s", TP__SHAPE(b), TP__SHAPE(w));
     if (!tp_dtype_is_float(x->dtype) || x->dtype != w->dtype || (b && b->dtype != x->dtype))
         return tp_call_fail(c, TP_EDTYPE, "x is %s, weight is %s%s%s: floats of one kind are needed",
                             tp_dtype_name(x->dtype), tp_dtype_name(w->dtype), b ? ", bias is " : "",

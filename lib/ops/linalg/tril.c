@@ -5,9 +5,8 @@
 
 static tp_status triangle_infer(tp_call *c)
 {
-    char t[200];
     if (c->in[0]->ndim < 2)
-        return tp_call_fail(c, TP_ESHAPE, "%s is no matrix", tp__dims_text(tp__dims_of(c->in[0]), t, sizeof t));
+        return tp_call_fail(c, TP_ESHAPE, "%s is no matrix", TP__SHAPE(c->in[0]));
     return tp__infer_like_first(c);
 }
 

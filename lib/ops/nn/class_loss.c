@@ -24,7 +24,6 @@ tp_tensor *tp__by_rows(tp_tape *T, tp_tensor *x, tp_dims *target)
 
 bool tp__class_loss_fits(tp_tape *T, const char *name, const tp_tensor *x, const tp_class_loss_options *o)
 {
-    char a[200], b[200];
     if (!tp__good_reduction(T, name, o->reduction))
         return false;
     if (x->ndim == 0) {
@@ -37,9 +36,8 @@ bool tp__class_loss_fits(tp_tape *T, const char *name, const tp_tensor *x, const
     }
     int64_t classes = x->shape[x->ndim == 1 ? 0 : 1];
     if (o->weight && (o->weight->ndim != 1 || o->weight->shape[0] != classes || o->weight->dtype != x->dtype)) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s of %s, weight is %s of %s", name, tp__dims_text(tp__dims_of(x), a, sizeof a),
-                tp_dtype_name(x->dtype), tp__dims_text(tp__dims_of(o->weight), b, sizeof b),
-                tp_dtype_name(o->weight->dtype));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s of %s, weight is %s of %s", name, TP__SHAPE(x), tp_dtype_name(x->dtype),
+                TP__SHAPE(o->weight), tp_dtype_name(o->weight->dtype));
         return false;
     }
     if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1)) {
@@ -52,13 +50,11 @@ bool tp__class_loss_fits(tp_tape *T, const char *name, const tp_tensor *x, const
 bool tp__class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_tensor *target,
                        const tp_class_loss_options *o, tp__class_rows *r)
 {
-    char a[200], b[200];
     int64_t ignored = o->has_ignore ? o->ignore_index : -100, classes = x->shape[x->ndim == 1 ? 0 : 1];
     bool any = false;
     if (target->dtype != TP_I64 || !tp__dims_equal(tp__dims_of(target), r->shape)) {
         tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s, target is %s of %s, not %s of int64",
-                name, tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(target), b, sizeof b),
-                tp_dtype_name(target->dtype), tp__dims_text(r->shape, (char[200]){0}, 200));
+                name, TP__SHAPE(x), TP__SHAPE(target), tp_dtype_name(target->dtype), TP__DIMS(r->shape));
         return false;
     }
     if ((target = tp_contiguous(T, target)) == NULL)

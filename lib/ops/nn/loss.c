@@ -9,10 +9,8 @@ static tp_reduction how(const void *attr) { return *(const tp_reduction *)attr; 
 tp_status tp__loss_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *t = c->in[1];
-    char a[200], b[200];
     if (!tp__dims_equal(tp__dims_of(x), tp__dims_of(t)))
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, target is %s; one shape is needed",
-                            tp__dims_text(tp__dims_of(x), a, sizeof a), tp__dims_text(tp__dims_of(t), b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, target is %s; one shape is needed", TP__SHAPE(x), TP__SHAPE(t));
     if (!tp_dtype_is_float(x->dtype) || x->dtype != t->dtype)
         return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s: floats of one kind are needed",
                             tp_dtype_name(x->dtype), tp_dtype_name(t->dtype));
@@ -115,22 +113,20 @@ tp_tensor *tp__loss(tp_tape *T, const tp__loss_op *l, tp_tensor *x, tp_tensor *t
 
 tp_tensor *tp__broadcast_loss(tp_tape *T, const tp__loss_op *l, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    char a[200], b[200], c[200];
     if (!tp__usable(T, l->op.name, x) || !tp__usable(T, l->op.name, target))
         return NULL;
     tp_dims of_x = tp__dims_of(x), of_target = tp__dims_of(target), shape;
     bool alike = tp__dims_equal(of_x, of_target);
     if (alike && x->dtype == target->dtype)
         return tp__loss(T, l, x, target, reduction);
-    tp__dims_text(of_x, a, sizeof a);
-    tp__dims_text(of_target, b, sizeof b);
     if (!tp__dims_broadcast(of_x, of_target, &shape)) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s, target is %s; one shape is needed", l->op.name, a, b);
+        tp_fail(T, TP_ESHAPE, "%s: x is %s, target is %s; one shape is needed", l->op.name, TP__DIMS(of_x),
+                TP__DIMS(of_target));
         return NULL;
     }
     if (!alike)
-        tp_warn(T, "%s: x is %s, target is %s; both are broadcast to %s, which is seldom meant", l->op.name, a, b,
-                tp__dims_text(shape, c, sizeof c));
+        tp_warn(T, "%s: x is %s, target is %s; both are broadcast to %s, which is seldom meant", l->op.name,
+                TP__DIMS(of_x), TP__DIMS(of_target), TP__DIMS(shape));
     tp_tensor *in[2] = {x, target};
     tp_dtype dtype = tp__result_type(2, in);
     return tp__loss(T, l, tp_expand(T, tp_to(T, x, dtype), shape), tp_expand(T, tp_to(T, target, dtype), shape),

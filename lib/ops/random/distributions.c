@@ -147,12 +147,11 @@ static void draw_row(tp__rng *g, const tp_tensor *w, int64_t row, int64_t n, int
 
 static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replacement)
 {
-    char a[200];
     int64_t n = w->ndim ? w->shape[w->ndim - 1] : 0;
     if (w->ndim < 1 || w->ndim > 2 || n == 0 || !tp_dtype_is_float(w->dtype) || samples < 1 ||
         (!replacement && samples > n)) {
         tp_fail(T, TP_EINVAL, "multinomial: %lld draws %s replacement from %s of %s", (long long)samples,
-                replacement ? "with" : "without", tp_dtype_name(w->dtype), tp__dims_text(tp__dims_of(w), a, sizeof a));
+                replacement ? "with" : "without", tp_dtype_name(w->dtype), TP__SHAPE(w));
         return false;
     }
     tp_tensor *some = tp_gt_scalar(T, w, 0), *most = NULL;

@@ -33,7 +33,6 @@ tp_tensor *tp_diff(tp_tape *T, tp_tensor *x, int n, int dim, tp_tensor *prepend,
 /* The areas between neighbours: (y_k + y_(k+1)) / 2 (x_(k+1) - x_k). x is NULL, of y's shape, or a vector. */
 static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x, double dx, int *dim)
 {
-    char a[200], b[200];
     if (!tp__usable(T, name, y) || (x && !tp__usable(T, name, x)))
         return NULL;
     if (y->ndim == 0) {
@@ -50,8 +49,7 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     if (x == NULL)
         return tp_mul_scalar(T, sum, dx / 2);
     if (x->ndim == 1 && x->shape[0] != y->shape[*dim]) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s where y is %s", name, tp__dims_text(tp__dims_of(x), a, sizeof a),
-                tp__dims_text(tp__dims_of(y), b, sizeof b));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s where y is %s", name, TP__SHAPE(x), TP__SHAPE(y));
         return NULL;
     }
     int along = *dim;

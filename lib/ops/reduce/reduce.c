@@ -246,10 +246,8 @@ static tp_status float_infer(tp_call *c)
 static tp_status extreme_infer(tp_call *c)
 {
     const over *o = c->attr;
-    char a[200];
     if (c->in[0]->numel == 0 && tp__count_over(c->in[0], o->mask) == 0)
-        return tp_call_fail(c, TP_ESHAPE, "there is no largest or smallest of no elements: %s",
-                            tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a));
+        return tp_call_fail(c, TP_ESHAPE, "there is no largest or smallest of no elements: %s", TP__SHAPE(c->in[0]));
     return infer_as(c, TP__MAX);
 }
 

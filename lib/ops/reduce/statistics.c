@@ -201,12 +201,11 @@ static tp_tensor *weights_for(tp_tape *T, const char *what, tp_tensor *w, const 
 
 tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights, tp_tensor *aweights)
 {
-    char a[200];
     if (!tp__usable(T, "cov", x))
         return NULL;
     if (x->ndim > 2 || x->dtype == TP_BOOL) {
         tp_fail(T, TP_ESHAPE, "cov: of %s %s, where numbers [variables, observations] are needed",
-                tp_dtype_name(x->dtype), tp__dims_text(tp__dims_of(x), a, sizeof a));
+                tp_dtype_name(x->dtype), TP__SHAPE(x));
         return NULL;
     }
     if (!is_float(x))

@@ -3,7 +3,6 @@
 
 tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape)
 {
-    char a[200], b[200];
     int dims[TP_MAX_DIMS], n = 0;
     if (!tp__usable(T, "sum_to_size", x))
         return NULL;
@@ -16,8 +15,7 @@ tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape)
             dims[n++] = d;
     }
     if (!fits) {
-        tp_fail(T, TP_ESHAPE, "sum_to_size: %s does not expand to %s", tp__dims_text(shape, a, sizeof a),
-                tp__dims_text(tp__dims_of(x), b, sizeof b));
+        tp_fail(T, TP_ESHAPE, "sum_to_size: %s does not expand to %s", TP__DIMS(shape), TP__SHAPE(x));
         return NULL;
     }
     if (shape.ndim == 0)

@@ -32,7 +32,6 @@ static tp_status norm_infer(tp_call *c)
     const norm_over *o = c->attr;
     tp_dims shape = {.ndim = 0};
     bool empty = false;
-    char a[200];
     if (!tp_dtype_is_float(x->dtype))
         return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
     for (int d = 0; d < x->ndim; d++) {
@@ -42,8 +41,7 @@ static tp_status norm_infer(tp_call *c)
             shape.dim[shape.ndim++] = over ? 1 : x->shape[d];
     }
     if (empty && (o->p < 0 || isinf(o->p)))
-        return tp_call_fail(c, TP_ESHAPE, "there is no norm of order %g of no elements: %s", o->p,
-                            tp__dims_text(tp__dims_of(x), a, sizeof a));
+        return tp_call_fail(c, TP_ESHAPE, "there is no norm of order %g of no elements: %s", o->p, TP__SHAPE(x));
     return tp_call_out(c, 0, x->dtype, shape);
 }
 

@@ -26,9 +26,8 @@ static tp_status as_strided_infer(tp_call *c)
     const strides *a = c->attr;
     const tp_tensor *x = c->in[0];
     int64_t n;
-    char text[200];
     if (!tp__dims_numel(a->shape, &n))
-        return tp_call_fail(c, TP_ESHAPE, "%s is no shape", tp__dims_text(a->shape, text, sizeof text));
+        return tp_call_fail(c, TP_ESHAPE, "%s is no shape", TP__DIMS(a->shape));
     int64_t size = (int64_t)tp_dtype_size(x->dtype);
     int64_t before = ((char *)x->data - (char *)x->storage->data) / size; /* elements of the storage before x */
     int64_t after = (int64_t)x->storage->bytes / size - before;
@@ -37,8 +36,7 @@ static tp_status as_strided_infer(tp_call *c)
             return tp_call_fail(c, TP_EINVAL, "a stride of %lld; none may be negative", (long long)a->stride[d]);
     int64_t last = n ? tp__add_clipped(a->offset, reach(a->shape, a->stride)) : 0;
     if (a->offset < -before || a->offset > after || last > after)
-        return tp_call_fail(c, TP_EINDEX, "%s reaches outside of the storage",
-                            tp__dims_text(a->shape, text, sizeof text));
+        return tp_call_fail(c, TP_EINDEX, "%s reaches outside of the storage", TP__DIMS(a->shape));
     return tp__infer_view(c, a->shape, a->stride, a->offset);
 }
 

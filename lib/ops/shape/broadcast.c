@@ -15,13 +15,11 @@ bool tp_broadcast_shapes(int n, const tp_dims *shapes, tp_dims *out)
 
 static tp_status broadcast_shape(tp_tape *T, int n, tp_tensor *const *x, tp_dims *shape)
 {
-    char a[200], b[200];
     for (int i = 0; i < n; i++) {
         if (!tp__usable(T, "broadcast_tensors", x[i]))
             return T->status;
         if (!tp__dims_broadcast(*shape, tp__dims_of(x[i]), shape))
-            return tp_fail(T, TP_ESHAPE, "broadcast_tensors: %s and %s do not fit", tp__dims_text(*shape, a, sizeof a),
-                           tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
+            return tp_fail(T, TP_ESHAPE, "broadcast_tensors: %s and %s do not fit", TP__DIMS(*shape), TP__SHAPE(x[i]));
     }
     return TP_OK;
 }

@@ -11,7 +11,6 @@ static tp_status cat_infer(tp_call *c)
 {
     int dim = *(const int *)c->attr;
     const tp_tensor *like = c->in[0];
-    char a[200], b[200];
     for (int i = 0; i < c->n_in && nothing(like); i++)
         like = c->in[i];
     tp_dims shape = tp__dims_of(like);
@@ -28,9 +27,8 @@ static tp_status cat_infer(tp_call *c)
         for (int d = 0; d < x->ndim && fits; d++)
             fits = d == dim || x->shape[d] == like->shape[d];
         if (!fits)
-            return tp_call_fail(c, TP_ESHAPE, "%s and %s differ outside dimension %d",
-                                tp__dims_text(tp__dims_of(like), a, sizeof a),
-                                tp__dims_text(tp__dims_of(x), b, sizeof b), dim);
+            return tp_call_fail(c, TP_ESHAPE, "%s and %s differ outside dimension %d", TP__SHAPE(like), TP__SHAPE(x),
+                                dim);
         if (x->shape[dim] > INT64_MAX - shape.dim[dim])
             return tp_call_fail(c, TP_ENOMEM, "too large");
         shape.dim[dim] += x->shape[dim];

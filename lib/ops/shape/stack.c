@@ -5,7 +5,6 @@ tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
 {
     TP__NAMED(T, "stack");
     tp_tensor **list = tp__promoted_list(T, "stack", n, x);
-    char a[200], b[200];
     if (list == NULL)
         return NULL;
     int at = tp__dim_wrap(list[0]->ndim + 1, dim);
@@ -15,8 +14,7 @@ tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
     }
     for (int i = 0; i < n; i++) {
         if (!tp__dims_equal(tp__dims_of(x[i]), tp__dims_of(x[0]))) {
-            tp_fail(T, TP_ESHAPE, "stack: %s and %s differ", tp__dims_text(tp__dims_of(x[0]), a, sizeof a),
-                    tp__dims_text(tp__dims_of(x[i]), b, sizeof b));
+            tp_fail(T, TP_ESHAPE, "stack: %s and %s differ", TP__SHAPE(x[0]), TP__SHAPE(x[i]));
             return NULL;
         }
         if ((list[i] = tp_unsqueeze(T, list[i], at)) == NULL)

@@ -66,10 +66,8 @@ tp_status tp__strided_infer(tp_call *c)
 {
     const tp__strided_view *v = c->attr;
     int64_t stride[TP_MAX_DIMS];
-    char a[200], b[200];
     if (!tp__dims_equal(v->whole, tp__dims_of(c->in[0])))
-        return tp_call_fail(c, TP_ESHAPE, "made for %s, given %s", tp__dims_text(v->whole, a, sizeof a),
-                            tp__dims_text(tp__dims_of(c->in[0]), b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "made for %s, given %s", TP__DIMS(v->whole), TP__SHAPE(c->in[0]));
     int64_t offset = tp__view_strides(v, c->in[0]->stride, stride), n = 1;
     for (int k = 0; k < v->shape.ndim; k++)
         n *= v->shape.dim[k];
@@ -84,11 +82,9 @@ tp_status tp__strided_vjp(tp_vjp *v)
 
 bool tp__is_shape(tp_tape *T, const char *name, tp_dims shape, int64_t *numel)
 {
-    char text[200];
     if (tp__dims_numel(shape, numel))
         return true;
-    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, tp__dims_text(shape, text, sizeof text),
-            shape.ndim);
+    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, TP__DIMS(shape), shape.ndim);
     return false;
 }
 

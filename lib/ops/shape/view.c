@@ -43,10 +43,9 @@ static tp_status view_infer(tp_call *c)
 {
     const tp_dims *shape = c->attr;
     int64_t stride[TP_MAX_DIMS];
-    char a[200], b[200];
     if (!strides_for(c->in[0], *shape, stride))
         return tp_call_fail(c, TP_ESHAPE, "%s with these strides cannot be seen as %s without a copy; use tp_reshape",
-                            tp__dims_text(tp__dims_of(c->in[0]), a, sizeof a), tp__dims_text(*shape, b, sizeof b));
+                            TP__SHAPE(c->in[0]), TP__DIMS(*shape));
     return tp__infer_view(c, *shape, stride, 0);
 }
 
@@ -88,7 +87,6 @@ static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *s
     int unknown = -1, many = 0;
     tp_dims known = *shape;
     int64_t n;
-    char a[200], b[200];
     for (int d = 0; d < shape->ndim && d < TP_MAX_DIMS; d++)
         if (shape->dim[d] == -1) {
             unknown = d;
@@ -104,8 +102,7 @@ static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *s
         fits = n == x->numel;
     }
     if (!fits)
-        tp_fail(T, TP_ESHAPE, "%s: %s has not the elements of %s", name, tp__dims_text(tp__dims_of(x), a, sizeof a),
-                tp__dims_text(*shape, b, sizeof b));
+        tp_fail(T, TP_ESHAPE, "%s: %s has not the elements of %s", name, TP__SHAPE(x), TP__DIMS(*shape));
     return fits;
 }
 
@@ -396,7 +393,6 @@ static tp_status expand_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     tp_dims shape = *(const tp_dims *)c->attr;
     int64_t stride[TP_MAX_DIMS];
-    char a[200], b[200];
     bool fits = shape.ndim >= x->ndim && shape.ndim <= TP_MAX_DIMS;
     int lead = fits ? shape.ndim - x->ndim : 0;
     for (int d = 0; d < shape.ndim && fits; d++) {
@@ -407,8 +403,7 @@ static tp_status expand_infer(tp_call *c)
         fits = shape.dim[d] >= 0 && (from < 0 || x->shape[from] == 1 || x->shape[from] == shape.dim[d]);
     }
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s does not expand to %s", tp__dims_text(tp__dims_of(x), a, sizeof a),
-                            tp__dims_text(shape, b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "%s does not expand to %s", TP__SHAPE(x), TP__DIMS(shape));
     return tp__infer_view(c, shape, stride, 0);
 }
 

@@ -8,10 +8,9 @@
 static tp_status view_scatter_infer(tp_call *c)
 {
     const tp__strided_view *v = c->attr;
-    char a[200], b[200];
     if (!tp__dims_equal(v->whole, tp__dims_of(c->in[0])) || !tp__dims_equal(v->shape, tp__dims_of(c->in[1])))
-        return tp_call_fail(c, TP_ESHAPE, "values of shape %s for a part of shape %s",
-                            tp__dims_text(tp__dims_of(c->in[1]), a, sizeof a), tp__dims_text(v->shape, b, sizeof b));
+        return tp_call_fail(c, TP_ESHAPE, "values of shape %s for a part of shape %s", TP__SHAPE(c->in[1]),
+                            TP__DIMS(v->shape));
     if (c->in[0]->dtype != c->in[1]->dtype)
         return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(c->in[1]->dtype), tp_dtype_name(c->in[0]->dtype));
     return tp__infer_like_first(c);

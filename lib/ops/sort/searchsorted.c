@@ -17,14 +17,12 @@ static bool leading_equal(const tp_tensor *a, const tp_tensor *b)
 static tp_status searchsorted_infer(tp_call *c)
 {
     const tp_tensor *bounds = c->in[0], *x = c->in[1];
-    char a[200], b[200];
     if (bounds->dtype != x->dtype || x->dtype == TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "looks for %s among %s", tp_dtype_name(x->dtype),
                             tp_dtype_name(bounds->dtype));
     if (bounds->ndim != 1 && (bounds->ndim == 0 || !leading_equal(bounds, x)))
         return tp_call_fail(c, TP_ESHAPE, "boundaries %s are not 1-d, nor like the values %s but in the last dimension",
-                            tp__dims_text(tp__dims_of(bounds), a, sizeof a),
-                            tp__dims_text(tp__dims_of(x), b, sizeof b));
+                            TP__SHAPE(bounds), TP__SHAPE(x));
     return tp_call_out(c, 0, TP_I64, tp__dims_of(x));
 }
 
