@@ -406,13 +406,12 @@ static tp_status chain_vjp(tp_vjp *v)
     return status;
 }
 
-static const tp_op chain_op = {.name = "checkpoint",
-                               .n_in = -1,
-                               .n_out = 1,
-                               .attr_size = sizeof(chain),
-                               .flags = TP_OP_FORGETS_OUT | TP__OP_REPLAYS,
-                               .vjp = chain_vjp,
-                               .grad_name = "CheckpointFunctionBackward"};
+/* clang-format off */
+static const tp_op chain_op = {
+    .name = "checkpoint", .n_in = -1, .n_out = 1, .attr_size = sizeof(chain),
+    .flags = TP_OP_FORGETS_OUT | TP__OP_REPLAYS, .grad_name = "CheckpointFunctionBackward",
+    .vjp = chain_vjp};
+/* clang-format on */
 
 /* ---- the calls -------------------------------------------------------------------------------------------------------------- */
 

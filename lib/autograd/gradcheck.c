@@ -215,7 +215,7 @@ static void compare_direction(const comparison *m, int64_t number, double *d, do
     judge(m, number, got, (f[0] - f[1]) / (2 * eps), r);
 }
 
-/* "[1, 2]": where element i is. */
+/* Where element i is. */
 static tp_dims place_of(const tp_tensor *x, int64_t i)
 {
     tp_dims at = tp__dims_of(x);

@@ -79,7 +79,11 @@ static tp_status fused_forward(tp_call *c)
     tp_vjp v = *(const tp_vjp *)c->attr;
     return v.op->vjp_fused(&v);
 }
-static const tp_op fused_op = {.name = "vjp_fused", .flags = TP__OP_PART, .forward = fused_forward};
+/* clang-format off */
+static const tp_op fused_op = {
+    .name = "vjp_fused", .flags = TP__OP_PART,
+    .forward = fused_forward};
+/* clang-format on */
 
 static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
 {

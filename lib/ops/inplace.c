@@ -87,7 +87,11 @@ static tp_status copy_into_forward(tp_call *c)
     return TP_OK;
 }
 
-static const tp_op copy_into_action = {.name = "copy_into", .n_in = 1, .n_out = 1, .forward = copy_into_forward};
+/* clang-format off */
+static const tp_op copy_into_action = {
+    .name = "copy_into", .n_in = 1, .n_out = 1,
+    .forward = copy_into_forward};
+/* clang-format on */
 
 tp_status tp__copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src)
 {

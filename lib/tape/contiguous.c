@@ -40,15 +40,12 @@ static void clone_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static const tp_op clone_op = {.name = "clone",
-                               .n_in = 1,
-                               .n_out = 1,
-                               .flags = TP__OP_OURS | TP_OP_STRIDED | TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
-                               .infer = clone_infer,
-                               .forward = clone_forward,
-                               .vjp = clone_vjp,
-                               .samples = clone_samples,
-                               .grad_name = "CloneBackward0"};
+/* clang-format off */
+static const tp_op clone_op = {
+    .name = "clone", .n_in = 1, .n_out = 1, .flags = TP__OP_OURS | TP_OP_STRIDED | TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
+    .grad_name = "CloneBackward0",
+    .infer = clone_infer, .forward = clone_forward, .vjp = clone_vjp, .samples = clone_samples};
+/* clang-format on */
 
 tp_tensor *tp_clone(tp_tape *T, tp_tensor *x) { return tp_apply(T, &clone_op, NULL, 1, &x); }
 

@@ -69,16 +69,12 @@ static void scatter_samples(tp_sampler *s)
     tp_sample(s, &(tp__placing){0, TP__PUT, false, false}, 3, in);
 }
 
-static const tp_op scatter_op = {.name = "scatter",
-                                 .n_in = 3,
-                                 .n_out = 1,
-                                 .attr_size = sizeof(tp__placing),
-                                 .flags = TP_OP_FORGETS_OUT,
-                                 .infer = scatter_infer,
-                                 .forward = scatter_forward,
-                                 .vjp = scatter_vjp,
-                                 .samples = scatter_samples,
-                                 .grad_name = "ScatterBackward0"};
+/* clang-format off */
+static const tp_op scatter_op = {
+    .name = "scatter", .n_in = 3, .n_out = 1, .attr_size = sizeof(tp__placing), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "ScatterBackward0",
+    .infer = scatter_infer, .forward = scatter_forward, .vjp = scatter_vjp, .samples = scatter_samples};
+/* clang-format on */
 
 /* ---- combined: a product, or the largest or smallest ----------------------------------------------------------- */
 
@@ -160,15 +156,12 @@ static void combined_samples(tp_sampler *s)
     tp_sample(s, &(tp__placing){0, TP__SMALLER, false, false}, 3, in);
 }
 
-static const tp_op scatter_reduce_op = {.name = "scatter_reduce",
-                                        .n_in = 3,
-                                        .n_out = 1,
-                                        .attr_size = sizeof(tp__placing),
-                                        .infer = scatter_infer,
-                                        .forward = scatter_forward,
-                                        .vjp = combined_vjp,
-                                        .samples = combined_samples,
-                                        .grad_name = "ScatterReduceBackward0"};
+/* clang-format off */
+static const tp_op scatter_reduce_op = {
+    .name = "scatter_reduce", .n_in = 3, .n_out = 1, .attr_size = sizeof(tp__placing),
+    .grad_name = "ScatterReduceBackward0",
+    .infer = scatter_infer, .forward = scatter_forward, .vjp = combined_vjp, .samples = combined_samples};
+/* clang-format on */
 
 static void index_reduce_samples(tp_sampler *s)
 {
@@ -182,15 +175,12 @@ static void index_reduce_samples(tp_sampler *s)
     tp_sample(s, &(tp__placing){1, TP__SMALLER, true, false}, 3, in);
 }
 
-static const tp_op index_reduce_op = {.name = "index_reduce",
-                                      .n_in = 3,
-                                      .n_out = 1,
-                                      .attr_size = sizeof(tp__placing),
-                                      .infer = tp__slices_infer,
-                                      .forward = tp__slices_forward,
-                                      .vjp = combined_vjp,
-                                      .samples = index_reduce_samples,
-                                      .grad_name = "IndexReduceBackward0"};
+/* clang-format off */
+static const tp_op index_reduce_op = {
+    .name = "index_reduce", .n_in = 3, .n_out = 1, .attr_size = sizeof(tp__placing),
+    .grad_name = "IndexReduceBackward0",
+    .infer = tp__slices_infer, .forward = tp__slices_forward, .vjp = combined_vjp, .samples = index_reduce_samples};
+/* clang-format on */
 
 /* ---- the functions --------------------------------------------------------------------------------------------- */
 

@@ -166,27 +166,17 @@ static tp_status gather_vjp_fused(tp_vjp *v)
     return TP_OK;
 }
 
-static const tp_op gather_op = {.name = "gather",
-                                .n_in = 2,
-                                .n_out = 1,
-                                .attr_size = sizeof(int),
-                                .flags = TP_OP_FORGETS_OUT,
-                                .infer = gather_infer,
-                                .forward = gather_forward,
-                                .vjp = gather_vjp,
-                                .vjp_fused = gather_vjp_fused,
-                                .samples = gather_samples,
-                                .grad_name = "GatherBackward0"};
-static const tp_op scatter_add_op = {.name = "scatter_add",
-                                     .n_in = 3,
-                                     .n_out = 1,
-                                     .attr_size = sizeof(int),
-                                     .flags = TP_OP_FORGETS_OUT,
-                                     .infer = scatter_add_infer,
-                                     .forward = scatter_add_forward,
-                                     .vjp = scatter_add_vjp,
-                                     .samples = scatter_add_samples,
-                                     .grad_name = "ScatterAddBackward0"};
+/* clang-format off */
+static const tp_op gather_op = {
+    .name = "gather", .n_in = 2, .n_out = 1, .attr_size = sizeof(int), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "GatherBackward0",
+    .infer = gather_infer, .forward = gather_forward, .vjp = gather_vjp, .vjp_fused = gather_vjp_fused,
+    .samples = gather_samples};
+static const tp_op scatter_add_op = {
+    .name = "scatter_add", .n_in = 3, .n_out = 1, .attr_size = sizeof(int), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "ScatterAddBackward0",
+    .infer = scatter_add_infer, .forward = scatter_add_forward, .vjp = scatter_add_vjp, .samples = scatter_add_samples};
+/* clang-format on */
 
 static bool dim_for(tp_tape *T, const char *name, const tp_tensor *x, int dim, int *at)
 {
@@ -349,27 +339,17 @@ static void index_add_samples(tp_sampler *s)
     tp_sample(s, &(tp__placing){0, TP__ADD_TO, true, true}, 3, in);
 }
 
-static const tp_op index_select_op = {.name = "index_select",
-                                      .n_in = 2,
-                                      .n_out = 1,
-                                      .attr_size = sizeof(int),
-                                      .flags = TP_OP_FORGETS_OUT,
-                                      .infer = index_select_infer,
-                                      .forward = index_select_forward,
-                                      .vjp = index_select_vjp,
-                                      .vjp_fused = index_select_vjp_fused,
-                                      .samples = index_select_samples,
-                                      .grad_name = "IndexSelectBackward0"};
-static const tp_op index_add_op = {.name = "index_add",
-                                   .n_in = 3,
-                                   .n_out = 1,
-                                   .attr_size = sizeof(tp__placing),
-                                   .flags = TP_OP_FORGETS_OUT,
-                                   .infer = tp__slices_infer,
-                                   .forward = tp__slices_forward,
-                                   .vjp = index_add_vjp,
-                                   .samples = index_add_samples,
-                                   .grad_name = "IndexAddBackward0"};
+/* clang-format off */
+static const tp_op index_select_op = {
+    .name = "index_select", .n_in = 2, .n_out = 1, .attr_size = sizeof(int), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "IndexSelectBackward0",
+    .infer = index_select_infer, .forward = index_select_forward, .vjp = index_select_vjp,
+    .vjp_fused = index_select_vjp_fused, .samples = index_select_samples};
+static const tp_op index_add_op = {
+    .name = "index_add", .n_in = 3, .n_out = 1, .attr_size = sizeof(tp__placing), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "IndexAddBackward0",
+    .infer = tp__slices_infer, .forward = tp__slices_forward, .vjp = index_add_vjp, .samples = index_add_samples};
+/* clang-format on */
 
 static void index_copy_samples(tp_sampler *s)
 {
@@ -385,16 +365,12 @@ static void index_copy_samples(tp_sampler *s)
     tp_sample(s, &(tp__placing){1, TP__PUT, true, true}, 3, in);
 }
 
-static const tp_op index_copy_op = {.name = "index_copy",
-                                    .n_in = 3,
-                                    .n_out = 1,
-                                    .attr_size = sizeof(tp__placing),
-                                    .flags = TP_OP_FORGETS_OUT,
-                                    .infer = tp__slices_infer,
-                                    .forward = tp__slices_forward,
-                                    .vjp = index_copy_vjp,
-                                    .samples = index_copy_samples,
-                                    .grad_name = "IndexCopyBackward0"};
+/* clang-format off */
+static const tp_op index_copy_op = {
+    .name = "index_copy", .n_in = 3, .n_out = 1, .attr_size = sizeof(tp__placing), .flags = TP_OP_FORGETS_OUT,
+    .grad_name = "IndexCopyBackward0",
+    .infer = tp__slices_infer, .forward = tp__slices_forward, .vjp = index_copy_vjp, .samples = index_copy_samples};
+/* clang-format on */
 
 static tp_tensor *as_i64(tp_tape *T, tp_tensor *index)
 {

@@ -152,16 +152,12 @@ static void addr_samples(tp_sampler *s)
     tp_sample(s, &(double){1}, 3, in);
 }
 
-static const tp_op addr_op = {.name = "addr",
-                              .n_in = 3,
-                              .n_out = 1,
-                              .attr_size = sizeof(double),
-                              .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
-                              .infer = addr_infer,
-                              .forward = addr_forward,
-                              .vjp = addr_vjp,
-                              .samples = addr_samples,
-                              .grad_name = "AddrBackward0"};
+/* clang-format off */
+static const tp_op addr_op = {
+    .name = "addr", .n_in = 3, .n_out = 1, .attr_size = sizeof(double), .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
+    .grad_name = "AddrBackward0",
+    .infer = addr_infer, .forward = addr_forward, .vjp = addr_vjp, .samples = addr_samples};
+/* clang-format on */
 
 tp_tensor *tp_addr(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha)
 {

@@ -76,16 +76,13 @@ static void cholesky_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static const tp_op cholesky_op = {.name = "linalg_cholesky",
-                                  .n_in = 1,
-                                  .n_out = 1,
-                                  .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES,
-                                  .infer = cholesky_infer,
-                                  .forward = cholesky_forward,
-                                  .vjp = cholesky_vjp,
-                                  .vjp_fused = cholesky_vjp_fused,
-                                  .samples = cholesky_samples,
-                                  .grad_name = "LinalgCholeskyExBackward0"};
+/* clang-format off */
+static const tp_op cholesky_op = {
+    .name = "linalg_cholesky", .n_in = 1, .n_out = 1, .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES,
+    .grad_name = "LinalgCholeskyExBackward0",
+    .infer = cholesky_infer, .forward = cholesky_forward, .vjp = cholesky_vjp, .vjp_fused = cholesky_vjp_fused,
+    .samples = cholesky_samples};
+/* clang-format on */
 
 tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a) { return tp__apply1(T, &cholesky_op, NULL, a); }
 

@@ -63,17 +63,13 @@ static void cross_samples(tp_sampler *s)
     }
 }
 
-static const tp_op cross_op = {.name = "linalg_cross",
-                               .n_in = 2,
-                               .n_out = 1,
-                               .attr_size = sizeof(along),
-                               .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
-                               .infer = cross_infer,
-                               .forward = cross_forward,
-                               .vjp = cross_vjp,
-                               .vjp_fused = cross_vjp_fused,
-                               .samples = cross_samples,
-                               .grad_name = "LinalgCrossBackward0"};
+/* clang-format off */
+static const tp_op cross_op = {
+    .name = "linalg_cross", .n_in = 2, .n_out = 1, .attr_size = sizeof(along),
+    .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, .grad_name = "LinalgCrossBackward0",
+    .infer = cross_infer, .forward = cross_forward, .vjp = cross_vjp, .vjp_fused = cross_vjp_fused,
+    .samples = cross_samples};
+/* clang-format on */
 
 tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
 {

@@ -110,16 +110,12 @@ static void cdist_samples(tp_sampler *s)
     tp_sample(s, &(order){1}, 2, in);
 }
 
-static const tp_op cdist_op = {.name = "cdist",
-                               .n_in = 2,
-                               .n_out = 1,
-                               .attr_size = sizeof(order),
-                               .flags = TP_OP_OVERWRITES,
-                               .infer = cdist_infer,
-                               .forward = cdist_forward,
-                               .vjp = cdist_vjp,
-                               .vjp_fused = cdist_vjp_fused,
-                               .samples = cdist_samples};
+/* clang-format off */
+static const tp_op cdist_op = {
+    .name = "cdist", .n_in = 2, .n_out = 1, .attr_size = sizeof(order), .flags = TP_OP_OVERWRITES,
+    .infer = cdist_infer, .forward = cdist_forward, .vjp = cdist_vjp, .vjp_fused = cdist_vjp_fused,
+    .samples = cdist_samples};
+/* clang-format on */
 
 static tp_tensor *as_batch(tp_tape *T, tp_tensor *x, tp_dims shape)
 {
@@ -196,16 +192,12 @@ static void pdist_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){2, {3, 0}}, &(order){3});
 }
 
-static const tp_op pdist_op = {.name = "pdist",
-                               .n_in = 1,
-                               .n_out = 1,
-                               .attr_size = sizeof(order),
-                               .flags = TP_OP_OVERWRITES,
-                               .infer = pdist_infer,
-                               .forward = pdist_forward,
-                               .vjp = pdist_vjp,
-                               .vjp_fused = pdist_vjp_fused,
-                               .samples = pdist_samples};
+/* clang-format off */
+static const tp_op pdist_op = {
+    .name = "pdist", .n_in = 1, .n_out = 1, .attr_size = sizeof(order), .flags = TP_OP_OVERWRITES,
+    .infer = pdist_infer, .forward = pdist_forward, .vjp = pdist_vjp, .vjp_fused = pdist_vjp_fused,
+    .samples = pdist_samples};
+/* clang-format on */
 
 tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p) { return tp__apply1(T, &pdist_op, &(order){p}, x); }
 

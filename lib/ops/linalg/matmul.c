@@ -310,26 +310,16 @@ static void bmm_samples(tp_sampler *s)
 }
 
 #define PRODUCT_FLAGS (TP__OP_OURS | TP_OP_STRIDED | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
-static const tp_op mm_op = {.name = "mm",
-                            .n_in = 2,
-                            .n_out = 1,
-                            .flags = PRODUCT_FLAGS,
-                            .infer = product_infer,
-                            .forward = product_forward,
-                            .vjp = product_vjp,
-                            .vjp_fused = product_vjp_fused,
-                            .samples = mm_samples,
-                            .grad_name = "MmBackward0"};
-static const tp_op bmm_op = {.name = "bmm",
-                             .n_in = 2,
-                             .n_out = 1,
-                             .flags = PRODUCT_FLAGS,
-                             .infer = product_infer,
-                             .forward = product_forward,
-                             .vjp = product_vjp,
-                             .vjp_fused = product_vjp_fused,
-                             .samples = bmm_samples,
-                             .grad_name = "BmmBackward0"};
+/* clang-format off */
+static const tp_op mm_op = {
+    .name = "mm", .n_in = 2, .n_out = 1, .flags = PRODUCT_FLAGS, .grad_name = "MmBackward0",
+    .infer = product_infer, .forward = product_forward, .vjp = product_vjp, .vjp_fused = product_vjp_fused,
+    .samples = mm_samples};
+static const tp_op bmm_op = {
+    .name = "bmm", .n_in = 2, .n_out = 1, .flags = PRODUCT_FLAGS, .grad_name = "BmmBackward0",
+    .infer = product_infer, .forward = product_forward, .vjp = product_vjp, .vjp_fused = product_vjp_fused,
+    .samples = bmm_samples};
+/* clang-format on */
 
 tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mm_op, NULL, a, b); }
 
@@ -402,15 +392,11 @@ static void mv_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op mv_op = {.name = "mv",
-                            .n_in = 2,
-                            .n_out = 1,
-                            .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
-                            .infer = mv_infer,
-                            .forward = mv_forward,
-                            .vjp = mv_vjp,
-                            .samples = mv_samples,
-                            .grad_name = "MvBackward0"};
+/* clang-format off */
+static const tp_op mv_op = {
+    .name = "mv", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .grad_name = "MvBackward0",
+    .infer = mv_infer, .forward = mv_forward, .vjp = mv_vjp, .samples = mv_samples};
+/* clang-format on */
 
 tp_tensor *tp_mv(tp_tape *T, tp_tensor *a, tp_tensor *x) { return tp__apply2(T, &mv_op, NULL, a, x); }
 
@@ -458,15 +444,11 @@ static void dot_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op dot_op = {.name = "dot",
-                             .n_in = 2,
-                             .n_out = 1,
-                             .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT,
-                             .infer = dot_infer,
-                             .forward = dot_forward,
-                             .vjp = dot_vjp,
-                             .samples = dot_samples,
-                             .grad_name = "DotBackward0"};
+/* clang-format off */
+static const tp_op dot_op = {
+    .name = "dot", .n_in = 2, .n_out = 1, .flags = TP_OP_STRIDED | TP_OP_FORGETS_OUT, .grad_name = "DotBackward0",
+    .infer = dot_infer, .forward = dot_forward, .vjp = dot_vjp, .samples = dot_samples};
+/* clang-format on */
 
 tp_tensor *tp_dot(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &dot_op, NULL, a, b); }
 
@@ -640,16 +622,13 @@ static void linear_samples(tp_sampler *s)
     tp_sample(s, NULL, 3, in);
 }
 
-static const tp_op linear_op = {.name = "linear",
-                                .n_in = -2,
-                                .n_out = 1,
-                                .flags = TP__OP_OURS | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
-                                .infer = linear_infer,
-                                .forward = linear_forward,
-                                .vjp = linear_vjp,
-                                .vjp_fused = linear_vjp_fused,
-                                .samples = linear_samples,
-                                .grad_name = "AddmmBackward0"};
+/* clang-format off */
+static const tp_op linear_op = {
+    .name = "linear", .n_in = -2, .n_out = 1, .flags = TP__OP_OURS | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
+    .grad_name = "AddmmBackward0",
+    .infer = linear_infer, .forward = linear_forward, .vjp = linear_vjp, .vjp_fused = linear_vjp_fused,
+    .samples = linear_samples};
+/* clang-format on */
 
 /* A vector is one output, without a dimension; BLAS has no integers. */
 static tp_tensor *linear_by_matmul(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias)

@@ -84,16 +84,12 @@ static void solve_samples(tp_sampler *s)
     tp_sample(s, NULL, 2, in);
 }
 
-static const tp_op solve_op = {.name = "linalg_solve",
-                               .n_in = 2,
-                               .n_out = 3,
-                               .flags = TP_OP_OVERWRITES,
-                               .infer = solve_with_lu_infer,
-                               .forward = solve_forward,
-                               .vjp = solve_vjp,
-                               .vjp_fused = solve_vjp_fused,
-                               .samples = solve_samples,
-                               .grad_name = "LinalgSolveExBackward0"};
+/* clang-format off */
+static const tp_op solve_op = {
+    .name = "linalg_solve", .n_in = 2, .n_out = 3, .flags = TP_OP_OVERWRITES, .grad_name = "LinalgSolveExBackward0",
+    .infer = solve_with_lu_infer, .forward = solve_forward, .vjp = solve_vjp, .vjp_fused = solve_vjp_fused,
+    .samples = solve_samples};
+/* clang-format on */
 
 static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &solve_op, NULL, a, b); }
 

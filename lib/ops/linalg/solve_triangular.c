@@ -40,15 +40,13 @@ static void solve_triangular_samples(tp_sampler *s)
     tp_sample(s, &(bool){false}, 2, in);
 }
 
-static const tp_op solve_triangular_op = {.name = "linalg_solve_triangular",
-                                          .n_in = 2,
-                                          .n_out = 1,
-                                          .attr_size = sizeof(bool),
-                                          .infer = tp__solve_infer,
-                                          .forward = solve_triangular_forward,
-                                          .vjp = solve_triangular_vjp,
-                                          .samples = solve_triangular_samples,
-                                          .grad_name = "LinalgSolveTriangularBackward0"};
+/* clang-format off */
+static const tp_op solve_triangular_op = {
+    .name = "linalg_solve_triangular", .n_in = 2, .n_out = 1, .attr_size = sizeof(bool),
+    .grad_name = "LinalgSolveTriangularBackward0",
+    .infer = tp__solve_infer, .forward = solve_triangular_forward, .vjp = solve_triangular_vjp,
+    .samples = solve_triangular_samples};
+/* clang-format on */
 
 static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper)
 {

@@ -55,26 +55,16 @@ static void triu_samples(tp_sampler *s)
     tp_sample(s, &(tp__triangle){1, true}, 1, &x);
 }
 
-static const tp_op tril_op = {.name = "tril",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(tp__triangle),
-                              .flags = TP__READS_NOTHING,
-                              .infer = triangle_infer,
-                              .forward = tp__triangle_forward,
-                              .vjp = triangle_vjp,
-                              .samples = tril_samples,
-                              .grad_name = "TrilBackward0"};
-static const tp_op triu_op = {.name = "triu",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(tp__triangle),
-                              .flags = TP__READS_NOTHING,
-                              .infer = triangle_infer,
-                              .forward = tp__triangle_forward,
-                              .vjp = triangle_vjp,
-                              .samples = triu_samples,
-                              .grad_name = "TriuBackward0"};
+/* clang-format off */
+static const tp_op tril_op = {
+    .name = "tril", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__triangle), .flags = TP__READS_NOTHING,
+    .grad_name = "TrilBackward0",
+    .infer = triangle_infer, .forward = tp__triangle_forward, .vjp = triangle_vjp, .samples = tril_samples};
+static const tp_op triu_op = {
+    .name = "triu", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__triangle), .flags = TP__READS_NOTHING,
+    .grad_name = "TriuBackward0",
+    .infer = triangle_infer, .forward = tp__triangle_forward, .vjp = triangle_vjp, .samples = triu_samples};
+/* clang-format on */
 
 tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal)
 {

@@ -54,26 +54,16 @@ static void bce_by_target_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static const tp__map_op bce_slope_op = {{.name = "binary_cross_entropy_slope",
-                                         .n_in = 2,
-                                         .n_out = 1,
-                                         .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
-                                         .infer = tp__map_infer,
-                                         .forward = tp__map_forward,
-                                         .vjp = bce_slope_vjp,
-                                         .samples = bce_slope_samples},
-                                        TP__BCE_SLOPE,
-                                        TP__SAME};
-static const tp__map_op bce_by_target_op = {{.name = "binary_cross_entropy_by_target",
-                                             .n_in = 1,
-                                             .n_out = 1,
-                                             .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
-                                             .infer = tp__map_infer,
-                                             .forward = tp__map_forward,
-                                             .vjp = bce_by_target_vjp,
-                                             .samples = bce_by_target_samples},
-                                            TP__BCE_BY_TARGET,
-                                            TP__SAME};
+/* clang-format off */
+static const tp__map_op bce_slope_op = {{
+    .name = "binary_cross_entropy_slope", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+    .infer = tp__map_infer, .forward = tp__map_forward, .vjp = bce_slope_vjp,
+    .samples = bce_slope_samples}, TP__BCE_SLOPE, TP__SAME};
+static const tp__map_op bce_by_target_op = {{
+    .name = "binary_cross_entropy_by_target", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
+    .infer = tp__map_infer, .forward = tp__map_forward, .vjp = bce_by_target_vjp,
+    .samples = bce_by_target_samples}, TP__BCE_BY_TARGET, TP__SAME};
+/* clang-format on */
 
 static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
 {

@@ -46,16 +46,12 @@ static void dropout_samples(tp_sampler *s)
     tp_sample(s, &(double){0.3}, 1, &x);
 }
 
-static const tp_op dropout_op = {.name = "dropout",
-                                 .n_in = 1,
-                                 .n_out = 2,
-                                 .attr_size = sizeof(double),
-                                 .flags = TP_OP_RANDOM | TP_OP_FORGETS_IN,
-                                 .infer = dropout_infer,
-                                 .forward = dropout_forward,
-                                 .vjp = dropout_vjp,
-                                 .samples = dropout_samples,
-                                 .grad_name = "MulBackward0"};
+/* clang-format off */
+static const tp_op dropout_op = {
+    .name = "dropout", .n_in = 1, .n_out = 2, .attr_size = sizeof(double), .flags = TP_OP_RANDOM | TP_OP_FORGETS_IN,
+    .grad_name = "MulBackward0",
+    .infer = dropout_infer, .forward = dropout_forward, .vjp = dropout_vjp, .samples = dropout_samples};
+/* clang-format on */
 
 tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
 {

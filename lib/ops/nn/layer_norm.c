@@ -150,17 +150,13 @@ static void layer_norm_samples(tp_sampler *s)
     tp_sample(s, &(layer){1e-5, 1, false, true}, 2, in);
 }
 
-static const tp_op layer_norm_op = {.name = "layer_norm",
-                                    .n_in = -1,
-                                    .n_out = 1,
-                                    .attr_size = sizeof(layer),
-                                    .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES,
-                                    .infer = layer_norm_infer,
-                                    .forward = layer_norm_forward,
-                                    .vjp = layer_norm_vjp,
-                                    .vjp_fused = layer_norm_vjp_fused,
-                                    .samples = layer_norm_samples,
-                                    .grad_name = "NativeLayerNormBackward0"};
+/* clang-format off */
+static const tp_op layer_norm_op = {
+    .name = "layer_norm", .n_in = -1, .n_out = 1, .attr_size = sizeof(layer),
+    .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, .grad_name = "NativeLayerNormBackward0",
+    .infer = layer_norm_infer, .forward = layer_norm_forward, .vjp = layer_norm_vjp, .vjp_fused = layer_norm_vjp_fused,
+    .samples = layer_norm_samples};
+/* clang-format on */
 
 tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
                          double eps)

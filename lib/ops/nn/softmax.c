@@ -53,26 +53,16 @@ static void samples(tp_sampler *s)
 }
 
 #define SOFTMAX_FLAGS (TP_OP_FORGETS_IN | TP_OP_OVERWRITES)
-static const tp_op softmax_op = {.name = "softmax",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .flags = SOFTMAX_FLAGS,
-                                 .infer = tp__infer_float_like,
-                                 .forward = softmax_forward,
-                                 .vjp = softmax_vjp,
-                                 .vjp_fused = softmax_vjp_fused,
-                                 .samples = samples,
-                                 .grad_name = "SoftmaxBackward0"};
-static const tp_op log_softmax_op = {.name = "log_softmax",
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .flags = SOFTMAX_FLAGS,
-                                     .infer = tp__infer_float_like,
-                                     .forward = softmax_forward,
-                                     .vjp = log_softmax_vjp,
-                                     .vjp_fused = softmax_vjp_fused,
-                                     .samples = samples,
-                                     .grad_name = "LogSoftmaxBackward0"};
+/* clang-format off */
+static const tp_op softmax_op = {
+    .name = "softmax", .n_in = 1, .n_out = 1, .flags = SOFTMAX_FLAGS, .grad_name = "SoftmaxBackward0",
+    .infer = tp__infer_float_like, .forward = softmax_forward, .vjp = softmax_vjp, .vjp_fused = softmax_vjp_fused,
+    .samples = samples};
+static const tp_op log_softmax_op = {
+    .name = "log_softmax", .n_in = 1, .n_out = 1, .flags = SOFTMAX_FLAGS, .grad_name = "LogSoftmaxBackward0",
+    .infer = tp__infer_float_like, .forward = softmax_forward, .vjp = log_softmax_vjp, .vjp_fused = softmax_vjp_fused,
+    .samples = samples};
+/* clang-format on */
 
 static tp_tensor *along(tp_tape *T, const tp_op *op, tp_tensor *x, int dim)
 {
@@ -136,16 +126,12 @@ static void logsumexp_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &x);
 }
 
-static const tp_op logsumexp_op = {.name = "logsumexp",
-                                   .n_in = 1,
-                                   .n_out = 1,
-                                   .flags = TP_OP_OVERWRITES,
-                                   .infer = logsumexp_infer,
-                                   .forward = logsumexp_forward,
-                                   .vjp = logsumexp_vjp,
-                                   .vjp_fused = logsumexp_vjp_fused,
-                                   .samples = logsumexp_samples,
-                                   .grad_name = "LogsumexpBackward0"};
+/* clang-format off */
+static const tp_op logsumexp_op = {
+    .name = "logsumexp", .n_in = 1, .n_out = 1, .flags = TP_OP_OVERWRITES, .grad_name = "LogsumexpBackward0",
+    .infer = logsumexp_infer, .forward = logsumexp_forward, .vjp = logsumexp_vjp, .vjp_fused = logsumexp_vjp_fused,
+    .samples = logsumexp_samples};
+/* clang-format on */
 
 tp_tensor *tp_logsumexp(tp_tape *T, tp_tensor *x, int n, const int *dims, bool keepdim)
 {

@@ -130,13 +130,11 @@ static void bernoulli_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &p);
 }
 
-static const tp_op bernoulli_op = {.name = "bernoulli",
-                                   .n_in = 1,
-                                   .n_out = 1,
-                                   .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
-                                   .infer = tp__infer_float_like,
-                                   .forward = bernoulli_forward,
-                                   .samples = bernoulli_samples};
+/* clang-format off */
+static const tp_op bernoulli_op = {
+    .name = "bernoulli", .n_in = 1, .n_out = 1, .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
+    .infer = tp__infer_float_like, .forward = bernoulli_forward, .samples = bernoulli_samples};
+/* clang-format on */
 
 tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p) { return tp__apply1(T, &bernoulli_op, NULL, p); }
 
@@ -189,13 +187,11 @@ static void poisson_samples(tp_sampler *s)
     tp_sample(s, NULL, 1, &rates);
 }
 
-static const tp_op poisson_op = {.name = "poisson",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
-                                 .infer = tp__infer_float_like,
-                                 .forward = poisson_forward,
-                                 .samples = poisson_samples};
+/* clang-format off */
+static const tp_op poisson_op = {
+    .name = "poisson", .n_in = 1, .n_out = 1, .flags = TP_OP_RANDOM | TP_OP_NO_GRAD,
+    .infer = tp__infer_float_like, .forward = poisson_forward, .samples = poisson_samples};
+/* clang-format on */
 
 tp_tensor *tp_poisson(tp_tape *T, tp_tensor *rates) { return tp__apply1(T, &poisson_op, NULL, rates); }
 

@@ -200,16 +200,10 @@ SCAN(cumprod, CUMPROD, 1, 0, cumprod_vjp, samples, "CumprodBackward0")
 SCAN(logcumsumexp, LOGCUMSUMEXP, 1, 0, logcumsumexp_vjp, samples, "LogcumsumexpBackward0")
 SCAN(cummax, CUMMAX, 2, TP_OP_FORGETS_IN, extreme_vjp, samples, "CummaxBackward0")
 SCAN(cummin, CUMMIN, 2, TP_OP_FORGETS_IN, extreme_vjp, samples, "CumminBackward0")
+static const tp_op recurrence_op = {
+    .name = "recurrence", .n_in = 2, .n_out = 1, .attr_size = sizeof(direction),
+    .infer = recurrence_infer, .forward = recurrence_forward, .vjp = recurrence_vjp, .samples = recurrence_samples};
 /* clang-format on */
-
-static const tp_op recurrence_op = {.name = "recurrence",
-                                    .n_in = 2,
-                                    .n_out = 1,
-                                    .attr_size = sizeof(direction),
-                                    .infer = recurrence_infer,
-                                    .forward = recurrence_forward,
-                                    .vjp = recurrence_vjp,
-                                    .samples = recurrence_samples};
 
 static tp_tensor *recurrence(tp_tape *T, const direction *a, tp_tensor *w, tp_tensor *g)
 {

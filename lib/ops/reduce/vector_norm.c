@@ -114,17 +114,13 @@ static void norm_samples(tp_sampler *s)
     tp_sample(s, &(norm_over){2, 0, false}, 1, &x);
 }
 
-static const tp_op norm_op = {.name = "vector_norm",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(norm_over),
-                              .flags = TP_OP_OVERWRITES,
-                              .infer = norm_infer,
-                              .forward = norm_forward,
-                              .vjp = norm_vjp,
-                              .vjp_fused = norm_vjp_fused,
-                              .samples = norm_samples,
-                              .grad_name = "LinalgVectorNormBackward0"};
+/* clang-format off */
+static const tp_op norm_op = {
+    .name = "vector_norm", .n_in = 1, .n_out = 1, .attr_size = sizeof(norm_over), .flags = TP_OP_OVERWRITES,
+    .grad_name = "LinalgVectorNormBackward0",
+    .infer = norm_infer, .forward = norm_forward, .vjp = norm_vjp, .vjp_fused = norm_vjp_fused,
+    .samples = norm_samples};
+/* clang-format on */
 
 tp_tensor *tp_linalg_vector_norm(tp_tape *T, tp_tensor *x, double ord, int n, const int *dims, bool keepdim)
 {

@@ -83,15 +83,12 @@ static void as_strided_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){1, {6}}, &(strides){{2, {4, 3}}, {1, 1}, 0, 6});
 }
 
-static const tp_op as_strided_op = {.name = "as_strided",
-                                    .n_in = 1,
-                                    .n_out = 1,
-                                    .attr_size = sizeof(strides),
-                                    .flags = TP__VIEW_FLAGS,
-                                    .infer = as_strided_infer,
-                                    .vjp = as_strided_vjp,
-                                    .samples = as_strided_samples,
-                                    .grad_name = "AsStridedBackward0"};
+/* clang-format off */
+static const tp_op as_strided_op = {
+    .name = "as_strided", .n_in = 1, .n_out = 1, .attr_size = sizeof(strides), .flags = TP__VIEW_FLAGS,
+    .grad_name = "AsStridedBackward0",
+    .infer = as_strided_infer, .vjp = as_strided_vjp, .samples = as_strided_samples};
+/* clang-format on */
 
 tp_tensor *tp_as_strided(tp_tape *T, tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
 {

@@ -84,16 +84,12 @@ static void cat_samples(tp_sampler *s)
     tp_sample(s, &(int){1}, 3, in);
 }
 
-static const tp_op cat_op = {.name = "cat",
-                             .n_in = -1,
-                             .n_out = 1,
-                             .attr_size = sizeof(int),
-                             .flags = TP_OP_STRIDED | TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT,
-                             .infer = cat_infer,
-                             .forward = cat_forward,
-                             .vjp = cat_vjp,
-                             .samples = cat_samples,
-                             .grad_name = "CatBackward0"};
+/* clang-format off */
+static const tp_op cat_op = {
+    .name = "cat", .n_in = -1, .n_out = 1, .attr_size = sizeof(int),
+    .flags = TP_OP_STRIDED | TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT, .grad_name = "CatBackward0",
+    .infer = cat_infer, .forward = cat_forward, .vjp = cat_vjp, .samples = cat_samples};
+/* clang-format on */
 
 tp_tensor **tp__list_of(tp_tape *T, const char *name, int n, tp_tensor *const *x)
 {

@@ -36,16 +36,12 @@ static void flip_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(uint32_t){0});
 }
 
-static const tp_op flip_op = {.name = "flip",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(uint32_t),
-                              .flags = TP_OP_STRIDED | TP__READS_NOTHING,
-                              .infer = flip_infer,
-                              .forward = flip_forward,
-                              .vjp = flip_vjp,
-                              .samples = flip_samples,
-                              .grad_name = "FlipBackward0"};
+/* clang-format off */
+static const tp_op flip_op = {
+    .name = "flip", .n_in = 1, .n_out = 1, .attr_size = sizeof(uint32_t), .flags = TP_OP_STRIDED | TP__READS_NOTHING,
+    .grad_name = "FlipBackward0",
+    .infer = flip_infer, .forward = flip_forward, .vjp = flip_vjp, .samples = flip_samples};
+/* clang-format on */
 
 static tp_status flip_vjp(tp_vjp *v)
 {
@@ -113,16 +109,12 @@ static void roll_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(shifts_of){{0}});
 }
 
-static const tp_op roll_op = {.name = "roll",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(shifts_of),
-                              .flags = TP__READS_NOTHING,
-                              .infer = roll_infer,
-                              .forward = roll_forward,
-                              .vjp = roll_vjp,
-                              .samples = roll_samples,
-                              .grad_name = "RollBackward0"};
+/* clang-format off */
+static const tp_op roll_op = {
+    .name = "roll", .n_in = 1, .n_out = 1, .attr_size = sizeof(shifts_of), .flags = TP__READS_NOTHING,
+    .grad_name = "RollBackward0",
+    .infer = roll_infer, .forward = roll_forward, .vjp = roll_vjp, .samples = roll_samples};
+/* clang-format on */
 
 tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const int *dims)
 {

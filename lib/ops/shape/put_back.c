@@ -79,15 +79,11 @@ static void put_back_samples(tp_sampler *s)
     tp__view_sample(s, tp__sample_diagonal().shape, tp__sample_diagonal());
 }
 
-static const tp_op put_back_op = {.name = "put_back",
-                                  .n_in = 1,
-                                  .n_out = 1,
-                                  .attr_size = sizeof(tp__strided_view),
-                                  .flags = TP__READS_NOTHING,
-                                  .infer = put_back_infer,
-                                  .forward = put_back_forward,
-                                  .vjp = put_back_vjp,
-                                  .samples = put_back_samples};
+/* clang-format off */
+static const tp_op put_back_op = {
+    .name = "put_back", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__strided_view), .flags = TP__READS_NOTHING,
+    .infer = put_back_infer, .forward = put_back_forward, .vjp = put_back_vjp, .samples = put_back_samples};
+/* clang-format on */
 
 tp_tensor *tp__put_back(tp_tape *T, const tp__strided_view *v, tp_tensor *g)
 {

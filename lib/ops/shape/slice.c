@@ -93,16 +93,12 @@ static void slice_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){2, {2, 4}}, &(cut){1, 1, 1, 3, 4});
 }
 
-static const tp_op slice_op = {.name = "slice",
-                               .n_in = 1,
-                               .n_out = 1,
-                               .attr_size = sizeof(cut),
-                               .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
-                               .infer = slice_infer,
-                               .vjp = slice_vjp,
-                               .vjp_fused = slice_vjp_fused,
-                               .samples = slice_samples,
-                               .grad_name = "SliceBackward0"};
+/* clang-format off */
+static const tp_op slice_op = {
+    .name = "slice", .n_in = 1, .n_out = 1, .attr_size = sizeof(cut), .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
+    .grad_name = "SliceBackward0",
+    .infer = slice_infer, .vjp = slice_vjp, .vjp_fused = slice_vjp_fused, .samples = slice_samples};
+/* clang-format on */
 
 /* A dimension less than a slice of one. */
 static tp_status select_infer(tp_call *c)
@@ -133,16 +129,12 @@ static void select_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){1, {4}}, &(cut){0, 0, 1, 1, 4});
 }
 
-static const tp_op select_op = {.name = "select",
-                                .n_in = 1,
-                                .n_out = 1,
-                                .attr_size = sizeof(cut),
-                                .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
-                                .infer = select_infer,
-                                .vjp = select_vjp,
-                                .vjp_fused = slice_vjp_fused,
-                                .samples = select_samples,
-                                .grad_name = "SelectBackward0"};
+/* clang-format off */
+static const tp_op select_op = {
+    .name = "select", .n_in = 1, .n_out = 1, .attr_size = sizeof(cut), .flags = TP__VIEW_FLAGS | TP_OP_OVERWRITES,
+    .grad_name = "SelectBackward0",
+    .infer = select_infer, .vjp = select_vjp, .vjp_fused = slice_vjp_fused, .samples = select_samples};
+/* clang-format on */
 
 /* Zeros, with g at the slice. */
 static tp_status slice_backward_infer(tp_call *c)
@@ -181,16 +173,13 @@ static tp_status slice_backward_vjp(tp_vjp *v)
 
 static void slice_backward_samples(tp_sampler *s) { tp__sample_one(s, (tp_dims){2, {2, 3}}, &(cut){0, 1, 2, 2, 5}); }
 
-static const tp_op slice_backward_op = {.name = "slice_backward",
-                                        .n_in = 1,
-                                        .n_out = 1,
-                                        .attr_size = sizeof(cut),
-                                        .flags = TP__READS_NOTHING,
-                                        .infer = slice_backward_infer,
-                                        .forward = slice_backward_forward,
-                                        .vjp = slice_backward_vjp,
-                                        .samples = slice_backward_samples,
-                                        .grad_name = "SliceBackwardBackward0"};
+/* clang-format off */
+static const tp_op slice_backward_op = {
+    .name = "slice_backward", .n_in = 1, .n_out = 1, .attr_size = sizeof(cut), .flags = TP__READS_NOTHING,
+    .grad_name = "SliceBackwardBackward0",
+    .infer = slice_backward_infer, .forward = slice_backward_forward, .vjp = slice_backward_vjp,
+    .samples = slice_backward_samples};
+/* clang-format on */
 
 static tp_tensor *slice_backward(tp_tape *T, tp_tensor *g, const cut *at)
 {

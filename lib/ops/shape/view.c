@@ -62,24 +62,16 @@ static void view_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){2, {0, 3}}, &(tp_dims){1, {0}});
 }
 
-static const tp_op view_op = {.name = "view",
-                              .n_in = 1,
-                              .n_out = 1,
-                              .attr_size = sizeof(tp_dims),
-                              .flags = TP__VIEW_FLAGS,
-                              .infer = view_infer,
-                              .vjp = view_vjp,
-                              .samples = view_samples,
-                              .grad_name = "ViewBackward0"};
-static const tp_op reshape_op = {.name = "reshape",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .attr_size = sizeof(tp_dims),
-                                 .flags = TP__VIEW_FLAGS,
-                                 .infer = view_infer,
-                                 .vjp = view_vjp,
-                                 .samples = view_samples,
-                                 .grad_name = "ReshapeAliasBackward0"};
+/* clang-format off */
+static const tp_op view_op = {
+    .name = "view", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp_dims), .flags = TP__VIEW_FLAGS,
+    .grad_name = "ViewBackward0",
+    .infer = view_infer, .vjp = view_vjp, .samples = view_samples};
+static const tp_op reshape_op = {
+    .name = "reshape", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp_dims), .flags = TP__VIEW_FLAGS,
+    .grad_name = "ReshapeAliasBackward0",
+    .infer = view_infer, .vjp = view_vjp, .samples = view_samples};
+/* clang-format on */
 
 /* Fills in a -1 and checks the number of elements. */
 static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *shape)
@@ -182,24 +174,16 @@ static void transpose_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(dim_pair){0, 0});
 }
 
-static const tp_op transpose_op = {.name = "transpose",
-                                   .n_in = 1,
-                                   .n_out = 1,
-                                   .attr_size = sizeof(dim_pair),
-                                   .flags = TP__VIEW_FLAGS,
-                                   .infer = transpose_infer,
-                                   .vjp = transpose_vjp,
-                                   .samples = transpose_samples,
-                                   .grad_name = "TransposeBackward0"};
-static const tp_op t_op = {.name = "t",
-                           .n_in = 1,
-                           .n_out = 1,
-                           .attr_size = sizeof(dim_pair),
-                           .flags = TP__VIEW_FLAGS,
-                           .infer = transpose_infer,
-                           .vjp = transpose_vjp,
-                           .samples = transpose_samples,
-                           .grad_name = "TBackward0"};
+/* clang-format off */
+static const tp_op transpose_op = {
+    .name = "transpose", .n_in = 1, .n_out = 1, .attr_size = sizeof(dim_pair), .flags = TP__VIEW_FLAGS,
+    .grad_name = "TransposeBackward0",
+    .infer = transpose_infer, .vjp = transpose_vjp, .samples = transpose_samples};
+static const tp_op t_op = {
+    .name = "t", .n_in = 1, .n_out = 1, .attr_size = sizeof(dim_pair), .flags = TP__VIEW_FLAGS,
+    .grad_name = "TBackward0",
+    .infer = transpose_infer, .vjp = transpose_vjp, .samples = transpose_samples};
+/* clang-format on */
 
 tp_tensor *tp_transpose(tp_tape *T, tp_tensor *x, int dim0, int dim1)
 {
@@ -259,15 +243,12 @@ static void permute_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){.ndim = 0});
 }
 
-static const tp_op permute_op = {.name = "permute",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .attr_size = sizeof(tp_dims),
-                                 .flags = TP__VIEW_FLAGS,
-                                 .infer = permute_infer,
-                                 .vjp = permute_vjp,
-                                 .samples = permute_samples,
-                                 .grad_name = "PermuteBackward0"};
+/* clang-format off */
+static const tp_op permute_op = {
+    .name = "permute", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp_dims), .flags = TP__VIEW_FLAGS,
+    .grad_name = "PermuteBackward0",
+    .infer = permute_infer, .vjp = permute_vjp, .samples = permute_samples};
+/* clang-format on */
 
 tp_tensor *tp_permute(tp_tape *T, tp_tensor *x, tp_dims order) { return tp__apply1(T, &permute_op, &order, x); }
 
@@ -309,24 +290,16 @@ static void squeeze_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){3, {1, 3, 1}}, &(uint32_t){1});
 }
 
-static const tp_op squeeze_op = {.name = "squeeze",
-                                 .n_in = 1,
-                                 .n_out = 1,
-                                 .attr_size = sizeof(uint32_t),
-                                 .flags = TP__VIEW_FLAGS,
-                                 .infer = squeeze_infer,
-                                 .vjp = view_vjp,
-                                 .samples = squeeze_samples,
-                                 .grad_name = "SqueezeBackward0"};
-static const tp_op squeeze_dim_op = {.name = "squeeze_dim",
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .attr_size = sizeof(uint32_t),
-                                     .flags = TP__VIEW_FLAGS,
-                                     .infer = squeeze_infer,
-                                     .vjp = view_vjp,
-                                     .samples = squeeze_samples,
-                                     .grad_name = "SqueezeBackward1"};
+/* clang-format off */
+static const tp_op squeeze_op = {
+    .name = "squeeze", .n_in = 1, .n_out = 1, .attr_size = sizeof(uint32_t), .flags = TP__VIEW_FLAGS,
+    .grad_name = "SqueezeBackward0",
+    .infer = squeeze_infer, .vjp = view_vjp, .samples = squeeze_samples};
+static const tp_op squeeze_dim_op = {
+    .name = "squeeze_dim", .n_in = 1, .n_out = 1, .attr_size = sizeof(uint32_t), .flags = TP__VIEW_FLAGS,
+    .grad_name = "SqueezeBackward1",
+    .infer = squeeze_infer, .vjp = view_vjp, .samples = squeeze_samples};
+/* clang-format on */
 
 tp_tensor *tp_squeeze(tp_tape *T, tp_tensor *x)
 {
@@ -368,15 +341,12 @@ static void unsqueeze_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(int){0});
 }
 
-static const tp_op unsqueeze_op = {.name = "unsqueeze",
-                                   .n_in = 1,
-                                   .n_out = 1,
-                                   .attr_size = sizeof(int),
-                                   .flags = TP__VIEW_FLAGS,
-                                   .infer = unsqueeze_infer,
-                                   .vjp = view_vjp,
-                                   .samples = unsqueeze_samples,
-                                   .grad_name = "UnsqueezeBackward0"};
+/* clang-format off */
+static const tp_op unsqueeze_op = {
+    .name = "unsqueeze", .n_in = 1, .n_out = 1, .attr_size = sizeof(int), .flags = TP__VIEW_FLAGS,
+    .grad_name = "UnsqueezeBackward0",
+    .infer = unsqueeze_infer, .vjp = view_vjp, .samples = unsqueeze_samples};
+/* clang-format on */
 
 tp_tensor *tp_unsqueeze(tp_tape *T, tp_tensor *x, int dim)
 {
@@ -419,15 +389,12 @@ static void expand_samples(tp_sampler *s)
     tp__sample_one(s, (tp_dims){.ndim = 0}, &(tp_dims){2, {2, 3}});
 }
 
-static const tp_op expand_op = {.name = "expand",
-                                .n_in = 1,
-                                .n_out = 1,
-                                .attr_size = sizeof(tp_dims),
-                                .flags = TP__VIEW_FLAGS,
-                                .infer = expand_infer,
-                                .vjp = expand_vjp,
-                                .samples = expand_samples,
-                                .grad_name = "ExpandBackward0"};
+/* clang-format off */
+static const tp_op expand_op = {
+    .name = "expand", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp_dims), .flags = TP__VIEW_FLAGS,
+    .grad_name = "ExpandBackward0",
+    .infer = expand_infer, .vjp = expand_vjp, .samples = expand_samples};
+/* clang-format on */
 
 tp_tensor *tp_expand(tp_tape *T, tp_tensor *x, tp_dims shape) { return tp__apply1(T, &expand_op, &shape, x); }
 
@@ -451,16 +418,12 @@ static tp_status copy_vjp(tp_vjp *v)
 
 static void to_samples(tp_sampler *s) { tp__sample_one(s, (tp_dims){2, {3, 4}}, &(tp_dtype){TP_F64}); }
 
-static const tp_op to_op = {.name = "to",
-                            .n_in = 1,
-                            .n_out = 1,
-                            .attr_size = sizeof(tp_dtype),
-                            .flags = TP_OP_STRIDED | TP__READS_NOTHING,
-                            .infer = to_infer,
-                            .forward = copy_forward,
-                            .vjp = copy_vjp,
-                            .samples = to_samples,
-                            .grad_name = "ToCopyBackward0"};
+/* clang-format off */
+static const tp_op to_op = {
+    .name = "to", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp_dtype), .flags = TP_OP_STRIDED | TP__READS_NOTHING,
+    .grad_name = "ToCopyBackward0",
+    .infer = to_infer, .forward = copy_forward, .vjp = copy_vjp, .samples = to_samples};
+/* clang-format on */
 
 tp_tensor *tp_to(tp_tape *T, tp_tensor *x, tp_dtype dtype)
 {

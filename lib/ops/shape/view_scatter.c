@@ -64,15 +64,12 @@ static void view_scatter_samples(tp_sampler *s)
     tp_sample(s, &v, 2, in);
 }
 
-static const tp_op view_scatter_op = {.name = "view_scatter",
-                                      .n_in = 2,
-                                      .n_out = 1,
-                                      .attr_size = sizeof(tp__strided_view),
-                                      .flags = TP__READS_NOTHING,
-                                      .infer = view_scatter_infer,
-                                      .forward = view_scatter_forward,
-                                      .vjp = view_scatter_vjp,
-                                      .samples = view_scatter_samples};
+/* clang-format off */
+static const tp_op view_scatter_op = {
+    .name = "view_scatter", .n_in = 2, .n_out = 1, .attr_size = sizeof(tp__strided_view), .flags = TP__READS_NOTHING,
+    .infer = view_scatter_infer, .forward = view_scatter_forward, .vjp = view_scatter_vjp,
+    .samples = view_scatter_samples};
+/* clang-format on */
 
 tp_tensor *tp__view_scatter(tp_tape *T, const tp__strided_view *v, tp_tensor *x, tp_tensor *values)
 {

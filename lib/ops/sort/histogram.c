@@ -47,14 +47,11 @@ static void bincount_samples(tp_sampler *s)
     tp_sample(s, &(tallying){-3, 9}, 2, in);
 }
 
-static const tp_op bincount_op = {.name = "bincount",
-                                  .n_in = -1,
-                                  .n_out = 1,
-                                  .attr_size = sizeof(tallying),
-                                  .flags = TP_OP_NO_GRAD,
-                                  .infer = bincount_infer,
-                                  .forward = bincount_forward,
-                                  .samples = bincount_samples};
+/* clang-format off */
+static const tp_op bincount_op = {
+    .name = "bincount", .n_in = -1, .n_out = 1, .attr_size = sizeof(tallying), .flags = TP_OP_NO_GRAD,
+    .infer = bincount_infer, .forward = bincount_forward, .samples = bincount_samples};
+/* clang-format on */
 
 tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t minlength)
 {
@@ -139,14 +136,11 @@ static void histogram_samples(tp_sampler *s)
     tp_sample(s, &(counting){TP__BIN_SEARCH, true}, 4, in);
 }
 
-static const tp_op histogram_op = {.name = "histogram",
-                                   .n_in = -2,
-                                   .n_out = 1,
-                                   .attr_size = sizeof(counting),
-                                   .flags = TP_OP_NO_GRAD,
-                                   .infer = histogram_infer,
-                                   .forward = histogram_forward,
-                                   .samples = histogram_samples};
+/* clang-format off */
+static const tp_op histogram_op = {
+    .name = "histogram", .n_in = -2, .n_out = 1, .attr_size = sizeof(counting), .flags = TP_OP_NO_GRAD,
+    .infer = histogram_infer, .forward = histogram_forward, .samples = histogram_samples};
+/* clang-format on */
 
 /* Edges of even bins: over range, or over the points where there is none. */
 static bool even_edges(tp_tape *T, const char *name, tp_tensor *x, const int64_t *bins, const double *range,

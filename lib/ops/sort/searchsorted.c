@@ -48,14 +48,11 @@ static void searchsorted_samples(tp_sampler *s)
     tp_sample(s, &(bool){false}, 2, in);
 }
 
-static const tp_op searchsorted_op = {.name = "searchsorted",
-                                      .n_in = 2,
-                                      .n_out = 1,
-                                      .attr_size = sizeof(bool),
-                                      .flags = TP_OP_NO_GRAD,
-                                      .infer = searchsorted_infer,
-                                      .forward = searchsorted_forward,
-                                      .samples = searchsorted_samples};
+/* clang-format off */
+static const tp_op searchsorted_op = {
+    .name = "searchsorted", .n_in = 2, .n_out = 1, .attr_size = sizeof(bool), .flags = TP_OP_NO_GRAD,
+    .infer = searchsorted_infer, .forward = searchsorted_forward, .samples = searchsorted_samples};
+/* clang-format on */
 
 /* Two tensors in the dtype that both promote to. */
 static void in_one_dtype(tp_tape *T, tp_tensor **a, tp_tensor **b)

@@ -54,14 +54,11 @@ static void group_samples(tp_sampler *s)
     tp_sample(s, &(grouping){0, true}, 1, &x);
 }
 
-static const tp_op group_op = {.name = "group",
-                               .n_in = 1,
-                               .n_out = 2,
-                               .attr_size = sizeof(grouping),
-                               .flags = TP_OP_NO_GRAD,
-                               .infer = group_infer,
-                               .forward = group_forward,
-                               .samples = group_samples};
+/* clang-format off */
+static const tp_op group_op = {
+    .name = "group", .n_in = 1, .n_out = 2, .attr_size = sizeof(grouping), .flags = TP_OP_NO_GRAD,
+    .infer = group_infer, .forward = group_forward, .samples = group_samples};
+/* clang-format on */
 
 /* ---- unique ---------------------------------------------------------------------------------------------------------- */
 
