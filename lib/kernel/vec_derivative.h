@@ -92,12 +92,36 @@ V_WIDE v_share2(double x, double y)
     return (d < 0 ? t : 1) / (1 + t);
 }
 
-/* c p q a^e as c (p sqrt(a^e)) (q sqrt(a^e)): the factors may bring back what a^e alone overflows or underflows to. */
+V_WIDE v_two_to(double whole) /* -1022 to 1023 */ { return v_double((uint64_t)(int64_t)(whole + 1023) << 52); }
+
+/* x as m 2^e with 1 <= |m| < 2, *e grows by that; 0, infinities and NaN stay as they are. */
+V_WIDE v_normal(double x, double *e)
+{
+    double near = x * v_either(fabs(x) < 0x1p-1022, 0x1p54, 1);
+    uint64_t bits = v_bits64(near), field = bits >> 52 & 2047;
+    int plain = (field != 0) & (field != 2047);
+    *e += v_pick(plain, v_double(field | 0x4330000000000000u) - 4503599627371519.0, 0) + /* 2^52 + 1023 */
+          v_pick(plain & (fabs(x) < 0x1p-1022), -54, 0);
+    return v_either(plain, v_double((bits & 0x800fffffffffffffu) | 0x3ff0000000000000u), x);
+}
+
+/* x 2^e, 1 <= |x| < 2^30 and whole e: rounded once */
+V_WIDE v_with_exponent(double x, double e)
+{
+    double near = v_pick(e > 2000, 2000, v_pick(e < -2000, -2000, e)), first = trunc(near / 2);
+    return x * v_two_to(first) * v_two_to(near - first);
+}
+
+/* c p q a^e, of which any part may be beyond the floats, or below the normal ones, where the others bring it back: their
+ * exponents are added apart. The power is taken by its second root, or where that is out of the range by its fourth. */
 V_WIDE v_times_power(double c, double p, double q, double a, double e, double log_a)
 {
-    double root = v_pow(a, 0.5 * e);
-    (void)log_a;
-    return v_pick((root == 0) & (c == c), 0, c * (p * root) * (q * root));
+    int far = v_least(fabs(e), 1e6) * fabs(log_a) > 1400;
+    double root = v_pow(a, v_pick(far, 0.25, 0.5) * e), binades = 0, of_root = 0;
+    double m = v_normal(root, &of_root), square = m * m;
+    double v = v_normal(c, &binades) * v_normal(p, &binades) * v_normal(q, &binades) *
+               v_pick(far, square * square, square);
+    return v_pick((root == 0) & (c == c), 0, v_with_exponent(v, binades + of_root * v_pick(far, 4, 2)));
 }
 
 /* The same for what becomes a float: double has room, and digits, to spare. */
@@ -194,14 +218,6 @@ V_WIDE v_quotient(double value, double c, double d, double a, double b, int k)
     double by = v_either(tame, b, 1), steps = v_either(tame, a, 1) / by / by;
     steps = v_either(tame, value * v_either(tame, c, 1) * v_either(tame, d, 1), 1) * (k == 2 ? steps : steps / by);
     return v_pick(tame, steps, NAN);
-}
-
-V_WIDE v_two_to(double whole) /* -1022 to 1023 */
-{
-    uint64_t bits = (uint64_t)(int64_t)(whole + 1023) << 52;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
 }
 
 /* x 2^(y + shift), |shift| <= 1200. Powers of 2 beyond those that are numbers come in four factors: by the time that the

@@ -43,9 +43,7 @@ ROW(xlog1py, y > -1 ? log1pl(y) : (real)NAN, y > -1 ? x / (1 + y) : (real)NAN, 0
 ROW(div, 1 / y, -x / y / y, 0, -1 / y / y, x / y / y * 2 / y)
 /* 0 to a power, where there is a limit at all, has it on one side: not looked at. */
 #define POWER(formula) (x > 0 ? (formula) : (real)NAN)
-#define ANY_POWER(formula) (!swamped(x, y) && (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L)) ? (formula) : (real)NAN)
-/* There x^-1 is beyond the largest number, and y alone would bring x^-2 back. */
-static int swamped(real x, real y) { return fabsl(x) < 0x1p-1022L && fabsl(y) < 1e-280L && y != 0; }
+#define ANY_POWER(formula) (x > 0 || (x < 0 && truncl(y) == y && fabsl(y) < 1e15L) ? (formula) : (real)NAN)
 ROW(pow, ANY_POWER(y * powl(x, y - 1)), POWER(powl(x, y) * logl(x)),
     ANY_POWER(y * (y - 1) * powl(x, y - 2)), POWER(powl(x, y - 1) * (1 + y * logl(x))),
     POWER(powl(x, y) * logl(x) * logl(x)))
@@ -147,6 +145,23 @@ ROW(bce, CHANCE((x - y) / bce_v(x)), CHANCE(fmaxl(log1pl(-x), -100) - fmaxl(logl
     CHANCE((1 - y) * (x / bce_w(x)) * (x / bce_w(x)) + y * ((1 - x) / bce_w(x)) * ((1 - x) / bce_w(x))),
     CHANCE(-1 / bce_v(x)), CHANCE(0))
 
+/* Its slope by x, as a function of its own: a row for the second and third derivatives */
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    tp_tensor *loss = tp_sum(T, bce(T, x, t)), *slope = NULL;
+    tp_gradients(T, 1, &loss, 1, &x, &slope, &(tp_gradients_options){.create_graph = true});
+    return slope;
+}
+static real over_kept(real x) { return 1 / (x + 1e-12L); }
+static real share_kept(real x, real rest) { return x * over_kept(x) * over_kept(rest); }
+static real share_slope(real x, real rest)
+{
+    return 1e-12L * over_kept(x) * over_kept(x) * over_kept(rest) + x * over_kept(x) * over_kept(rest) * over_kept(rest);
+}
+ROW(bce_slope, bce_xx(x, y), bce_xy(x, y),
+    CHANCE(2 * (1 - y) * share_kept(x, 1 - x) * share_slope(x, 1 - x) - 2 * y * share_kept(1 - x, x) * share_slope(1 - x, x)),
+    CHANCE((share_kept(1 - x, x) - share_kept(x, 1 - x)) * (share_kept(1 - x, x) + share_kept(x, 1 - x))), CHANCE(0))
+
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
@@ -162,6 +177,7 @@ const two_row two_rows[] = {
     {"igammac", tp_igammac, {NULL, igammac_y, NULL, NULL, igammac_yy}, FLAT | CONDITIONED, 0},
     {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED, 0},
     {"binary_cross_entropy", bce, {bce_x, bce_y, bce_xx, bce_xy, bce_yy}, FLAT | CONDITIONED, 0},
+    {"binary_cross_entropy_slope", bce_slope, {bce_slope_x, bce_slope_y, bce_slope_xx, bce_slope_xy, bce_slope_yy}, FLAT | CONDITIONED, 0},
     {"nextafter", tp_nextafter, {0}, VALUES, 0}, {"heaviside", tp_heaviside, {0}, VALUES, 0},
     {"floor_divide", tp_floor_divide, {0}, VALUES, 0}, {"trunc_divide", tp_trunc_divide, {0}, VALUES, 0},
     {"eq", tp_eq, {0}, VALUES, 0}, {"lt", tp_lt, {0}, VALUES, 0}, {"logical_xor", tp_logical_xor, {0}, VALUES, 0},
@@ -177,7 +193,7 @@ const char *const needs_no_row[] = {
     /* parts of derivatives; but for those of lower orders */
     "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
-    "binary_cross_entropy_slope", "binary_cross_entropy_by_target",
+    "binary_cross_entropy_by_target",
     NULL,
 };
 /* clang-format on */

@@ -11,7 +11,7 @@ static tp_tensor *logit_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
 
 /* The slope is (x - t) / v, v being x (1 - x) kept from 0: as in torch it is at least 1e-12, and by t the slope falls by
  * 1 / v, as (1 - x) / v + x / v. By x it rises by (1 - t) (x / w)^2 + t ((1 - x) / w)^2, where nothing cancels; torch has
- * w = (x + 1e-12) (1 - x + 1e-12) there. */
+ * w = (x + e) (1 - x + e) there, e = 1e-12. */
 static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t);
 static tp_tensor *bce_slope_at(tp_tape *T, tp_tensor *x, double t) { return bce_slope(T, x, tp__number(T, x, t)); }
 
@@ -20,14 +20,24 @@ static tp_tensor *bce_mixed(tp_tape *T, tp_tensor *x)
     return tp_sub(T, bce_slope_at(T, x, 1), bce_slope_at(T, x, 0));
 }
 
+/* x / (x + e), and *over = 1 / (x + e). Its slope e / (x + e)^2 is what such a quotient's cancels to: of x > e it is
+ * 1 - e / (x + e), of others x times the reciprocal, neither of which cancels, nor do the slopes. */
+static tp_tensor *share_kept(tp_tape *T, tp_tensor *x, tp_tensor **over)
+{
+    const double e = 1e-12;
+    *over = tp_reciprocal(T, tp_add_scalar(T, x, e));
+    tp_tensor *less = tp_rsub_scalar(T, tp_mul_scalar(T, *over, e), 1);
+    return tp_where(T, tp_gt_scalar(T, x, e), less, tp_mul(T, x, *over));
+}
+
 static tp_status bce_slope_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
     if (tp_vjp_needs(v, 0)) {
-        tp_tensor *rest = tp_rsub_scalar(T, x, 1);
-        tp_tensor *w = tp_mul(T, tp_add_scalar(T, x, 1e-12), tp_add_scalar(T, rest, 1e-12));
-        tp_tensor *a = tp_square(T, tp_div(T, x, w)), *b = tp_square(T, tp_div(T, rest, w));
+        tp_tensor *over_x, *over_rest, *share = share_kept(T, x, &over_x);
+        tp_tensor *share_of_rest = share_kept(T, tp_rsub_scalar(T, x, 1), &over_rest);
+        tp_tensor *a = tp_square(T, tp_mul(T, share, over_rest)), *b = tp_square(T, tp_mul(T, share_of_rest, over_x));
         v->gin[0] = tp_mul(T, g, tp_add(T, tp_mul(T, tp_rsub_scalar(T, t, 1), a), tp_mul(T, t, b)));
     }
     if (tp_vjp_needs(v, 1))
