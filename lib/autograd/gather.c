@@ -40,10 +40,7 @@ static tp__whole *find_whole(const tp__sweep *s, const tp_tensor *x)
     return w;
 }
 
-bool tp__gathers_apart(const tp__sweep *s, const tp_tensor *x)
-{
-    return x->tape == NULL && s->T->hooks && (find_whole(s, x) || tp__has_hook(s->T, x));
-}
+bool tp__gathers_in_whole(const tp__sweep *s, const tp_tensor *x) { return find_whole(s, x) || tp__has_hook(s->T, x); }
 
 tp_tensor **tp__whole_slot(tp__sweep *s, tp_tensor *x)
 {

@@ -32,7 +32,7 @@ static tp_status run_vjp(tp__sweep *s, const tp__node *node, tp_vjp *v)
     for (int i = 0; i < v->n_in && T->status == TP_OK; i++) {
         if (v->n_in > MAX_IN ? !tp__wanted(s, node->in[i]) : !((v->need >> i) & 1u))
             v->gin[i] = NULL;
-        else if (v->gin[i])
+        else if (v->gin[i] && (v->gin[i]->dtype != node->in[i]->dtype || !tp__same_shape(v->gin[i], node->in[i])))
             v->gin[i] = tp__fit_gradient(T, v->gin[i], node->in[i]);
     }
     if (T->status != TP_OK || (T->watch && tp__watch_gradients(T, node, v->n_in, v->gin) != TP_OK))

@@ -85,7 +85,11 @@ static inline bool tp__wanted(const tp__sweep *s, const tp_tensor *x)
 /* *slot += g, where *slot may be NULL */
 tp_status tp__gradient_gather(tp__sweep *s, tp_tensor **slot, tp_tensor *g);
 /* Does x's gradient gather apart? It does to the end, even where the hook is removed meanwhile. */
-bool tp__gathers_apart(const tp__sweep *s, const tp_tensor *x);
+bool tp__gathers_in_whole(const tp__sweep *s, const tp_tensor *x);
+static inline bool tp__gathers_apart(const tp__sweep *s, const tp_tensor *x)
+{
+    return x->tape == NULL && s->T->hooks && tp__gathers_in_whole(s, x);
+}
 /* Where the gradient of such an x gathers; NULL: no memory. */
 tp_tensor **tp__whole_slot(tp__sweep *s, tp_tensor *x);
 /* Adds to where the sweep leaves the gradient of an owned tensor. */

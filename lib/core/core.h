@@ -57,6 +57,15 @@ static inline int64_t tp__offset_at(int ndim, const int64_t *dim, const int64_t 
     return offset;
 }
 
+/* Bytes of an element; of what is a dtype for sure. */
+static inline size_t tp__size_of(tp_dtype dtype)
+{
+#define TP__SIZE_OF(id, name, type) sizeof(type),
+    static const uint8_t size[TP_DTYPES] = {TP_DTYPE_LIST(TP__SIZE_OF)};
+#undef TP__SIZE_OF
+    return size[dtype];
+}
+
 /* ---- text (text.c) ---------------------------------------------------------------------------- */
 
 /* As those of C, with a decimal point in every locale: what formats floats or the user's arguments uses these. */

@@ -436,8 +436,8 @@ void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user)
 {
 #ifdef _OPENMP
     int threads;
-    int64_t most = n / grain; /* threads that find enough to do */
-    if (most > 1 && !omp_in_parallel() && (threads = omp_get_max_threads()) > 1) {
+    if (n / 2 >= grain && !omp_in_parallel() && (threads = omp_get_max_threads()) > 1) {
+        int64_t most = n / grain; /* threads that find enough to do */
         int want = (most < threads ? (int)most : threads) - 1;
         if (run_together(n, grain, want > MOST ? MOST : want, body, user))
             return;

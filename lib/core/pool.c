@@ -43,10 +43,11 @@ struct tp__pool {
 
 static int class_of(size_t bytes)
 {
-    size_t n = bytes <= ALIGN ? ALIGN : bytes;
-    int log = 63 - __builtin_clzll((unsigned long long)(n - 1));
-    int step = (int)((n - 1) >> (log - 2)) & 3;
-    return 4 * (log - 5) + step; /* 64 bytes: log 5, step 3 */
+    if (bytes <= ALIGN)
+        return 3; /* log 5, step 3 */
+    int log = 63 - __builtin_clzll((unsigned long long)(bytes - 1));
+    int step = (int)((bytes - 1) >> (log - 2)) & 3;
+    return 4 * (log - 5) + step;
 }
 
 static size_t class_bytes(int c)

@@ -242,30 +242,18 @@ static void run_in_parts(product *p)
     tp__parallel_for(jobs, jobs_a_share(jobs, work), run_parts, p);
 }
 
-/* What is no product of two matrices; false where nothing was done. */
-static bool run_special(const product *p, bool *counts)
-{
-    *counts = tp__blas_counts(p->m, p->n, p->k) && tp__blas_counts(p->lda, p->ldb, p->ldc);
-    if (!*counts || p->m == 0 || p->n == 0)
-        return true;
-    if (p->k == 0)
-        scale(p->dtype, p->m, p->n, p->beta, p->c, p->ldc);
-    else if (p->n == 1) /* a vector: op(A) is [m, k] */
-        *counts = tp__gemv(p->dtype, p->ta, p->ta ? p->k : p->m, p->ta ? p->m : p->k, p->alpha, p->a, p->lda, p->b,
-                           p->tb ? 1 : p->ldb, p->beta, p->c, p->ldc);
-    else if (p->m == 1) /* c^T = op(B)^T a^T */
-        *counts = tp__gemv(p->dtype, !p->tb, p->tb ? p->n : p->k, p->tb ? p->k : p->n, p->alpha, p->b, p->ldb, p->a,
-                           p->ta ? p->lda : 1, p->beta, p->c, 1);
-    else
-        *counts = tp__blas_has_room();
-    return !*counts || p->k == 0 || p->n == 1 || p->m == 1;
-}
-
 static bool multiply(product p, const tp__cut *how)
 {
-    bool counts;
-    if (run_special(&p, &counts))
-        return counts;
+    if (!tp__blas_counts(p.m, p.n, p.k) || !tp__blas_counts(p.lda, p.ldb, p.ldc))
+        return false;
+    if (p.m == 0 || p.n == 0)
+        return true;
+    if (p.k == 0) {
+        scale(p.dtype, p.m, p.n, p.beta, p.c, p.ldc);
+        return true;
+    }
+    if (!tp__blas_has_room())
+        return false;
     if (how ? *how == TP__IN_PANELS : panels_pay(&p))
         run_in_panels(&p);
     else
@@ -276,6 +264,10 @@ static bool multiply(product p, const tp__cut *how)
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
               int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
+    if (n == 1 && m > 0 && k > 0) /* a vector: op(A) is [m, k] */
+        return tp__gemv(dtype, ta, ta ? k : m, ta ? m : k, alpha, a, lda, b, tb ? 1 : ldb, beta, c, ldc);
+    if (m == 1 && n > 0 && k > 0) /* c^T = op(B)^T a^T */
+        return tp__gemv(dtype, !tb, tb ? n : k, tb ? k : n, alpha, b, ldb, a, ta ? lda : 1, beta, c, 1);
     return multiply((product){dtype, ta, tb, false, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c, 0, 0, 0}, NULL);
 }
 

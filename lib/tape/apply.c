@@ -320,10 +320,10 @@ static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, 
         return give_back(T, op, attr, tp__missing(T, "apply", op ? "the list of outputs" : "the operator"));
     if (!(op->flags & TP__OP_OURS) && incomplete(op))
         return give_back(T, op, attr, tp_fail(T, TP_EINVAL, "%s: %s", op->name ? op->name : "apply", incomplete(op)));
-    if (op->n_in >= 0 ? n != op->n_in : n < -op->n_in)
+    if (n != op->n_in && (op->n_in >= 0 || n < -op->n_in))
         return give_back(T, op, attr,
                          tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));
-    if (n > 0 && in == NULL)
+    if (in == NULL && n > 0)
         return give_back(T, op, attr, tp__missing(T, op->name, "the list of inputs"));
     if (!inputs_fit(T, op, n, in, &any, &all))
         return give_back(T, op, attr, T->status);

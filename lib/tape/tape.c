@@ -208,7 +208,7 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
 bool tp__give_storage(tp_tape *T, tp_tensor *x)
 {
     size_t bytes;
-    if (!tp__mul_size((size_t)x->numel, tp_dtype_size(x->dtype), &bytes) ||
+    if (!tp__mul_size((size_t)x->numel, tp__size_of(x->dtype), &bytes) ||
         (x->storage = tp__pool_alloc(T->pool, bytes)) == NULL) {
         tp_fail(T, TP_ENOMEM, "no memory for %s of %s", TP__SHAPE(x), tp_dtype_name(x->dtype));
         return false;

@@ -95,7 +95,6 @@ VJP_S(pow_scalar, pow_scalar_slope(T, x, s, g))
 static tp_status mul_vjp_fused(tp_vjp *v)
 {
     tp_dtype dtype = v->out[0]->dtype;
-    tp_dims shape = tp__dims_of(v->out[0]);
     for (int i = 0; i < 2; i++) {
         if (v->gin[i] == NULL)
             continue;
@@ -105,6 +104,7 @@ static tp_status mul_vjp_fused(tp_vjp *v)
             fn(v->out[0]->numel, v->gin[i]->data, in, NULL);
             continue;
         }
+        tp_dims shape = tp__dims_of(v->out[0]);
         tp__operand operand[2] = {tp__operand_of(v->gout[0], shape), tp__operand_of(v->in[1 - i], shape)};
         tp__map(fn, NULL, shape, v->gin[i]->data, dtype, dtype, false, 2, operand);
     }

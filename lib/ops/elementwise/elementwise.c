@@ -29,14 +29,18 @@ static const tp__map_op *self(const tp_call *c) { return (const tp__map_op *)(co
 static bool has_condition(const tp_call *c) { return self(c)->kind == TP__WHERE; }
 
 /* The operands to promote: a condition is none. */
-static tp_dtype compute_dtype(const tp_call *c)
+static __attribute__((noinline)) tp_dtype promoted(const tp_call *c)
 {
-    if (c->n_in == 2 && c->in[0]->dtype == c->in[1]->dtype && c->in[0]->dtype <= TP_F64)
-        return c->in[0]->dtype; /* the usual case, floats of one kind */
     int skip = has_condition(c);
     tp_dtype t = c->n_in == 1 ? c->in[0]->dtype : tp__result_type(c->n_in - skip, c->in + skip);
     bool floats = self(c)->result == TP__TO_FLOAT || self(c)->result == TP__FLOAT_TO_BOOL;
     return floats && !tp_dtype_is_float(t) ? TP_F32 : t;
+}
+
+static inline tp_dtype compute_dtype(const tp_call *c)
+{
+    tp_dtype first = c->in[0]->dtype; /* the usual case is floats of one kind */
+    return first <= TP_F64 && c->n_in <= 2 && c->in[c->n_in - 1]->dtype == first ? first : promoted(c);
 }
 
 static tp_status broadcast_all(tp_call *c, tp_dims *shape)
