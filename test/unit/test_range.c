@@ -144,6 +144,22 @@ static void value_and_slope(tp_tape *T, const char *name, function f, tp_tensor 
     ck_assert_msg(tp_gradients(T, 1, &out[0], 1, &x, &out[1], &o) == TP_OK, "%s: %s", name, tp_error(T));
 }
 
+/* The gradient of sum(w dy / dx), w being such that it scales as the slope of a function of degree 1 does: by 1 / s. */
+static tp_tensor *curvature(tp_tape *T, const char *name, function f, tp_tensor *x, int way, int lift)
+{
+    tp_tensor *out[2],
+        *curved = NULL,
+        *w = tp_add_scalar(T, tp_sin(T, tp_reshape(T, tp_arange(T, TP_F64, 0, (double)tp_numel(x), 1), tp_shape_of(x))),
+                           0.2);
+    value_and_slope(T, name, f, x, way, true, out);
+    w = tp_to(T, tp_ldexp(T, w, tp_scalar(T, TP_F64, lift)), tp_dtype_of(x));
+    tp_gradients_options o = {.grad_outputs = &w, .allow_unused = true};
+    if (!tp_needs_grad(out[1]))
+        return NULL; /* straight */
+    ck_assert_msg(tp_gradients(T, 1, &out[1], 1, &x, &curved, &o) == TP_OK, "%s: %s", name, tp_error(T));
+    return curved;
+}
+
 static void expect_scaled(const char *name, const char *what, int exponent, const tp_tensor *got, const tp_tensor *want,
                           int power, double tolerance)
 {
@@ -155,6 +171,18 @@ static void expect_scaled(const char *name, const char *what, int exponent, cons
         ck_assert_msg(fabs(g - w) <= tolerance * (fabs(w) + ldexp(top, power * exponent)),
                       "%s times 2^%d: %s %d is %g, %g is right", name, exponent, what, (int)i, g, w);
     }
+}
+
+static void expect_curvature(tp_tape *T, int which, int way, tp_dtype dtype, int exponent, bool strided,
+                             double tolerance)
+{
+    const char *name = functions[which].name;
+    int lift = functions[which].degree == 0 ? exponent : 0;
+    tp_tensor *want = curvature(T, name, functions[which].f, numbers(T, TP_F64, 0, false), way, 0);
+    tp_tensor *got = curvature(T, name, functions[which].f, numbers(T, dtype, exponent, strided), way, lift);
+    ck_no_error(T);
+    if (want || got)
+        expect_scaled(name, "curvature", exponent, got, want, -1, tolerance);
 }
 
 static void try_scale(int which, tp_dtype dtype, int exponent)
@@ -172,6 +200,8 @@ static void try_scale(int which, tp_dtype dtype, int exponent)
             ck_no_error(T);
             expect_scaled(name, "value", exponent, got[0], want[0], degree, tolerance);
             expect_scaled(name, "slope", exponent, got[1], want[1], degree - 1, tolerance);
+            if (create && functions[which].f != norm_100) /* 1 less a power of nearly 1, which cancels */
+                expect_curvature(T, which, way, dtype, exponent, strided, 10 * tolerance);
             tp_tape_free(T);
         }
 }
@@ -183,6 +213,45 @@ START_TEST(scales)
         try_scale(_i, TP_F32, narrow[i]);
     for (size_t i = 0; i < LENGTH(wide); i++)
         try_scale(_i, TP_F64, wide[i]);
+}
+END_TEST
+
+/* Gradients of the sum of the gradients of a cosine, by both of its vectors, times 2^e. */
+static void sum_of_curvatures(tp_dtype dtype, int e, double out[6])
+{
+    const double numbers[2][3] = {{1, 2, -0.5}, {0.25, -1, 2}};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *in[2], *g[2], *gg[2], *ones = tp_ones(T, dtype, tp_shape(3)), *w[2] = {ones, ones};
+    for (int i = 0; i < 2; i++) {
+        tp_tensor *x = tp_mul_scalar(T, tp_from(T, TP_F64, tp_shape(3), numbers[i]), ldexp(1, e));
+        in[i] = tp_requires_grad(tp_detach(T, tp_to(T, x, dtype)), true);
+    }
+    tp_tensor *y = tp_cosine_similarity(T, in[0], in[1], 0, 0);
+    tp_gradients(T, 1, &y, 2, in, g, &(tp_gradients_options){.create_graph = true});
+    tp_gradients(T, 2, g, 2, in, gg, &(tp_gradients_options){.grad_outputs = w});
+    ck_no_error(T);
+    for (int i = 0; i < 6; i++)
+        out[i] = tp_item_at(gg[i / 3], i % 3);
+    tp_tape_free(T);
+}
+
+/* They fall with the square of the scale: infinite or 0, with their sign, where that is not a number. */
+START_TEST(cosines_beyond_the_range)
+{
+    static const int exponents[2][6] = {{60, -40, -62, -66, -90, -118}, {800, -400, -511, -514, -800, -1010}};
+    for (int wide = 0; wide < 2; wide++)
+        for (size_t k = 0; k < LENGTH(exponents[0]); k++) {
+            int e = exponents[wide][k];
+            double want[6], got[6], close = wide ? 1e-12 : 1e-4, least = wide ? 1e-306 : 1e-36;
+            sum_of_curvatures(wide ? TP_F64 : TP_F32, 0, want);
+            sum_of_curvatures(wide ? TP_F64 : TP_F32, e, got);
+            for (int i = 0; i < 6; i++) {
+                double right = ldexp(want[i], -2 * e);
+                right = wide ? right : (double)(float)right;
+                ck_assert_msg(got[i] == right || fabs(got[i] - right) <= close * fabs(right) + least,
+                              "times 2^%d: %g, %g is right", e, got[i], right);
+            }
+        }
 }
 END_TEST
 
@@ -618,6 +687,7 @@ int main(void)
     TCase *t = tcase_create("scales");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, scales, 0, (int)LENGTH(functions));
+    tcase_add_test(t, cosines_beyond_the_range);
     tcase_add_test(t, sums_in_between);
     tcase_add_test(t, clipping);
     tcase_add_test(t, slopes_at_zero);

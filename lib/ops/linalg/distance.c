@@ -212,23 +212,6 @@ tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p
     return tp_linalg_vector_norm(T, tp_add_scalar(T, difference, eps), p, 1, (const int[]){-1}, keepdim);
 }
 
-/* x / max(|x|, eps) */
-static tp_tensor *unit(tp_tape *T, tp_tensor *x, int dim, double eps)
-{
-    tp_tensor *norm = tp_linalg_vector_norm(T, x, 2, 1, &dim, true);
-    return norm ? tp_div(T, x, tp_clamp_min(T, norm, tp__number(T, norm, eps))) : NULL;
-}
-
-tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps)
-{
-    TP__NAMED(T, "cosine_similarity");
-    tp_tensor *in[2] = {a, b}, *x[2];
-    if (!tp__usable(T, "cosine_similarity", a) || !tp__usable(T, "cosine_similarity", b) ||
-        tp_broadcast_tensors(T, 2, in, x) != TP_OK)
-        return NULL;
-    return tp_sum_dim(T, tp_mul(T, unit(T, x[0], dim, eps), unit(T, x[1], dim, eps)), dim, false);
-}
-
 const tp_op *const tp__ops_distance[] = {
 #include TP__OPERATORS
     NULL};
