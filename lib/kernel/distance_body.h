@@ -1,8 +1,11 @@
 /* distance_body.h - see vec_distance.c: REAL and NAME are the type at hand and its suffix. */
 
-static ALWAYS_INLINE REAL NAME(size)(REAL x) { return x < 0 ? -x : x; }
+typedef REAL NAME(lanes) __attribute__((vector_size(LINE), aligned(sizeof(REAL)), may_alias));
+typedef SIGNED NAME(masks) __attribute__((vector_size(LINE), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(few) __attribute__((vector_size(FEW * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+enum { NAME(LANES) = LINE / sizeof(REAL), NAME(LINES) = WIDE / NAME(LANES), NAME(MANY) = FACED / sizeof(REAL) };
 
-static ALWAYS_INLINE REAL NAME(larger)(REAL a, REAL b) { return b > a || b != b ? b : a; }
+static ALWAYS_INLINE REAL NAME(size)(REAL x) { return x < 0 ? -x : x; }
 
 /* to[k][w] = x[first + w][k], repeating the last row where there are no more. */
 static void NAME(transpose)(const REAL *x, int64_t rows, int64_t d, int64_t first, int64_t from, int64_t deep,
@@ -17,28 +20,51 @@ static void NAME(transpose)(const REAL *x, int64_t rows, int64_t d, int64_t firs
 
 /* ---- forward ------------------------------------------------------------------------------------------------------ */
 
-/* acc[w] and the terms of a stretch of elements, added up by themselves first: rounding errors grow with the number of
- * stretches and with their length, not with the product. */
-static ALWAYS_INLINE void NAME(gather)(const tp__metric metric, int64_t deep, const REAL *restrict a,
-                                       REAL b[restrict DEEP][WIDE], REAL *restrict acc)
+/* *sum takes in the terms of the differences x. */
+static ALWAYS_INLINE void NAME(take_in)(const tp__metric metric, NAME(lanes) x, NAME(lanes) * sum)
 {
-    REAL sum[WIDE];
-    for (int w = 0; w < WIDE; w++)
-        sum[w] = 0;
+    const NAME(lanes) zero = {0};
+    NAME(lanes) size = (NAME(lanes))((NAME(masks))x & ~(NAME(masks))(-zero));
+    if (metric == TP__EUCLID)
+        *sum += x * x;
+    else if (metric == TP__TAXICAB)
+        *sum += size;
+    else if (metric == TP__COUNT)
+        *sum += (NAME(lanes))((NAME(masks))(zero + 1) & (x != zero));
+    else {
+        NAME(masks) larger = (size > *sum) | (size != size);
+        *sum = (NAME(lanes))(((NAME(masks))size & larger) | ((NAME(masks)) * sum & ~larger));
+    }
+}
+
+/* sum[w] of the terms of a stretch of elements, which are added up by themselves: rounding errors grow with the number of
+ * stretches and with their length, not with the product. */
+static ALWAYS_INLINE void NAME(add_up)(const tp__metric metric, int64_t deep, const REAL *a, REAL b[DEEP][WIDE],
+                                       NAME(lanes) *restrict sum)
+{
+    NAME(lanes) s[NAME(LINES)] = {{0}};
     for (int64_t k = 0; k < deep; k++)
-        for (int w = 0; w < WIDE; w++) {
-            REAL x = a[k] - b[k][w];
-            if (metric == TP__EUCLID)
-                sum[w] += x * x;
-            else if (metric == TP__TAXICAB)
-                sum[w] += NAME(size)(x);
-            else if (metric == TP__LARGEST)
-                sum[w] = NAME(larger)(sum[w], NAME(size)(x));
+        for (int v = 0; v < NAME(LINES); v++)
+            NAME(take_in)(metric, a[k] - *(const NAME(lanes) *)&b[k][v * NAME(LANES)], &s[v]);
+    for (int v = 0; v < NAME(LINES); v++)
+        sum[v] = s[v];
+}
+
+/* Rows a of t->d elements, the stretch of so many from `from` on: acc takes in what a stretch adds up to. */
+static ALWAYS_INLINE void NAME(gather)(const tp__metric metric, const tp__distances *t, int64_t rows, int64_t deep,
+                                       const REAL *a, REAL b[DEEP][WIDE], REAL acc[][WIDE])
+{
+    for (int64_t r = 0; r < rows; r++) {
+        NAME(lanes) sum[NAME(LINES)];
+        NAME(add_up)(metric, deep, a + r * t->d, b, sum);
+        for (int v = 0; v < NAME(LINES); v++) {
+            NAME(lanes) *to = (NAME(lanes) *)&acc[r][v * NAME(LANES)];
+            if (metric == TP__LARGEST)
+                NAME(take_in)(metric, sum[v], to);
             else
-                sum[w] += x != 0 ? (REAL)1 : (REAL)0;
+                *to += sum[v];
         }
-    for (int w = 0; w < WIDE; w++)
-        acc[w] = metric == TP__LARGEST ? NAME(larger)(acc[w], sum[w]) : acc[w] + sum[w];
+    }
 }
 
 static NEVER_INLINE void NAME(gather_powers)(const tp__distances *t, int64_t deep, const REAL *a, REAL b[DEEP][WIDE],
@@ -56,23 +82,25 @@ static NEVER_INLINE void NAME(gather_powers)(const tp__distances *t, int64_t dee
         acc[w] += sum[w];
 }
 
-static void NAME(gather_row)(const tp__distances *t, int64_t deep, const REAL *a, REAL b[DEEP][WIDE], REAL *acc)
+static void NAME(gather_rows)(const tp__distances *t, int64_t rows, int64_t deep, const REAL *a, REAL b[DEEP][WIDE],
+                              REAL acc[][WIDE])
 {
     switch (t->metric) {
     case TP__COUNT:
-        NAME(gather)(TP__COUNT, deep, a, b, acc);
+        NAME(gather)(TP__COUNT, t, rows, deep, a, b, acc);
         break;
     case TP__TAXICAB:
-        NAME(gather)(TP__TAXICAB, deep, a, b, acc);
+        NAME(gather)(TP__TAXICAB, t, rows, deep, a, b, acc);
         break;
     case TP__EUCLID:
-        NAME(gather)(TP__EUCLID, deep, a, b, acc);
+        NAME(gather)(TP__EUCLID, t, rows, deep, a, b, acc);
         break;
     case TP__LARGEST:
-        NAME(gather)(TP__LARGEST, deep, a, b, acc);
+        NAME(gather)(TP__LARGEST, t, rows, deep, a, b, acc);
         break;
     default:
-        NAME(gather_powers)(t, deep, a, b, acc);
+        for (int64_t r = 0; r < rows; r++)
+            NAME(gather_powers)(t, deep, a + r * t->d, b, acc[r]);
     }
 }
 
@@ -96,24 +124,31 @@ static REAL NAME(scaled)(const tp__distances *t, const REAL *a, const REAL *b)
 
 static ALWAYS_INLINE int NAME(is_sound)(REAL sum) { return (sum >= LEAST_SUM) & (sum < (REAL)INFINITY); }
 
+/* y = sqrt(sum); are they all sound? */
+static ALWAYS_INLINE bool NAME(roots)(int64_t width, const REAL *restrict sum, REAL *restrict y)
+{
+    SIGNED sound = 1;
+    for (int64_t w = 0; w < width; w++) {
+        y[w] = FN(sqrt)(sum[w]);
+        sound &= NAME(is_sound)(sum[w]);
+    }
+    return sound;
+}
+
 /* The distances from row a to the `width` rows from b on, of the sums. */
 static void NAME(finish)(const tp__distances *t, const REAL *a, const REAL *b, int64_t width, const REAL *restrict sum,
                          REAL *restrict y)
 {
     const double root = 1 / t->p;
-    int sound = 1;
     if (t->metric != TP__EUCLID && t->metric != TP__ANY_ORDER) {
         memcpy(y, sum, (size_t)width * sizeof *y);
         return;
     }
     if (t->metric == TP__ANY_ORDER)
         t->power(width, y, (const void *[1]){sum}, &root);
-    else
-        for (int64_t w = 0; w < width; w++)
-            y[w] = FN(sqrt)(sum[w]);
+    else if (width == WIDE ? NAME(roots)(WIDE, sum, y) : NAME(roots)(width, sum, y))
+        return;
     for (int64_t w = 0; w < width; w++)
-        sound &= NAME(is_sound)(sum[w]);
-    for (int64_t w = 0; w < width && !sound; w++)
         if (!NAME(is_sound)(sum[w]))
             y[w] = NAME(scaled)(t, a, b + w * t->d);
 }
@@ -122,14 +157,13 @@ static void NAME(finish)(const tp__distances *t, const REAL *a, const REAL *b, i
 static void NAME(tile)(const tp__distances *t, const REAL *a, const REAL *b, int64_t i, int64_t stop, int64_t j,
                        REAL *y)
 {
-    REAL other[DEEP][WIDE], acc[ROWS][WIDE];
+    REAL other[DEEP][WIDE], acc[TALL][WIDE];
     int64_t end = t->m - j < WIDE ? t->m : j + WIDE;
-    memset(acc, 0, sizeof acc);
+    memset(acc, 0, (size_t)(stop - i) * sizeof *acc);
     for (int64_t k = 0; k < t->d; k += DEEP) {
         int64_t deep = t->d - k < DEEP ? t->d - k : DEEP;
         NAME(transpose)(b, t->m, t->d, j, k, deep, other);
-        for (int64_t r = i; r < stop; r++)
-            NAME(gather_row)(t, deep, a + r * t->d + k, other, acc[r - i]);
+        NAME(gather_rows)(t, stop - i, deep, a + i * t->d + k, other, acc);
     }
     for (int64_t r = i; r < stop; r++) {
         int64_t first = t->triangle && j <= r ? r + 1 : j, at = t->triangle ? pair_at(t->n, r, first) : r * t->m + j;
@@ -138,13 +172,17 @@ static void NAME(tile)(const tp__distances *t, const REAL *a, const REAL *b, int
     }
 }
 
+/* Blocks that follow each other in one matrix go together, up to TALL rows: what they meet is transposed once. */
 static void NAME(forward)(int64_t begin, int64_t end, void *user)
 {
     const tp__distances *t = user;
     const int64_t blocks = (t->n + ROWS - 1) / ROWS;
-    for (int64_t k = begin; k < end; k++) {
-        int64_t batch = k / blocks, i = k % blocks * ROWS, stop = t->n - i < ROWS ? t->n : i + ROWS;
+    for (int64_t k = begin, some; k < end; k += some) {
+        int64_t batch = k / blocks, i = k % blocks * ROWS;
+        some = end - k < blocks - k % blocks ? end - k : blocks - k % blocks;
+        some = some < TALL / ROWS ? some : TALL / ROWS;
         const REAL *a = (const REAL *)t->a + batch * t->n * t->d, *b = (const REAL *)t->b + batch * t->m * t->d;
+        int64_t stop = t->n - i < some * ROWS ? t->n : i + some * ROWS;
         for (int64_t j = t->triangle ? i : 0; j < t->m; j += WIDE)
             NAME(tile)(t, a, b, i, stop, j, (REAL *)t->y + batch * t->n * t->m);
     }
@@ -157,69 +195,90 @@ static void NAME(forward)(int64_t begin, int64_t end, void *user)
  * a row has partners of both kinds.
  *
  * Gradients and distances of some pairs: g is 0 where the distance is, which is 1 there; tame: the distances are Euclid's,
- * and g is divided by them already. */
+ * and g is divided by them already, y not there. */
 
-/* 0 where x is 0 or can be multiplied three times, otherwise 1. */
-static ALWAYS_INLINE REAL NAME(wildness)(REAL x)
-{
-    REAL size = x == 0 ? 1 : NAME(size)(x), low = size >= 1 / MOST ? (REAL)0 : 1;
-    return size <= MOST ? low : 1;
-}
+/* Pairs that lie side by side, as they are in memory. */
+typedef struct {
+    const REAL *g, *y;
+} NAME(row);
 
-static ALWAYS_INLINE REAL NAME(total)(REAL lane[LANES])
+/* WIDE pairs, of which those of [first, first + count) are there, from `at` on; if not all are, in the buffers. */
+static ALWAYS_INLINE NAME(row)
+    NAME(look)(const tp__distances *t, int64_t at, int64_t first, int64_t count, REAL *restrict g, REAL *restrict y)
 {
-    for (int l = 0; l < LANES / 2; l++)
-        lane[l] += lane[l + LANES / 2];
-    for (int l = 0; l < LANES / 4; l++)
-        lane[l] += lane[l + LANES / 4];
-    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
-}
-
-/* The gradient and the distance of a pair, 0 and 1 where it is 0; returns 0 where they are tame. */
-static ALWAYS_INLINE REAL NAME(take)(REAL slope, REAL size, REAL *g, REAL *y)
-{
-    slope = size == 0 ? 0 : slope;
-    size = size == 0 ? 1 : size;
-    *g = slope;
-    *y = size;
-    return NAME(wildness)(size) + NAME(wildness)(slope);
-}
-
-/* Those of n pairs, of which [first, first + count) are there, from `from` elements on in memory. */
-static REAL NAME(settle)(const tp__distances *t, int64_t from, int64_t first, int64_t count, int64_t n,
-                         REAL *restrict g, REAL *restrict y)
-{
-    const REAL *in_g = (const REAL *)t->g + from, *in_y = (const REAL *)t->y + from;
-    REAL wild[LANES], all = 0;
-    int64_t k = 0;
-    for (int64_t q = 0; q < n && count < n; q++) {
-        g[q] = 0;
-        y[q] = 1;
+    NAME(row) row = {(const REAL *)t->g + at, (const REAL *)t->y + at};
+    if (count == WIDE)
+        return row;
+    for (int64_t k = 0; k < WIDE; k++) {
+        bool there = k >= first && k < first + count;
+        g[k] = there ? row.g[k - first] : 0;
+        y[k] = there ? row.y[k - first] : 1;
     }
-    for (int l = 0; l < LANES; l++)
-        wild[l] = 0;
-    g += first;
-    y += first;
-    for (; k + LANES <= count; k += LANES)
-        for (int l = 0; l < LANES; l++)
-            wild[l] += NAME(take)(in_g[k + l], in_y[k + l], &g[k + l], &y[k + l]);
-    for (; k < count; k++)
-        all += NAME(take)(in_g[k], in_y[k], &g[k], &y[k]);
-    return all + NAME(total)(wild);
+    return (NAME(row)){g, y};
 }
 
-static void NAME(divide)(int64_t n, REAL *restrict g, const REAL *restrict y)
+/* The signs of *wild become set where x is neither 0 nor between 1 / MOST and MOST, that is, cannot be multiplied three times,
+ * or divided. */
+static ALWAYS_INLINE void NAME(look_for_wild)(NAME(lanes) x, NAME(masks) * wild)
 {
-    for (int64_t k = 0; k < n; k++)
-        g[k] /= y[k];
+    const NAME(lanes) zero = {0};
+    const NAME(masks) most = (NAME(masks))(zero + MOST), least = (NAME(masks))(zero + 1 / MOST);
+    NAME(masks) size = (NAME(masks))x & ~(NAME(masks))(-zero);
+    *wild |= (most - size) | ((size - least) & -size);
+}
+
+static ALWAYS_INLINE void NAME(look_through)(NAME(row) row, NAME(masks) wild[NAME(LINES)])
+{
+    for (int v = 0; v < NAME(LINES); v++) {
+        NAME(look_for_wild)(*(const NAME(lanes) *)(row.g + v * NAME(LANES)), &wild[v]);
+        NAME(look_for_wild)(*(const NAME(lanes) *)(row.y + v * NAME(LANES)), &wild[v]);
+    }
+}
+
+static bool NAME(none)(const NAME(masks) wild[NAME(LINES)])
+{
+    SIGNED all = 0;
+    for (int v = 0; v < NAME(LINES); v++)
+        for (int l = 0; l < NAME(LANES); l++)
+            all |= wild[v][l];
+    return all >= 0;
+}
+
+static ALWAYS_INLINE void NAME(settle)(const bool divided, NAME(row) row, REAL *g, REAL *y)
+{
+    const NAME(lanes) zero = {0};
+    for (int k = 0; k < WIDE; k += NAME(LANES)) {
+        NAME(lanes) slope = *(const NAME(lanes) *)(row.g + k), size = *(const NAME(lanes) *)(row.y + k);
+        NAME(masks) none = size == zero;
+        slope = (NAME(lanes))((NAME(masks))slope & ~none);
+        size = (NAME(lanes))((NAME(masks))size | ((NAME(masks))(zero + 1) & none));
+        if (divided)
+            slope /= size;
+        else
+            *(NAME(lanes) *)(y + k) = size;
+        *(NAME(lanes) *)(g + k) = slope;
+    }
+}
+
+/* Rows of pairs into g and y [rows, WIDE], which they may lie in already; returns whether they are tame. */
+static ALWAYS_INLINE bool NAME(take)(const tp__distances *t, int64_t rows, const NAME(row) * row,
+                                     const NAME(masks) * wild, REAL *g, REAL *y)
+{
+    bool tame = t->metric == TP__EUCLID && NAME(none)(wild);
+    for (int64_t q = 0; q < rows; q++)
+        if (tame)
+            NAME(settle)(true, row[q], g + q * WIDE, y + q * WIDE);
+        else
+            NAME(settle)(false, row[q], g + q * WIDE, y + q * WIDE);
+    return tame;
 }
 
 /* What x - z gets of the gradient g of their distance y, but for orders that need powers. */
-static ALWAYS_INLINE REAL NAME(slope)(const tp__metric metric, const bool tame, REAL x, REAL z, REAL g, REAL y)
+static ALWAYS_INLINE REAL NAME(slope)(const tp__metric metric, REAL x, REAL z, REAL g, REAL y)
 {
     REAL by = x - z;
     if (metric == TP__EUCLID)
-        return tame ? by * g : by / y * g;
+        return by / y * g;
     if (metric == TP__LARGEST)
         g = NAME(size)(by) == y ? g : 0;
     return by > 0 ? g : by < 0 ? -g : 0;
@@ -254,7 +313,8 @@ typedef struct {
 static void NAME(meet)(const tp__distances *t, int64_t i, int64_t j, int64_t batch, NAME(pairs) * s)
 {
     const int64_t offset = batch * t->n * t->m, width = t->m - i < WIDE ? t->m - i : WIDE;
-    REAL wild = 0;
+    NAME(masks) wild[NAME(LINES)] = {{0}};
+    NAME(row) row[ROWS];
     for (int64_t q = 0; q < s->partners; q++) {
         int64_t first = t->triangle && j + q >= i ? j + q - i + 1 : 0, count = first < width ? width - first : 0;
         int64_t at = offset + (t->triangle ? pair_at(t->n, j + q, i + first) : (j + q) * t->m + i);
@@ -262,23 +322,36 @@ static void NAME(meet)(const tp__distances *t, int64_t i, int64_t j, int64_t bat
                         ROWS * (t->triangle ? t->n - j - q - 1 - ROWS / 2 : t->m); /* of partner q + ROWS, nearly */
         tp__prefetch(t->g, later, WIDE, sizeof(REAL));
         tp__prefetch(t->y, later, WIDE, sizeof(REAL));
-        wild += NAME(settle)(t, at, first, count, WIDE, s->g[q], s->y[q]);
+        row[q] = NAME(look)(t, at, first, count, s->g[q], s->y[q]);
+        NAME(look_through)(row[q], wild);
     }
-    s->tame = t->metric == TP__EUCLID && wild == 0;
-    if (s->tame)
-        NAME(divide)(s->partners * WIDE, s->g[0], s->y[0]);
+    s->tame = NAME(take)(t, s->partners, row, wild, s->g[0], s->y[0]);
 }
 
-/* acc[w] += the slopes at x[w] - z, z from partner to partner d elements on. */
-static ALWAYS_INLINE void NAME(slopes)(const tp__metric metric, const bool tame, const NAME(pairs) * s,
-                                       const REAL *restrict x, const REAL *restrict z, int64_t d, REAL *restrict acc)
+/* acc[w] += (x[w] - z) g[w] of tame pairs, z from partner to partner d elements on. */
+static ALWAYS_INLINE void NAME(tame_slopes)(const NAME(pairs) * s, const REAL *restrict x, const REAL *restrict z,
+                                            int64_t d, REAL *restrict acc)
+{
+    NAME(lanes) own[NAME(LINES)], sum[NAME(LINES)] = {{0}};
+    for (int v = 0; v < NAME(LINES); v++)
+        own[v] = *(const NAME(lanes) *)(x + v * NAME(LANES));
+    for (int64_t q = 0; q < s->partners; q++)
+        for (int v = 0; v < NAME(LINES); v++)
+            sum[v] += (own[v] - z[q * d]) * *(const NAME(lanes) *)(s->g[q] + v * NAME(LANES));
+    for (int v = 0; v < NAME(LINES); v++)
+        *(NAME(lanes) *)(acc + v * NAME(LANES)) += sum[v];
+}
+
+/* acc[w] += the slopes at x[w] - z. */
+static ALWAYS_INLINE void NAME(slopes)(const tp__metric metric, const NAME(pairs) * s, const REAL *restrict x,
+                                       const REAL *restrict z, int64_t d, REAL *restrict acc)
 {
     REAL sum[WIDE];
     for (int w = 0; w < WIDE; w++)
         sum[w] = 0;
     for (int64_t q = 0; q < s->partners; q++)
         for (int w = 0; w < WIDE; w++)
-            sum[w] += NAME(slope)(metric, tame, x[w], z[q * d], s->g[q][w], s->y[q][w]);
+            sum[w] += NAME(slope)(metric, x[w], z[q * d], s->g[q][w], s->y[q][w]);
     for (int w = 0; w < WIDE; w++)
         acc[w] += sum[w];
 }
@@ -299,13 +372,13 @@ static NEVER_INLINE void NAME(slopes_by_power)(const tp__distances *t, const NAM
 static void NAME(slopes_of)(const tp__distances *t, const NAME(pairs) * s, const REAL *x, const REAL *z, REAL *acc)
 {
     if (t->metric == TP__EUCLID && s->tame)
-        NAME(slopes)(TP__EUCLID, true, s, x, z, t->d, acc);
+        NAME(tame_slopes)(s, x, z, t->d, acc);
     else if (t->metric == TP__EUCLID)
-        NAME(slopes)(TP__EUCLID, false, s, x, z, t->d, acc);
+        NAME(slopes)(TP__EUCLID, s, x, z, t->d, acc);
     else if (t->metric == TP__TAXICAB)
-        NAME(slopes)(TP__TAXICAB, false, s, x, z, t->d, acc);
+        NAME(slopes)(TP__TAXICAB, s, x, z, t->d, acc);
     else if (t->metric == TP__LARGEST)
-        NAME(slopes)(TP__LARGEST, false, s, x, z, t->d, acc);
+        NAME(slopes)(TP__LARGEST, s, x, z, t->d, acc);
     else if (t->metric == TP__ANY_ORDER)
         NAME(slopes_by_power)(t, s, x, z, acc);
 }
@@ -330,71 +403,113 @@ static NEVER_INLINE void NAME(gather_beside)(const tp__distances *t, int64_t bat
 /* ---- partners beside each other ---- */
 
 typedef struct {
-    REAL z[DEEP][MANY];    /* partners, transposed; the last one again where there are no more */
-    REAL g[MANY], y[MANY]; /* of one row and them */
-    int64_t count, whole;  /* of partners; the same in whole lanes */
+    REAL z[ROOM / sizeof(REAL)]; /* [deep, whole]: partners, transposed; the last one again where there are no more */
+    REAL g[NAME(MANY)], y[NAME(MANY)]; /* of one row and them */
+    int64_t count, whole;              /* of partners; the same in whole blocks of WIDE */
+    int64_t start;                     /* of the first block in which the row has a partner */
     bool tame;
 } NAME(crowd);
 
 /* Calls the partners from j on. */
 static void NAME(call)(const tp__distances *t, const REAL *b, int64_t j, int64_t from, int64_t deep, NAME(crowd) * c)
 {
-    c->count = t->m - j < MANY ? t->m - j : MANY;
-    c->whole = (c->count + LANES - 1) / LANES * LANES;
+    const int64_t room = ROOM / (int64_t)sizeof(REAL) / deep / WIDE * WIDE,
+                  most = room < NAME(MANY) ? room : NAME(MANY);
+    c->count = t->m - j < most ? t->m - j : most;
+    c->whole = (c->count + WIDE - 1) / WIDE * WIDE;
     for (int64_t q = 0; q < c->whole; q++) {
         const REAL *row = b + (j + (q < c->count ? q : c->count - 1)) * t->d + from;
         for (int64_t k = 0; k < deep; k++)
-            c->z[k][q] = row[k];
+            c->z[k * c->whole + q] = row[k];
     }
 }
 
 /* The pairs of row i and the crowd, which is the partners from j on; in a triangle, those after the row. */
 static void NAME(face)(const tp__distances *t, int64_t i, int64_t j, int64_t batch, NAME(crowd) * c)
 {
-    int64_t first = t->triangle && i >= j ? i - j + 1 : 0, count = first < c->count ? c->count - first : 0;
-    int64_t at = batch * t->n * t->m + (t->triangle ? pair_at(t->n, i, j + first) : i * t->m + j);
-    REAL wild = NAME(settle)(t, at, first, count, c->whole, c->g, c->y);
-    c->tame = t->metric == TP__EUCLID && wild == 0;
-    if (c->tame)
-        NAME(divide)(c->whole, c->g, c->y);
+    int64_t before = t->triangle && i >= j ? i - j + 1 : 0; /* so many of the crowd are no partners */
+    int64_t at = batch * t->n * t->m + (t->triangle ? pair_at(t->n, i, j) : i * t->m + j), rows = 0;
+    NAME(masks) wild[NAME(LINES)] = {{0}};
+    NAME(row) row[NAME(MANY) / WIDE];
+    c->start = before / WIDE * WIDE;
+    for (int64_t q = c->start; q < c->whole; q += WIDE) {
+        int64_t first = q < before ? before - q : 0, stop = c->count - q < WIDE ? c->count - q : WIDE;
+        row[rows] = NAME(look)(t, at + q + first, first, first < stop ? stop - first : 0, c->g + q, c->y + q);
+        NAME(look_through)(row[rows++], wild);
+    }
+    c->tame = NAME(take)(t, rows, row, wild, c->g + c->start, c->y + c->start);
+}
+
+static ALWAYS_INLINE REAL NAME(total)(const NAME(lanes) * sum)
+{
+    NAME(lanes) all = sum[0];
+    NAME(few) few = {0};
+    for (int v = 1; v < NAME(LINES); v++)
+        all += sum[v];
+    for (int l = 0; l < NAME(LANES); l += FEW)
+        few += *(const NAME(few) *)((const REAL *)&all + l);
+    return FEW == 2 ? few[0] + few[1] : (few[0] + few[2 % FEW]) + (few[1] + few[3 % FEW]);
 }
 
 /* The sum of the slopes at x - z. */
-static ALWAYS_INLINE REAL NAME(sum_slopes)(const tp__metric metric, const bool tame, const NAME(crowd) * c, REAL x,
+static ALWAYS_INLINE REAL NAME(sum_slopes)(const tp__metric metric, const NAME(crowd) * c, REAL x,
                                            const REAL *restrict z)
 {
-    REAL sum[LANES];
-    for (int l = 0; l < LANES; l++)
-        sum[l] = 0;
-    for (int64_t q = 0; q < c->whole; q += LANES)
-        for (int l = 0; l < LANES; l++)
-            sum[l] += NAME(slope)(metric, tame, x, z[q + l], c->g[q + l], c->y[q + l]);
+    NAME(lanes) sum[NAME(LINES)] = {{0}};
+    for (int64_t q = c->start; q < c->whole; q += WIDE)
+        for (int l = 0; l < WIDE; l++)
+            ((REAL *)sum)[l] += NAME(slope)(metric, x, z[q + l], c->g[q + l], c->y[q + l]);
     return NAME(total)(sum);
 }
 
 static NEVER_INLINE REAL NAME(sum_by_power)(const tp__distances *t, const NAME(crowd) * c, REAL x, const REAL *z)
 {
     REAL slope[WIDE], all = 0;
-    for (int64_t q = 0; q < c->whole; q += WIDE) {
-        int64_t n = c->whole - q < WIDE ? c->whole - q : WIDE;
-        NAME(power_slopes)(t, n, &x, 0, z + q, 1, c->g + q, c->y + q, slope);
+    for (int64_t q = c->start; q < c->whole; q += WIDE) {
+        NAME(power_slopes)(t, WIDE, &x, 0, z + q, 1, c->g + q, c->y + q, slope);
         REAL sum = 0;
-        for (int64_t w = 0; w < n; w++)
+        for (int64_t w = 0; w < WIDE; w++)
             sum += slope[w];
         all += sum;
     }
     return all;
 }
 
-static REAL NAME(sum_of)(const tp__distances *t, const NAME(crowd) * c, REAL x, const REAL *z)
+/* acc[k WIDE] += what row x gets of its pairs, of each of `deep` elements. */
+static ALWAYS_INLINE void NAME(tame_sums)(const NAME(crowd) * c, int64_t deep, const REAL *x, REAL *acc)
 {
-    if (t->metric == TP__EUCLID)
-        return c->tame ? NAME(sum_slopes)(TP__EUCLID, true, c, x, z) : NAME(sum_slopes)(TP__EUCLID, false, c, x, z);
-    if (t->metric == TP__TAXICAB)
-        return NAME(sum_slopes)(TP__TAXICAB, false, c, x, z);
-    if (t->metric == TP__LARGEST)
-        return NAME(sum_slopes)(TP__LARGEST, false, c, x, z);
-    return t->metric == TP__ANY_ORDER ? NAME(sum_by_power)(t, c, x, z) : 0;
+    for (int64_t k = 0; k < deep; k++) {
+        const REAL *z = c->z + k * c->whole;
+        NAME(lanes) sum[NAME(LINES)] = {{0}};
+        for (int64_t q = c->start; q < c->whole; q += WIDE)
+            for (int v = 0; v < NAME(LINES); v++) {
+                int64_t at = q + v * NAME(LANES);
+                sum[v] += (x[k] - *(const NAME(lanes) *)(z + at)) * *(const NAME(lanes) *)(c->g + at);
+            }
+        acc[k * WIDE] += NAME(total)(sum);
+    }
+}
+
+static ALWAYS_INLINE void NAME(sums)(const tp__metric metric, const NAME(crowd) * c, int64_t deep, const REAL *x,
+                                     REAL *acc)
+{
+    for (int64_t k = 0; k < deep; k++)
+        acc[k * WIDE] += NAME(sum_slopes)(metric, c, x[k], c->z + k * c->whole);
+}
+
+static void NAME(sums_of)(const tp__distances *t, const NAME(crowd) * c, int64_t deep, const REAL *x, REAL *acc)
+{
+    if (t->metric == TP__EUCLID && c->tame)
+        NAME(tame_sums)(c, deep, x, acc);
+    else if (t->metric == TP__EUCLID)
+        NAME(sums)(TP__EUCLID, c, deep, x, acc);
+    else if (t->metric == TP__TAXICAB)
+        NAME(sums)(TP__TAXICAB, c, deep, x, acc);
+    else if (t->metric == TP__LARGEST)
+        NAME(sums)(TP__LARGEST, c, deep, x, acc);
+    else if (t->metric == TP__ANY_ORDER)
+        for (int64_t k = 0; k < deep; k++)
+            acc[k * WIDE] += NAME(sum_by_power)(t, c, x[k], c->z + k * c->whole);
 }
 
 /* acc [deep][WIDE] += what rows [i, i + WIDE) of a get, of their elements from `from` on. */
@@ -404,12 +519,11 @@ static NEVER_INLINE void NAME(gather_across)(const tp__distances *t, int64_t bat
     const REAL *a = (const REAL *)t->a + batch * t->n * t->d + from, *b = (const REAL *)t->b + batch * t->m * t->d;
     const int64_t stop = t->n - i < WIDE ? t->n : i + WIDE;
     NAME(crowd) c;
-    for (int64_t j = t->triangle ? i + 1 : 0; j < t->m; j += MANY) {
+    for (int64_t j = t->triangle ? i + 1 : 0; j < t->m; j += c.count) {
         NAME(call)(t, b, j, from, deep, &c);
         for (int64_t r = i; r < stop; r++) {
             NAME(face)(t, r, j, batch, &c);
-            for (int64_t k = 0; k < deep; k++)
-                acc[k][r - i] += NAME(sum_of)(t, &c, a[r * t->d + k], c.z[k]);
+            NAME(sums_of)(t, &c, deep, a + r * t->d, &acc[0][r - i]);
         }
     }
 }

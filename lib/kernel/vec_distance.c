@@ -11,9 +11,21 @@
 /* So that the buffers of what is rarely called are not on the stack of all. */
 #define NEVER_INLINE __attribute__((noinline))
 
-/* WIDE rows, transposed, meet ROWS rows, DEEP elements of each at a time; or a row meets MANY, in so many
- * lanes. */
-enum { WIDE = TP__DISTANCE_WIDE, ROWS = TP__DISTANCE_ROWS, DEEP = 16, MANY = 128, LANES = 16 };
+/* WIDE rows, transposed, meet ROWS rows, forward up to TALL, DEEP elements of each at a time; or a row meets FACED bytes, of
+ * whom ROOM bytes are transposed. Vectors are of LINE bytes, as long as
+ * the processor's. */
+#if defined(__AVX512F__)
+enum { LINE = 64 };
+#elif defined(__AVX__)
+enum { LINE = 32 };
+#else
+enum { LINE = 16 };
+#endif
+enum { WIDE = TP__DISTANCE_WIDE, ROWS = TP__DISTANCE_ROWS, TALL = 4 * ROWS, DEEP = 16, FACED = 2048, ROOM = 16384 };
+
+/* So many lanes are added up at the end. */
+#define FEW (LINE / sizeof(REAL) < 4 ? 2 : 4)
+#define SIGNED __typeof__(__builtin_choose_expr(IS_F64, (int64_t)0, (int32_t)0))
 
 /* Where the distance of rows i < j is in a triangle of n rows. */
 static int64_t pair_at(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 1) / 2 + j - i - 1; }

@@ -681,6 +681,60 @@ START_TEST(distances_at_any_scale)
 }
 END_TEST
 
+/* The gradient of the weighted distances of order p from the rows of x to those of y, or with NULL to each other. */
+static tp_tensor *pull(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, tp_tensor *weight, bool by_operators)
+{
+    tp_tensor *d = y ? tp_cdist(T, x, y, p) : tp_pdist(T, x, p), *g[2] = {NULL, NULL};
+    tp_tensor *sum = tp_sum(T, tp_mul(T, d, tp_to(T, weight, tp_dtype_of(x))));
+    tp_gradients(T, 1, &sum, y ? 2 : 1, (tp_tensor *[]){x, y}, g,
+                 &(tp_gradients_options){.create_graph = by_operators});
+    return y ? tp_cat(T, 2, g, 0) : g[0];
+}
+
+static double furthest(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    return tp_item(tp_amax(T, tp_abs(T, tp_sub(T, a, b)), 0, NULL, false));
+}
+
+/* More rows than the kernels take at a time, and longer ones; a few weights, or none, of another magnitude, so that they
+ * cannot be divided by the distance first. */
+START_TEST(distances_of_many_rows)
+{
+    const double orders[] = {2, 1, INFINITY, 3};
+    const int64_t n = 301, m = _i & 1 ? 270 : 0, pairs = m ? n * m : n * (n - 1) / 2;
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 5);
+    tp_tensor *x[2], *weight = tp_randn(T, TP_F64, tp_shape(pairs));
+    for (int k = 0; k < 2; k++)
+        x[k] = tp_to(T, tp_randn(T, TP_F32, tp_shape(k ? m : n, 19)), TP_F64);
+    if (_i & 2)
+        weight = tp_where(T, tp_lt_scalar(T, tp_rand(T, TP_F64, tp_shape(pairs)), 0.0005),
+                          tp_mul_scalar(T, weight, 0x1p-60), weight);
+    weight = tp_keep(m ? tp_view(T, weight, tp_shape(n, m)) : weight);
+    for (int k = 0; k < 2; k++)
+        x[k] = tp_keep(x[k]);
+    for (int k = 0; k < (int)LENGTH(orders); k++) {
+        tp_tape_reset(T);
+        tp_tensor *in[2][2] = {{NULL}}, *g[3];
+        for (int f = 0; f < 2; f++)
+            for (int j = 0; j < (m ? 2 : 1); j++)
+                in[f][j] = tp_requires_grad(tp_to(T, tp_detach(T, x[j]), f ? TP_F32 : TP_F64), true);
+        for (int f = 0; f < 3; f++)
+            g[f] = tp_to(T, tp_detach(T, pull(T, in[f == 2][0], in[f == 2][1], orders[k], weight, f == 0)), TP_F64);
+        ck_no_error(T);
+        double scale = tp_item(tp_amax(T, tp_abs(T, g[0]), 0, NULL, false));
+        ck_assert_msg(furthest(T, g[0], g[1]) <= 1e-13 * scale, "order %g, float64: %g of %g", orders[k],
+                      furthest(T, g[0], g[1]), scale);
+        ck_assert_msg(furthest(T, g[0], g[2]) <= 1e-5 * scale, "order %g, float32: %g of %g", orders[k],
+                      furthest(T, g[0], g[2]), scale);
+    }
+    tp_free(weight);
+    for (int k = 0; k < 2; k++)
+        tp_free(x[k]);
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("range");
@@ -701,6 +755,7 @@ int main(void)
     tcase_add_test(t, cosines_at_any_scale);
     tcase_add_test(t, infinite_elements);
     tcase_add_test(t, distances_at_any_scale);
+    tcase_add_loop_test(t, distances_of_many_rows, 0, 4);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
