@@ -72,26 +72,12 @@ FILL(fill4, uint32_t)
 FILL(fill8, uint64_t)
 /* clang-format on */
 
-/* clang-format off */
-#define NEAR(name, type, step)                                                                     \
-    static void name(int64_t n, void *to, const void *from)                                        \
-    { type *restrict o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i] = a[i * (step)]; }
-NEAR(turn4, uint32_t, -1)
-NEAR(turn8, uint64_t, -1)
-NEAR(pairs4, uint32_t, 2)
-NEAR(pairs8, uint64_t, 2)
-/* clang-format on */
-
 /* memcpy of some thousand bytes is slow on some processors (by 12 times on Zen 5) where both sides are not aligned alike. */
 void tp__copy_bytes(void *to, const void *from, size_t n)
 {
     size_t i = 0;
     if (n > 1 << 11 && n < 1 << 21 && (((uintptr_t)to ^ (uintptr_t)from) & 31) != 0)
-        for (; i + 64 <= n; i += 64) {
-            char line[64];
-            memcpy(line, (const char *)from + i, 64);
-            memcpy((char *)to + i, line, 64);
-        }
+        i = TP__PICK(tp__copy_table)->lines(to, from, n);
     memcpy((char *)to + i, (const char *)from + i, n - i);
 }
 
@@ -102,9 +88,9 @@ void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from
     else if (ts == 1 && fs == 0 && n > 0)
         (size == 4 ? fill4 : size == 8 ? fill8 : fill1)(n, to, from);
     else if (ts == 1 && fs == -1 && size >= 4)
-        (size == 4 ? turn4 : turn8)(n, to, from);
+        TP__PICK(tp__copy_table)->turn[size == 8](n, to, from);
     else if (ts == 1 && fs == 2 && size >= 4)
-        (size == 4 ? pairs4 : pairs8)(n, to, from);
+        TP__PICK(tp__copy_table)->pairs[size == 8](n, to, from);
     else if (size == 4)
         run4(n, to, ts, from, fs);
     else if (size == 8)
@@ -128,7 +114,8 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
         FIXED(16)
         FIXED(20)
         FIXED(24)
-        FIXED(28) FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
+        FIXED(28)
+        FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
 #undef FIXED
             default : for (int64_t r = 0; r < n; r++) tp__copy_bytes(to + r * to_row, from + r * from_row, bytes);
     }
@@ -149,7 +136,13 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from)
         TP__PICK(tp__copy_table)->repeat[size == 8](p, to, from);
         return;
     }
-    if (p.to_column == 1 && p.from_row == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2) {
+    if (p.to_column == 1 && distance(p.from_row) == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2) {
+        if (p.from_row < 0) { /* from the last row up */
+            from = (const char *)from - (p.rows - 1) * bytes;
+            to = (char *)to + (p.rows - 1) * p.to_row * bytes;
+            p.from_row = 1;
+            p.to_row = -p.to_row;
+        }
         TP__PICK(tp__copy_table)->transpose[size == 8 ? 2 : size == 4](p, to, from);
         return;
     }

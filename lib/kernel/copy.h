@@ -9,6 +9,9 @@ typedef void (*tp__plane_fn)(tp__plane p, void *to, const void *from);
 typedef struct {
     tp__plane_fn repeat[2];    /* of elements of 4 and 8 bytes; to_column is 1, from_column 0 */
     tp__plane_fn transpose[3]; /* of 1, 4 and 8 bytes; to_column and from_row are 1 */
+    void (*turn[2])(int64_t n, void *to, const void *from);  /* of 4 and 8 bytes; to[i] = from[-i] */
+    void (*pairs[2])(int64_t n, void *to, const void *from); /* to[i] = from[2 i] */
+    size_t (*lines)(void *to, const void *from, size_t n);   /* whole cache lines of n bytes; returns how many bytes */
 } tp__copy_table;
 
 TP__TABLE_OF(tp__copy_table, tp__copy_table);

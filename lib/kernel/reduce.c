@@ -6,6 +6,7 @@
  *   a row, its elements apart  GATHERED elements, brought together first
  *   short rows, n <= SHORT     turned by blocks of rows, then as columns
  *   columns, `inner` of them   TP__COLUMN_CHUNK elements of each
+ *   few rows, n <= TP__FEW_ROWS the same, at once (sums)
  *   few long columns           as wide rows, some rows of columns each; the columns of the wide one are then joined
  */
 #include "kernel/reduce.h"
@@ -273,6 +274,23 @@ static void columns_range(int64_t begin, int64_t end, void *user)
     }
 }
 
+/* Sums of few rows go by as many columns as there are, straight to where they belong; those of which one is not finite, as
+ * above. */
+static void few_rows_range(int64_t begin, int64_t end, void *user)
+{
+    const job *j = user;
+    const int64_t blocks = (j->inner + TP__COLUMNS - 1) / TP__COLUMNS;
+    for (int64_t b = begin, m; b < end; b += m) {
+        int64_t outer = b / blocks, column = b % blocks * TP__COLUMNS;
+        m = blocks - b % blocks < end - b ? blocks - b % blocks : end - b;
+        int64_t width = j->inner - column < m * TP__COLUMNS ? j->inner - column : m * TP__COLUMNS;
+        if (!TP__PICK(tp__reduce_table)
+                 ->few_rows[j->dtype == TP_F64](j->n, j->step, width, outer_at(j, outer) + (size_t)column * j->in_size,
+                                                j->out + (size_t)(outer * j->inner + column) * j->out_size))
+            columns_range(b, b + m, user);
+    }
+}
+
 /* ---- which of these ---------------------------------------------------------------------------------------------- */
 
 void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *shape, const void *in, void *out,
@@ -293,9 +311,16 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
     j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
     if (outer == 0 || j.inner == 0)
         return;
+    bool few = kind == TP__SUM && tp_dtype_is_float(dtype) && n > 1 && n <= TP__FEW_ROWS && !accumulate;
+    int last = j.outer.ndim - 1;
+    if (few && j.inner == 1 && j.outer.stride[last] == 1) { /* results side by side are columns, too */
+        j.inner = j.outer.dim[last];
+        j.outer.dim[last] = j.outer.stride[last] = 1;
+        outer /= j.inner;
+    }
     if (j.inner > 1)
         tp__parallel_for(outer * ((j.inner + TP__COLUMNS - 1) / TP__COLUMNS), 1 + WORK / (TP__COLUMNS * (n + 1)),
-                         columns_range, &j);
+                         few && j.inner >= WIDE ? few_rows_range : columns_range, &j);
     else if (n > WORK)
         for (int64_t o = 0; o < outer; o++)
             long_row(j, o);

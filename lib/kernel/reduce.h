@@ -4,7 +4,13 @@
 
 #include "kernel/kernel.h"
 
-enum { TP__REDUCTIONS = TP__NORM_MIN + 1, TP__ROW_CHUNK = 4096, TP__COLUMN_CHUNK = 32, TP__COLUMNS = 128 };
+enum {
+    TP__REDUCTIONS = TP__NORM_MIN + 1,
+    TP__ROW_CHUNK = 4096,
+    TP__COLUMN_CHUNK = 32,
+    TP__COLUMNS = 128,
+    TP__FEW_ROWS = 8
+};
 
 /* What a reduction gathers in: double for sums and products of floats (and of their absolutes and squares), int64_t for
  * those of integers, the dtype itself for the largest and smallest, uint8_t for all and any. */
@@ -30,6 +36,8 @@ typedef struct {
     tp__reducer of[TP__REDUCTIONS][TP_DTYPES];
     tp__finder find[TP_DTYPES];
     bool (*narrow)(int64_t n, const double *v, float *out); /* were all finite? */
+    /* Sums of 2 to TP__FEW_ROWS rows, `stride` apart, by [dtype == TP_F64]: were all finite? */
+    bool (*few_rows[2])(int64_t rows, int64_t stride, int64_t columns, const void *in, void *out);
 } tp__reduce_table;
 
 TP__TABLE_OF(tp__reduce_table, tp__reduce_table);

@@ -42,7 +42,37 @@ TRANSPOSE(transpose4, uint32_t)
 TRANSPOSE(transpose8, uint64_t)
 /* clang-format on */
 
+/* clang-format off */
+#define NEAR(name, type, step)                                                                     \
+    static void name(int64_t n, void *to, const void *from)                                        \
+    { type *restrict o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i] = a[i * (step)]; }
+NEAR(turn4, uint32_t, -1)
+NEAR(turn8, uint64_t, -1)
+NEAR(pairs4, uint32_t, 2)
+NEAR(pairs8, uint64_t, 2)
+/* clang-format on */
+
+/* Those of `to` are whole but for the first, which is written twice in part. */
+static size_t lines(void *to, const void *from, size_t n)
+{
+    enum { LINE = 64 };
+    char *out = to, line[LINE];
+    const char *in = from;
+    size_t i = LINE - (uintptr_t)to % LINE;
+    if (n < LINE)
+        return 0;
+    memcpy(out, in, LINE);
+    for (; i + LINE <= n; i += LINE) {
+        memcpy(line, in + i, LINE);
+        memcpy(out + i, line, LINE);
+    }
+    return i;
+}
+
 const tp__copy_table TP__OF_ISA(tp__copy_table) = {
     .repeat = {repeat4, repeat8},
     .transpose = {transpose1, transpose4, transpose8},
+    .turn = {turn4, turn8},
+    .pairs = {pairs4, pairs8},
+    .lines = lines,
 };

@@ -269,6 +269,9 @@ START_TEST(sums_in_between)
             tp_mul_scalar_(T, tp_slice(T, signs, 1, 2, 4, 1), -1); /* + + - - */
             ck_assert_double_eq(tp_item(tp_sum(T, signs)), 0);
             ck_assert_double_eq(tp_item_at(tp_sum_dim(T, signs, 1, false), 0), 0);
+            tp_tensor *columns = tp_expand(T, tp_narrow(T, tp_mT(T, signs), 1, 0, 1), tp_shape(4, 100));
+            tp_tensor *sums = tp_sum_dim(T, tp_contiguous(T, columns), 0, false);
+            ck_assert_double_eq(tp_item(tp_amax(T, tp_abs(T, sums), 0, NULL, false)), 0);
             tp_tensor *nothing = tp_full(T, (tp_dtype)dtype, tp_shape(3), INFINITY);
             ck_assert_double_eq(tp_item(tp_mean(T, nothing)), (double)INFINITY);
             ck_assert(isnan(
