@@ -23,8 +23,22 @@ static const tp__reducer *reducer(tp__reduction kind, tp_dtype dtype)
     return &TP__PICK(tp__reduce_table)->of[kind][dtype];
 }
 
+/* Is what is gathered a double (or int64_t of integers)? */
+static bool gathers_wide(tp__reduction kind)
+{
+    return kind == TP__SUM || kind == TP__PROD || (kind >= TP__MEAN && kind <= TP__NORM_2);
+}
+
+/* What joins accumulators, as columns of elements. */
+static const tp__reducer *joiner(tp__reduction kind, tp_dtype dtype)
+{
+    if (gathers_wide(kind))
+        return reducer(kind == TP__PROD ? TP__PROD : TP__SUM, tp_dtype_is_float(dtype) ? TP_F64 : TP_I64);
+    return reducer(kind, kind == TP__ALL || kind == TP__ANY ? TP_U8 : dtype);
+}
+
 typedef struct {
-    const tp__reducer *r;
+    const tp__reducer *r, *joins;
     tp__reduction kind;
     tp_dtype dtype;
     tp__layout outer;
@@ -37,15 +51,11 @@ typedef struct {
 } job;
 
 /* Where the elements of the outer index o begin. */
-static const char *outer_at(const job *j, int64_t o)
+static inline const char *outer_at(const job *j, int64_t o)
 {
+    if (j->outer.ndim == 1) /* without a division */
+        return j->in + o * j->outer.stride[0] * (int64_t)j->in_size;
     return j->in + tp__offset_at(j->outer.ndim, j->outer.dim, j->outer.stride, o) * (int64_t)j->in_size;
-}
-
-/* Is what is gathered a double (or int64_t of integers)? */
-static bool gathers_wide(tp__reduction kind)
-{
-    return kind == TP__SUM || kind == TP__PROD || (kind >= TP__MEAN && kind <= TP__NORM_2);
 }
 
 /* ---- what went out of range, once more ------------------------------------------------------------------- */
@@ -249,8 +259,8 @@ static void narrow_columns_into(const job *j, int64_t fold, const char *in, char
     columns_into(j, wide, fold * width, fold * width, in, acc);
     if (over > 0)
         j->r->columns(1, over, over, in + wide * fold * width * (int64_t)j->in_size, acc, false);
-    for (int64_t c = width; c < fold * width; c++)
-        j->r->join(acc + (size_t)c * j->r->size, acc + (size_t)(c % width) * j->r->size);
+    /* what was gathered is reduced as elements of its own dtype */
+    j->joins->columns(fold - 1, width, width, acc + (size_t)width * j->r->size, acc, false);
 }
 
 /* Blocks of columns [begin, end), numbered through all outer slices. */
@@ -298,6 +308,7 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
 {
     bool wide = gathers_wide(kind);
     job j = {.r = reducer(kind, dtype),
+             .joins = joiner(kind, dtype),
              .kind = kind,
              .dtype = dtype,
              .n = shape->n,

@@ -69,7 +69,7 @@ static inline uint8_t number_uint8_t(double v) { return (uint8_t)(uint64_t)tp__t
           o[i] = a[i] != a[i] ? nan : a[i] == (type)INFINITY ? top : a[i] == -(type)INFINITY ? bottom : a[i]; }
 #define AT_LEAST(v, low) ((v) < (low) ? (low) : (v)) /* keeps NaN */
 /* log x and log(1 - x), at least -100; where they are less, no logarithm of 0 is taken, which raises an exception */
-#define LOG_OF_CHANCE(V, R, x) V(at_least)(V(log)(V(at_least)(x, (R)3.7e-44)), -100)
+#define LOG_OF_CHANCE(V, R, x) V(at_least)(V(log)(V(most)(x, (R)3.7e-44)), -100)
 #define LOG_OF_REST(V, x) V(pick)(x >= 1, -100, V(log1p)(V(either)(x >= 1, 0, -x)))
 #define WHERE(id, type)                                                                            \
     static void id(int64_t n, void *out, const void *const *in, const void *attr)                  \

@@ -262,13 +262,13 @@ V_INLINE v_sigmoidf(float x)
     return V_FMA(q * lost, -0.75f, q) * 0x1p-30f; /* 1 / sum is 0.5 to 1 */
 }
 
-/* factor t / (1 + t)^2, t = e^-a, 0 <= a < 109, in the same way */
-V_INLINE v_odds_slopef(float factor, float a)
+/* t / (k + k t)^2, t = e^-a, 0 <= a < 109, in the same way: 2^30 goes with the square */
+V_INLINE v_odds_slopef(float k, float a)
 {
     float shifted = V_FMA(a, -1.44269504088896341f, V_ROUNDER_157), r = v_less_ln2f(-a, shifted - V_ROUNDER_157);
-    float power = v_float(v_bits(shifted) << 23);
-    float t = V_FMA(power, V_FMA(r * r, v_power_partf(r), r), power), d = V_FMA(t, 0x1p-30f, 1);
-    return t / (d * d) * (factor * 0x1p-30f);
+    float power = v_float(v_bits(shifted) << 23), t = power * V_FMA(V_FMA(v_power_partf(r), r, 1), r, 1);
+    float d = V_FMA(t, k * 0x1p-15f, k * 0x1p15f);
+    return t / (d * d);
 }
 
 /* See v_sigmoid_slope and v_tanh_slope. */
@@ -277,7 +277,10 @@ V_INLINE v_sigmoid_slopef(float x)
     float a = __builtin_fabsf(x);
     return v_odds_slopef(1, a > 108.0f ? 108.0f : a); /* keeps NaN */
 }
-V_INLINE v_tanh_slopef(float x) { return v_pickf(x == x, v_odds_slopef(4, 2 * v_leastf(__builtin_fabsf(x), 54)), x); }
+V_INLINE v_tanh_slopef(float x)
+{
+    return v_pickf(x == x, v_odds_slopef(0.5f, 2 * v_leastf(__builtin_fabsf(x), 54)), x);
+}
 
 /* |x| <= V_NEAR: the quadrant n, and x - n pi/2 in three exact steps. */
 #define V_NEAR 100000.0f

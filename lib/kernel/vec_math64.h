@@ -290,12 +290,13 @@ V_WIDE v_sigmoid(double x)
     return V_MADD(q * lost, -0.75, q) * 0x1p-100; /* 1 / sum is 0.5 to 1 */
 }
 
-/* factor t / (1 + t)^2, t = e^-a, 0 <= a < 780, in the same way */
-V_WIDE v_odds_slope(double factor, double a)
+/* t / (k + k t)^2, t = e^-a, 0 <= a < 780, in the same way: 2^100 goes with the square */
+V_WIDE v_odds_slope(double k, double a)
 {
     double shifted = V_MADD(a, -V_1_LN2, V_WHOLE_1123), power = v_double(v_bits64(shifted) << 52);
-    double t = V_MADD(power, v_power_part(v_less_ln2(-a, shifted - V_WHOLE_1123)), power), d = V_MADD(t, 0x1p-100, 1);
-    return t / (d * d) * (factor * 0x1p-100);
+    double t = V_MADD(power, v_power_part(v_less_ln2(-a, shifted - V_WHOLE_1123)), power);
+    double d = V_MADD(t, k * 0x1p-50, k * 0x1p50);
+    return t / (d * d);
 }
 
 /* s(x) s(-x) for the sigmoid s; and 1 - tanh^2 x = 4 s(2x) s(-2x) */
@@ -304,7 +305,11 @@ V_WIDE v_sigmoid_slope(double x)
     double a = __builtin_fabs(x);
     return v_odds_slope(1, a > 750 ? 750 : a); /* keeps NaN */
 }
-V_WIDE v_tanh_slope(double x) { return v_pick(x == x, v_odds_slope(4, 2 * v_least(__builtin_fabs(x), 375)), x); }
+V_WIDE v_tanh_slope(double x)
+{
+    double a = __builtin_fabs(x);
+    return v_odds_slope(0.5, 2 * v_either(a > 375, 375, a));
+}
 
 /* By the addition theorems, with x = n ln 2 + r: sinh and cosh of n ln 2 are (2^n -+ 2^-n) / 2; all halved once more. */
 /* clang-format off */

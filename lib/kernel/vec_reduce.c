@@ -11,26 +11,35 @@
 /* So that columns are kept in registers where they are of a usual width. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-enum { LANES = 32, FEW = 8 };
+enum {
+    LANES = 32,
+    FEW = 8,
+#if defined(__AVX2__)
+    MORE = 64 /* of float32, where there are registers: a choice waits long for the one before it */
+#else
+    MORE = LANES
+#endif
+};
 
 /* R: element; L: lane; A: what is gathered in; zero: neutral element; of: what counts of the element e; step: a with such an
- * x taken in; usual: are there functions for the usual widths of columns? */
+ * x taken in; usual: are there functions for the usual widths of columns?
+ * lanes: 32 or 64 of a row. */
 /* clang-format off */
-#define REDUCER(id, usual, R, L, A, zero, of, step)                                                       \
+#define REDUCER(id, usual, lanes, R, L, A, zero, of, step)                                                       \
     static void id##_start(void *acc) { *(A *)acc = (A)(zero); }                                   \
     static void id##_join(const void *from, void *acc)                                             \
     { A x = *(const A *)from, a = *(A *)acc; *(A *)acc = (A)(step); }                              \
     static void id##_row(int64_t n, const void *in, void *acc)                                     \
-    { const R *v = in; L lane[LANES], few[FEW]; A part[LANES], last = (A)(zero); int64_t i = 0;    \
-      for (int l = 0; l < LANES; l++) lane[l] = (L)(zero);                                         \
-      for (; i + LANES <= n; i += LANES)                                                           \
-          for (int l = 0; l < LANES; l++) { R e = v[i + l]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
+    { const R *v = in; L lane[lanes], few[FEW]; A part[lanes / 2], last = (A)(zero); int64_t i = 0;    \
+      for (int l = 0; l < lanes; l++) lane[l] = (L)(zero);                                         \
+      for (; i + lanes <= n; i += lanes)                                                           \
+          for (int l = 0; l < lanes; l++) { R e = v[i + l]; L a = lane[l], x = (L)(of); lane[l] = (L)(step); } \
       for (int l = 0; l < FEW; l++) few[l] = (L)(zero);                                            \
       for (; i + FEW <= n; i += FEW)                                                               \
           for (int l = 0; l < FEW; l++) { R e = v[i + l]; L a = few[l], x = (L)(of); few[l] = (L)(step); } \
       for (; i < n; i++) { R e = v[i]; A a = last, x = (A)(L)(of); last = (A)(step); }             \
-      for (int l = 0; l < LANES; l++) part[l] = (A)lane[l];                                        \
-      for (int l = 0; l < 16; l++) { A a = part[l], x = part[l + 16]; part[l] = (A)(step); }       \
+      for (int l = 0; l < lanes / 2; l++) { A a = (A)lane[l], x = (A)lane[l + lanes / 2]; part[l] = (A)(step); } \
+      for (int l = 0; l < lanes / 2 - 16; l++) { A a = part[l], x = part[l + 16]; part[l] = (A)(step); } \
       for (int l = 0; l < 8; l++) { A a = part[l], x = part[l + 8]; part[l] = (A)(step); }         \
       for (int l = 0; l < FEW; l++) { A a = part[l], x = (A)few[l]; part[l] = (A)(step); }         \
       for (int l = 0; l < 4; l++) { A a = part[l], x = part[l + 4]; part[l] = (A)(step); }         \
@@ -52,25 +61,26 @@ enum { LANES = 32, FEW = 8 };
       else if (usual && columns == TP__COLUMNS / 2) id##_lanes(rows, stride, TP__COLUMNS / 2, in, acc, fresh);     \
       else id##_lanes(rows, stride, columns, in, acc, fresh); }
 
+#define CHOSEN(R) (sizeof(R) == sizeof(float) ? (int)MORE : (int)LANES)
 #define MAX_OF(R) _Generic((R)0, float: -INFINITY, double: -INFINITY, int32_t: INT32_MIN, int64_t: INT64_MIN, uint8_t: 0)
 #define MIN_OF(R) _Generic((R)0, float: INFINITY, double: INFINITY, int32_t: INT32_MAX, int64_t: INT64_MAX, uint8_t: 255)
 
 #define FOR_DTYPE(R, S, L, A, LP, usual)                                                                  \
-    REDUCER(sum_##S, usual, R, L, A, 0, e, a + x)                                                         \
-    REDUCER(prod_##S, 0, R, LP, A, 1, e, a *x)                                                        \
-    REDUCER(max_##S, 0, R, R, R, MAX_OF(R), e, x > a || x != x ? x : a)                               \
-    REDUCER(min_##S, 0, R, R, R, MIN_OF(R), e, x < a || x != x ? x : a)                               \
-    REDUCER(all_##S, 0, R, R, uint8_t, 1, e != 0, (a != 0) & (x != 0))                                     \
-    REDUCER(any_##S, 0, R, R, uint8_t, 0, e != 0, (a != 0) | (x != 0))
+    REDUCER(sum_##S, usual, LANES, R, L, A, 0, e, a + x)                                                         \
+    REDUCER(prod_##S, 0, LANES, R, LP, A, 1, e, a *x)                                                        \
+    REDUCER(max_##S, 0, CHOSEN(R), R, R, R, MAX_OF(R), e, x > a || x != x ? x : a)                               \
+    REDUCER(min_##S, 0, CHOSEN(R), R, R, R, MIN_OF(R), e, x < a || x != x ? x : a)                               \
+    REDUCER(all_##S, 0, LANES, R, R, uint8_t, 1, e != 0, (a != 0) & (x != 0))                                     \
+    REDUCER(any_##S, 0, LANES, R, R, uint8_t, 0, e != 0, (a != 0) | (x != 0))
 
 /* Sums of what is a number, and what norms are made of; float32 squares in double, where they stay in range. */
 #define FOR_FLOAT(R, S)                                                                            \
-    REDUCER(nansum_##S, 0, R, R, double, 0, e == e ? e : 0, a + x)                                    \
-    REDUCER(count_##S, 0, R, R, double, 0, e != 0, a + x)                                             \
-    REDUCER(absolutes_##S, 0, R, R, double, 0, e <= 0 ? 0 - e : e, a + x)                                 \
-    REDUCER(squares_##S, 0, R, double, double, 0, (double)e *(double)e, a + x)                        \
-    REDUCER(farthest_##S, 0, R, R, R, 0, e <= 0 ? 0 - e : e, x > a || x != x ? x : a)                     \
-    REDUCER(nearest_##S, 0, R, R, R, INFINITY, e <= 0 ? 0 - e : e, x < a || x != x ? x : a)
+    REDUCER(nansum_##S, 0, LANES, R, R, double, 0, e == e ? e : 0, a + x)                                    \
+    REDUCER(count_##S, 0, LANES, R, R, double, 0, e != 0, a + x)                                             \
+    REDUCER(absolutes_##S, 0, LANES, R, R, double, 0, e <= 0 ? 0 - e : e, a + x)                                 \
+    REDUCER(squares_##S, 0, LANES, R, double, double, 0, (double)e *(double)e, a + x)                        \
+    REDUCER(farthest_##S, 0, CHOSEN(R), R, R, R, 0, e <= 0 ? 0 - e : e, x > a || x != x ? x : a)                     \
+    REDUCER(nearest_##S, 0, CHOSEN(R), R, R, R, INFINITY, e <= 0 ? 0 - e : e, x < a || x != x ? x : a)
 
 /* A block is looked at as a whole, first; columns from the last row up. */
 #define FINDER(S, R)                                                                               \
