@@ -1,5 +1,5 @@
 #!/bin/sh
-# Adds an operator, a layer and an optimizer to a copy of the tree, each as a file and a line in its header (what
+# Adds an operator, an elementwise function, a layer and an optimizer to a copy of the tree, each as a file (or a line) and a line in its header (what
 # doc/architecture.md says of adding), and sees that they are built, registered and tested.
 cd "$(dirname "$0")/.." || exit 1
 command -v git > /dev/null && git rev-parse --git-dir > /dev/null 2>&1 || { echo 'no checkout to copy'; exit 77; }
@@ -60,6 +60,10 @@ const tp_op *const tp__ops_toy[] = {
     NULL};
 END
 declare_in nn_functional.h 'TP_API tp_tensor *tp_toy(tp_tape *T, tp_tensor *a, tp_tensor *b);'
+
+# 3 x + x^2, a line in its family's file
+sed -i 's|^UNARY(exp, .*|&\nUNARY(toy_curve, TO_FLOAT, FLOATS(3 * x + x * x), tp_mul(T, g, tp_add_scalar(T, tp_mul_scalar(T, x, 2), 3)), READS_X, all, "ToyBackward0")|' lib/ops/elementwise/unary.c
+declare_in elementwise.h 'TP_API tp_tensor *tp_toy_curve(tp_tape *T, tp_tensor *x);'
 
 cat > lib/nn/toy.c << 'END'
 /* toy.c - a layer of two inputs. */
@@ -125,6 +129,10 @@ int main(void)
     tp_optim *o = tp_optim_toy(T, set);
     tp_module *m = tp_nn_toy(T);
     tp_tensor *in[2] = {p, p};
+    tp_tensor *x = tp_requires_grad(tp_full(T, TP_F32, tp_shape(3), 2), true);
+    tp_backward(T, tp_sum(T, tp_toy_curve(T, x)));
+    if (tp_item_at(tp_toy_curve(T, x), 2) != 10 || tp_item_at(tp_grad(x), 1) != 7)
+        return 2;
     tp_forward_n(T, m, 2, in, 1, &y);
     tp_backward(T, tp_sum(T, y));
     tp_optim_step(T, o);
@@ -135,6 +143,7 @@ END
 make WERROR=1 lib build/test/test_operators build/test/calls > make.log 2>&1 || { tail -20 make.log; exit 1; }
 build/test/test_operators toy > operators.log 2>&1 || { tail -5 operators.log; exit 1; }
 grep -q 'Checks: [1-9]' operators.log || { echo 'no generic test ran on the operator'; exit 1; }
+build/test/test_operators toy_curve > operators.log 2>&1 && grep -q 'Checks: [1-9]' operators.log || { echo 'no generic test ran on the function'; exit 1; }
 grep -q 'tp_toy(' build/test/calls_list.h || { echo 'the function is not among the generated calls'; exit 1; }
 grep -q 'tp_toy(T' build/include/tapir/trace.h || { echo 'the function is not in trace.h'; exit 1; }
 ${TEST_CC:-cc} -Iinclude toy_user.c -Lbuild -Wl,-rpath,"$work/build" -ltapir -o toy_user && ./toy_user || { echo 'toy_user fails'; exit 1; }

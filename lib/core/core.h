@@ -352,8 +352,15 @@ void *tp__scratch_take(void);
 void tp__scratch_give(void *scratch);
 
 typedef enum { TP__ISA_BASE, TP__ISA_AVX2, TP__ISA_AVX512 } tp__isa;
-tp__isa tp__cpu_isa(void); /* what the processor can do; found once */
-int tp__cpu_count(void);   /* processors of the machine */
+extern _Atomic(int) tp__cpu_known; /* 0: not yet; else the answer + 1 */
+tp__isa tp__cpu_find(void);
+/* what the processor can do; found once */
+static inline tp__isa tp__cpu_isa(void)
+{
+    int isa = atomic_load_explicit(&tp__cpu_known, memory_order_relaxed);
+    return isa ? (tp__isa)(isa - 1) : tp__cpu_find();
+}
+int tp__cpu_count(void); /* processors of the machine */
 
 typedef enum { TP__OTHER_VENDOR, TP__INTEL, TP__AMD } tp__vendor;
 typedef struct {
@@ -370,11 +377,15 @@ tp__processor tp__cpu(void); /* asked each time, which a virtual machine answers
 #define TP__PASTE(a, b) TP__PASTE2(a, b)
 #define TP__OF_ISA(name) TP__PASTE(name##_, TP__ISA)
 #if defined(__x86_64__)
+enum { TP__ISAS = 3 };
 #define TP__TABLE_OF(type, name) extern const type name##_base, name##_avx2, name##_avx512
+#define TP__EACH_ISA(name) &name##_base, &name##_avx2, &name##_avx512
 #define TP__PICK(name) \
     (tp__cpu_isa() == TP__ISA_AVX512 ? &name##_avx512 : tp__cpu_isa() == TP__ISA_AVX2 ? &name##_avx2 : &name##_base)
 #else
+enum { TP__ISAS = 1 };
 #define TP__TABLE_OF(type, name) extern const type name##_base
+#define TP__EACH_ISA(name) &name##_base
 #define TP__PICK(name) (&name##_base)
 #endif
 

@@ -31,17 +31,14 @@ static tp__isa find(void)
     return TP__ISA_BASE;
 }
 
+_Atomic(int) tp__cpu_known;
+
 /* Every thread that races here finds the same answer. */
-tp__isa tp__cpu_isa(void)
+tp__isa tp__cpu_find(void)
 {
-    static atomic_int known; /* 0: not yet; else the answer + 1 */
-    int isa = atomic_load_explicit(&known, memory_order_relaxed);
-    if (isa == 0) {
-        tp__isa can = find(), may = allowed();
-        isa = (int)(can < may ? can : may) + 1;
-        atomic_store_explicit(&known, isa, memory_order_relaxed);
-    }
-    return (tp__isa)(isa - 1);
+    tp__isa can = find(), may = allowed(), isa = can < may ? can : may;
+    atomic_store_explicit(&tp__cpu_known, (int)isa + 1, memory_order_relaxed);
+    return isa;
 }
 
 #if defined(__x86_64__)

@@ -23,7 +23,7 @@ static tp__distances prepared(const tp__distance_job *job)
                            .a = job->a,
                            .b = job->b,
                            .y = job->y,
-                           .power = tp__map_fn(TP__POW_S, job->dtype)};
+                           .power = TP__FN(pow_scalar, job->dtype)};
 }
 
 /* Blocks of `side` of the rows, which meet all partners. */

@@ -39,16 +39,6 @@ typedef struct {
     double sign;
 } plan;
 
-_Atomic(const tp__map_table *) tp__map_chosen;
-
-/* Every thread that races here chooses the same. */
-const tp__map_table *tp__map_choose(void)
-{
-    const tp__map_table *table = TP__PICK(tp__map_table);
-    atomic_store_explicit(&tp__map_chosen, table, memory_order_relaxed);
-    return table;
-}
-
 static bool row_major(const tp__operand *in, tp_dims shape)
 {
     int64_t stride = 1;
@@ -329,13 +319,14 @@ static void read_as(const plan *p, operand *x)
 static void take_number(plan *p, tp_dtype compute)
 {
     static const struct {
-        tp__map_kind of, with[2];
+        tp__function of, with[2];
         double sign[2]; /* 0: none */
-    } pairs[] = {{TP__ADD, {TP__ADD_S, TP__ADD_S}, {1, 1}},
-                 {TP__MUL, {TP__MUL_S, TP__MUL_S}, {1, 1}},
-                 {TP__SUB, {TP__RSUB_S, TP__ADD_S}, {1, -1}},
-                 {TP__DIV, {TP__DIV_S, TP__DIV_S}, {0, 1}},
-                 {TP__ADDCMUL, {TP__ADDCMUL, TP__ADD_ALPHA}, {0, 1}}}; /* times the value that goes with it */
+        bool has_value; /* an attribute, times which the number goes */
+    } pairs[] = {{TP__FUNCTION_OF(add), {TP__FUNCTION_OF(add_scalar), TP__FUNCTION_OF(add_scalar)}, {1, 1}, false},
+                 {TP__FUNCTION_OF(mul), {TP__FUNCTION_OF(mul_scalar), TP__FUNCTION_OF(mul_scalar)}, {1, 1}, false},
+                 {TP__FUNCTION_OF(sub), {TP__FUNCTION_OF(rsub_scalar), TP__FUNCTION_OF(add_scalar)}, {1, -1}, false},
+                 {TP__FUNCTION_OF(div), {TP__FUNCTION_OF(div_scalar), TP__FUNCTION_OF(div_scalar)}, {0, 1}, false},
+                 {TP__FUNCTION_OF(addcmul), {TP__FUNCTION_OF(addcmul), TP__FUNCTION_OF(add_alpha)}, {0, 1}, true}};
     p->number = -1;
     if (compute > TP_F64)
         return;
@@ -344,11 +335,11 @@ static void take_number(plan *p, tp_dtype compute)
         if (x->how != REPEATED || x->period != 1 || x->in.dtype != x->as)
             continue;
         for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
-            if (p->fn == tp__map_fn(pairs[k].of, compute) && pairs[k].sign[i] != 0) {
-                double value = pairs[k].of == TP__ADDCMUL ? *(const double *)p->attr : 1;
+            if (p->fn == tp__fn(&pairs[k].of, compute) && pairs[k].sign[i] != 0) {
+                double value = pairs[k].has_value ? *(const double *)p->attr : 1;
                 p->number = i;
                 p->sign = pairs[k].sign[i] * (compute == TP_F32 ? (double)(float)value : value);
-                p->fn = tp__map_fn(pairs[k].with[i], compute);
+                p->fn = tp__fn(&pairs[k].with[i], compute);
                 return;
             }
     }

@@ -401,7 +401,7 @@ void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *
         .j = {.dtype = dtype, .n = shape->n, .step = shape->step, .inner = shape->inner, .in = in, .out = out}, .p = p};
     int64_t outer = tp__layout_of(&w.j.outer, shape->outer, shape->outer_stride);
     w.j.in_size = w.j.out_size = tp_dtype_size(dtype);
-    w.power = tp__map_fn(TP__POW_S, TP_F64);
+    w.power = TP__FN(pow_scalar, TP_F64);
     tp__parallel_for(outer * w.j.inner, 1 + WORK / (16 * w.j.n + 1), norms_range, &w);
 }
 
@@ -470,7 +470,7 @@ static void slopes_range(int64_t begin, int64_t end, void *user)
 void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *y,
                        const void *g, void *gx, bool accumulate)
 {
-    slope_job w = {p, dtype, n, inner, x, y, g, gx, accumulate, tp__map_fn(TP__POW_S, dtype)};
+    slope_job w = {p, dtype, n, inner, x, y, g, gx, accumulate, TP__FN(pow_scalar, dtype)};
     tp__parallel_for(outer * n * inner, WORK, slopes_range, &w);
 }
 

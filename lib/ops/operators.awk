@@ -4,7 +4,7 @@
 #     cc -E -P file.c | awk -v file=file.c -f operators.awk > list
 { text = text " " $0 }
 END {
-    while (match(text, /static const (tp_op|tp__map_op|tp__curve|[a-z_]+_op) [a-z0-9_]+ *=/)) {
+    while (match(text, /static const (tp_op|tp__map_op|curve|[a-z_]+_op) [a-z0-9_]+ *=/)) {
         split(substr(text, RSTART, RLENGTH), word, / /)
         text = substr(text, RSTART + RLENGTH)
         name = word[4]

@@ -39,12 +39,9 @@ static void add_alpha_samples(tp_sampler *s)
     tp_sample(s, &alpha[0], 2, in);
 }
 
-/* clang-format off */
-static const tp__map_op add_alpha_op = {{
-        .name = "add_alpha", .n_in = 2, .n_out = 1, .attr_size = sizeof(double), .flags = TP_OP_STRIDED | TP__READS_NOTHING,
-        .infer = add_alpha_infer, .forward = tp__map_forward, .vjp = add_alpha_vjp,
-        .samples = add_alpha_samples, .grad_name = "AddBackward0"}, TP__ADD_ALPHA, TP__SAME};
-/* clang-format on */
+TP__MAP_OP_BY(add_alpha, 2, SAME, add_alpha_infer, tp__map_forward, .attr_size = sizeof(double),
+              .flags = TP_OP_STRIDED | TP__READS_NOTHING, .vjp = add_alpha_vjp, .samples = add_alpha_samples,
+              .grad_name = "AddBackward0");
 
 tp_tensor *tp_add_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha)
 {
@@ -105,7 +102,7 @@ static tp_status add_n_forward(tp_call *c)
 {
     enum { GRAIN = 16384 };
     tp_dtype dtype = c->out[0]->dtype;
-    summation s = {c, tp__map_fn(TP__ADD, dtype), tp_dtype_size(dtype)};
+    summation s = {c, TP__FN(add, dtype), tp_dtype_size(dtype)};
     tp__parallel_for(c->out[0]->numel, GRAIN, sum_part, &s);
     return TP_OK;
 }

@@ -1,8 +1,162 @@
 /* binary.c - elementwise functions of two tensors, or of a tensor and a number; comparisons.
  *
- * An operator is one line of the table at the end. Derivatives are written in operators; the sweep sums
- * them over what was broadcast.
+ * A function is a line: name, dtype it returns, formula (kernel/functions.h; the arithmetic that kernels use, too, is in
+ * kernel/vec_arithmetic.c), what its derivatives read, where it is sampled, printed name. Derivatives are written in
+ * operators; the sweep sums them over what was broadcast.
  */
+#if defined(TP__READING)
+
+/* clang-format off */
+ARITHMETIC(add, SAME, TP__READS_NOTHING, all, "AddBackward0")
+ARITHMETIC(div, TO_FLOAT, READS_IN, positive, "DivBackward0")
+ARITHMETIC(pow, SAME, READS_IN, positive, "PowBackward1")
+SMOOTH(atan2, TO_FLOAT, FLOATS(V(atan2)(x, y)), READS_IN, all, "Atan2Backward0")
+SMOOTH(maximum, SAME, ANY(x > y || x != x ? x : y), READS_IN, all, "MaximumBackward0")
+SMOOTH(minimum, SAME, ANY(x < y || x != x ? x : y), READS_IN, all, "MinimumBackward0")
+SMOOTH(fmax, SAME, ANY(x != x ? y : y != y || x > y ? x : y), READS_IN, all, "FmaxBackward0")
+SMOOTH(fmin, SAME, ANY(x != x ? y : y != y || x < y ? x : y), READS_IN, all, "FminBackward0")
+SMOOTH(hypot, SAME, FLOATS(V(hypot)(x, y)), READS_IN, all, "HypotBackward0")
+SMOOTH(copysign, TO_FLOAT, FLOATS(M(copysign)(x, y)), READS_ALL, all, "CopysignBackward0")
+SMOOTH(logaddexp, SAME, FLOATS(V(pick)(x == y, x + (ELEM)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)((ELEM)fabs(v_apart((double)x, (double)y))))), READS_IN, all, "LogaddexpBackward0")
+SMOOTH(logaddexp2, SAME, FLOATS(V(pick)(x == y, x + 1, (x > y ? x : y) + (ELEM)1.44269504088896340736 * V(log1p)(V(exp2)(-(ELEM)fabs(v_apart((double)x, (double)y)))))), READS_IN, all, "Logaddexp2Backward0")
+SMOOTH(xlogy, TO_FLOAT, FLOATS(V(pick)(x == 0, y != y ? y : 0, x * V(log)(V(either)(x == 0, 1, y)))), READS_IN, positive, "XlogyBackward0")
+SMOOTH(xlog1py, TO_FLOAT, FLOATS(V(pick)(x == 0, y != y ? y : 0, x * V(log1p)(V(either)(x == 0, 1, y)))), READS_IN, positive, "SpecialXlog1PyBackward0")
+SMOOTH(clamp_min, SAME, ANY(x != x ? x : y > x || y != y ? y : x), READS_IN, all, "ClampMinBackward1")
+SMOOTH(clamp_max, SAME, ANY(x != x ? x : y < x || y != y ? y : x), READS_IN, all, "ClampMaxBackward1")
+RESTS(fmod, BY_KIND_OR(V(fmod)(x, y), M(fmod)(x, y), y == 0 || (int64_t)y == -1 ? 0 : x % y), fmod, READS_ALL, "FmodBackward1")
+RESTS(remainder, BY_KIND_OR((ELEM)floor_rest((double)y, v_fmod((double)x, (double)y)), (ELEM)floor_rest((double)y, fmod((double)x, (double)y)), y == 0 ? 0 : (int64_t)x - (U)whole_floor((int64_t)x, (int64_t)y) * (U)y), remainder, READS_IN, "RemainderBackward1")
+RESTS(floor_divide, BY_KIND_OR((ELEM)floor_near((double)x, (double)y), (ELEM)floor_quotient((double)x, (double)y, fmod((double)x, (double)y)), y == 0 ? 0 : whole_floor((int64_t)x, (int64_t)y)), divided_whole, TP__READS_NOTHING, "DivBackward3")
+RESTS(trunc_divide, BY_KIND(M(trunc)(x / y), y == 0 ? 0 : whole_quotient((int64_t)x, (int64_t)y)), divided_whole, TP__READS_NOTHING, "DivBackward3")
+LDEXP(ldexp, SAME, WIDE(v_ldexp(x, y)))
+UNSMOOTH(heaviside, SAME, ANY(x == 0 ? y : x > 0), heaviside_infer, all)
+UNSMOOTH(nextafter, SAME, FLOATS(V(nextafter)(x, y)), tp__map_infer, all)
+UNSMOOTH(bitwise_and, SAME, WHOLE(x & y), tp__map_infer, whole)
+UNSMOOTH(bitwise_or, SAME, WHOLE(x | y), tp__map_infer, whole)
+UNSMOOTH(bitwise_xor, SAME, WHOLE(x ^ y), tp__map_infer, whole)
+UNSMOOTH(bitwise_left_shift, SAME, INTEGERS(y < 0 || y >= (ELEM)(8 * sizeof(ELEM)) ? 0 : (U)x << y), tp__map_infer, whole)
+UNSMOOTH(bitwise_right_shift, SAME, INTEGERS(y < 0 || y >= (ELEM)(8 * sizeof(ELEM)) ? x >> (8 * sizeof(ELEM) - 1) : x >> y), tp__map_infer, whole)
+UNSMOOTH(gcd, SAME, INTEGERS(common_divisor((int64_t)x, (int64_t)y)), tp__map_infer, whole)
+UNSMOOTH(lcm, SAME, INTEGERS(common_multiple((int64_t)x, (int64_t)y)), tp__map_infer, whole)
+COMPARISON(eq, TO_BOOL, ANY(x == y))
+COMPARISON(ne, TO_BOOL, ANY(x != y))
+COMPARISON(lt, TO_BOOL, ANY(x < y))
+COMPARISON(le, TO_BOOL, ANY(x <= y))
+COMPARISON(gt, TO_BOOL, ANY(x > y))
+COMPARISON(ge, TO_BOOL, ANY(x >= y))
+COMPARISON(logical_and, TO_BOOL, ANY(x != 0 && y != 0))
+COMPARISON(logical_or, TO_BOOL, ANY(x != 0 || y != 0))
+COMPARISON(logical_xor, TO_BOOL, ANY((x != 0) != (y != 0)))
+BY_NUMBER(add_scalar, SAME, TP__READS_NOTHING, number, "AddBackward0")
+BY_NUMBER(rsub_scalar, SAME, TP__READS_NOTHING, number, "RsubBackward1")
+BY_NUMBER(mul_scalar, SAME, TP__READS_NOTHING, number, "MulBackward0")
+BY_NUMBER(div_scalar, TO_FLOAT, TP__READS_NOTHING, number, "DivBackward0")
+BY_NUMBER(pow_scalar, SAME, READS_IN, power, "PowBackward0")
+CLAMP(clamp, SAME, OWN_NUMBERS)
+/* clang-format on */
+
+#if READS_FLOATS || READS_INTEGERS
+
+/* Bounds beyond the integers of a type are no bounds. */
+static inline ELEM NAME(bound)(double v)
+{
+#if READS_INTEGERS
+    const int64_t most = sizeof(ELEM) == 1 ? UINT8_MAX : sizeof(ELEM) == 4 ? INT32_MAX : INT64_MAX;
+    const int64_t least = sizeof(ELEM) == 1 ? 0 : -most - 1;
+    if (v >= (double)most)
+        return (ELEM)most;
+    if (v <= (double)least)
+        return (ELEM)least;
+#endif
+    return NAME(number)(v);
+}
+
+static void NAME(clamp)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const ELEM *a = in[0];
+    const double *at = attr;
+    const ELEM low = NAME(bound)(at[0]), high = NAME(bound)(at[1]);
+    const bool none = low != low || high != high;
+    for (int64_t i = 0; i < n; i++) {
+        ELEM x = a[i], v = (x > low ? x : low) < high ? (x > low ? x : low) : high;
+        o[i] = x != x ? x : none ? (ELEM)(low + high) : v;
+    }
+}
+
+#endif
+
+#else
+
+#if defined(TP__ISA)
+
+#include "kernel/vec_math.h"
+#include "kernel/vec_derivative.h"
+
+#define ARITHMETIC(fn, ...) /* vec_arithmetic.c */
+#define BY_NUMBER(fn, ...)
+#define SMOOTH BINARY
+#define RESTS(fn, form, ...) BINARY(fn, SAME, form)
+#define LDEXP BINARY
+#define UNSMOOTH BINARY
+#define COMPARISON BINARY
+#define CLAMP NUMBER
+
+/* What is representable of a quotient: the smallest integer has no positive counterpart. */
+static int64_t whole_quotient(int64_t x, int64_t y) { return y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; }
+
+static int64_t whole_floor(int64_t x, int64_t y)
+{
+    int64_t q = whole_quotient(x, y);
+    return y != -1 && x % y != 0 && (x < 0) != (y < 0) ? q - 1 : q;
+}
+
+static int64_t common_divisor(int64_t x, int64_t y)
+{
+    uint64_t a = x < 0 ? 0 - (uint64_t)x : (uint64_t)x, b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return (int64_t)a;
+}
+
+static int64_t common_multiple(int64_t x, int64_t y)
+{
+    int64_t d = common_divisor(x, y);
+    uint64_t m = d ? (uint64_t)(x / d) * (uint64_t)y : 0;
+    return (int64_t)m < 0 ? (int64_t)(0 - m) : (int64_t)m;
+}
+
+/* floor(x / y) of the exact quotient, in the steps that Python takes, given fmod(x, y). */
+static inline double floor_quotient(double x, double y, double rest)
+{
+    double q = (x - rest) / y, less = rest * copysign(1, y) < 0 ? q - 1 : q;
+    double whole = floor(less), near = less - whole > 0.5 ? whole + 1 : whole;
+    double zero = copysign(0, x / y), v = less == 0 ? zero : near;
+    return y == 0 ? x / y : v;
+}
+
+/* NaN where v_fmod is; what NaN is compared with would raise an exception. */
+static inline double floor_near(double x, double y)
+{
+#if defined(__FMA__)
+    return v_floor_divide(x, y);
+#else
+    double rest = v_fmod(x, y), known = rest == rest ? rest : 0;
+    return v_pick(rest == rest, floor_quotient(x, y == 0 ? 1 : y, known), NAN);
+#endif
+}
+
+/* x less floor(x / y) y, given fmod(x, y). */
+static inline double floor_rest(double y, double rest)
+{
+    double known = rest == rest ? rest : 0; /* a sum that is not wanted might overflow; x + -0 is x */
+    return rest + v_either(known * copysign(1, y) < 0, y, -0.0);
+}
+
+#else
+
 #include "ops/elementwise/elementwise.h"
 
 #include <math.h>
@@ -98,7 +252,7 @@ static tp_status mul_vjp_fused(tp_vjp *v)
     for (int i = 0; i < 2; i++) {
         if (v->gin[i] == NULL)
             continue;
-        tp__block_fn fn = tp__map_fn((v->fresh >> i) & 1u ? TP__MUL : TP__MUL_ADD, dtype);
+        tp__block_fn fn = (v->fresh >> i) & 1u ? TP__FN(mul, dtype) : TP__FN(mul_add, dtype);
         const void *in[2] = {v->gout[0]->data, v->in[1 - i]->data};
         if (v->out[0]->numel <= 1024) { /* the short way for small work */
             fn(v->out[0]->numel, v->gin[i]->data, in, NULL);
@@ -123,7 +277,6 @@ static tp_status clamp_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-/* Integers are not divided by 0. */
 static tp_status whole_forward(tp_call *c)
 {
     tp_tape *T = c->tape;
@@ -203,107 +356,47 @@ static void power_samples(tp_sampler *s)
 }
 static void clamp_samples(tp_sampler *s) { numbers(s, -2.3, 2.1, (const double[2]){-0.77, 1.03}); }
 
-/* ---- the table ------------------------------------------------------------------------------------------------- */
+/* ---- what a line becomes ---------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define READS_IN TP_OP_FORGETS_OUT
 #define READS_ALL 0
-#define BINARY(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
-        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
+#define PUBLIC(fn) \
     tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define COMPARISON(fn, KIND)                                                                       \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
-        .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__TO_BOOL};  \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define RESTS(fn, KIND, READS, PRINTED)                                                            \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
-        .infer = tp__map_infer, .forward = whole_forward, .vjp = fn##_vjp, \
-        .samples = away_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define UNSMOOTH(fn, KIND, INFER, WHERE_SAMPLED)                                                                   \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
-        .infer = INFER, .forward = tp__map_forward, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};  \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define DIVIDED(fn, KIND)                                                                          \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING, \
-        .infer = tp__map_infer, .forward = whole_forward, .vjp = divided_whole_vjp, \
-        .samples = away_samples, .grad_name = "DivBackward3"}, TP__##KIND, TP__SAME}; \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &fn##_op.op, NULL, a, b); }
-#define SCALAR(fn, KIND, RULE, READS, WHERE_SAMPLED, PRINTED)                                      \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 2 * sizeof(double), \
-        .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
-        .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
+#define SMOOTH(fn, RULE, form, READS, WHERE, PRINTED)                                              \
+    TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, .samples = WHERE##_samples, .grad_name = PRINTED); \
+    PUBLIC(fn)
+#define ARITHMETIC(fn, RULE, READS, WHERE, PRINTED) SMOOTH(fn, RULE, , READS, WHERE, PRINTED)
+/* Integers are not divided by 0. */
+#define RESTS(fn, form, OF, READS, PRINTED)                                                        \
+    TP__MAP_OP_BY(fn, 2, SAME, tp__map_infer, whole_forward, .flags = TP__MAP_FLAGS | (READS), .vjp = OF##_vjp, \
+                  .samples = away_samples, .grad_name = PRINTED);                                  \
+    PUBLIC(fn)
+#define LDEXP(fn, RULE, form)                                                                      \
+    TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | READS_IN, .vjp = fn##_vjp, .samples = all_samples, .grad_name = "MulBackward0");
+#define UNSMOOTH(fn, RULE, form, INFER, WHERE)                                                     \
+    TP__MAP_OP_BY(fn, 2, RULE, INFER, tp__map_forward, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, .samples = WHERE##_samples); \
+    PUBLIC(fn)
+#define COMPARISON(fn, RULE, form) UNSMOOTH(fn, RULE, form, tp__map_infer, all)
+#define BY_NUMBER(fn, RULE, READS, WHERE, PRINTED)                                                 \
+    TP__MAP_OP(fn, 1, RULE, .attr_size = 2 * sizeof(double), .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, \
+               .samples = WHERE##_samples, .grad_name = PRINTED);
+#define CLAMP(fn, RULE, form) BY_NUMBER(fn, RULE, READS_IN, clamp, "ClampBackward1")
 
-BINARY(add, ADD, SAME, TP__READS_NOTHING, all_samples, "AddBackward0")
-static const tp__map_op sub_op = {{
-        .name = "sub", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP__READS_NOTHING,
-        .infer = sub_infer, .forward = tp__map_forward, .vjp = sub_vjp,
-        .samples = all_samples, .grad_name = "SubBackward0"}, TP__SUB, TP__SAME};
-tp_tensor *tp_sub(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &sub_op.op, NULL, a, b); }
-static const tp__map_op mul_op = {{
-        .name = "mul", .n_in = 2, .n_out = 1,
-        .flags = TP__MAP_FLAGS | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN,
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = mul_vjp,
-        .vjp_fused = mul_vjp_fused, .samples = all_samples, .grad_name = "MulBackward0"},
-                                  TP__MUL, TP__SAME};
-tp_tensor *tp_mul(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, &mul_op.op, NULL, a, b); }
-BINARY(div, DIV, TO_FLOAT, READS_IN, positive_samples, "DivBackward0")
-BINARY(pow, POW, SAME, READS_IN, positive_samples, "PowBackward1")
-BINARY(atan2, ATAN2, TO_FLOAT, READS_IN, all_samples, "Atan2Backward0")
-BINARY(maximum, MAXIMUM, SAME, READS_IN, all_samples, "MaximumBackward0")
-BINARY(minimum, MINIMUM, SAME, READS_IN, all_samples, "MinimumBackward0")
-RESTS(fmod, FMOD, READS_ALL, "FmodBackward1")
-RESTS(remainder, REMAINDER, READS_IN, "RemainderBackward1")
-DIVIDED(floor_divide, FLOOR_DIVIDE)
-DIVIDED(trunc_divide, TRUNC_DIVIDE)
-BINARY(fmax, FMAX, SAME, READS_IN, all_samples, "FmaxBackward0")
-BINARY(fmin, FMIN, SAME, READS_IN, all_samples, "FminBackward0")
-BINARY(hypot, HYPOT, SAME, READS_IN, all_samples, "HypotBackward0")
-BINARY(copysign, COPYSIGN, TO_FLOAT, READS_ALL, all_samples, "CopysignBackward0")
-BINARY(logaddexp, LOGADDEXP, SAME, READS_IN, all_samples, "LogaddexpBackward0")
-BINARY(logaddexp2, LOGADDEXP2, SAME, READS_IN, all_samples, "Logaddexp2Backward0")
-BINARY(xlogy, XLOGY, TO_FLOAT, READS_IN, positive_samples, "XlogyBackward0")
-BINARY(xlog1py, XLOG1PY, TO_FLOAT, READS_IN, positive_samples, "SpecialXlog1PyBackward0")
-BINARY(clamp_min, CLAMP_MIN, SAME, READS_IN, all_samples, "ClampMinBackward1")
-BINARY(clamp_max, CLAMP_MAX, SAME, READS_IN, all_samples, "ClampMaxBackward1")
-static const tp__map_op ldexp_op = {{
-        .name = "ldexp", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | READS_IN,
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = ldexp_vjp,
-        .samples = all_samples, .grad_name = "MulBackward0"}, TP__LDEXP, TP__SAME};
-UNSMOOTH(heaviside, HEAVISIDE, heaviside_infer, all_samples)
-UNSMOOTH(nextafter, NEXTAFTER, tp__map_infer, all_samples)
-UNSMOOTH(bitwise_and, BIT_AND, tp__map_infer, whole_samples)
-UNSMOOTH(bitwise_or, BIT_OR, tp__map_infer, whole_samples)
-UNSMOOTH(bitwise_xor, BIT_XOR, tp__map_infer, whole_samples)
-UNSMOOTH(bitwise_left_shift, SHIFT_LEFT, tp__map_infer, whole_samples)
-UNSMOOTH(bitwise_right_shift, SHIFT_RIGHT, tp__map_infer, whole_samples)
-UNSMOOTH(gcd, GCD, tp__map_infer, whole_samples)
-UNSMOOTH(lcm, LCM, tp__map_infer, whole_samples)
-COMPARISON(logical_xor, XOR)
-COMPARISON(eq, EQ)
-COMPARISON(ne, NE)
-COMPARISON(lt, LT)
-COMPARISON(le, LE)
-COMPARISON(gt, GT)
-COMPARISON(ge, GE)
-COMPARISON(logical_and, AND)
-COMPARISON(logical_or, OR)
-SCALAR(add_scalar, ADD_S, SAME, TP__READS_NOTHING, number_samples, "AddBackward0")
-SCALAR(rsub_scalar, RSUB_S, SAME, TP__READS_NOTHING, number_samples, "RsubBackward1")
-SCALAR(mul_scalar, MUL_S, SAME, TP__READS_NOTHING, number_samples, "MulBackward0")
-SCALAR(div_scalar, DIV_S, TO_FLOAT, TP__READS_NOTHING, number_samples, "DivBackward0")
-SCALAR(pow_scalar, POW_S, SAME, READS_IN, power_samples, "PowBackward0")
-SCALAR(clamp, CLAMP, SAME, READS_IN, clamp_samples, "ClampBackward1")
-
+TP__MAP_OP_BY(sub, 2, SAME, sub_infer, tp__map_forward, .flags = TP__MAP_FLAGS | TP__READS_NOTHING, .vjp = sub_vjp,
+              .samples = all_samples, .grad_name = "SubBackward0");
+PUBLIC(sub)
+TP__MAP_OP(mul, 2, SAME, .flags = TP__MAP_FLAGS | TP_OP_ELEMENTWISE | TP_OP_OVERWRITES | READS_IN, .vjp = mul_vjp,
+           .vjp_fused = mul_vjp_fused, .samples = all_samples, .grad_name = "MulBackward0");
+PUBLIC(mul)
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/elementwise/binary.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 /* ---- with a number ---------------------------------------------------------------------------------------------- */
 
@@ -439,3 +532,6 @@ bool tp_equal(tp_tape *T, tp_tensor *a, tp_tensor *b)
 const tp_op *const tp__ops_binary[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

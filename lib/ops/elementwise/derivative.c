@@ -1,7 +1,173 @@
 /* derivative.c - the operators that derivatives of elementwise functions are made of. Each is a function in its own right, whose
  * kernel is careful where a formula would cancel or overflow, and whose derivative is made of such functions again: so
  * every order is as careful as the first. None is public.
+ *
+ * A function is a line: name, dtype, formula (kernel/functions.h), what its derivative reads, where it is sampled.
  */
+#if defined(TP__READING)
+
+/* clang-format off */
+OF_TWO(over_square, SAME, WIDE(v_over_square(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(over_cross, SAME, WIDE(v_over_cross(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(over_gap, SAME, WIDE(v_over_gap(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(direction, SAME, FLOATS(V(direction)(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(direction_turn, SAME, WIDE(v_direction_turn(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(direction_bend, SAME, WIDE(v_direction_bend(x, y)), TP_OP_FORGETS_OUT)
+OF_TWO(share, SAME, WIDE(v_share(x, y)), 0)
+OF_TWO(share2, SAME, WIDE(v_share2(x, y)), 0)
+OF_ONE(erfcx_slope, SAME, FLOATS(V(erfcx_slope)(x)), tp__erfcx_slope, TP_OP_FORGETS_OUT, all)
+OF_ONE(erfcx_bend, SAME, WIDE(v_erfcx_bend(x)), erfcx_bend, 0, all)
+OF_ONE(hazard, SAME, FLOATS(V(hazard)(x)), tp__hazard, TP_OP_FORGETS_OUT, all)
+OF_ONE(hazard_slope, SAME, WIDE(v_hazard_slope(x)), hazard_slope, 0, all)
+OF_ONE(hazard_gap, SAME, WIDE(v_hazard_gap(x)), hazard_gap, TP_OP_FORGETS_OUT, all)
+OF_ONE(erfinv_slope, SAME, WIDE(v_erfinv_slope_at(x, v_erfinv(x))), tp__erfinv_slope, 0, unit)
+OF_ONE(ndtri_slope, SAME, FLOATS(V(ndtri_slope)(x)), tp__ndtri_slope, 0, unit)
+OF_ONE(i1_slope, SAME, WIDE(v_i1_slope(x)), tp__i1_slope, TP_OP_FORGETS_OUT, all)
+BY_NUMBERS(bell, SAME, OWN_WIDE)
+BY_NUMBERS(bessel_i, SAME, WIDE(tp__bessel_i((int)at[0], x)))
+BY_NUMBERS(bessel_ie, SAME, OWN_WIDE)
+BY_ORDER(gamma_density, SAME, OWN_FLOATS, 0)
+BY_ORDER(zeta_slope, SAME, WIDE(tp__zeta_derivative(x, y, (int)s)), TP_OP_FORGETS_OUT)
+OF_THREE(ldexp_slope, SAME, WIDE(v_ldexp_slope(at[0], x, y, z)), 3, 2)
+OF_THREE(power_term, SAME, OWN_FLOATS, 3, 4)
+OF_THREE(quotient, SAME, OWN_FLOATS, -3, 3)
+/* clang-format on */
+
+#if READS_WIDE
+
+/* factor x^k e^(-half x^2); the attributes are factor, half and k. */
+static void bell_f64(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    double *restrict o = out;
+    const double *x = in[0], *at = attr, factor = at[0], half = at[1];
+    int k = (int)at[2];
+    if (k == 0)
+        for (int64_t i = 0; i < n; i++)
+            o[i] = v_bell_term(x[i], factor, half, 0);
+    else if (k == 1)
+        for (int64_t i = 0; i < n; i++)
+            o[i] = v_bell_term(x[i], factor, half, 1);
+    else
+        for (int64_t i = 0; i < n; i++)
+            o[i] = v_bell_term(x[i], factor, half, k);
+}
+
+/* Derivatives of i0e and i1e: (-1)^k (E_k - v E_k+1)(|x|), odd or even; the attributes are the function's order v and k > 0. */
+static void bessel_ie_f64(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    double *restrict o = out;
+    const double *x = in[0], *at = attr;
+    int v = (int)at[0], k = (int)at[1], which = k < 3 ? 2 * v + k : 0;
+    for (int64_t i = 0; which == 1 && i < n; i++)
+        o[i] = v_i0e_slope(x[i]);
+    for (int64_t i = 0; which == 2 && i < n; i++)
+        o[i] = v_i0e_fall2(fabs(x[i]));
+    for (int64_t i = 0; which == 3 && i < n; i++)
+        o[i] = v_i1e_slope(x[i]);
+    for (int64_t i = 0; which == 4 && i < n; i++)
+        o[i] = v_i1e_bend(x[i]);
+    for (int64_t i = 0; which == 0 && i < n; i++)
+        o[i] = scaled_bessel_term(v, k, x[i]);
+}
+
+#endif
+#if READS_FLOATS
+
+/* x^(a - 1) e^-x / gamma(a), or its derivative by x: the order 0 or 1 is the attribute. The former by the fast way where there
+ * is one */
+static void NAME(gamma_density)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const ELEM *a = in[0], *x = in[1];
+    int k = (int)*(const double *)attr;
+    for (int64_t i = 0; k == 0 && i < n; i++)
+        o[i] = (ELEM)V(gamma_density)((double)a[i], (double)x[i]);
+    for (int64_t i = 0; i < n; i++)
+        if (k || o[i] != o[i])
+            o[i] = (ELEM)tp__gamma_pdf((double)a[i], (double)x[i], k);
+}
+
+/* c x^(y - n) log(x)^k times y - i for the bits i of a mask, below n; n, k and the mask are the attributes, and whether it is
+ * the sum c x^(y - 1) (1 + y log x). */
+static void NAME(power_term)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const ELEM *c = in[0], *x = in[1], *y = in[2];
+    const double *at = attr, less = at[0];
+    int k = (int)at[1], joint = at[3] != 0, odd = 0;
+    unsigned mask = (unsigned)at[2];
+    bool plain = !joint && mask < 4 && k < 2;
+    for (int64_t i = 0; joint && i < n; i++)
+        o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], 1, 1, 0, 0, 1);
+    for (int64_t i = 0; !joint && !plain && i < n; i++)
+        o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], less, k, mask, 1, 0);
+    for (int64_t i = 0; plain && k == 0 && i < n; i++) {
+        ELEM v = (ELEM)V(power_quick)((double)c[i], (double)x[i], (double)y[i], less, 0, mask);
+        odd |= v != v;
+        o[i] = v;
+    }
+    for (int64_t i = 0; plain && k == 1 && i < n; i++) {
+        ELEM v = (ELEM)V(power_quick)((double)c[i], (double)x[i], (double)y[i], less, 1, mask);
+        odd |= v != v;
+        o[i] = v;
+    }
+    for (int64_t i = 0; odd && i < n; i++)
+        if (o[i] != o[i])
+            o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], less, k, mask, 0, 0);
+}
+
+/* value c a / b^k, or value c d a / b^k; the attributes are value, k, and how many there are above b. */
+static void NAME(quotient)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const double *at = attr;
+    const bool four = at[2] == 3;
+    const ELEM *c = in[0], *d = in[four ? 1 : 0], *a = in[four ? 2 : 1], *b = in[four ? 3 : 2], value = (ELEM)at[0];
+    int k = (int)at[1], odd = 0;
+    const bool usual = k == (four ? 3 : 2);
+    for (int64_t i = 0; usual && !four && i < n; i++) {
+        ELEM v = V(quotient)(value, c[i], 1, a[i], b[i], 2);
+        odd |= v != v;
+        o[i] = v;
+    }
+    for (int64_t i = 0; usual && four && i < n; i++) {
+        ELEM v = (ELEM)BY_SIZE(v_quotient_wide, v_quotient)(value, c[i], d[i], a[i], b[i], 3);
+        odd |= v != v;
+        o[i] = v;
+    }
+    for (int64_t i = 0; (odd || !usual) && i < n; i++)
+        if (!usual || o[i] != o[i])
+            o[i] = (ELEM)BY_SIZE(v_quotient_wide, tp__ratio)((double)value, (double)c[i], four ? (double)d[i] : 1,
+                                                             (double)a[i], (double)b[i], k);
+}
+
+#endif
+
+#else
+
+#if defined(TP__ISA)
+
+#include "kernel/special.h"
+#include "kernel/vec_bessel.h"
+#include "kernel/vec_derivative.h"
+#include "kernel/vec_math.h"
+#include "kernel/vec_special.h"
+#include "kernel/vec_special32.h"
+
+#define OF_ONE UNARY
+#define OF_TWO BINARY
+#define OF_THREE TERNARY
+#define BY_NUMBERS NUMBER
+#define BY_ORDER SCALED
+
+static double scaled_bessel_term(int v, int k, double x)
+{
+    double a = fabs(x), term = tp__i0e_fall(k, a) - (v ? tp__i0e_fall(k + 1, a) : 0), even = k % 2 ? -term : term;
+    return (k + v) % 2 == 0 ? even : x < 0 ? -even : x > 0 ? even : x;
+}
+
+#else
+
 #include "ops/elementwise/elementwise.h"
 
 #include <math.h>
@@ -284,7 +450,7 @@ static void ldexp_slope_samples(tp_sampler *s)
     tp_sample(s, (const double[2]){0.693147180559945309417, 1}, 3, in);
 }
 
-static void power_samples(tp_sampler *s)
+static void power_term_samples(tp_sampler *s)
 {
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
                         tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.3, 2.1),
@@ -296,64 +462,32 @@ static void power_samples(tp_sampler *s)
     tp_sample(s, (const double[4]){1, 1, 1, 1}, 3, in);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- what a line becomes ---------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define UNARY(fn, of, KIND, READS, WHERE_SAMPLED)                                              \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, \
-        .forward = tp__map_forward, .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME}; \
+#define OF_ONE(fn, RULE, form, of, READS, WHERE)                                                   \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, .samples = WHERE##_samples); \
     tp_tensor *of(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
-#define WITH_NUMBERS(fn, KIND, WHERE_SAMPLED)                                                      \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 3 * sizeof(double), \
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward, \
-        .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME};
-#define BINARY(fn, KIND, READS, WHERE_SAMPLED)                                                     \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, \
-        .forward = tp__map_forward, .vjp = fn##_vjp, .samples = WHERE_SAMPLED}, TP__##KIND, TP__SAME}; \
+#define OF_TWO(fn, RULE, form, READS)                                                              \
+    TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, .samples = pair_samples); \
     tp_tensor *tp__##fn(tp_tape *T, tp_tensor *x, tp_tensor *y) { return tp__apply2(T, &fn##_op.op, NULL, x, y); }
-BINARY(over_square, OVER_SQUARE, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(over_cross, OVER_CROSS, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(over_gap, OVER_GAP, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(direction, DIRECTION, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(direction_turn, DIRECTION_TURN, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(direction_bend, DIRECTION_BEND, TP_OP_FORGETS_OUT, pair_samples)
-BINARY(share, SHARE, 0, pair_samples)
-BINARY(share2, SHARE2, 0, pair_samples)
-#define BY_ORDER(fn, KIND, READS)                                                                 \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .attr_size = sizeof(double), .flags = TP__MAP_FLAGS | (READS), \
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, .samples = fn##_samples}, \
-        TP__##KIND, TP__SAME}; \
+#define OF_THREE(fn, RULE, form, N, NUMBERS)                                                       \
+    TP__MAP_OP(fn, N, RULE, .attr_size = NUMBERS * sizeof(double), .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
+               .vjp = fn##_vjp, .samples = fn##_samples);
+#define BY_NUMBERS(fn, RULE, form)                                                                 \
+    TP__MAP_OP(fn, 1, RULE, .attr_size = 3 * sizeof(double), .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
+               .vjp = fn##_vjp, .samples = fn##_samples);
+#define BY_ORDER(fn, RULE, form, READS)                                                            \
+    TP__MAP_OP(fn, 2, RULE, .attr_size = sizeof(double), .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, .samples = fn##_samples); \
     tp_tensor *tp__##fn(tp_tape *T, tp_tensor *a, tp_tensor *x, int k) { return tp__apply2(T, &fn##_op.op, &(double){k}, a, x); }
-BY_ORDER(gamma_density, GAMMA_DENSITY, 0)
-BY_ORDER(zeta_slope, ZETA_SLOPE, TP_OP_FORGETS_OUT)
-UNARY(erfcx_slope, tp__erfcx_slope, ERFCX_SLOPE, TP_OP_FORGETS_OUT, all_samples)
-UNARY(erfcx_bend, erfcx_bend, ERFCX_BEND, 0, all_samples)
-UNARY(hazard, tp__hazard, HAZARD, TP_OP_FORGETS_OUT, all_samples)
-UNARY(hazard_slope, hazard_slope, HAZARD_SLOPE, 0, all_samples)
-UNARY(hazard_gap, hazard_gap, HAZARD_GAP, TP_OP_FORGETS_OUT, all_samples)
-UNARY(erfinv_slope, tp__erfinv_slope, ERFINV_SLOPE, 0, unit_samples)
-UNARY(ndtri_slope, tp__ndtri_slope, NDTRI_SLOPE, 0, unit_samples)
-UNARY(i1_slope, tp__i1_slope, I1_SLOPE, TP_OP_FORGETS_OUT, all_samples)
-WITH_NUMBERS(bell, BELL, bell_samples)
-WITH_NUMBERS(bessel_i, BESSEL_I, bessel_i_samples)
-WITH_NUMBERS(bessel_ie, BESSEL_IE, bessel_ie_samples)
-static const tp__map_op power_term_op = {{
-        .name = "power_term", .n_in = 3, .n_out = 1, .attr_size = 4 * sizeof(double),
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
-        .vjp = power_term_vjp, .samples = power_samples}, TP__POWER_TERM, TP__SAME};
-static const tp__map_op ldexp_slope_op = {{
-        .name = "ldexp_slope", .n_in = 3, .n_out = 1, .attr_size = 2 * sizeof(double),
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
-        .vjp = ldexp_slope_vjp, .samples = ldexp_slope_samples}, TP__LDEXP_SLOPE, TP__SAME};
-static const tp__map_op quotient_op = {{
-        .name = "quotient", .n_in = -3, .n_out = 1, .attr_size = 3 * sizeof(double),
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
-        .vjp = quotient_vjp, .samples = quotient_samples}, TP__QUOTIENT, TP__SAME};
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/elementwise/derivative.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k, uint32_t mask)
 {
@@ -398,3 +532,6 @@ tp_tensor *tp__bessel_ie(tp_tape *T, tp_tensor *x, int v, int k)
 const tp_op *const tp__ops_slope[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

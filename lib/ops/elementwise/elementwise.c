@@ -26,7 +26,7 @@ tp_dtype tp_result_type(const tp_tensor *a, const tp_tensor *b)
 
 static const tp__map_op *self(const tp_call *c) { return (const tp__map_op *)(const void *)c->op; }
 
-static bool has_condition(const tp_call *c) { return self(c)->kind == TP__WHERE; }
+static bool has_condition(const tp_call *c) { return self(c)->result == TP__CHOICE; }
 
 /* The operands to promote: a condition is none. */
 static __attribute__((noinline)) tp_dtype promoted(const tp_call *c)
@@ -65,7 +65,7 @@ tp_status tp__map_infer(tp_call *c)
     tp__map_result r = self(c)->result;
     if (has_condition(c) && c->in[0]->dtype != TP_BOOL)
         return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name(c->in[0]->dtype));
-    if (tp__map_fn(self(c)->kind, compute) == NULL)
+    if (tp__fn(&self(c)->function, compute) == NULL)
         return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(compute));
     tp_dtype out = r == TP__TO_BOOL || r == TP__FLOAT_TO_BOOL ? TP_BOOL : compute;
     if (c->n_in == 1 || (c->n_in == 2 && tp__same_shape(c->in[0], c->in[1]))) {
@@ -84,7 +84,7 @@ tp_status tp__map_forward(tp_call *c)
 {
     tp_tensor *y = c->out[0];
     tp_dtype compute = compute_dtype(c);
-    tp__block_fn fn = tp__map_fn(self(c)->kind, compute);
+    tp__block_fn fn = tp__fn(&self(c)->function, compute);
     if (y->numel <= 1024 && c->n_in <= 2 && plain(c->in[0], y, compute) &&
         (c->n_in == 1 || plain(c->in[1], y, compute))) { /* the short way for small work */
         const void *in[2] = {c->in[0]->data, c->in[c->n_in - 1]->data};

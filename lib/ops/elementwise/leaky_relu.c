@@ -1,7 +1,21 @@
-/* leaky_relu.c - leaky_relu; the smooth activation functions are in smooth.c, relu in unary.c. */
-#include "ops/elementwise/elementwise.h"
+/* leaky_relu.c - leaky_relu: x, or slope x below 0. The smooth activation functions are in smooth.c, relu in unary.c. */
+#if defined(TP__READING)
 
-/* ---- leaky_relu: x, or slope x below 0 ------------------------------------------------------------------------- */
+/* clang-format off */
+RELU(leaky_relu, SAME, FLOATS(x > 0 ? x : x * s), 1, "LeakyReluBackward0")
+RELU_BACKWARD(leaky_relu_backward, SAME, FLOATS(x > 0 ? y : y * s), 2, "LeakyReluBackwardBackward0")
+/* clang-format on */
+
+#else
+
+#if defined(TP__ISA)
+
+#define RELU NUMBER
+#define RELU_BACKWARD SCALED
+
+#else
+
+#include "ops/elementwise/elementwise.h"
 
 static tp_tensor *leaky_relu_backward(tp_tape *T, tp_tensor *x, tp_tensor *g, const double *attr);
 
@@ -39,16 +53,18 @@ static void leaky_relu_backward_samples(tp_sampler *s)
 }
 
 /* clang-format off */
-static const tp__map_op leaky_relu_op = {{
-        .name = "leaky_relu", .n_in = 1, .n_out = 1, .attr_size = sizeof a_slope, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = leaky_relu_vjp,
-        .samples = leaky_relu_samples, .grad_name = "LeakyReluBackward0"}, TP__LEAKY_RELU, TP__SAME};
-static const tp__map_op leaky_relu_backward_op = {{
-        .name = "leaky_relu_backward", .n_in = 2, .n_out = 1, .attr_size = sizeof a_slope,
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = tp__map_infer, .forward = tp__map_forward,
-        .vjp = leaky_relu_backward_vjp, .samples = leaky_relu_backward_samples,
-        .grad_name = "LeakyReluBackwardBackward0"}, TP__LEAKY_RELU_BACKWARD, TP__SAME};
+#define RELU(fn, RULE, form, N, PRINTED)                                                           \
+    TP__MAP_OP(fn, N, RULE, .attr_size = sizeof a_slope, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .vjp = fn##_vjp, \
+               .samples = fn##_samples, .grad_name = PRINTED);
+#define RELU_BACKWARD RELU
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/elementwise/leaky_relu.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 static tp_tensor *leaky_relu_backward(tp_tape *T, tp_tensor *x, tp_tensor *g, const double *attr)
 {
@@ -63,3 +79,6 @@ tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope)
 const tp_op *const tp__ops_activation[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

@@ -1,29 +1,91 @@
 /* smooth.c - elementwise functions of one tensor whose first and second derivatives have kernels (vec_smooth.h): activation
  * functions, and those whose derivatives would cancel or overflow as formulas in operators. All read x again, not the
  * result, which near 1 has forgotten what its derivative depends on.
+ *
+ * A line is three operators: f(x), f'(x) g and f"(x) g h. It has the name, the dtype that is returned, the formula, how the
+ * derivatives fn_slope and fn_bend are computed, where it is sampled, the printed name, the third derivative.
  */
+#if defined(TP__READING)
+
+/* clang-format off */
+CURVE(sigmoid, TO_FLOAT, FLOATS(V(sigmoid)(x)), FLOATS, all, "Sigmoid", sigmoid_third)
+CURVE(tanh, TO_FLOAT, FLOATS(V(tanh)(x)), FLOATS, all, "Tanh", tanh_third)
+CURVE(softplus, TO_FLOAT, FLOATS(V(pick)(x > 20, x, (x < 0 ? 0 : x) + V(log1p_exp)(M(fabs)(x)))), FLOATS, all, "Softplus", softplus_third)
+CURVE(log_sigmoid, TO_FLOAT, FLOATS((x < 0 ? x : 0) - V(log1p_exp)(M(fabs)(x))), FLOATS, all, "LogSigmoid", softplus_third)
+CURVE(gelu, SAME, FLOATS(V(gelu)(x)), FLOATS, all, "Gelu", gelu_third)
+CURVE(gelu_tanh, SAME, WIDE(v_gelu_tanh(x)), WIDE, all, "Gelu", gelu_tanh_third)
+CURVE(expm1, TO_FLOAT, FLOATS(V(expm1)(x)), FLOATS, all, "Expm1", exp_third)
+CURVE(exp2, TO_FLOAT, FLOATS(V(exp2)(x)), FLOATS, all, "Exp2", exp2_third)
+CURVE(log2, TO_FLOAT, FLOATS(V(log2)(x)), FLOATS, positive, "Log2", log_third)
+CURVE(log10, TO_FLOAT, FLOATS(V(log10)(x)), FLOATS, positive, "Log10", log_third)
+CURVE(rsqrt, TO_FLOAT, FLOATS(1 / M(sqrt)(x)), FLOATS, positive, "Rsqrt", rsqrt_third)
+CURVE(asin, TO_FLOAT, FLOATS(V(asin)(x)), FLOATS, unit, "Asin", asin_third)
+CURVE(atan, TO_FLOAT, FLOATS(V(atan)(x)), FLOATS, all, "Atan", atan_third)
+CURVE(asinh, TO_FLOAT, FLOATS(V(asinh)(x)), FLOATS, all, "Asinh", asinh_third)
+CURVE(acosh, TO_FLOAT, FLOATS(V(acosh)(x)), FLOATS, above_one, "Acosh", asinh_third)
+CURVE(atanh, TO_FLOAT, FLOATS(V(atanh)(x)), FLOATS, unit, "Atanh", atanh_third)
+CURVE(erf, TO_FLOAT, FLOATS(V(erf)(x)), FLOATS, all, "Erf", erf_third)
+CURVE(sinc, TO_FLOAT, FLOATS(V(sinc)(x)), FLOATS, all, "Sinc", sinc_third)
+ODDS(logit, TO_FLOAT, FLOATS(V(log_odds)(s < 0 ? x : x < s ? s : x > 1 - s ? 1 - s : x)), FLOATS, odds, "Logit", logit_third)
+TURNED(acos, TO_FLOAT, FLOATS(V(acos)(x)), asin, unit, "AcosBackward0")
+TURNED(erfc, TO_FLOAT, FLOATS(V(erfc)(x)), erf, all, "ErfcBackward0")
+/* clang-format on */
+
+#else
+
+#if defined(TP__ISA)
+
+#include "kernel/special.h"
+#include "kernel/vec_math.h"
+#include "kernel/vec_smooth.h"
+#include "kernel/vec_special.h"
+#include "kernel/vec_special32.h"
+
+/* clang-format off */
+#define CURVE(fn, rule, form, slopes, ...)                                                         \
+    UNARY(fn, rule, form)                                                                          \
+    BINARY(fn##_backward, SAME, slopes(y * V(fn##_slope)(x)))                                       \
+    TERNARY(fn##_bend, SAME, slopes(y * z * V(fn##_bend)(x)))
+#define ODDS(fn, rule, form, slopes, ...)                                                          \
+    NUMBER(fn, rule, form)                                                                         \
+    SCALED(fn##_backward, SAME, slopes(y * V(fn##_slope)(x, s)))                                    \
+    TERNARY(fn##_bend, SAME, slopes(y * z * V(fn##_bend)(x, s)))
+#define TURNED UNARY
+/* clang-format on */
+
+#else
+
 #include "ops/elementwise/elementwise.h"
 
 /* ---- derivatives of a curve ------------------------------------------------------------------------------------- */
 
-static const tp__curve *self(const tp_vjp *v) { return (const tp__curve *)(const void *)v->op; }
+/* A function f of one tensor whose derivatives have kernels, as those have that formulas in operators would spoil: three
+ * operators, f(x), the slope f'(x) g, and the bend f"(x) g h. Each is differentiated by the next, and the bend by a formula
+ * in operators, where no care is taken of the ends of the range of the floats. */
+typedef struct curve {
+    tp__map_op map;
+    const struct curve *next, *slope;
+    tp_tensor *(*third)(tp_tape *T, tp_tensor *x, tp_tensor *slope); /* f'''(x), slope being f'(x) */
+} curve;
 
-static tp_tensor *apply3(tp_vjp *v, const tp__curve *f, tp_tensor *x, tp_tensor *g, tp_tensor *h)
+static const curve *self(const tp_vjp *v) { return (const curve *)(const void *)v->op; }
+
+static tp_tensor *apply3(tp_vjp *v, const curve *f, tp_tensor *x, tp_tensor *g, tp_tensor *h)
 {
     return tp__apply3(v->tape, &f->map.op, v->attr, x, g, h);
 }
-static tp_tensor *apply2(tp_vjp *v, const tp__curve *f, tp_tensor *x, tp_tensor *g)
+static tp_tensor *apply2(tp_vjp *v, const curve *f, tp_tensor *x, tp_tensor *g)
 {
     return tp__apply2(v->tape, &f->map.op, v->attr, x, g);
 }
 
-tp_status tp__curve_vjp(tp_vjp *v)
+static tp_status curve_vjp(tp_vjp *v)
 {
     v->gin[0] = apply2(v, self(v)->next, v->in[0], v->gout[0]);
     return TP_OK;
 }
 
-tp_status tp__slope_vjp(tp_vjp *v)
+static tp_status slope_vjp(tp_vjp *v)
 {
     if (tp_vjp_needs(v, 0))
         v->gin[0] = apply3(v, self(v)->next, v->in[0], v->in[1], v->gout[0]);
@@ -32,7 +94,7 @@ tp_status tp__slope_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-tp_status tp__bend_vjp(tp_vjp *v)
+static tp_status bend_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *x = v->in[0], *g = v->in[1], *h = v->in[2], *k = v->gout[0];
@@ -133,54 +195,42 @@ static void odds_samples(tp_sampler *s) { odds(s, 1); }
 static void odds_pairs(tp_sampler *s) { odds(s, 2); }
 static void odds_triples(tp_sampler *s) { odds(s, 3); }
 
-/* ---- the table: name, block functions, dtype rule, samples, printed name, third derivative --------------------------- */
+/* ---- what a line becomes ---------------------------------------------------------------------------------------- */
 
-#define CURVE(fn, KIND, RULE, WHERE, PRINTED, THIRD)                                               \
-    TP__CURVE(fn, KIND, RULE, 0, WHERE, PRINTED, THIRD)                                            \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.map.op, NULL, x); }
-
-CURVE(sigmoid, SIGMOID, TO_FLOAT, all, "Sigmoid", sigmoid_third)
-CURVE(tanh, TANH, TO_FLOAT, all, "Tanh", tanh_third)
-CURVE(softplus, SOFTPLUS, TO_FLOAT, all, "Softplus", softplus_third)
-CURVE(log_sigmoid, LOG_SIGMOID, TO_FLOAT, all, "LogSigmoid", softplus_third)
-CURVE(gelu, GELU, SAME, all, "Gelu", gelu_third)
-CURVE(gelu_tanh, GELU_TANH, SAME, all, "Gelu", gelu_tanh_third)
-CURVE(expm1, EXPM1, TO_FLOAT, all, "Expm1", exp_third)
-CURVE(exp2, EXP2, TO_FLOAT, all, "Exp2", exp2_third)
-CURVE(log2, LOG2, TO_FLOAT, positive, "Log2", log_third)
-CURVE(log10, LOG10, TO_FLOAT, positive, "Log10", log_third)
-CURVE(rsqrt, RSQRT, TO_FLOAT, positive, "Rsqrt", rsqrt_third)
-CURVE(asin, ASIN, TO_FLOAT, unit, "Asin", asin_third)
-CURVE(atan, ATAN, TO_FLOAT, all, "Atan", atan_third)
-CURVE(asinh, ASINH, TO_FLOAT, all, "Asinh", asinh_third)
-CURVE(acosh, ACOSH, TO_FLOAT, above_one, "Acosh", asinh_third)
-CURVE(atanh, ATANH, TO_FLOAT, unit, "Atanh", atanh_third)
-CURVE(erf, ERF, TO_FLOAT, all, "Erf", erf_third)
-CURVE(sinc, SINC, TO_FLOAT, all, "Sinc", sinc_third)
-TP__CURVE(logit, LOGIT, TO_FLOAT, 2 * sizeof(double), odds, "Logit", logit_third)
+#define CURVE_OP(fn, N, RULE, ATTR_SIZE, VJP, SAMPLES, PRINTED, ...)                               \
+    TP__FUNCTION(fn);                                                                              \
+    static const curve fn##_op = {{{                                                           \
+        .name = #fn, .n_in = (N), .n_out = 1, .attr_size = (ATTR_SIZE), .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
+        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = VJP, .samples = SAMPLES, .grad_name = PRINTED}, \
+        TP__FUNCTION_OF(fn), TP__##RULE}, __VA_ARGS__};
+#define CURVES(fn, RULE, ATTR_SIZE, WHERE, PRINTED, THIRD)                                         \
+    static const curve fn##_backward_op;                                                       \
+    CURVE_OP(fn##_bend, 3, SAME, ATTR_SIZE, bend_vjp, WHERE##_triples, NULL, NULL, &fn##_backward_op, THIRD) \
+    CURVE_OP(fn##_backward, 2, SAME, ATTR_SIZE, slope_vjp, WHERE##_pairs, PRINTED "BackwardBackward0",        \
+             &fn##_bend_op, NULL, NULL)                                                            \
+    CURVE_OP(fn, 1, RULE, ATTR_SIZE, curve_vjp, WHERE##_samples, PRINTED "Backward0", &fn##_backward_op, NULL, NULL)
+#define PUBLIC(fn) tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.map.op, NULL, x); }
+#define CURVE(fn, RULE, form, slopes, ...) CURVES(fn, RULE, 0, __VA_ARGS__) PUBLIC(fn)
+#define ODDS(fn, RULE, form, slopes, ...) CURVES(fn, RULE, 2 * sizeof(double), __VA_ARGS__)
+/* The same slopes as another's but for the sign */
+#define TURNED(fn, RULE, form, OTHER, WHERE, PRINTED)                                              \
+    static tp_status fn##_vjp(tp_vjp *v)                                                           \
+    { v->gin[0] = tp_neg(v->tape, apply2(v, &OTHER##_backward_op, v->in[0], v->gout[0])); return TP_OK; } \
+    CURVE_OP(fn, 1, RULE, 0, fn##_vjp, WHERE##_samples, PRINTED, NULL, NULL, NULL) PUBLIC(fn)
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/elementwise/smooth.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 tp_tensor *tp_logit(tp_tape *T, tp_tensor *x, double eps)
 {
     const double attr[2] = {eps > 0 ? eps : -1, 0};
     return tp__apply1(T, &logit_op.map.op, attr, x);
 }
-
-/* The same slopes but for the sign */
-static tp_status acos_vjp(tp_vjp *v)
-{
-    v->gin[0] = tp_neg(v->tape, apply2(v, &asin_backward_op, v->in[0], v->gout[0]));
-    return TP_OK;
-}
-static tp_status erfc_vjp(tp_vjp *v)
-{
-    v->gin[0] = tp_neg(v->tape, apply2(v, &erf_backward_op, v->in[0], v->gout[0]));
-    return TP_OK;
-}
-TP__CURVE_OP(acos_op, "acos", ACOS, TO_FLOAT, 1, 0, acos_vjp, unit_samples, "AcosBackward0", NULL, NULL, NULL)
-TP__CURVE_OP(erfc_op, "erfc", ERFC, TO_FLOAT, 1, 0, erfc_vjp, all_samples, "ErfcBackward0", NULL, NULL, NULL)
-tp_tensor *tp_acos(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &acos_op.map.op, NULL, x); }
-tp_tensor *tp_erfc(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &erfc_op.map.op, NULL, x); }
 
 tp_tensor *tp__sigmoid_backward(tp_tape *T, tp_tensor *x, tp_tensor *g)
 {
@@ -203,3 +253,6 @@ static tp_tensor *sinc_third(tp_tape *T, tp_tensor *x, tp_tensor *w)
 const tp_op *const tp__ops_curve[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

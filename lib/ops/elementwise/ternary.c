@@ -1,5 +1,37 @@
 /* ternary.c - elementwise functions of three tensors: where, lerp, addcmul, addcdiv, clamp between tensors, and
- * products of three. */
+ * products of three. A function is a line: name, dtype, formula (kernel/functions.h), its attributes' size, shape rule,
+ * where it is sampled, printed name. */
+#if defined(TP__READING)
+
+/* clang-format off */
+TERNARY(where, CHOICE, OWN_ANY, 0, tp__map_infer, where, "WhereBackward0")
+TERNARY(lerp, SAME, FLOATS((z < 0 ? -z : z) < (ELEM)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z)), 0, lerp_infer, plain, "LerpBackward1")
+TERNARY(addcdiv, SAME, FLOATS(x + s * (y / z)), sizeof(double), tp__map_infer, number, "AddcdivBackward0")
+TERNARY(mul3, SAME, FLOATS(s * x * y * z), sizeof(double), tp__map_infer, number, NULL)
+TERNARY(clamp_between, SAME, ANY(x != x ? x : y != y ? y : z != z ? z : (x > y ? x : y) < z ? (x > y ? x : y) : z), 0, tp__map_infer, plain, "ClampBackward0")
+ADDCMUL(addcmul, SAME, sizeof(double), addcmul_infer, number, "AddcmulBackward0") /* vec_arithmetic.c */
+/* clang-format on */
+
+#if READS_FLOATS || READS_INTEGERS
+static void NAME(where)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    (void)attr;
+    ELEM *restrict o = out;
+    const uint8_t *c = in[0];
+    const ELEM *a = in[1], *b = in[2];
+    for (int64_t i = 0; i < n; i++)
+        o[i] = c[i] ? a[i] : b[i];
+}
+#endif
+
+#else
+
+#if defined(TP__ISA)
+
+#define ADDCMUL(fn, ...)
+
+#else
+
 #include "ops/elementwise/elementwise.h"
 
 /* ---- derivatives ------------------------------------------------------------------------------------------- */
@@ -106,7 +138,7 @@ static void triples(tp_sampler *s, const void *attr)
 static void number_samples(tp_sampler *s) { triples(s, &(double){1.3}); }
 static void plain_samples(tp_sampler *s) { triples(s, NULL); }
 
-/* ---- the table ------------------------------------------------------------------------------------------------- */
+/* ---- shape rules ------------------------------------------------------------------------------------------------- */
 
 static tp_status lerp_infer(tp_call *c)
 {
@@ -123,19 +155,21 @@ static tp_status addcmul_infer(tp_call *c)
     return tp__ok(c->tape) ? tp__map_infer(c) : c->tape->status;
 }
 
+/* ---- what a line becomes ---------------------------------------------------------------------------------------- */
+
 /* clang-format off */
-#define TERNARY(fn, KIND, ATTR, INFER, WHERE_SAMPLED, PRINTED)                                     \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 3, .n_out = 1, .attr_size = ATTR, \
-        .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .infer = INFER, .forward = tp__map_forward, \
-        .vjp = fn##_vjp, .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__SAME};
-TERNARY(where, WHERE, 0, tp__map_infer, where_samples, "WhereBackward0")
-TERNARY(lerp, LERP, 0, lerp_infer, plain_samples, "LerpBackward1")
-TERNARY(addcmul, ADDCMUL, sizeof(double), addcmul_infer, number_samples, "AddcmulBackward0")
-TERNARY(addcdiv, ADDCDIV, sizeof(double), tp__map_infer, number_samples, "AddcdivBackward0")
-TERNARY(mul3, MUL3, sizeof(double), tp__map_infer, number_samples, NULL)
-TERNARY(clamp_between, CLAMP_BETWEEN, 0, tp__map_infer, plain_samples, "ClampBackward0")
+#define TERNARY(fn, RULE, form, ATTR, INFER, WHERE, PRINTED)                                       \
+    TP__MAP_OP_BY(fn, 3, RULE, INFER, tp__map_forward, .attr_size = ATTR, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, \
+                  .vjp = fn##_vjp, .samples = WHERE##_samples, .grad_name = PRINTED);
+#define ADDCMUL(fn, RULE, ...) TERNARY(fn, RULE, , __VA_ARGS__)
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/elementwise/ternary.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 tp_tensor *tp_where(tp_tape *T, tp_tensor *condition, tp_tensor *a, tp_tensor *b)
 {
@@ -185,3 +219,6 @@ tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *
 const tp_op *const tp__ops_ternary[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

@@ -1,51 +1,189 @@
 /* unary.c - elementwise functions of one tensor.
  *
- * An operator is one line of the table at the end: its block function, its derivative, where it is
- * sampled. Derivatives are written in operators, so that every order comes for free; g is the gradient
- * of the output y = f(x).
+ * A function is a line: name, dtype it returns, formula (kernel/functions.h), derivative, what that reads, where it is sampled,
+ * printed name. Derivatives are written in operators, so that every order comes for free; g is the gradient of the result
+ * y = f(x). Where such a formula would cancel or overflow, the function is in smooth.c or special.c.
  */
+#if defined(TP__READING)
+
+/* clang-format off */
+UNARY(neg, SAME, BY_KIND(-x, (U)0 - (U)x), tp_neg(T, g), TP__READS_NOTHING, all, "NegBackward0")
+UNARY(abs, SAME, BY_KIND(M(fabs)(x), x < 0 ? (U)0 - (U)x : (U)x), tp_mul(T, g, tp_sign(T, x)), READS_X, all, "AbsBackward0")
+UNARY(sign, SAME, ANY((ELEM)(x > 0) - (ELEM)(x < 0)), tp_zeros_like(T, x), TP__READS_NOTHING, all, "SignBackward0")
+UNARY(sqrt, TO_FLOAT, FLOATS(M(sqrt)(x)), tp_div(T, g, tp_mul_scalar(T, y, 2)), READS_Y, positive, "SqrtBackward0")
+UNARY(reciprocal, TO_FLOAT, FLOATS(1 / x), tp__mul3(T, g, y, y, -1), READS_Y, positive, "ReciprocalBackward0") /* g y y goes beyond the range last */
+UNARY(exp, TO_FLOAT, FLOATS(V(exp)(x)), tp_mul(T, g, y), READS_Y, all, "ExpBackward0")
+UNARY(log, TO_FLOAT, FLOATS(V(log)(x)), tp_div(T, g, x), READS_X, positive, "LogBackward0")
+UNARY(log1p, TO_FLOAT, FLOATS(V(log1p)(x)), tp_div(T, g, tp_add_scalar(T, x, 1)), READS_X, positive, "Log1PBackward0")
+UNARY(sin, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, tp_cos(T, x)), READS_X, all, "SinBackward0")
+UNARY(cos, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, tp_neg(T, tp_sin(T, x))), READS_X, all, "CosBackward0")
+UNARY(tan, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, tp_add_scalar(T, tp_square(T, y), 1)), READS_Y, unit, "TanBackward0")
+UNARY(sinh, TO_FLOAT, FLOATS(V(sinh)(x)), tp_mul(T, g, tp_cosh(T, x)), READS_X, all, "SinhBackward0")
+UNARY(cosh, TO_FLOAT, FLOATS(V(cosh)(x)), tp_mul(T, g, tp_sinh(T, x)), READS_X, all, "CoshBackward0")
+UNARY(relu, SAME, NUMBERS(x <= 0 ? 0 : x), relu_backward(T, y, g), READS_Y, all, "ReluBackward0")
+UNARY(erfinv, TO_FLOAT, FLOATS(V(erfinv)(x)), tp_mul(T, g, tp__erfinv_slope(T, x)), READS_X, unit, "ErfinvBackward0")
+UNARY(lgamma, TO_FLOAT, FLOATS_OR(BY_SIZE(v_lgammaf(x), tp__lgamma(x)), tp__lgamma((double)x)), tp_mul(T, g, tp_digamma(T, x)), READS_X, positive, "LgammaBackward0")
+UNARY(digamma, TO_FLOAT, WIDE_OR(v_digamma_near(x, v_digamma(x)), tp__digamma(x)), tp_mul(T, g, polygamma(T, 1, x)), READS_X, positive, "DigammaBackward0")
+UNARY(frac, SAME, FLOATS(x - M(trunc)(x)), g, TP__READS_NOTHING, positive, "FracBackward0")
+UNARY(floor, SAME, BY_KIND(M(floor)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "FloorBackward0")
+UNARY(ceil, SAME, BY_KIND(M(ceil)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "CeilBackward0")
+UNARY(round, SAME, BY_KIND(M(nearbyint)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "RoundBackward0")
+UNARY(trunc, SAME, BY_KIND(M(trunc)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "TruncBackward0")
+SQUARE(square, SAME, BY_KIND(x * x, (U)((U)x * (U)x)))
+TRUTH(isnan, FLOAT_TO_BOOL, FLOATS(x != x))
+TRUTH(isinf, FLOAT_TO_BOOL, FLOATS(M(fabs)(x) == (ELEM)INFINITY))
+TRUTH(isfinite, FLOAT_TO_BOOL, FLOATS(M(fabs)(x) < (ELEM)INFINITY))
+TRUTH(isposinf, FLOAT_TO_BOOL, FLOATS(x == (ELEM)INFINITY))
+TRUTH(isneginf, FLOAT_TO_BOOL, FLOATS(x == -(ELEM)INFINITY))
+TRUTH(signbit, TO_BOOL, ANY_BY_KIND(BY_SIZE(v_bits(x) >> 31, v_bits64(x) >> 63), x < 0))
+TRUTH(logical_not, TO_BOOL, ANY(x == 0))
+BITS(bitwise_not, SAME, WHOLE_BY_KIND(~x, x == 0))
+NUMBERED(round_to, SAME, FLOATS(t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x * s) / s), tp_zeros_like(T, x), TP__READS_NOTHING, "RoundBackward1")
+NUMBERED(nan_to_num, SAME, OWN_ANY, tp_mul(T, g, tp_isfinite(T, x)), READS_X, "NanToNumBackward0")
+NUMBERED(polygamma, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, polygamma(T, at[0] + 1, x)), READS_X, "PolygammaBackward0")
+NUMBERED(multigamma, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, multigamma(T, at[0] + 1, at[1], x)), READS_X, "MvlgammaBackward0")
+BACKWARD(relu_backward, SAME, FLOATS(x <= 0 ? 0 : y))
+/* clang-format on */
+
+#if READS_FLOATS || READS_INTEGERS
+
+/* The attributes are what becomes of NaN, infinity and -infinity. */
+static void NAME(nan_to_num)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const ELEM *x = in[0];
+    (void)attr;
+#if READS_FLOATS
+    const double *at = attr;
+    const ELEM nan = (ELEM)at[0], top = (ELEM)at[1], bottom = (ELEM)at[2];
+    for (int64_t i = 0; i < n; i++)
+        o[i] = x[i] != x[i] ? nan : x[i] == (ELEM)INFINITY ? top : x[i] == -(ELEM)INFINITY ? bottom : x[i];
+#else
+    for (int64_t i = 0; i < n; i++)
+        o[i] = x[i];
+#endif
+}
+
+#endif
+#if READS_FLOATS
+
+/* Arguments far out need a longer reduction; they are rare, and are done again one by one. */
+static inline __attribute__((always_inline)) void NAME(periodic)(int64_t n, ELEM *restrict o, const ELEM *a, ELEM end,
+                                                                 ELEM (*near)(ELEM), ELEM (*any)(ELEM))
+{
+    int far = 0;
+    for (int64_t i = 0; i < n; i++) {
+        ELEM here = M(fabs)(a[i]) <= end ? 1 : 0;
+        far |= here == 0;
+        o[i] = near(a[i] * here);
+    }
+    for (int64_t i = 0; far && i < n; i++)
+        if (!(M(fabs)(a[i]) <= end))
+            o[i] = any(a[i]);
+}
+
+static void NAME(sin)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    (void)attr;
+    NAME(periodic)(n, out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_sinf_near, v_sin_near), M(sin));
+}
+
+static void NAME(cos)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    (void)attr;
+    NAME(periodic)(n, out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_cosf_near, v_cos_near), M(cos));
+}
+
+static void NAME(tan)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    (void)attr;
+    NAME(periodic)(n, out, in[0], (ELEM)V_NEAR64, BY_SIZE(v_tanf_near, v_tan_near), M(tan));
+}
+
+/* The order is the first attribute: 1 has a fast way for x > 0. At the poles, the sine is as much off 0 as the dtype's is. */
+static void NAME(polygamma)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    ELEM *restrict o = out;
+    const ELEM *x = in[0];
+    const double order = *(const double *)attr;
+    bool odd = false;
+    if (order == 0) {
+        NAME(digamma)(n, out, in, NULL);
+        return;
+    }
+    for (int64_t i = 0; order != 1 && i < n; i++)
+        o[i] = (ELEM)tp__polygamma(order, (double)x[i], 1);
+    for (int64_t i = 0; order == 1 && i < n; i++) {
+        o[i] = (ELEM)v_trigamma((double)x[i]);
+        odd |= o[i] != o[i];
+    }
+    for (int64_t i = 0; odd && i < n; i++)
+        if (o[i] != o[i])
+            o[i] = (ELEM)tp__polygamma(1, (double)x[i], (double)M(sin)((ELEM)3.14159265358979323846 * x[i]));
+}
+
+/* The sum over j < p of the derivative of order k of log gamma at x - j / 2; the attributes are k and p. */
+static void NAME(multigamma)(int64_t n, void *out, const void *const *in, const void *attr)
+{
+    enum { BLOCK = 256 };
+    ELEM *o = out, x[BLOCK], y[BLOCK];
+    const ELEM *a = in[0];
+    const double *at = attr, order = at[0] - 1;
+    double sum[BLOCK];
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t m = n - i < BLOCK ? n - i : BLOCK;
+        for (int64_t k = 0; k < m; k++)
+            sum[k] = 0;
+        for (double j = 0; j < at[1]; j++) {
+            for (int64_t k = 0; k < m; k++)
+                x[k] = (ELEM)((double)a[i + k] - 0.5 * j);
+            if (order < 0)
+                NAME(lgamma)(m, y, (const void *[]){x}, NULL);
+            else
+                NAME(polygamma)(m, y, (const void *[]){x}, &order);
+            for (int64_t k = 0; k < m; k++)
+                sum[k] += (double)y[k];
+        }
+        for (int64_t k = 0; k < m; k++)
+            o[i + k] = (ELEM)sum[k];
+    }
+}
+
+#endif
+
+#else
+
 #include "ops/elementwise/elementwise.h"
 
 #include <float.h>
 #include <math.h>
 
+#if defined(TP__ISA)
+
+#include "kernel/special.h"
+#include "kernel/vec_math.h"
+#include "kernel/vec_special.h"
+
+#define SQUARE UNARY
+#define TRUTH UNARY
+#define BITS UNARY
+#define NUMBERED NUMBER
+#define BACKWARD BINARY
+
+#else
+
 static tp_tensor *polygamma(tp_tape *T, double n, tp_tensor *x);
 static tp_tensor *multigamma(tp_tape *T, double n, double p, tp_tensor *x);
-
-/* The pieces that derivatives are written with. */
-/* clang-format off */
-#define VJP(name, formula)                                                                         \
-    static tp_status name##_vjp(tp_vjp *v)                                                         \
-    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *y = v->out[0], *g = v->gout[0];              \
-      (void)T; (void)x; (void)y; (void)g; v->gin[0] = (formula); return TP_OK; }
-
-VJP(neg, tp_neg(T, g))
-VJP(abs, tp_mul(T, g, tp_sign(T, x)))
-VJP(zero, tp_zeros_like(T, x))
-VJP(square, tp_mul_scalar(T, tp_mul(T, g, x), 2)) /* 2 x alone may be beyond the range */
-VJP(sqrt, tp_div(T, g, tp_mul_scalar(T, y, 2)))
-VJP(reciprocal, tp__mul3(T, g, y, y, -1)) /* from the left, so that g y y goes beyond the range last */
-VJP(exp, tp_mul(T, g, y))
-VJP(log, tp_div(T, g, x))
-VJP(log1p, tp_div(T, g, tp_add_scalar(T, x, 1)))
-VJP(sin, tp_mul(T, g, tp_cos(T, x)))
-VJP(cos, tp_mul(T, g, tp_neg(T, tp_sin(T, x))))
-VJP(tan, tp_mul(T, g, tp_add_scalar(T, tp_square(T, y), 1)))
-VJP(sinh, tp_mul(T, g, tp_cosh(T, x)))
-VJP(cosh, tp_mul(T, g, tp_sinh(T, x)))
-VJP(erfinv, tp_mul(T, g, tp__erfinv_slope(T, x)))
-VJP(lgamma, tp_mul(T, g, tp_digamma(T, x)))
-VJP(digamma, tp_mul(T, g, polygamma(T, 1, x)))
-VJP(frac, g)
-VJP(nan_to_num, tp_mul(T, g, tp_isfinite(T, x)))
-VJP(polygamma, tp_mul(T, g, polygamma(T, *(const double *)v->attr + 1, x)))
-VJP(multigamma, tp_mul(T, g, multigamma(T, ((const double *)v->attr)[0] + 1, ((const double *)v->attr)[1], x)))
-/* clang-format on */
-/* It is used at every step of a network, so there is an operator for its derivative. */
 static tp_tensor *relu_backward(tp_tape *T, tp_tensor *y, tp_tensor *g);
-VJP(relu, relu_backward(T, y, g))
 
-/* g but where y <= 0; NaN passes it on */
+/* 2 x alone may be beyond the range */
+static tp_status square_vjp(tp_vjp *v)
+{
+    v->gin[0] = tp_mul_scalar(v->tape, tp_mul(v->tape, v->gout[0], v->in[0]), 2);
+    return TP_OK;
+}
+
+/* g but where y <= 0; NaN passes it on. relu is used at every step of a network, so there is an operator for its derivative. */
 static tp_status relu_backward_vjp(tp_vjp *v)
 {
     if (tp_vjp_needs(v, 1))
@@ -95,89 +233,59 @@ static void multigamma_samples(tp_sampler *s)
     number_samples(s, (const double[3]){0, 3, 0}, 1.7, 4.1);
     number_samples(s, (const double[3]){1, 2, 0}, 1.2, 3.1);
 }
-static void pair_samples(tp_sampler *s)
+
+static void relu_backward_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.1, 0.9),
                         tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -2, 2)};
     tp_sample(s, NULL, 2, in);
 }
 
-/* ---- the table: name, block function, dtype rule, derivative, what it reads, samples, printed name ---------- */
+/* ---- what a line becomes ---------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define READS_X TP_OP_FORGETS_OUT
 #define READS_Y TP_OP_FORGETS_IN
-#define UNARY(fn, KIND, RULE, VJP_OF, READS, WHERE_SAMPLED, PRINTED)                               \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | (READS), \
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = VJP_OF, \
-        .samples = WHERE_SAMPLED, .grad_name = PRINTED}, TP__##KIND, TP__##RULE}; \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
-#define TRUTH(fn, KIND, RULE)                                                                      \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, \
-        .infer = tp__map_infer, .forward = tp__map_forward, .samples = all_samples}, TP__##KIND, TP__##RULE};   \
-    tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
-#define WITH_NUMBERS(fn, KIND, RULE, VJP_OF, READS, PRINTED)                                       \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 1, .n_out = 1, .attr_size = 3 * sizeof(double), \
-        .flags = TP__MAP_FLAGS | (READS), .infer = tp__map_infer, .forward = tp__map_forward, \
-        .vjp = VJP_OF, .samples = fn##_samples, .grad_name = PRINTED}, TP__##KIND, TP__##RULE};
-#define BACKWARD(fn, KIND, FLAGS, PRINTED)                                                         \
-    static const tp__map_op fn##_op = {{ \
-        .name = #fn, .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | (FLAGS), \
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = fn##_vjp, \
-        .samples = pair_samples, .grad_name = PRINTED}, TP__##KIND, TP__SAME}; \
-    static tp_tensor *fn(tp_tape *T, tp_tensor *y, tp_tensor *g) { return tp__apply2(T, &fn##_op.op, NULL, y, g); }
+#define VJP(fn, derivative)                                                                        \
+    static tp_status fn##_vjp(tp_vjp *v)                                                           \
+    { tp_tape *T = v->tape; tp_tensor *x = v->in[0], *y = v->out[0], *g = v->gout[0]; const double *at = v->attr; \
+      (void)T; (void)x; (void)y; (void)g; (void)at; v->gin[0] = (derivative); return TP_OK; }
+#define PUBLIC(fn) tp_tensor *tp_##fn(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &fn##_op.op, NULL, x); }
+#define UNARY(fn, RULE, form, derivative, READS, WHERE, PRINTED)                                   \
+    VJP(fn, derivative)                                                                            \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, .samples = WHERE##_samples, .grad_name = PRINTED); \
+    PUBLIC(fn)
+#define SQUARE(fn, RULE, form)                                                                     \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | READS_X, .vjp = fn##_vjp, .samples = all_samples, .grad_name = "PowBackward0");
+#define TRUTH(fn, RULE, form)                                                                      \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, .samples = all_samples); PUBLIC(fn)
+#define BITS(fn, RULE, form)                                                                       \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD, .samples = whole_samples); PUBLIC(fn)
+#define NUMBERED(fn, RULE, form, derivative, READS, PRINTED)                                       \
+    VJP(fn, derivative)                                                                            \
+    TP__MAP_OP(fn, 1, RULE, .attr_size = 3 * sizeof(double), .flags = TP__MAP_FLAGS | (READS), .vjp = fn##_vjp, \
+               .samples = fn##_samples, .grad_name = PRINTED);
+#define BACKWARD(fn, RULE, form)                                                                   \
+    TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | READS_X, .vjp = fn##_vjp, .samples = fn##_samples, \
+               .grad_name = "ThresholdBackwardBackward0");
+/* clang-format on */
 
-UNARY(neg, NEG, SAME, neg_vjp, TP__READS_NOTHING, all_samples, "NegBackward0")
-UNARY(abs, ABS, SAME, abs_vjp, READS_X, all_samples, "AbsBackward0")
-UNARY(sign, SIGN, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "SignBackward0")
-static const tp__map_op square_op = {{
-        .name = "square", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | READS_X,
-        .infer = tp__map_infer, .forward = tp__map_forward, .vjp = square_vjp,
-        .samples = all_samples, .grad_name = "PowBackward0"}, TP__SQUARE, TP__SAME};
+#endif
+
+#define TP__BODY "ops/elementwise/unary.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
+
+static tp_tensor *relu_backward(tp_tape *T, tp_tensor *y, tp_tensor *g)
+{
+    return tp__apply2(T, &relu_backward_op.op, NULL, y, g);
+}
+
 tp_tensor *tp_square(tp_tape *T, tp_tensor *x)
 {
     return tp__apply1(T, &square_op.op, NULL, x && x->dtype == TP_BOOL ? tp_to(T, x, TP_I64) : x);
 }
-
-UNARY(sqrt, SQRT, TO_FLOAT, sqrt_vjp, READS_Y, positive_samples, "SqrtBackward0")
-UNARY(reciprocal, RECIPROCAL, TO_FLOAT, reciprocal_vjp, READS_Y, positive_samples, "ReciprocalBackward0")
-UNARY(exp, EXP, TO_FLOAT, exp_vjp, READS_Y, all_samples, "ExpBackward0")
-UNARY(log, LOG, TO_FLOAT, log_vjp, READS_X, positive_samples, "LogBackward0")
-UNARY(log1p, LOG1P, TO_FLOAT, log1p_vjp, READS_X, positive_samples, "Log1PBackward0")
-UNARY(sin, SIN, TO_FLOAT, sin_vjp, READS_X, all_samples, "SinBackward0")
-UNARY(cos, COS, TO_FLOAT, cos_vjp, READS_X, all_samples, "CosBackward0")
-UNARY(tan, TAN, TO_FLOAT, tan_vjp, READS_Y, unit_samples, "TanBackward0")
-UNARY(sinh, SINH, TO_FLOAT, sinh_vjp, READS_X, all_samples, "SinhBackward0")
-UNARY(cosh, COSH, TO_FLOAT, cosh_vjp, READS_X, all_samples, "CoshBackward0")
-UNARY(relu, RELU, SAME, relu_vjp, READS_Y, all_samples, "ReluBackward0")
-UNARY(erfinv, ERFINV, TO_FLOAT, erfinv_vjp, READS_X, unit_samples, "ErfinvBackward0")
-UNARY(lgamma, LGAMMA, TO_FLOAT, lgamma_vjp, READS_X, positive_samples, "LgammaBackward0")
-UNARY(digamma, DIGAMMA, TO_FLOAT, digamma_vjp, READS_X, positive_samples, "DigammaBackward0")
-UNARY(frac, FRAC, SAME, frac_vjp, TP__READS_NOTHING, positive_samples, "FracBackward0")
-UNARY(floor, FLOOR, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "FloorBackward0")
-UNARY(ceil, CEIL, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "CeilBackward0")
-UNARY(round, ROUND, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "RoundBackward0")
-UNARY(trunc, TRUNC, SAME, zero_vjp, TP__READS_NOTHING, all_samples, "TruncBackward0")
-BACKWARD(relu_backward, RELU_BACKWARD, READS_X, "ThresholdBackwardBackward0")
-TRUTH(isnan, ISNAN, FLOAT_TO_BOOL)
-TRUTH(isinf, ISINF, FLOAT_TO_BOOL)
-TRUTH(isfinite, ISFINITE, FLOAT_TO_BOOL)
-TRUTH(isposinf, ISPOSINF, FLOAT_TO_BOOL)
-TRUTH(isneginf, ISNEGINF, FLOAT_TO_BOOL)
-TRUTH(signbit, SIGNBIT, TO_BOOL)
-static const tp__map_op bitwise_not_op = {{
-        .name = "bitwise_not", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_NO_GRAD,
-        .infer = tp__map_infer, .forward = tp__map_forward, .samples = whole_samples}, TP__BIT_NOT, TP__SAME};
-tp_tensor *tp_bitwise_not(tp_tape *T, tp_tensor *x) { return tp__apply1(T, &bitwise_not_op.op, NULL, x); }
-TRUTH(logical_not, NOT, TO_BOOL)
-WITH_NUMBERS(round_to, ROUND_TO, SAME, zero_vjp, TP__READS_NOTHING, "RoundBackward1")
-WITH_NUMBERS(nan_to_num, NAN_TO_NUM, SAME, nan_to_num_vjp, READS_X, "NanToNumBackward0")
-WITH_NUMBERS(polygamma, POLYGAMMA, TO_FLOAT, polygamma_vjp, READS_X, "PolygammaBackward0")
-WITH_NUMBERS(multigamma, MULTIGAMMA, TO_FLOAT, multigamma_vjp, READS_X, "MvlgammaBackward0")
-/* clang-format on */
 
 tp_tensor *tp_round_decimals(tp_tape *T, tp_tensor *x, int decimals)
 {
@@ -245,3 +353,6 @@ tp_tensor *tp_mvlgamma(tp_tape *T, tp_tensor *x, int p)
 const tp_op *const tp__ops_unary[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

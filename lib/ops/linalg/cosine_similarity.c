@@ -90,7 +90,7 @@ static tp_status unit_forward(tp_call *c)
         return status;
     tp__parallel_for(n->numel, ROWS, keep_from_zero, c);
     tp__operand in[2] = {tp__operand_of(x, shape), tp__operand_of(n, shape)};
-    tp__map(tp__map_fn(TP__DIV, x->dtype), NULL, shape, y->data, x->dtype, x->dtype, false, 2, in);
+    tp__map(TP__FN(div, x->dtype), NULL, shape, y->data, x->dtype, x->dtype, false, 2, in);
     tp__parallel_for(n->numel, ROWS, near_one, c);
     return TP_OK;
 }

@@ -1,4 +1,37 @@
 /* binary_cross_entropy.c - the cross entropy of probabilities, and of logits. */
+#if defined(TP__READING)
+
+/* clang-format off */
+PROBABILITIES(binary_cross_entropy, SAME, FLOATS((y - 1) * NAME(log_of_rest)(x) - y * NAME(log_of_chance)(x)))
+SLOPE(binary_cross_entropy_slope, SAME, FLOATS((x - y) / NAME(at_least)((1 - x) * x, (ELEM)1e-12)))
+BY_TARGET(binary_cross_entropy_by_target, SAME, FLOATS(NAME(log_of_rest)(x) - NAME(log_of_chance)(x)))
+LOGITS(binary_cross_entropy_with_logits, SAME, FLOATS((1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x))))
+LOGITS_SLOPE(binary_cross_entropy_with_logits_slope, SAME, FLOATS((1 - y) * V(sigmoid)(x) - y * V(sigmoid)(-x)))
+/* clang-format on */
+
+#else
+
+#if defined(TP__ISA)
+
+#include "kernel/vec_math.h"
+
+#define PROBABILITIES BINARY
+#define SLOPE BINARY
+#define BY_TARGET UNARY
+#define LOGITS BINARY
+#define LOGITS_SLOPE BINARY
+
+/* log x and log(1 - x), at least -100; where they are less, no logarithm of 0 is taken, which raises an exception */
+#define INLINE static inline __attribute__((always_inline))
+INLINE float at_least_f32(float v, float low) { return v_pickf(v < low, low, v); } /* keeps NaN */
+INLINE double at_least_f64(double v, double low) { return v_pick(v < low, low, v); }
+INLINE float log_of_chance_f32(float x) { return at_least_f32(v_logf(v_mostf(x, 3.7e-44f)), -100); }
+INLINE double log_of_chance_f64(double x) { return at_least_f64(v_log(v_most(x, 3.7e-44)), -100); }
+INLINE float log_of_rest_f32(float x) { return v_pickf(x >= 1, -100, v_log1pf(v_eitherf(x >= 1, 0, -x))); }
+INLINE double log_of_rest_f64(double x) { return v_pick(x >= 1, -100, v_log1p(v_either(x >= 1, 0, -x))); }
+
+#else
+
 #include "ops/nn/loss.h"
 
 /* sigmoid(x) - t as (1 - t) sigmoid(x) - t sigmoid(-x), which does not cancel where t is 1 */
@@ -30,7 +63,7 @@ static tp_tensor *share_kept(tp_tape *T, tp_tensor *x, tp_tensor **over)
     return tp_where(T, tp_gt_scalar(T, x, e), less, tp_mul(T, x, *over));
 }
 
-static tp_status bce_slope_vjp(tp_vjp *v)
+static tp_status binary_cross_entropy_slope_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
@@ -45,44 +78,30 @@ static tp_status bce_slope_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-static tp_status bce_by_target_vjp(tp_vjp *v)
+static tp_status binary_cross_entropy_by_target_vjp(tp_vjp *v)
 {
     v->gin[0] = tp_mul(v->tape, v->gout[0], bce_mixed(v->tape, v->in[0]));
     return TP_OK;
 }
 
-static void bce_slope_samples(tp_sampler *s)
+static void binary_cross_entropy_slope_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89),
                         tp_sample_tensor(s, (tp_dims){2, {3, 1}}, 0.83, 0.09)};
     tp_sample(s, NULL, 2, in);
 }
 
-static void bce_by_target_samples(tp_sampler *s)
+static void binary_cross_entropy_by_target_samples(tp_sampler *s)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {3, 5}}, 0.11, 0.89);
     tp_sample(s, NULL, 1, &x);
 }
 
-/* clang-format off */
-static const tp__map_op bce_slope_op = {{
-    .name = "binary_cross_entropy_slope", .n_in = 2, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
-    .infer = tp__map_infer, .forward = tp__map_forward, .vjp = bce_slope_vjp,
-    .samples = bce_slope_samples}, TP__BCE_SLOPE, TP__SAME};
-static const tp__map_op bce_by_target_op = {{
-    .name = "binary_cross_entropy_by_target", .n_in = 1, .n_out = 1, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT,
-    .infer = tp__map_infer, .forward = tp__map_forward, .vjp = bce_by_target_vjp,
-    .samples = bce_by_target_samples}, TP__BCE_BY_TARGET, TP__SAME};
-/* clang-format on */
-
-static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
-{
-    return tp__apply2(T, &bce_slope_op.op, NULL, x, t);
-}
+static tp_tensor *bce_by_target(tp_tape *T, tp_tensor *x);
 
 /* clang-format off */
-TP__LOSS_VJP(bce, bce_slope(T, x, t), tp__apply1(T, &bce_by_target_op.op, NULL, x))
-TP__LOSS_VJP(bce_logits, logit_slope(T, x, t), tp_neg(T, x))
+TP__LOSS_VJP(binary_cross_entropy, bce_slope(T, x, t), bce_by_target(T, x))
+TP__LOSS_VJP(binary_cross_entropy_with_logits, logit_slope(T, x, t), tp_neg(T, x))
 /* clang-format on */
 
 static tp_status bce_forward(tp_call *c)
@@ -96,7 +115,7 @@ static tp_status bce_forward(tp_call *c)
         high = tp__load(&high, x->dtype);
     }
     if (!(low >= 0 && high <= 1))
-        return tp_call_fail(c, TP_EINVAL, "x has elements from %g to %g; 0 to 1 is needed", low, high);
+        return tp_call_fail(c, TP_EINVAL, "x has %g and %g; all its elements should lie between 0 and 1", low, high);
     return tp__loss_forward(c);
 }
 
@@ -113,23 +132,45 @@ static tp_status bce_vjp_fused(tp_vjp *v)
 static void unit_samples(tp_sampler *s) { tp__loss_samples(s, 0.11, 0.89); }
 
 /* clang-format off */
-static const tp__loss_op bce_op = TP__LOSS("binary_cross_entropy", TP__BCE, TP__BCE_SLOPE, bce_forward, bce_vjp, bce_vjp_fused,
-                                           unit_samples, "BinaryCrossEntropyBackward0");
-static const tp__loss_op bce_logits_op = TP__LOSS("binary_cross_entropy_with_logits", TP__BCE_LOGITS, TP__BCE_LOGITS_SLOPE,
-                                                  tp__loss_forward, bce_logits_vjp, bce_vjp_fused, tp__loss_all_samples,
-                                                  "BinaryCrossEntropyWithLogitsBackward0");
+#define PROBABILITIES(fn, ...) TP__LOSS(fn, bce_forward, bce_vjp_fused, unit_samples, "BinaryCrossEntropyBackward0")
+#define LOGITS(fn, ...) TP__LOSS(fn, tp__loss_forward, bce_vjp_fused, tp__loss_all_samples, "BinaryCrossEntropyWithLogitsBackward0")
+#define LOGITS_SLOPE(fn, ...)
+#define SLOPE(fn, RULE, ...) \
+    TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .vjp = fn##_vjp, .samples = fn##_samples);
+#define BY_TARGET(fn, RULE, ...) \
+    TP__MAP_OP(fn, 1, RULE, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .vjp = fn##_vjp, .samples = fn##_samples);
 /* clang-format on */
+
+#endif
+
+#define TP__BODY "ops/nn/binary_cross_entropy.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
+
+static tp_tensor *bce_slope(tp_tape *T, tp_tensor *x, tp_tensor *t)
+{
+    return tp__apply2(T, &binary_cross_entropy_slope_op.op, NULL, x, t);
+}
+
+static tp_tensor *bce_by_target(tp_tape *T, tp_tensor *x)
+{
+    return tp__apply1(T, &binary_cross_entropy_by_target_op.op, NULL, x);
+}
 
 tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__loss(T, &bce_op, x, target, reduction);
+    return tp__loss(T, &binary_cross_entropy_op, x, target, reduction);
 }
 
 tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__loss(T, &bce_logits_op, x, target, reduction);
+    return tp__loss(T, &binary_cross_entropy_with_logits_op, x, target, reduction);
 }
 
 const tp_op *const tp__ops_binary_cross_entropy[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif

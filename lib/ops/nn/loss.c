@@ -12,7 +12,7 @@ tp_status tp__loss_infer(tp_call *c)
     if (!tp__dims_equal(tp__dims_of(x), tp__dims_of(t)))
         return tp_call_fail(c, TP_ESHAPE, "x is %s, target is %s; one shape is needed", TP__SHAPE(x), TP__SHAPE(t));
     if (!tp_dtype_is_float(x->dtype) || x->dtype != t->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s; floats of one dtype are needed",
+        return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s: floats of one kind are needed",
                             tp_dtype_name(x->dtype), tp_dtype_name(t->dtype));
     return tp_call_out(c, 0, x->dtype, how(c->attr) == TP_NONE ? tp__dims_of(x) : TP_SCALAR);
 }
@@ -24,7 +24,7 @@ tp_status tp__loss_forward(tp_call *c)
     const tp_tensor *x = c->in[0], *t = c->in[1];
     tp_tensor *y = c->out[0];
     tp_dtype dtype = x->dtype;
-    tp__block_fn fn = tp__map_fn(self(c->op)->value, dtype);
+    tp__block_fn fn = tp__fn(&self(c->op)->value, dtype);
     size_t size = tp_dtype_size(dtype);
     double block[BLOCK], sum = 0;
     if (how(c->attr) == TP_NONE) {
@@ -50,7 +50,7 @@ tp_status tp__loss_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
     tp_dtype dtype = x->dtype;
-    tp__block_fn slope = tp__map_fn(self(v->op)->slope, dtype), mul = tp__map_fn(TP__MUL, dtype);
+    tp__block_fn slope = tp__fn(&self(v->op)->slope, dtype), mul = TP__FN(mul, dtype);
     size_t size = tp_dtype_size(dtype);
     double block[BLOCK], scaled[BLOCK], scale = how(v->attr) == TP_MEAN ? 1 / (double)x->numel : 1;
     if (how(v->attr) != TP_NONE)
@@ -99,7 +99,7 @@ bool tp__good_reduction(tp_tape *T, const char *name, tp_reduction r)
 {
     if ((unsigned)r <= TP_NONE)
         return true;
-    tp_fail(T, TP_EINVAL, "%s: the reduction is %d; TP_MEAN, TP_SUM or TP_NONE is needed", name, (int)r);
+    tp_fail(T, TP_EINVAL, "%s: %d is no reduction", name, (int)r);
     return false;
 }
 

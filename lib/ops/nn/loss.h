@@ -8,7 +8,7 @@
 
 typedef struct {
     tp_op op;
-    tp__map_kind value, slope; /* of x and t; slope by x */
+    tp__function value, slope; /* of x and t; slope by x */
 } tp__loss_op;
 
 tp_status tp__loss_infer(tp_call *c);
@@ -30,12 +30,15 @@ void tp__loss_all_samples(tp_sampler *s);
       if (tp_vjp_needs(v, 1)) v->gin[1] = tp_mul(T, g, of_t); \
       return TP_OK; }
 
-#define TP__LOSS_FLAGS (TP_OP_FORGETS_OUT | TP_OP_OVERWRITES)
-#define TP__LOSS(NAME, VALUE, SLOPE, FORWARD, VJP_OF, FUSED, SAMPLED, PRINTED) \
-    {{ \
-        .name = NAME, .n_in = 2, .n_out = 1, .attr_size = sizeof(tp_reduction), .flags = TP__OP_OURS | TP__LOSS_FLAGS, \
-        .infer = tp__loss_infer, .forward = FORWARD, .vjp = VJP_OF, .vjp_fused = FUSED, \
-        .samples = SAMPLED, .grad_name = PRINTED}, VALUE, SLOPE}
+/* fn_op, a loss of two functions of numbers, fn and fn_slope. */
+#define TP__LOSS(fn, FORWARD, VJP_FUSED, WHERE, PRINTED) \
+    TP__FUNCTION(fn); \
+    TP__FUNCTION(fn##_slope); \
+    static const tp__loss_op fn##_op = {{ \
+        .name = #fn, .n_in = 2, .n_out = 1, .attr_size = sizeof(tp_reduction), \
+        .flags = TP__OP_OURS | TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, .infer = tp__loss_infer, .forward = FORWARD, \
+        .vjp = fn##_vjp, .vjp_fused = VJP_FUSED, .samples = WHERE, .grad_name = PRINTED}, \
+        TP__FUNCTION_OF(fn), TP__FUNCTION_OF(fn##_slope)};
 /* clang-format on */
 
 /* Is it one of the enum? Otherwise T fails. */

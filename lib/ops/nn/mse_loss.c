@@ -1,18 +1,42 @@
 /* mse_loss.c - the squared error. */
-#include "ops/nn/loss.h"
+#if defined(TP__READING)
 
 /* clang-format off */
-TP__LOSS_VJP(mse, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
-
-static const tp__loss_op mse_op = TP__LOSS("mse_loss", TP__SQUARED_ERROR, TP__SQUARED_ERROR_SLOPE, tp__loss_forward, mse_vjp,
-                                           tp__loss_vjp_fused, tp__loss_all_samples, "MseLossBackward0");
+VALUE(mse_loss, SAME, FLOATS((x - y) * (x - y)))
+SLOPE(mse_loss_slope, SAME, FLOATS(2 * (x - y)))
 /* clang-format on */
+
+#else
+
+#if defined(TP__ISA)
+
+#define VALUE BINARY
+#define SLOPE BINARY
+
+#else
+
+#include "ops/nn/loss.h"
+
+TP__LOSS_VJP(mse_loss, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
+
+#define VALUE(fn, ...) TP__LOSS(fn, tp__loss_forward, tp__loss_vjp_fused, tp__loss_all_samples, "MseLossBackward0")
+#define SLOPE(fn, ...)
+
+#endif
+
+#define TP__BODY "ops/nn/mse_loss.c"
+#include "kernel/functions.h"
+
+#if !defined(TP__ISA)
 
 tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__broadcast_loss(T, &mse_op, x, target, reduction);
+    return tp__broadcast_loss(T, &mse_loss_op, x, target, reduction);
 }
 
 const tp_op *const tp__ops_mse_loss[] = {
 #include TP__OPERATORS
     NULL};
+
+#endif
+#endif
