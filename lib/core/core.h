@@ -65,6 +65,18 @@ static inline size_t tp__size_of(tp_dtype dtype)
 #undef TP__SIZE_OF
     return size[dtype];
 }
+static inline bool tp__is_float(tp_dtype dtype) { return dtype == TP_F32 || dtype == TP_F64; }
+
+/* Beside what is written out for each dtype: one that comes does not compile before it is there, too. */
+#define TP__DTYPES_ARE(n) _Static_assert((n) == TP_DTYPES, "a dtype is missing here")
+
+/* What moves elements and does not compute goes by their size: its bytes, and a type of so many bits. Sizes are powers of two
+ * up to 16; elements of 16 bytes may lie at multiples of 8. */
+__extension__ typedef unsigned __int128 tp__bits128 __attribute__((aligned(8)));
+#define TP__SIZE_LIST(X) X(1, uint8_t) X(2, uint16_t) X(4, uint32_t) X(8, uint64_t) X(16, tp__bits128)
+enum { TP__WIDEST = 16 };
+/* The entry for a size in a table made by TP__SIZE_LIST. */
+static inline int tp__size_place(size_t size) { return __builtin_ctzl(size); }
 
 /* ---- text (text.c) ---------------------------------------------------------------------------- */
 

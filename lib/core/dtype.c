@@ -11,6 +11,11 @@ static const layout layouts[TP_DTYPES] = {
 #define LAYOUT(id, name, type) [id] = {name, sizeof(type)},
     TP_DTYPE_LIST(LAYOUT)};
 
+#define MOVABLE(id, name, type) \
+    _Static_assert(sizeof(type) <= TP__WIDEST && (sizeof(type) & (sizeof(type) - 1)) == 0, \
+                   "elements of " name " are not moved (TP__SIZE_LIST)");
+TP_DTYPE_LIST(MOVABLE)
+
 typedef struct {
     kind kind;
     int rank; /* of two, the higher one is computed in */
@@ -20,7 +25,7 @@ static const nature natures[] = {
     [TP_F32] = {FLOAT, 4, true},   [TP_F64] = {FLOAT, 5, true},   [TP_I32] = {INTEGER, 2, true},
     [TP_I64] = {INTEGER, 3, true}, [TP_U8] = {INTEGER, 1, false}, [TP_BOOL] = {BOOLEAN, 0, false},
 };
-_Static_assert(sizeof natures / sizeof *natures == TP_DTYPES, "each dtype has a nature");
+TP__DTYPES_ARE(6);
 
 static bool is_one(tp_dtype dtype) { return (unsigned)dtype < TP_DTYPES; }
 
@@ -28,7 +33,7 @@ const char *tp_dtype_name(tp_dtype dtype) { return is_one(dtype) ? layouts[dtype
 
 size_t tp_dtype_size(tp_dtype dtype) { return is_one(dtype) ? layouts[dtype].size : 0; }
 
-bool tp_dtype_is_float(tp_dtype dtype) { return dtype == TP_F32 || dtype == TP_F64; }
+bool tp_dtype_is_float(tp_dtype dtype) { return tp__is_float(dtype); }
 
 bool tp_dtype_is_signed(tp_dtype dtype) { return !is_one(dtype) || natures[dtype].is_signed; }
 

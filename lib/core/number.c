@@ -12,9 +12,12 @@ bool tp__holds(tp_dtype dtype, double value)
         return value >= -0x1p63 && value < 0x1p63;
     case TP_U8:
         return value <= 255 && (value >= 0 || (value >= -255 && value == floor(value)));
-    default:
+    case TP_F32:
+    case TP_F64:
+    case TP_BOOL:
         return true;
     }
+    return true;
 }
 
 int64_t tp__load_i64(const void *p, tp_dtype dtype)

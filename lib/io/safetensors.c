@@ -45,6 +45,7 @@ struct tp_safetensors {
     bool has_metadata;
 };
 
+/* Ours, then those that are known and not supported. */
 static const struct {
     const char *name;
     int dtype;
@@ -55,6 +56,7 @@ static const struct {
     {"U32", -1, 4},       {"U64", -1, 8},     {"I8", -1, 1},      {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1},
     {"F8_E8M0", -1, 1},   {"C64", -1, 8},
 };
+TP__DTYPES_ARE(6);
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
 /* ---- reading -------------------------------------------------------------------------------------------------- */

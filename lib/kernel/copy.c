@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { GRAIN = 32768, BLOCK = 1024, TILE = 16, STRIP = 64, SMALL_PLANE = 128 };
+enum { GRAIN = 32768, BLOCK = 8192, TILE = 16, STRIP = 64, SMALL_PLANE = 128 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
@@ -25,11 +25,15 @@ CONVERSIONS(double, f64, tp__to_i64, tp__to_i32)
 CONVERSIONS(int32_t, i32, WRAP64, WRAP32)
 CONVERSIONS(int64_t, i64, WRAP64, WRAP32)
 CONVERSIONS(uint8_t, u8, WRAP64, WRAP32)
-#define ROW(S) {S##_to_f32, S##_to_f64, S##_to_i32, S##_to_i64, S##_to_u8, S##_to_bool}
+#define ROW(S) \
+    {[TP_F32] = S##_to_f32, [TP_F64] = S##_to_f64, [TP_I32] = S##_to_i32, [TP_I64] = S##_to_i64, [TP_U8] = S##_to_u8, [TP_BOOL] = S##_to_bool}
 /* clang-format on */
 
 typedef void (*convert_fn)(int64_t n, void *out, const void *in);
-static const convert_fn conversions[TP_DTYPES][TP_DTYPES] = {ROW(f32), ROW(f64), ROW(i32), ROW(i64), ROW(u8), ROW(u8)};
+static const convert_fn conversions[TP_DTYPES][TP_DTYPES] = {
+    [TP_F32] = ROW(f32), [TP_F64] = ROW(f64), [TP_I32] = ROW(i32),
+    [TP_I64] = ROW(i64), [TP_U8] = ROW(u8),   [TP_BOOL] = ROW(u8)};
+TP__DTYPES_ARE(6); /* rows, and columns */
 
 typedef struct {
     char *out;
@@ -61,16 +65,23 @@ void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype fro
 #define GATHER(name, type)                                                                         \
     static void name(int64_t n, void *to, int64_t ts, const void *from, int64_t fs)                \
     { type *o = to; const type *a = from; for (int64_t i = 0; i < n; i++) o[i * ts] = a[i * fs]; }
-GATHER(run1, uint8_t)
-GATHER(run4, uint32_t)
-GATHER(run8, uint64_t)
 #define FILL(name, type)                                                                           \
     static void name(int64_t n, void *to, const void *from)                                        \
     { type *o = to, x = *(const type *)from; for (int64_t i = 0; i < n; i++) o[i] = x; }
-FILL(fill1, uint8_t)
-FILL(fill4, uint32_t)
-FILL(fill8, uint64_t)
+#define OF_SIZE(size, type) GATHER(run##size, type) FILL(fill##size, type)
+TP__SIZE_LIST(OF_SIZE)
+#undef OF_SIZE
 /* clang-format on */
+
+/* By the size: elements of any steps; one over and over. */
+static const struct {
+    void (*run)(int64_t n, void *to, int64_t ts, const void *from, int64_t fs);
+    void (*fill)(int64_t n, void *to, const void *from);
+} movers[] = {
+#define OF_SIZE(size, type) {run##size, fill##size},
+    TP__SIZE_LIST(OF_SIZE)
+#undef OF_SIZE
+};
 
 /* memcpy of some thousand bytes is slow on some processors (by 12 times on Zen 5) where both sides are not aligned alike. */
 void tp__copy_bytes(void *to, const void *from, size_t n)
@@ -83,20 +94,17 @@ void tp__copy_bytes(void *to, const void *from, size_t n)
 
 void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from, int64_t fs)
 {
+    int which = tp__size_place(size);
     if (ts == 1 && fs == 1)
         tp__copy_bytes(to, from, (size_t)n * size);
     else if (ts == 1 && fs == 0 && n > 0)
-        (size == 4 ? fill4 : size == 8 ? fill8 : fill1)(n, to, from);
-    else if (ts == 1 && fs == -1 && size >= 4)
+        movers[which].fill(n, to, from);
+    else if (ts == 1 && fs == -1 && (size == 4 || size == 8))
         TP__PICK(tp__copy_table)->turn[size == 8](n, to, from);
-    else if (ts == 1 && fs == 2 && size >= 4)
+    else if (ts == 1 && fs == 2 && (size == 4 || size == 8))
         TP__PICK(tp__copy_table)->pairs[size == 8](n, to, from);
-    else if (size == 4)
-        run4(n, to, ts, from, fs);
-    else if (size == 8)
-        run8(n, to, ts, from, fs);
     else
-        run1(n, to, ts, from, fs);
+        movers[which].run(n, to, ts, from, fs);
 }
 
 /* n rows of so many bytes, apart by so many: short ones are copied without a call each. */
@@ -115,7 +123,8 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
         FIXED(20)
         FIXED(24)
         FIXED(28)
-        FIXED(32) FIXED(40) FIXED(48) FIXED(56) FIXED(64)
+        FIXED(32)
+        FIXED(40) FIXED(48) FIXED(56) FIXED(64)
 #undef FIXED
             default : for (int64_t r = 0; r < n; r++) tp__copy_bytes(to + r * to_row, from + r * from_row, bytes);
     }
@@ -132,11 +141,12 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from)
         copy_rows(p.rows, (size_t)p.columns * size, to, p.to_row * bytes, from, p.from_row * bytes);
         return;
     }
-    if (p.to_column == 1 && p.from_column == 0 && size >= 4) {
+    if (p.to_column == 1 && p.from_column == 0 && (size == 4 || size == 8)) {
         TP__PICK(tp__copy_table)->repeat[size == 8](p, to, from);
         return;
     }
-    if (p.to_column == 1 && distance(p.from_row) == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2) {
+    if (p.to_column == 1 && distance(p.from_row) == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2 &&
+        (size == 1 || size == 4 || size == 8)) {
         if (p.from_row < 0) { /* from the last row up */
             from = (const char *)from - (p.rows - 1) * bytes;
             to = (char *)to + (p.rows - 1) * p.to_row * bytes;
@@ -278,9 +288,10 @@ static void copy_range(int64_t begin, int64_t end, void *user)
         tp__gather_span(&w->l, w->size, w->strided, begin, end - begin, w->dense + (size_t)begin * w->size);
         return;
     }
-    uint64_t raw[BLOCK];
-    for (int64_t at = begin; at < end; at += BLOCK) {
-        int64_t n = end - at < BLOCK ? end - at : BLOCK;
+    _Alignas(TP__WIDEST) char raw[BLOCK];
+    int64_t block = BLOCK / (int64_t)w->size;
+    for (int64_t at = begin; at < end; at += block) {
+        int64_t n = end - at < block ? end - at : block;
         tp__gather_span(&w->l, w->size, w->strided, at, n, raw);
         conversions[w->from][w->to](n, w->dense + (size_t)at * w->to_size, raw);
     }
@@ -386,7 +397,7 @@ typedef struct {
     const char *x;
     tp_dtype dtype;
     double a;
-    uint64_t bits;
+    tp__bits128 bits;
 } vector;
 
 static void fill_range(int64_t begin, int64_t end, void *user)

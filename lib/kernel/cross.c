@@ -59,7 +59,9 @@ static void cross_range(int64_t begin, int64_t end, void *user)
 
 void tp__cross(tp_dtype dtype, int64_t outer, int64_t inner, const void *a, const void *b, void *y, bool accumulate)
 {
-    static const cross_fn fn[TP_DTYPES] = {cross_f32, cross_f64, cross_i32, cross_i64, cross_u8, NULL};
+    TP__DTYPES_ARE(6); /* but for bool */
+    static const cross_fn fn[TP_DTYPES] = {
+        [TP_F32] = cross_f32, [TP_F64] = cross_f64, [TP_I32] = cross_i32, [TP_I64] = cross_i64, [TP_U8] = cross_u8};
     job j = {fn[dtype], tp_dtype_size(dtype), inner, a, b, y, accumulate};
     tp__parallel_for(outer * inner, GRAIN, cross_range, &j);
 }

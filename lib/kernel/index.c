@@ -57,24 +57,25 @@ static int64_t product(const int64_t *dim, int begin, int end)
               type p = a[index[k]], q = a[index[k + 1]], s = a[index[k + 2]], t = a[index[k + 3]]; \
               o[k] = p, o[k + 1] = q, o[k + 2] = s, o[k + 3] = t; }                                \
           for (; k < n; k++) o[k] = a[index[k]]; } }
-PICK_ROWS(pick_rows1, uint8_t)
-PICK_ROWS(pick_rows4, uint32_t)
-PICK_ROWS(pick_rows8, uint64_t)
-PICK(pick1, uint8_t)
-PICK(pick4, uint32_t)
-PICK(pick8, uint64_t)
+#define OF_SIZE(size, type) PICK(pick##size, type) PICK_ROWS(pick_rows##size, type)
+TP__SIZE_LIST(OF_SIZE)
+#undef OF_SIZE
 /* clang-format on */
 
 static void pick_rows(size_t size, int64_t rows, int64_t n, void *out, const void *x, int64_t row, const int64_t *index,
                       int64_t next)
 {
-    (size == 8 ? pick_rows8 : size == 4 ? pick_rows4 : pick_rows1)(rows, n, out, x, row, index, next);
+    static void (*const of[])(int64_t, int64_t, void *, const void *, int64_t, const int64_t *,
+                              int64_t) = {pick_rows1, pick_rows2, pick_rows4, pick_rows8, pick_rows16};
+    of[tp__size_place(size)](rows, n, out, x, row, index, next);
 }
 
 static void pick(size_t size, int64_t n, void *out, const void *x, const int64_t *index, int64_t by_index,
                  int64_t by_column)
 {
-    (size == 8 ? pick8 : size == 4 ? pick4 : pick1)(n, out, x, index, by_index, by_column);
+    static void (*const of[])(int64_t, void *, const void *, const int64_t *, int64_t, int64_t) = {pick1, pick2, pick4,
+                                                                                                   pick8, pick16};
+    of[tp__size_place(size)](n, out, x, index, by_index, by_column);
 }
 
 /* The stride from one row to the next where the dimensions before the last are walked as one, otherwise -1. */
@@ -228,9 +229,10 @@ typedef struct {
     static void id##_run(int64_t n, void *out, const void *in)                                     \
     { type *o = out; const type *a = in;                                                           \
       for (int64_t i = 0; i < n; i++) { type *y = o + i, x = a[i], old = *y; (void)old; *y = (type)(formula); } }
-ROW(put1, uint8_t, x)
-ROW(put4, uint32_t, x)
-ROW(put8, uint64_t, x)
+#define PUT(size, type) \
+    ROW(put##size, type, x)                                                                        \
+    static void put##size##_run(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n * (size)); }
+TP__SIZE_LIST(PUT)
 BOTH(add_f32, float, old + x)
 BOTH(add_f64, double, old + x)
 BOTH(add_i32, uint32_t, old + x)
@@ -259,26 +261,45 @@ EXTREMES(u8, uint8_t)
 #define KERNEL(id) {id, id##_run}
 /* clang-format on */
 
-static void copy1(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n); }
-static void copy4(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n * 4); }
-static void copy8(int64_t n, void *out, const void *in) { tp__copy_bytes(out, in, (size_t)n * 8); }
-
 /* By an index; or n neighbours onto n neighbours. */
 typedef struct {
     void (*at)(places p, void *out, const int64_t *index, const void *in);
     void (*run)(int64_t n, void *out, const void *in);
 } placer;
+/* Putting goes by the size. */
+static const placer putters[] = {KERNEL(put1), KERNEL(put2), KERNEL(put4), KERNEL(put8), KERNEL(put16)};
 static const placer placers[][TP_DTYPES] = {
-    [TP__PUT] = {{put4, copy4}, {put8, copy8}, {put4, copy4}, {put8, copy8}, {put1, copy1}, {put1, copy1}},
-    [TP__ADD_TO] = {KERNEL(add_f32), KERNEL(add_f64), KERNEL(add_i32), KERNEL(add_i64), KERNEL(add_u8),
-                    KERNEL(add_bool)},
-    [TP__TIMES] = {KERNEL(times_f32), KERNEL(times_f64), KERNEL(times_i32), KERNEL(times_i64), KERNEL(times_u8),
-                   KERNEL(times_bool)},
-    [TP__LARGER] = {KERNEL(larger_f32), KERNEL(larger_f64), KERNEL(larger_i32), KERNEL(larger_i64), KERNEL(larger_u8),
-                    KERNEL(larger_u8)},
-    [TP__SMALLER] = {KERNEL(smaller_f32), KERNEL(smaller_f64), KERNEL(smaller_i32), KERNEL(smaller_i64),
-                     KERNEL(smaller_u8), KERNEL(smaller_u8)},
+    [TP__ADD_TO] = {[TP_F32] = KERNEL(add_f32),
+                    [TP_F64] = KERNEL(add_f64),
+                    [TP_I32] = KERNEL(add_i32),
+                    [TP_I64] = KERNEL(add_i64),
+                    [TP_U8] = KERNEL(add_u8),
+                    [TP_BOOL] = KERNEL(add_bool)},
+    [TP__TIMES] = {[TP_F32] = KERNEL(times_f32),
+                   [TP_F64] = KERNEL(times_f64),
+                   [TP_I32] = KERNEL(times_i32),
+                   [TP_I64] = KERNEL(times_i64),
+                   [TP_U8] = KERNEL(times_u8),
+                   [TP_BOOL] = KERNEL(times_bool)},
+    [TP__LARGER] = {[TP_F32] = KERNEL(larger_f32),
+                    [TP_F64] = KERNEL(larger_f64),
+                    [TP_I32] = KERNEL(larger_i32),
+                    [TP_I64] = KERNEL(larger_i64),
+                    [TP_U8] = KERNEL(larger_u8),
+                    [TP_BOOL] = KERNEL(larger_u8)},
+    [TP__SMALLER] = {[TP_F32] = KERNEL(smaller_f32),
+                     [TP_F64] = KERNEL(smaller_f64),
+                     [TP_I32] = KERNEL(smaller_i32),
+                     [TP_I64] = KERNEL(smaller_i64),
+                     [TP_U8] = KERNEL(smaller_u8),
+                     [TP_BOOL] = KERNEL(smaller_u8)},
 };
+TP__DTYPES_ARE(6);
+
+static const placer *placer_of(tp__combine how, tp_dtype dtype)
+{
+    return how == TP__PUT ? &putters[tp__size_place(tp__size_of(dtype))] : &placers[how][dtype];
+}
 
 /* Work is cut where places are never shared: before `dim`, and into strips of the last dimension where that is not
  * `dim`. Within a piece values are placed in row-major order, so the bits do not depend on the cut. */
@@ -340,7 +361,7 @@ int64_t tp__scatter(tp__combine how, tp_dtype dtype, tp_dims shape, int dim, int
     int last = shape.ndim - 1;
     int64_t n = product(shape.dim, 0, shape.ndim);
     atomic_bool bad = false;
-    placing p = {.place = &placers[how][dtype],
+    placing p = {.place = placer_of(how, dtype),
                  .size = (int64_t)tp_dtype_size(dtype),
                  .to_row = -1,
                  .from_row = -1,
@@ -410,7 +431,7 @@ int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t 
                         void *out, const int64_t *index, const void *src, bool same)
 {
     int64_t bad = tp__out_of_range(n, 0, size, index);
-    stacking p = {.place = &placers[how][dtype],
+    stacking p = {.place = placer_of(how, dtype),
                   .size = (int64_t)tp_dtype_size(dtype),
                   .whole = size,
                   .inner = inner,

@@ -32,6 +32,7 @@ typedef struct {
     void (*columns)(int64_t rows, int64_t stride, int64_t columns, const void *in, const void *best, int64_t *index);
 } tp__finder;
 
+TP__DTYPES_ARE(6); /* in vec_reduce.c, in their order; reduce.c gathers elements of at most 8 bytes */
 typedef struct {
     tp__reducer of[TP__REDUCTIONS][TP_DTYPES];
     tp__finder find[TP_DTYPES];

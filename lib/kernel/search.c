@@ -40,9 +40,18 @@ BOTH(u8, uint8_t)
 
 typedef void (*search_fn)(const void *bounds, int64_t m, int64_t n, const void *values, int64_t *index);
 static const search_fn searchers[2][TP_DTYPES] = {
-    {left_f32_of_all, left_f64_of_all, left_i32_of_all, left_i64_of_all, left_u8_of_all, NULL},
-    {right_f32_of_all, right_f64_of_all, right_i32_of_all, right_i64_of_all, right_u8_of_all, NULL},
+    {[TP_F32] = left_f32_of_all,
+     [TP_F64] = left_f64_of_all,
+     [TP_I32] = left_i32_of_all,
+     [TP_I64] = left_i64_of_all,
+     [TP_U8] = left_u8_of_all},
+    {[TP_F32] = right_f32_of_all,
+     [TP_F64] = right_f64_of_all,
+     [TP_I32] = right_i32_of_all,
+     [TP_I64] = right_i64_of_all,
+     [TP_U8] = right_u8_of_all},
 };
+TP__DTYPES_ARE(6); /* but for bool */
 
 typedef struct {
     search_fn search;

@@ -62,7 +62,7 @@ static inline uint64_t bits_f64(double x)
 #define AT uint32_t
 #define S(name) name##_32
 #define LOADERS LOAD(f32, float, KEY_F32) LOAD(i32, int32_t, KEY_I32) LOAD(u8, uint8_t, KEY_U8)
-#define LOADER_TABLE load_f32_32, NULL, load_i32_32, NULL, load_u8_32, load_u8_32
+#define LOADER_TABLE [TP_F32] = load_f32_32, [TP_I32] = load_i32_32, [TP_U8] = load_u8_32, [TP_BOOL] = load_u8_32
 #include "kernel/sort_body.h"
 #undef KEY
 #undef AT
@@ -76,7 +76,9 @@ static inline uint64_t bits_f64(double x)
 #define LOADERS \
     LOAD(f32, float, KEY_F32) \
     LOAD(f64, double, KEY_F64) LOAD(i32, int32_t, KEY_I32) LOAD(i64, int64_t, KEY_I64) LOAD(u8, uint8_t, KEY_U8)
-#define LOADER_TABLE load_f32_64, load_f64_64, load_i32_64, load_i64_64, load_u8_64, load_u8_64
+#define LOADER_TABLE \
+    [TP_F32] = load_f32_64, [TP_F64] = load_f64_64, [TP_I32] = load_i32_64, [TP_I64] = load_i64_64, \
+    [TP_U8] = load_u8_64, [TP_BOOL] = load_u8_64
 #include "kernel/sort_body.h"
 
 static bool narrow(const tp__lines *l) { return tp_dtype_size(l->dtype) <= 4 && l->n <= UINT32_MAX; }
@@ -143,10 +145,13 @@ DIFFER(i64, int64_t)
 DIFFER(u8, uint8_t)
 /* clang-format on */
 typedef bool (*differ_fn)(const tp__lines *l, int64_t i, int64_t k);
-static const differ_fn differs[TP_DTYPES] = {differ_f32, differ_f64, differ_i32, differ_i64, differ_u8, differ_u8};
+static const differ_fn differs[TP_DTYPES] = {[TP_F32] = differ_f32, [TP_F64] = differ_f64, [TP_I32] = differ_i32,
+                                             [TP_I64] = differ_i64, [TP_U8] = differ_u8,   [TP_BOOL] = differ_u8};
 typedef void (*neighbours_fn)(int64_t n, const void *x, uint8_t *first);
-static const neighbours_fn neighbours[TP_DTYPES] = {neighbours_f32, neighbours_f64, neighbours_i32,
-                                                    neighbours_i64, neighbours_u8,  neighbours_u8};
+static const neighbours_fn neighbours[TP_DTYPES] = {
+    [TP_F32] = neighbours_f32, [TP_F64] = neighbours_f64, [TP_I32] = neighbours_i32,
+    [TP_I64] = neighbours_i64, [TP_U8] = neighbours_u8,   [TP_BOOL] = neighbours_u8};
+TP__DTYPES_ARE(6);
 
 static void sort_slices(const tp__lines *l, int64_t *order, uint8_t *first, void *space)
 {

@@ -200,11 +200,10 @@ typedef void (*S(fetch_fn))(int64_t n, const void *x, int64_t stride, const S(pa
     { const type *v = x; type *y = out; for (int64_t i = 0; i < n; i++) y[i * stride] = v[(int64_t)p[i].at * stride]; }
 /* clang-format on */
 LOADERS
-FETCH(1, uint8_t)
-FETCH(4, uint32_t)
-FETCH(8, uint64_t)
+TP__SIZE_LIST(FETCH)
 static const S(load_fn) S(loaders)[TP_DTYPES] = {LOADER_TABLE};
-static const S(fetch_fn) S(fetchers)[9] = {[1] = S(fetch_1), [4] = S(fetch_4), [8] = S(fetch_8)};
+TP__DTYPES_ARE(6);
+static const S(fetch_fn) S(fetchers)[] = {S(fetch_1), S(fetch_2), S(fetch_4), S(fetch_8), S(fetch_16)};
 #undef LOAD
 #undef FETCH
 
@@ -223,7 +222,7 @@ static void S(lines)(const job *j, int64_t begin, int64_t end, void *space)
         for (int64_t i = 0; j->index && i < m; i++)
             j->index[to + i * l->inner] = (int64_t)p[i].at;
         if (j->values)
-            S(fetchers)[size](m, x, l->inner, p, (char *)j->values + (size_t)to * size);
+            S(fetchers)[tp__size_place(size)](m, x, l->inner, p, (char *)j->values + (size_t)to * size);
     }
 }
 

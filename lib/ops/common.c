@@ -13,6 +13,7 @@ tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value) { return x ?
 
 bool tp__fits(tp_tape *T, const char *name, const char *what, tp_dtype dtype, double value)
 {
+    TP__DTYPES_ARE(6); /* of those that do not hold all numbers */
     static const char *const range[TP_DTYPES] = {
         [TP_I32] = "-2^31 to 2^31 - 1", [TP_I64] = "-2^63 to 2^63 - 1", [TP_U8] = "0 to 255"};
     if (!tp__ok(T) || tp__holds(dtype, value))

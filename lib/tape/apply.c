@@ -160,7 +160,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
         tp_tensor *y = node->out[i] = c->out[i];
         node->versions[n_in + i] = y->storage ? y->storage->version : 0;
         y->saves += saves_out;
-        if (y->dtype <= TP_F64 && (i > 31 || !((c->op->constant_out >> i) & 1u))) {
+        if (tp__is_float(y->dtype) && (i > 31 || !((c->op->constant_out >> i) & 1u))) {
             y->node = node;
             y->flags |= TP__REQUIRES_GRAD;
         }

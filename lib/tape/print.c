@@ -76,7 +76,8 @@ static void number_text(const format *f, const void *p, char *text)
     case TP_U8:
         tp__snprintf(text, NUMBER, "%.0f", tp__load(p, f->dtype));
         break;
-    default:
+    case TP_F32:
+    case TP_F64:
         float_text(f, tp__load(p, f->dtype), text);
     }
 }

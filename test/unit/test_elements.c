@@ -1,6 +1,11 @@
 /* test_elements.c - where a C double becomes an element: what wraps, what is refused, what is exact. The values are
  * PyTorch's. */
+#include "kernel/kernel.h"
 #include "support/support.h"
+
+#include <string.h>
+
+enum { PLANE = 40000 };
 
 static tp_tape *T;
 
@@ -288,6 +293,44 @@ START_TEST(exact_indices)
 }
 END_TEST
 
+/* Planes of elements of every size that is moved, at any steps: as element by element. Those of 16 bytes at multiples of 8. */
+static void copied(size_t size, tp__plane p, const char *from, char *got, char *want)
+{
+    int64_t bytes = (int64_t)size;
+    memset(got, 0, PLANE);
+    memset(want, 0, PLANE);
+    tp__copy_plane(size, p, got, from);
+    for (int64_t r = 0; r < p.rows; r++)
+        for (int64_t c = 0; c < p.columns; c++)
+            memcpy(want + (r * p.to_row + c * p.to_column) * bytes, from + (r * p.from_row + c * p.from_column) * bytes,
+                   size);
+    ck_assert_msg(memcmp(got, want, PLANE) == 0, "%zu bytes, %lld x %lld to (%lld, %lld) from (%lld, %lld)", size,
+                  (long long)p.rows, (long long)p.columns, (long long)p.to_row, (long long)p.to_column,
+                  (long long)p.from_row, (long long)p.from_column);
+}
+
+START_TEST(every_size)
+{
+    static const int64_t shapes[][2] = {{1, 40}, {3, 5}, {8, 8}, {17, 19}, {40, 2}, {2, 4}, {9, 8}};
+    static _Alignas(16) char from[2 * PLANE + 8], got[PLANE], want[PLANE];
+    size_t size = (size_t)1 << _i;
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (char)(i * 37 + i / 251);
+    const char *at = from + PLANE + (size == 16 ? 8 : 0); /* steps lead back, too */
+    for (size_t s = 0; s < LENGTH(shapes); s++) {
+        int64_t n = shapes[s][0], m = shapes[s][1];
+        tp__plane to[] = {{n, m, m, 1, 0, 0}, {n, m, 1, n, 0, 0}, {n, m, 2 * m, 2, 0, 0}};
+        const int64_t steps[][2] = {{m, 1}, {1, n}, {1, 0}, {0, 0}, {m, -1}, {2 * m, 2}, {3, n * 3}, {-m, 1}, {-1, n}};
+        for (size_t k = 0; k < LENGTH(to); k++)
+            for (size_t f = 0; f < LENGTH(steps); f++) {
+                to[k].from_row = steps[f][0];
+                to[k].from_column = steps[f][1];
+                copied(size, to[k], at, got, want);
+            }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("elements");
@@ -302,6 +345,7 @@ int main(void)
     tcase_add_test(all, random_ranges);
     tcase_add_test(all, converted);
     tcase_add_test(all, exact_indices);
+    tcase_add_loop_test(all, every_size, 0, 5);
     suite_add_tcase(suite, all);
     return run_suite(suite);
 }

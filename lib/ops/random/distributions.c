@@ -71,6 +71,7 @@ tp_status tp_geometric_(tp_tape *T, tp_tensor *x, double p)
 /* Whole numbers from 0 to what the dtype holds exactly. */
 tp_status tp_random_(tp_tape *T, tp_tensor *x)
 {
+    TP__DTYPES_ARE(6);
     static const uint64_t range[TP_DTYPES] = {[TP_F32] = (1u << 24) + 1,
                                               [TP_F64] = (1ull << 53) + 1,
                                               [TP_I32] = 1ull << 31,

@@ -69,6 +69,7 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
     if (tp__ok(T) && low >= high)
         tp_fail(T, TP_EINVAL, "randint: from %lld to %lld there is nothing", (long long)low, (long long)high);
     /* of floats the largest is not exact, and torch takes them all the same */
+    TP__DTYPES_ARE(6);
     static const int64_t least[TP_DTYPES] = {[TP_F32] = INT64_MIN, [TP_F64] = INT64_MIN, [TP_I32] = INT32_MIN,
                                              [TP_I64] = INT64_MIN, [TP_U8] = 0,          [TP_BOOL] = 0};
     static const int64_t most[TP_DTYPES] = {[TP_F32] = INT64_MAX, [TP_F64] = INT64_MAX, [TP_I32] = INT32_MAX,
