@@ -95,7 +95,8 @@ static void expect_close(const tp_op *op, const char *what, const result *a, con
 typedef struct {
     const tp_op *op;
     int samples;
-    int large; /* samples that were made large */
+    int large;              /* samples that were made large */
+    uint32_t wanted, added; /* inputs that ask for a gradient; those of which one was added to another */
 } context;
 
 static context *start(tp_sampler *s)
@@ -105,9 +106,8 @@ static context *start(tp_sampler *s)
     return c;
 }
 
-/* How many samples could be made large. */
-static int over_samples(const tp_op *op, tp_dtype dtype,
-                        void (*run)(tp_sampler *, const void *, int, tp_tensor *const *))
+static context over_samples(const tp_op *op, tp_dtype dtype,
+                            void (*run)(tp_sampler *, const void *, int, tp_tensor *const *))
 {
     context c = {.op = op};
     tp_sampler s = {.tape = tp_tape_new(), .dtype = dtype, .run = run, .user = &c};
@@ -116,8 +116,58 @@ static int over_samples(const tp_op *op, tp_dtype dtype,
     ck_no_error(s.tape);
     ck_assert_msg(c.samples > 0, "%s: no sample was run", op->name);
     tp_tape_free(s.tape);
-    return c.large;
+    return c;
 }
+
+/* ---- samples made large ------------------------------------------------------------------------------------------ */
+
+/* An input's shape made large enough that its work is split, in three ways, since an operator takes the one or the other:
+ * a matrix of many rows; a square one; all sizes but those of 1 times one factor, so that what fits still fits. */
+enum { ROWS, SQUARE, ALL_SIZES, WAYS };
+
+static tp_dims enlarged(tp_tensor *x, int way, int64_t factor)
+{
+    tp_dims shape = tp_shape_of(x);
+    if (way != ALL_SIZES)
+        return way == ROWS ? tp_shape(300, 222) : tp_shape(258, 258);
+    for (int d = 0; d < shape.ndim; d++)
+        if (shape.dim[d] > 1)
+            shape.dim[d] *= factor;
+    return shape;
+}
+
+/* By which factor the sizes grow until the largest input has LARGE elements. Of vectors a product of pairs may be wanted. */
+static int64_t factor_of(int n, tp_tensor *const *in)
+{
+    double factor = n > 1 ? 200 : LARGE;
+    for (int i = 0; i < n; i++) {
+        int dims = 0;
+        for (int d = 0; d < tp_ndim(in[i]); d++)
+            dims += tp_size(in[i], d) > 1;
+        if (tp_numel(in[i]) == 0)
+            return 1;
+        if (dims > 0)
+            factor = fmin(factor, 1 + pow(LARGE / (double)tp_numel(in[i]), 1.0 / dims));
+    }
+    return (int64_t)factor;
+}
+
+/* The inputs of a sample, made large in that way, no two alike; how many elements the largest has. */
+static int64_t make_large(tp_sampler *s, int n, tp_tensor *const *in, int way, tp_tensor **x)
+{
+    int64_t factor = factor_of(n, in), most = 0;
+    for (int i = 0; i < n; i++) {
+        tp_dims shape = enlarged(in[i], way, factor);
+        x[i] = tp_dtype_is_float(tp_dtype_of(in[i]))
+                   ? tp_requires_grad(tp_sample_tensor(s, shape, 0.2, 0.9 - 0.05 * (i % 4)), tp_needs_grad(in[i]))
+                   : tp_to(s->tape, tp_sample_index(s, shape, 0, 2), tp_dtype_of(in[i]));
+        most = tp_numel(x[i]) > most ? tp_numel(x[i]) : most;
+    }
+    return most;
+}
+
+/* The first of these ways: without attributes matrices are what they were for the first sample. */
+static int first_way(const context *c) { return c->samples > 1 && c->op->attr_size == 0 ? ALL_SIZES : 0; }
 
 /* ---- (1) float32 against float64 -------------------------------------------------------------------------- */
 
@@ -180,38 +230,6 @@ END_TEST
 
 /* ---- (4) the fused derivative against the composite one, fresh and added to what is there -------------------- */
 
-/* Owned copies of the inputs: two sweeps add to one buffer, the first of which finds it fresh. */
-static void run_fused_into_leaves(tp_sampler *s, const void *attr, int n, tp_tensor *const *in, const result *once)
-{
-    context *c = s->user;
-    tp_tensor *own[MOST];
-    result r;
-    for (int i = 0; i < n; i++)
-        own[i] = tp_requires_grad(tp_keep(tp_clone(s->tape, tp_detach(s->tape, in[i]))), tp_needs_grad(in[i]));
-    for (int sweeps = 1; sweeps <= 2; sweeps++) {
-        tp_tensor *roots[TP_MAX_OUT], *w[TP_MAX_OUT];
-        int k = 0;
-        memset(&r, 0, sizeof r);
-        r.n = n;
-        tp_manual_seed(s->tape, 5);
-        tp_apply_all(s->tape, c->op, attr, n, own, r.out);
-        for (int o = 0; o < c->op->n_out; o++)
-            if (tp_needs_grad(r.out[o])) {
-                roots[k] = r.out[o];
-                w[k++] = weights(s->tape, r.out[o]);
-            }
-        if (k > 0)
-            tp_backward_from(s->tape, k, roots, &(tp_backward_options){.grad_outputs = w});
-        ck_no_error(s->tape);
-        for (int i = 0; i < n; i++)
-            if (once->grad[i])
-                r.grad[i] = tp_mul_scalar(s->tape, tp_detach(s->tape, tp_grad(own[i])), 1.0 / sweeps);
-        expect_close(c->op, sweeps == 1 ? "into fresh leaves" : "into leaves once more", &r, once, 1e-10, 1e-12);
-    }
-    for (int i = 0; i < n; i++)
-        tp_free(own[i]);
-}
-
 static void run_fused(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
 {
     context *c = start(s);
@@ -221,13 +239,101 @@ static void run_fused(tp_sampler *s, const void *attr, int n, tp_tensor *const *
         ck_assert_msg(evaluate_times(s->tape, c->op, attr, n, in, true, times, &b), "%s", tp_error(s->tape));
         expect_close(c->op, times == 1 ? "fused against composite" : "fused, added up", &a, &b, 1e-10, 1e-12);
     }
-    run_fused_into_leaves(s, attr, n, in, &b);
 }
 
 START_TEST(fused)
 {
     if (tp_op_at(_i)->vjp && tp_op_at(_i)->vjp_fused)
         over_samples(tp_op_at(_i), TP_F64, run_fused);
+}
+END_TEST
+
+/* ---- a fused derivative adds to every gradient that is there, of floats of either kind, small or large ------------------ */
+
+/* One sweep to these leaves, of weights that lie one after another or are one number spread out; false where the operator
+ * refuses these inputs. */
+static bool sweep_once(tp_sampler *s, const void *attr, int n, tp_tensor *const *own, bool spread)
+{
+    context *c = s->user;
+    tp_tape *T = s->tape;
+    tp_tensor *out[TP_MAX_OUT], *roots[TP_MAX_OUT], *w[TP_MAX_OUT];
+    int k = 0;
+    tp_manual_seed(T, 5);
+    bool ok = tp_apply_all(T, c->op, attr, n, own, out) == TP_OK;
+    for (int o = 0; o < c->op->n_out && ok; o++)
+        if (tp_needs_grad(out[o])) {
+            roots[k] = out[o];
+            w[k++] = spread ? tp_expand(T, tp_scalar(T, tp_dtype_of(out[o]), 0.75), tp_shape_of(out[o]))
+                            : weights(T, out[o]);
+        }
+    if (ok && k > 0)
+        ok = tp_backward_from(T, k, roots, &(tp_backward_options){.grad_outputs = w}) == TP_OK;
+    tp_clear_error(T); /* sizes that do not fit, or a singular matrix */
+    return ok;
+}
+
+/* Of owned copies: two sweeps add to one buffer, which the first of them finds fresh. False where the operator refuses. */
+static bool expect_added(tp_sampler *s, const void *attr, int n, tp_tensor *const *in, bool spread)
+{
+    context *c = s->user;
+    tp_tensor *own[MOST] = {NULL}, *once[MOST] = {NULL};
+    double rtol = s->dtype == TP_F64 ? 1e-10 : 1e-4, atol = s->dtype == TP_F64 ? 1e-12 : 1e-5;
+    for (int i = 0; i < n; i++) {
+        tp_tensor *copy = i > 0 && in[i] == in[0] ? NULL : tp_clone(s->tape, tp_detach(s->tape, in[i]));
+        own[i] = copy ? tp_requires_grad(tp_keep(copy), tp_needs_grad(in[i])) : own[0];
+    }
+    bool ok = sweep_once(s, attr, n, own, spread);
+    for (int i = 0; i < n && ok; i++)
+        if (tp_needs_grad(own[i]) && tp_grad(own[i]))
+            once[i] = tp_clone(s->tape, tp_detach(s->tape, tp_grad(own[i])));
+    ok = ok && sweep_once(s, attr, n, own, spread);
+    for (int i = 0; i < n && ok; i++)
+        if (once[i]) {
+            ck_assert_msg(tensors_close(tp_grad(own[i]), tp_mul_scalar(s->tape, once[i], 2), rtol, atol),
+                          "%s: of %s, input %d of %lld elements: two gradients are not twice the one", c->op->name,
+                          tp_dtype_name(s->dtype), i, (long long)tp_numel(own[i]));
+            c->added |= (uint32_t)(tp_numel(once[i]) > 0 && tp_item(tp_any(s->tape, once[i])) != 0) << i;
+        }
+    for (int i = 0; i < n; i++)
+        if (i == 0 || own[i] != own[0])
+            tp_free(own[i]);
+    return ok;
+}
+
+static void run_added(tp_sampler *s, const void *attr, int n, tp_tensor *const *in)
+{
+    context *c = start(s);
+    tp_tensor *x[MOST];
+    for (int i = 0; i < n; i++) {
+        x[i] = in[i];
+        c->wanted |= (uint32_t)(tp_needs_grad(in[i]) && tp_numel(in[i]) > 0) << i;
+    }
+    for (int spread = 0; spread < 2; spread++)
+        expect_added(s, attr, n, in, spread);
+    if (c->op->flags & TP_OP_ELEMENTWISE) { /* fused only of inputs alike */
+        tp_broadcast_tensors(s->tape, n, in, x);
+        expect_added(s, attr, n, x, false);
+    }
+    if (n > 1 && tp_needs_grad(x[0]) && tp_needs_grad(x[1])) {
+        x[1] = x[0]; /* one tensor twice: both add */
+        expect_added(s, attr, n, x, false);
+    }
+    bool done = false;
+    for (int way = first_way(c); way < WAYS && !done; way++) {
+        tp_mark here = tp_tape_mark(s->tape);
+        make_large(s, n, in, way, x);
+        done = expect_added(s, attr, n, x, false);
+        tp_tape_rewind(s->tape, here);
+    }
+}
+
+START_TEST(added)
+{
+    for (int dtype = TP_F32; dtype <= TP_F64 && tp_op_at(_i)->vjp_fused; dtype++) {
+        context c = over_samples(tp_op_at(_i), (tp_dtype)dtype, run_added);
+        ck_assert_msg((c.wanted & ~c.added) == 0, "%s: to some input nothing was added: %x of %x", tp_op_at(_i)->name,
+                      (unsigned)c.added, (unsigned)c.wanted);
+    }
 }
 END_TEST
 
@@ -434,37 +540,6 @@ static void expect_identical(const tp_op *op, const result *a, const result *b)
 #endif
 
 #ifdef _OPENMP
-/* An input's shape made large enough that its work is split, in three ways, since an operator takes the one or the other:
- * a matrix of many rows; a square one; all sizes but those of 1 times one factor, so that what fits still fits. */
-enum { ROWS, SQUARE, ALL_SIZES, WAYS };
-
-static tp_dims enlarged(tp_tensor *x, int way, int64_t factor)
-{
-    tp_dims shape = tp_shape_of(x);
-    if (way != ALL_SIZES)
-        return way == ROWS ? tp_shape(300, 222) : tp_shape(258, 258);
-    for (int d = 0; d < shape.ndim; d++)
-        if (shape.dim[d] > 1)
-            shape.dim[d] *= factor;
-    return shape;
-}
-
-/* By which factor the sizes grow until the largest input has LARGE elements. Of vectors a product of pairs may be wanted. */
-static int64_t factor_of(int n, tp_tensor *const *in)
-{
-    double factor = n > 1 ? 200 : LARGE;
-    for (int i = 0; i < n; i++) {
-        int dims = 0;
-        for (int d = 0; d < tp_ndim(in[i]); d++)
-            dims += tp_size(in[i], d) > 1;
-        if (tp_numel(in[i]) == 0)
-            return 1;
-        if (dims > 0)
-            factor = fmin(factor, 1 + pow(LARGE / (double)tp_numel(in[i]), 1.0 / dims));
-    }
-    return (int64_t)factor;
-}
-
 static bool evaluate_on(int threads, tp_sampler *s, const void *attr, int n, tp_tensor *const *x, result *r)
 {
     context *c = s->user;
@@ -479,19 +554,11 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
 {
     context *c = start(s);
 #ifdef _OPENMP
-    bool seen = c->samples > 1 && c->op->attr_size == 0; /* matrices are what they were for the first sample */
-    for (int way = seen ? ALL_SIZES : 0; way < WAYS; way++) {
+    for (int way = first_way(c); way < WAYS; way++) {
         tp_mark here = tp_tape_mark(s->tape);
-        int64_t factor = factor_of(n, in), most = 0;
         tp_tensor *x[MOST];
         result one, more;
-        for (int i = 0; i < n; i++) {
-            tp_dims shape = enlarged(in[i], way, factor);
-            x[i] = tp_dtype_is_float(tp_dtype_of(in[i]))
-                       ? tp_requires_grad(tp_sample_tensor(s, shape, 0.2, 0.9), tp_needs_grad(in[i]))
-                       : tp_to(s->tape, tp_sample_index(s, shape, 0, 2), tp_dtype_of(in[i]));
-            most = tp_numel(x[i]) > most ? tp_numel(x[i]) : most;
-        }
+        int64_t most = make_large(s, n, in, way, x);
         bool ok = evaluate_on(1, s, attr, n, x, &one);
         ck_assert_msg(evaluate_on(2 + way % 2, s, attr, n, x, &more) == ok, "%s fails", c->op->name);
         if (ok)
@@ -515,7 +582,7 @@ START_TEST(threads)
     bool exempt = false;
     for (size_t i = 0; i < LENGTH(sized); i++)
         exempt |= strcmp(tp_op_at(_i)->name, sized[i]) == 0;
-    int large = over_samples(tp_op_at(_i), TP_F32, run_threads);
+    int large = over_samples(tp_op_at(_i), TP_F32, run_threads).large;
 #ifdef _OPENMP
     ck_assert_msg((large > 0) != exempt, "%s: %d large samples", tp_op_at(_i)->name, large);
 #else
@@ -607,6 +674,7 @@ static void add_generic(Suite *suite, int from, int to)
     tcase_add_loop_test(case_of(suite, "first_order"), first_order, from, to);
     tcase_add_loop_test(case_of(suite, "second_order"), second_order, from, to);
     tcase_add_loop_test(case_of(suite, "fused"), fused, from, to);
+    tcase_add_loop_test(case_of(suite, "added"), added, from, to);
     tcase_add_loop_test(case_of(suite, "layout"), layout, from, to);
     tcase_add_loop_test(case_of(suite, "empty"), empty, from, to);
     tcase_add_loop_test(case_of(suite, "out_of_memory"), out_of_memory, from, to);
