@@ -45,7 +45,8 @@ static tp_status gradients_to(tp_tape *T, const char *name, int n_outputs, tp_te
         if (!tp__usable_input(T, name, i, inputs[i]))
             return T->status;
         if (!(inputs[i]->flags & TP__REQUIRES_GRAD))
-            return tp_fail(T, TP_EGRAPH, "%s: input %d does not require a gradient", name, i);
+            return tp_fail(T, TP_EGRAPH,
+                           "%s: input %d asks for no gradient; tp_requires_grad is needed before it is used", name, i);
     }
     tp__sweep s = {.T = T,
                    .name = name,

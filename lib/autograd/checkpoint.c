@@ -77,13 +77,15 @@ static tp_status call(tp_tape *T, const chain *c, int64_t step, tp_tensor *const
         return tp_fail(T, status, "%s: the function failed", c->name);
     for (int i = 0; i < c->n_out && T->status == TP_OK; i++) {
         if (out[i] == NULL)
-            return tp_fail(T, TP_EINVAL, "%s: the function did not set output %d", c->name, i);
+            return tp_fail(T, TP_EINVAL, "%s: output %d is NULL; the function must set it", c->name, i);
         if (!tp__usable(T, c->name, out[i]))
             return T->status;
         if (c->step && (!tp__same_shape(out[i], in[i]) || out[i]->dtype != in[i]->dtype)) {
-            return tp_fail(T, TP_ESHAPE, "%s: step %lld makes %s of %s from state %d, which is %s of %s", c->name,
-                           (long long)step, TP__SHAPE(out[i]), tp_dtype_name(out[i]->dtype), i, TP__SHAPE(in[i]),
-                           tp_dtype_name(in[i]->dtype));
+            return tp_fail(
+                T, TP_ESHAPE,
+                "%s: step %lld makes %s of %s from state %d, which is %s of %s; one shape and dtype are needed",
+                c->name, (long long)step, TP__SHAPE(out[i]), tp_dtype_name(out[i]->dtype), i, TP__SHAPE(in[i]),
+                tp_dtype_name(in[i]->dtype));
         }
     }
     return T->status;
@@ -320,9 +322,11 @@ static tp_status check_alike(tp_tape *T, const chain *c, tp_tensor *const *y, tp
 {
     for (int i = 0; i < c->n_out; i++)
         if (adjoint[i] && (!tp__same_shape(y[i], adjoint[i]) || y[i]->dtype != adjoint[i]->dtype))
-            return tp_fail(T, TP_ESHAPE, "%s: called again, the function makes %s of %s as output %d, not %s of %s",
-                           c->name, TP__SHAPE(y[i]), tp_dtype_name(y[i]->dtype), i, TP__SHAPE(adjoint[i]),
-                           tp_dtype_name(adjoint[i]->dtype));
+            return tp_fail(
+                T, TP_ESHAPE,
+                "%s: called again, the function makes %s of %s as output %d, not %s of %s; it must make the same",
+                c->name, TP__SHAPE(y[i]), tp_dtype_name(y[i]->dtype), i, TP__SHAPE(adjoint[i]),
+                tp_dtype_name(adjoint[i]->dtype));
     return TP_OK;
 }
 
@@ -460,7 +464,9 @@ static tp_tensor **take_inputs(tp_tape *T, const chain *c, bool sane, tp_tensor 
     if (!tp__ok(T))
         return NULL;
     if (!sane || (in == NULL && c->n_in > 0) || out == NULL) {
-        tp_fail(T, TP_EINVAL, "%s: no function, no outputs, or a negative number", c->name);
+        tp_fail(T, TP_EINVAL,
+                "%s: %d inputs, %d outputs; a function, 0 inputs, 1 output or more, and lists of them are needed",
+                c->name, c->n_in, c->n_out);
         return NULL;
     }
     for (int i = 0; i < c->n_in; i++)
@@ -528,7 +534,7 @@ static tp_status run_part(tp_tape *T, void *user, int n_in, tp_tensor *const *in
         if (status != TP_OK || T->status != TP_OK)
             return status != TP_OK ? status : T->status;
         if ((x = y) == NULL)
-            return tp_fail(T, TP_EINVAL, "checkpoint_sequential: function %d did not set its output", i);
+            return tp_fail(T, TP_EINVAL, "checkpoint_sequential: the output of function %d is NULL; it must set it", i);
     }
     out[0] = x;
     return TP_OK;

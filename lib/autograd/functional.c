@@ -58,7 +58,7 @@ static tp_status call_function(job *j, tp_function f, void *user)
         return tp_fail(T, status, "%s: the function failed", j->name);
     for (int k = 0; k < j->n_out && T->status == TP_OK; k++) {
         if (j->y[k] == NULL)
-            return tp_fail(T, TP_EINVAL, "%s: the function did not set output %d", j->name, k);
+            return tp_fail(T, TP_EINVAL, "%s: output %d is NULL; the function must set it", j->name, k);
         if (!tp__usable(T, j->name, j->y[k]))
             return T->status;
         if (!tp_dtype_is_float(j->y[k]->dtype))
@@ -75,7 +75,8 @@ static tp_status enter(job *j, tp_function f, void *user, int n_keep, const tp_f
     if (!tp__ok(T))
         return T ? T->status : TP_EINVAL;
     if (f == NULL || j->n_in < 1 || j->n_out < 1 || j->in == NULL)
-        return tp_fail(T, TP_EINVAL, "%s: needs a function, inputs and outputs", j->name);
+        return tp_fail(T, TP_EINVAL, "%s: the function is %s, of %d inputs and %d outputs; one of 1 or more is needed",
+                       j->name, f ? "there" : "NULL", j->in ? j->n_in : 0, j->n_out);
     if (check_inputs(j) != TP_OK)
         return T->status;
     if (options)
@@ -135,14 +136,14 @@ static bool depends(const tp_tensor *x) { return x && (x->flags & TP__REQUIRES_G
 static tp_status check_vectors(const job *j, int n, tp_tensor *const *v, tp_tensor *const *x)
 {
     if (v == NULL && (n != 1 || x[0]->numel != 1))
-        return tp_fail(j->T, TP_EINVAL, "%s: v may be NULL only for a single tensor of one element", j->name);
+        return tp_fail(j->T, TP_EINVAL, "%s: v is NULL; it is needed but for a single tensor of one element", j->name);
     for (int i = 0; i < n && v; i++) {
         if (v[i] == NULL)
             return tp_fail(j->T, TP_EINVAL, "%s: v[%d] is NULL", j->name, i);
         if (!tp__usable(j->T, j->name, v[i]))
             return j->T->status;
         if (!tp__same_shape(v[i], x[i]))
-            return tp_fail(j->T, TP_ESHAPE, "%s: v[%d] is %s; it should be %s", j->name, i, TP__SHAPE(v[i]),
+            return tp_fail(j->T, TP_ESHAPE, "%s: v[%d] is %s; %s is needed", j->name, i, TP__SHAPE(v[i]),
                            TP__SHAPE(x[i]));
     }
     return TP_OK;
@@ -174,7 +175,7 @@ static tp_status gradients(const job *j, int n_y, tp_tensor *const *y, tp_tensor
 
 static tp_status independent(const job *j, const char *of, int k, int i)
 {
-    return tp_fail(j->T, TP_EGRAPH, "%s: %s %d does not depend on input %d", j->name, of, k, i);
+    return tp_fail(j->T, TP_EGRAPH, "%s: %s %d does not depend on input %d; with `strict` it must", j->name, of, k, i);
 }
 
 /* Zeros for what is missing, unless that is an error. */
@@ -183,7 +184,7 @@ static tp_status fill_in(const job *j, const char *what, int n, tp_tensor **g, t
     for (int i = 0; i < n && j->T->status == TP_OK; i++)
         if (g[i] == NULL) {
             if (j->o.strict)
-                return tp_fail(j->T, TP_EGRAPH, "%s: %s %d", j->name, what, i);
+                return tp_fail(j->T, TP_EGRAPH, "%s: %s %d; with `strict` they must", j->name, what, i);
             g[i] = tp_zeros_like(j->T, like[i]);
         }
     return j->T->status;
@@ -266,7 +267,7 @@ static tp_status hessian_product(const char *name, tp_tape *T, tp_function f, vo
             tp_fail(T, TP_ENOMEM, "%s: no memory", name);
         else if (gradients(&j, 1, j.y, NULL, n_in, j.x, g, true, true) == TP_OK &&
                  gradients(&j, n_in, g, v, n_in, j.x, hv, j.o.create_graph, false) == TP_OK)
-            fill_in(&j, "the gradient does not depend on input", n_in, hv, j.x);
+            fill_in(&j, "no elements of the gradient depend on input", n_in, hv, j.x);
     }
     tp_status status = leave(&j);
     hand_out(&j, 0, 1, value);
@@ -462,7 +463,8 @@ static tp_status compute(matrix *m)
 static bool square(tp_tape *T, const char *name, int64_t n, int n_in, int *blocks)
 {
     if (n < 0 || n_in < 0 || n * n_in > INT32_MAX / 2) {
-        tp_fail(T, TP_EINVAL, "%s: %lld outputs and %d inputs", name, (long long)n, n_in);
+        tp_fail(T, TP_EINVAL, "%s: %lld outputs and %d inputs; 0 or more, and fewer, are needed", name, (long long)n,
+                n_in);
         return false;
     }
     *blocks = (int)n * n_in;

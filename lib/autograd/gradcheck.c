@@ -61,7 +61,7 @@ static tp_status call(check *c, tp_tensor **out)
         return tp_fail(c->T, status, "gradcheck: the %s failed", c->name);
     for (int k = 0; k < c->n_out; k++)
         if (out[k] == NULL && c->T->status == TP_OK)
-            return tp_fail(c->T, TP_EINVAL, "gradcheck: the %s did not set output %d", c->name, k);
+            return tp_fail(c->T, TP_EINVAL, "gradcheck: output %d of the %s is NULL", k, c->name);
     return c->T->status;
 }
 
@@ -106,7 +106,7 @@ static tp_status slopes(check *c, bool create_graph, tp_tensor **grad)
             x[n_x++] = c->in[i];
     }
     if (n_roots == 0)
-        return tp_fail(c->T, TP_EGRAPH, "gradcheck: %s: has no derivative", c->name);
+        return tp_fail(c->T, TP_EGRAPH, "gradcheck: %s: no output has a derivative; one is needed", c->name);
     tp_gradients_options o = {.grad_outputs = u, .create_graph = create_graph, .allow_unused = true};
     tp_status status = tp_gradients(c->T, n_roots, roots, n_x, x, g, &o);
     for (int i = 0, k = 0; i < c->n && status == TP_OK; i++)
@@ -323,13 +323,14 @@ static tp_status prepare(check *c, tp_tensor *const *in)
         c->by[i] = any = true;
     }
     if (!any)
-        return tp_fail(c->T, TP_EINVAL, "gradcheck: %s: no input asks for a gradient", c->name);
+        return tp_fail(c->T, TP_EINVAL, "gradcheck: %s: no input asks for a gradient; one is needed", c->name);
     if (call(c, out) != TP_OK)
         return c->T->status;
     for (int k = 0; k < c->n_out; k++) {
         c->u[k] = out[k]->flags & TP__REQUIRES_GRAD ? weights(c->T, tp__dims_of(out[k]), k) : NULL;
         if (c->u[k] && out[k]->dtype != TP_F64)
-            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: output %d is not float64", c->name, k);
+            return tp_fail(c->T, TP_EDTYPE, "gradcheck: %s: output %d is %s; float64 is needed", c->name, k,
+                           tp_dtype_name(out[k]->dtype));
     }
     return c->T->status;
 }
@@ -374,7 +375,8 @@ tp_status tp_gradcheck(tp_tape *T, const tp_op *op, const void *attr, int n, tp_
     if (!tp__ok(T))
         return tp_error_status(T);
     if (n < 1 || n > MOST || op->n_out < 1 || op->n_out > TP_MAX_OUT)
-        return tp_fail(T, TP_EINVAL, "gradcheck: %s: takes 1 to %d inputs", op->name, MOST);
+        return tp_fail(T, TP_EINVAL, "gradcheck: %s: %d inputs and %d outputs; 1 to %d and 1 to %d are needed",
+                       op->name, n, op->n_out, MOST, TP_MAX_OUT);
     check c = {.T = T,
                .name = op->name,
                .op = op,
@@ -393,7 +395,8 @@ tp_status tp_gradcheck_of(tp_tape *T, tp_function f, void *user, int n_in, tp_te
     if (!tp__ok(T))
         return tp_error_status(T);
     if (n_in < 1 || n_in > MOST || n_out < 1 || n_out > MOST)
-        return tp_fail(T, TP_EINVAL, "gradcheck_of: a function of 1 to %d inputs and as many outputs is needed", MOST);
+        return tp_fail(T, TP_EINVAL, "gradcheck_of: %d inputs and %d outputs; 1 to %d of each are needed", n_in, n_out,
+                       MOST);
     check c = {.T = T, .name = "function", .f = f, .user = user, .n = n_in, .n_out = n_out};
     return run(&c, in, true, options);
 }

@@ -145,7 +145,8 @@ static tp_status check_versions(const tp__sweep *s, const tp__node *node, const 
 {
     for (uint32_t i = 0; i < n; i++)
         if (x[i] && x[i]->storage && x[i]->storage->version != versions[i])
-            return tp_fail(s->T, TP_EMUTATED, "%s: %s %u was changed in place after it was saved for backward",
+            return tp_fail(s->T, TP_EMUTATED,
+                           "%s: %s %u was changed in place after it was saved; backward needs it as it was",
                            node->op->name, what, (unsigned)i);
     return TP_OK;
 }
@@ -155,7 +156,8 @@ static tp_status check_saved(const tp__sweep *s, const tp__node *node)
 {
     unsigned forgets = node->op->flags & (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT);
     if (node->converted)
-        return tp_fail(s->T, TP_EMUTATED, "%s: a parameter that it used was converted by tp_module_to since",
+        return tp_fail(s->T, TP_EMUTATED,
+                       "%s: a parameter that it used was converted by tp_module_to since; backward needs it as it was",
                        node->op->name);
     if (node->consumed && forgets != (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT))
         return tp_fail(s->T, TP_EGRAPH,
@@ -217,7 +219,8 @@ static tp_status run_node(tp__sweep *s, tp__node *node, tp_tensor *const *gout)
     if (node->op->vjp)
         return run_vjp(s, node, &v);
     return tp_fail(T, TP_EUNSUPPORTED,
-                   "%s: has no vjp of differentiable operators, so its derivative has no derivative", node->op->name);
+                   "%s: its derivative has no derivative; for that a vjp of differentiable operators is needed",
+                   node->op->name);
 }
 
 /* The gradient of y as its hooks leave it. */
@@ -306,12 +309,14 @@ static tp_status seed(tp__sweep *s, tp_tensor *root, tp_tensor *g)
     if (!tp__usable(T, s->name, root))
         return T->status;
     if (!(root->flags & TP__REQUIRES_GRAD))
-        return tp_fail(T, TP_EGRAPH, "%s: the root does not depend on a tensor that requires a gradient", s->name);
+        return tp_fail(T, TP_EGRAPH, "%s: the root depends on no tensor that asks for a gradient; one is needed",
+                       s->name);
     if (g == NULL && root->numel != 1)
         return tp_fail(T, TP_ESHAPE, "%s: the root is %s, not a scalar; give a gradient of its shape", s->name,
                        TP__SHAPE(root));
     if (g && (!tp__usable(T, s->name, g) || !tp__dims_equal(tp__dims_of(g), tp__dims_of(root))))
-        return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s", s->name, TP__SHAPE(g), TP__SHAPE(root));
+        return tp_fail(T, TP_ESHAPE, "%s: the gradient is %s, the root %s; one shape is needed", s->name, TP__SHAPE(g),
+                       TP__SHAPE(root));
     tp_tensor *given = g;
     g = g ? tp_to(T, g, root->dtype) : tp_ones_like(T, root);
     if (g == NULL)

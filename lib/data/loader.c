@@ -29,8 +29,8 @@ static bool rows_agree(tp_tape *T, int n, tp_tensor *const *tensors)
         if (!tp__usable(T, "loader", tensors[i]))
             return false;
         if (tensors[i]->ndim == 0 || tensors[i]->shape[0] != tensors[0]->shape[0]) {
-            tp_fail(T, TP_ESHAPE, "loader: tensors of %s and %s do not have the same number of rows",
-                    TP__SHAPE(tensors[0]), TP__SHAPE(tensors[i]));
+            tp_fail(T, TP_ESHAPE, "loader: tensor 0 is %s, tensor %d is %s; as many rows are needed",
+                    TP__SHAPE(tensors[0]), i, TP__SHAPE(tensors[i]));
             return false;
         }
     }
@@ -45,7 +45,8 @@ tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_
         return NULL;
     o.batch_size = o.batch_size ? o.batch_size : 1;
     if (n < 1 || tensors == NULL || o.batch_size < 1) {
-        tp_fail(T, TP_EINVAL, "loader: %d tensors in batches of %lld", n, (long long)o.batch_size);
+        tp_fail(T, TP_EINVAL, "loader: %d tensors in batches of %lld; 1 tensor and 1 row or more are needed", n,
+                (long long)o.batch_size);
         return NULL;
     }
     if (!rows_agree(T, n, tensors))

@@ -11,7 +11,8 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
         return tp__missing(T, "confusion_add", "the table of counts");
     if (logits->ndim != 2 || logits->shape[1] != classes || target->ndim != 1 || target->shape[0] != logits->shape[0] ||
         tp_dtype_is_float(target->dtype))
-        return tp_fail(T, TP_ESHAPE, "confusion_add: logits are %s, targets %s of %s, for %lld classes",
+        return tp_fail(T, TP_ESHAPE,
+                       "confusion_add: logits are %s, targets %s of %s; [n, %lld], and [n] of integers, are needed",
                        TP__SHAPE(logits), TP__SHAPE(target), tp_dtype_name(target->dtype), (long long)classes);
     tp_mark mark = tp_tape_mark(T);
     tp_tensor *guess = logits->shape[0] ? tp_argmax(T, logits, 1, false) : NULL;
@@ -19,8 +20,8 @@ tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int
         int64_t k = tp__load_i64(
             (const char *)target->data + i * target->stride[0] * (int64_t)tp_dtype_size(target->dtype), target->dtype);
         if (k < 0 || k >= classes) {
-            tp_fail(T, TP_EINDEX, "confusion_add: target %lld is out of range for %lld classes", (long long)k,
-                    (long long)classes);
+            tp_fail(T, TP_EINDEX, "confusion_add: target %lld; 0 to %lld is needed", (long long)k,
+                    (long long)classes - 1);
             break;
         }
         counts[k * classes + ((const int64_t *)guess->data)[i]]++;

@@ -451,9 +451,9 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
         return NULL;
     if (r == NULL || r->dtype < 0 || r->shape.ndim > TP_MAX_DIMS) {
         tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
-                r == NULL      ? "is not in the file"
-                : r->dtype < 0 ? "has a dtype that is not supported"
-                               : "has too many dimensions");
+                r == NULL      ? "is not in the file; a name that is there is needed"
+                : r->dtype < 0 ? "is of a dtype that is not supported; one of tp_dtype is needed"
+                               : "has too many dimensions; at most TP_MAX_DIMS");
         return NULL;
     }
     tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);
@@ -587,13 +587,15 @@ static tp_status check_content(tp_tape *T, const char *path, const content *c)
     const char *name, *key;
     if (c->n < 0 || c->m < 0 || (c->n > 0 && (c->names == NULL || c->tensors == NULL)) ||
         (c->m > 0 && (c->keys == NULL || c->values == NULL)))
-        return tp_fail(T, TP_EINVAL, "safetensors: %s: names, tensors, keys or values are NULL, or fewer than none",
-                       path);
+        return tp_fail(
+            T, TP_EINVAL,
+            "safetensors: %s: %d tensors and %d keys; 0 or more, and lists of them that are not NULL, are needed", path,
+            c->n, c->m);
     for (int i = 0; i < c->n; i++) {
         if (c->tensors[i] == NULL || c->names[i] == NULL)
             return tp_fail(T, TP_EINVAL, "safetensors: tensor %d or its name is NULL", i);
         if (strcmp(c->names[i], "__metadata__") == 0)
-            return tp_fail(T, TP_EINVAL, "safetensors: __metadata__ cannot be a tensor's name");
+            return tp_fail(T, TP_EINVAL, "safetensors: __metadata__ is a tensor's name; another is needed");
         if (!tp__usable(T, "safetensors", c->tensors[i]))
             return T->status;
     }
@@ -602,7 +604,9 @@ static tp_status check_content(tp_tape *T, const char *path, const content *c)
             return tp_fail(T, TP_EINVAL, "safetensors: key %d or its value is NULL", i);
     if (!find_twice(c->n, c->names, &name) || !find_twice(c->m, c->keys, &key))
         return tp_fail(T, TP_ENOMEM, "safetensors: %s: no memory for %d names", path, c->n + c->m);
-    return name || key ? tp_fail(T, TP_EINVAL, "safetensors: %s is there twice", name ? name : key) : TP_OK;
+    return name || key
+               ? tp_fail(T, TP_EINVAL, "safetensors: %s is there twice; each name is needed once", name ? name : key)
+               : TP_OK;
 }
 
 tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors,
@@ -620,7 +624,7 @@ tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *c
     errno = 0;
     bool ok = write_header(r.file, &c);
     if (!ok && errno == EILSEQ)
-        tp_fail(T, TP_EINVAL, "safetensors: %s: a name or the metadata is no UTF-8", path);
+        tp_fail(T, TP_EINVAL, "safetensors: %s: a name or the metadata is not UTF-8; it is needed", path);
     for (int i = 0; i < n && ok; i++)
         ok = write_tensor(T, r.file, tensors[i]);
     return tp__replace_end(T, "safetensors", path, &r, ok);
@@ -628,7 +632,7 @@ tp_status tp_safetensors_save(tp_tape *T, const char *path, int n, const char *c
 
 #else
 
-static const char *const missing = "safetensors: %s: built without jansson";
+static const char *const missing = "safetensors: %s: built without jansson; it is needed";
 
 tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
 {

@@ -76,14 +76,14 @@ static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *
 {
     tp_tape *T = s->T;
     if (!tp_safetensors_has(f, s->name[i])) {
-        tp_fail(T, TP_EINVAL, "module_load: %s has no %s", path, s->name[i]);
+        tp_fail(T, TP_EINVAL, "module_load: %s has no %s; the module needs it", path, s->name[i]);
         return NULL;
     }
     tp_tensor *x = tp_safetensors_get(T, f, s->name[i]), *y = s->tensor[i];
     if (x && (x->dtype != y->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(y)))) {
         tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE,
-                "module_load: %s: %s is %s of %s, the module's is %s of %s", path, s->name[i], TP__SHAPE(x),
-                tp_dtype_name(x->dtype), TP__SHAPE(y), tp_dtype_name(y->dtype));
+                "module_load: %s: %s is %s of %s, the module's %s of %s; one shape and dtype are needed", path,
+                s->name[i], TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(y), tp_dtype_name(y->dtype));
         return NULL;
     }
     return x;
@@ -107,7 +107,9 @@ static tp_status check_known(const state *s, const tp_safetensors *f, const char
         name = NULL;
     }
     tp__free(sorted);
-    return name ? tp_fail(s->T, TP_EINVAL, "module_load: the module has no %s, which is in %s", name, path) : TP_OK;
+    return name ? tp_fail(s->T, TP_EINVAL,
+                          "module_load: the module has no %s, which is in %s; all that is there is needed", name, path)
+                : TP_OK;
 }
 
 static tp_status load(const state *s, const tp_safetensors *f, const char *path)

@@ -26,7 +26,7 @@ tp_module *tp_nn_dropout(tp_tape *T, double p)
 {
     TP__NAMED(T, "nn_dropout");
     if (!(p >= 0 && p <= 1)) {
-        tp_fail(T, TP_EINVAL, "dropout: a probability of %g; it lies in [0, 1]", p);
+        tp_fail(T, TP_EINVAL, "dropout: p is %g; 0 to 1 is needed", p);
         return NULL;
     }
     dropout *m = (dropout *)tp_module_new(T, &dropout_class);

@@ -44,7 +44,7 @@ static tp_status check_counts(tp_tape *T, const tp_module_class *type, int n_in,
 {
     char takes[RANGE_TEXT], makes[RANGE_TEXT];
     if (type->forward == NULL && type->forward_n == NULL)
-        return tp_fail(T, TP_EINVAL, "%s: has no forward", type->name);
+        return tp_fail(T, TP_EINVAL, "%s: its class has no forward; one is needed to call it", type->name);
     if (is_in(inputs_of(type), n_in) && is_in(outputs_of(type), n_out))
         return TP_OK;
     return tp_fail(T, TP_EINVAL, "%s: called with %d input%s and %d output%s; it takes %s and makes %s", type->name,
@@ -59,7 +59,7 @@ bool tp__module_chains(tp_tape *T, const tp_module *m, const char *chain, const 
     if (type->forward || (type->forward_n && is_in(inputs_of(type), 1) && is_in(outputs_of(type), 1)))
         return true;
     if (type->forward_n == NULL)
-        tp_fail(T, TP_EINVAL, "%s: module %s, %s, has no forward", chain, child, type->name);
+        tp_fail(T, TP_EINVAL, "%s: module %s, %s, has no forward; a chain needs one of each", chain, child, type->name);
     else
         tp_fail(T, TP_EINVAL, "%s: module %s, %s, takes %s and makes %s; a chain hands on one tensor", chain, child,
                 type->name, range_text(inputs_of(type), takes), range_text(outputs_of(type), makes));
@@ -122,7 +122,7 @@ static void call_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const 
         tp_fail(T, status, "%s: its forward returned %s", type->name, tp_status_name(status));
     for (int i = 0; i < n_out && tp__ok(T); i++)
         if (out[i] == NULL)
-            tp_fail(T, TP_EINVAL, "%s: its forward left output %d NULL", type->name, i);
+            tp_fail(T, TP_EINVAL, "%s: output %d is NULL; its forward must set it", type->name, i);
 }
 
 /* With a copy of the inputs, since `out` may be the same list. */

@@ -38,7 +38,7 @@ static bool fans_of(tp_tape *T, const char *name, const tp_tensor *x, fans *f)
     if (!tp__usable(T, name, x))
         return false;
     if (x->ndim < 2) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs 2 dimensions or more", name, TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s; 2 dimensions or more are needed", name, TP__SHAPE(x));
         return false;
     }
     if (x->numel == 0)
@@ -53,7 +53,7 @@ static bool fans_of(tp_tape *T, const char *name, const tp_tensor *x, fans *f)
 static bool is_gain(tp_tape *T, const char *name, double gain)
 {
     if (!(gain >= 0 && gain <= DBL_MAX))
-        tp_fail(T, TP_EINVAL, "%s: a gain of %g; it is finite and not negative", name, gain);
+        tp_fail(T, TP_EINVAL, "%s: the gain is %g; a finite number, 0 or more, is needed", name, gain);
     return tp__ok(T);
 }
 
@@ -97,7 +97,7 @@ static double kaiming(tp_tape *T, const char *name, const tp_tensor *x, const tp
     if (!tp__ok(T))
         return -1;
     if (o.mode != TP_FAN_IN && o.mode != TP_FAN_OUT)
-        tp_fail(T, TP_EINVAL, "%s: mode %d is neither TP_FAN_IN nor TP_FAN_OUT", name, (int)o.mode);
+        tp_fail(T, TP_EINVAL, "%s: the mode is %d; TP_FAN_IN or TP_FAN_OUT is needed", name, (int)o.mode);
     return is_gain(T, name, gain) && fans_of(T, name, x, &f) ? gain / sqrt(o.mode == TP_FAN_IN ? f.in : f.out) : -1;
 }
 
@@ -124,10 +124,10 @@ tp_status tp_init_trunc_normal_(tp_tape *T, tp_tensor *x, double mean, double st
 {
     TP__NAMED(T, "init_trunc_normal_");
     if (tp__ok(T) && !(std > 0 && std <= DBL_MAX && low <= high && fabs(mean) <= DBL_MAX))
-        return tp_fail(T, TP_EINVAL,
-                       "init_trunc_normal_: mean %g, std %g, from %g to %g; std is above 0, the first bound not above "
-                       "the second",
-                       mean, std, low, high);
+        return tp_fail(
+            T, TP_EINVAL,
+            "init_trunc_normal_: mean %g, std %g, from %g to %g; a std above 0, and bounds in their order, are needed",
+            mean, std, low, high);
     double l = normal_cdf((low - mean) / std), u = normal_cdf((high - mean) / std);
     if (tp_uniform_(T, x, 2 * l - 1, 2 * u - 1) != TP_OK)
         return tp_error_status(T);
@@ -147,7 +147,7 @@ static tp_status check_rank(tp_tape *T, const char *name, const tp_tensor *x, in
     if (!tp__usable(T, name, x))
         return T ? T->status : TP_EINVAL;
     if (x->ndim < least || x->ndim > most)
-        return tp_fail(T, TP_ESHAPE, "%s: x is %s; it needs %d%s dimensions", name, TP__SHAPE(x), least,
+        return tp_fail(T, TP_ESHAPE, "%s: x is %s; %d%s dimensions are needed", name, TP__SHAPE(x), least,
                        most > least ? " to 5" : "");
     return TP_OK;
 }
@@ -174,7 +174,7 @@ tp_status tp_init_dirac_(tp_tape *T, tp_tensor *x, int64_t groups)
     if (check_rank(T, "init_dirac_", x, 3, 5) != TP_OK)
         return tp_error_status(T);
     if (groups < 1 || x->shape[0] % groups != 0)
-        return tp_fail(T, TP_EINVAL, "init_dirac_: %lld outputs in %lld groups; they divide evenly",
+        return tp_fail(T, TP_EINVAL, "init_dirac_: %lld outputs in %lld groups; groups of one size are needed",
                        (long long)x->shape[0], (long long)groups);
     if (tp_zero_(T, x) != TP_OK || x->numel == 0)
         return tp_error_status(T);
@@ -193,7 +193,7 @@ tp_status tp_init_sparse_(tp_tape *T, tp_tensor *x, double sparsity, double std)
     if (check_rank(T, "init_sparse_", x, 2, 2) != TP_OK)
         return tp_error_status(T);
     if (!(sparsity >= 0 && sparsity <= 1))
-        return tp_fail(T, TP_EINVAL, "init_sparse_: a sparsity of %g; it lies in [0, 1]", sparsity);
+        return tp_fail(T, TP_EINVAL, "init_sparse_: the sparsity is %g; 0 to 1 is needed", sparsity);
     if (tp_normal_(T, x, 0, std) != TP_OK || x->numel == 0)
         return tp_error_status(T);
     int64_t zeros = (int64_t)ceil(sparsity * (double)x->shape[0]);

@@ -15,8 +15,9 @@ tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
     if (!tp__ok(T) || type == NULL)
         return NULL;
     if (type->name == NULL || type->size < sizeof(tp_module)) {
-        tp_fail(T, TP_EINVAL, "module_new: class %s %s", type->name ? type->name : "(null)",
-                type->name ? "is smaller than a module" : "has no name");
+        tp_fail(T, TP_EINVAL, "module_new: class %s %s; a name and a size of %zu bytes or more are needed",
+                type->name ? type->name : "(null)", type->name ? "is smaller than a module" : "has no name",
+                sizeof(tp_module));
         return NULL;
     }
     size_t base = (type->size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
@@ -88,8 +89,9 @@ static tp_module_entry *find(const tp_module *m, const char *name, size_t length
 static tp_module_entry *append(tp_tape *T, tp_module *m, const char *name, tp__entry_kind kind)
 {
     if (name == NULL || *name == '\0' || strchr(name, '.') || find(m, name, strlen(name))) {
-        tp_fail(T, TP_EINVAL, "module_add: \"%s\" is empty, has a dot or is taken in %s", name ? name : "(null)",
-                m->type->name);
+        tp_fail(T, TP_EINVAL,
+                "module_add: \"%s\"; a name that is not empty, without a dot, and not taken in %s is needed",
+                name ? name : "(null)", m->type->name);
         return NULL;
     }
     tp_module_entry *grown = tp__realloc(m->entries, (size_t)(m->n_entries + 1) * sizeof *grown);
@@ -150,11 +152,11 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
         tp__missing(T, "module_add", "the parent");
     for (const tp_module *above = parent; above; above = above->parent)
         if (above == child) {
-            tp_fail(T, TP_EINVAL, "module_add: %s cannot be within itself", child->type->name);
+            tp_fail(T, TP_EINVAL, "module_add: %s would be within itself; another parent is needed", child->type->name);
             return NULL;
         }
     if (child->parent) {
-        tp_fail(T, TP_EINVAL, "module_add: %s has a parent already", child->type->name);
+        tp_fail(T, TP_EINVAL, "module_add: %s has a parent already; a module without one is needed", child->type->name);
         return NULL;
     }
     bool fits = parent && tp__ok(T) && !too_late(T, name, set_without_some(parent, child));
@@ -194,7 +196,8 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
 {
     TP__NAMED(T, "module_add_param");
     if (x && !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s, not a float", name, tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s; float32 or float64 is needed", name,
+                tp_dtype_name(x->dtype));
         tp_free(x);
         return NULL;
     }
@@ -215,7 +218,8 @@ tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype,
     if (!tp__ok(T))
         return NULL;
     if (!tp__dims_numel(shape, &numel)) {
-        tp_fail(T, TP_ESHAPE, "%s: a parameter of %s: negative or too large", m->type->name, TP__DIMS(shape));
+        tp_fail(T, TP_ESHAPE, "%s: a parameter of %s; sizes that are not negative, and fewer elements, are needed",
+                m->type->name, TP__DIMS(shape));
         return NULL;
     }
     tp_tensor *x = tp__tensor_owned(dtype, shape);
@@ -404,9 +408,10 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
     if (!tp__ok(T))
         return tp_error_status(T);
     if (!tp_dtype_is_float(dtype))
-        return tp_fail(T, TP_EDTYPE, "module_to: %s is not a float", tp_dtype_name(dtype));
+        return tp_fail(T, TP_EDTYPE, "module_to: the dtype is %s; float32 or float64 is needed", tp_dtype_name(dtype));
     if (m->params)
-        return tp_fail(T, TP_EINVAL, "module_to: to be called before tp_module_params");
+        return tp_fail(T, TP_EINVAL,
+                       "module_to: the module's parameter set is made; it is needed before tp_module_params");
     tp_tensor **list = all_tensors(m, false, &n), **converted = tp__calloc((size_t)n + 1, sizeof *converted);
     bool ok = list && converted;
     for (int i = 0; ok && i < n; i++)

@@ -63,9 +63,9 @@ tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint
     for (int i = 0; i < n; i++) {
         int d = tp__dim_wrap(ndim, dims[i]);
         if (d < 0)
-            return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dims[i], ndim);
+            return tp__no_dim(c->tape, c->op->name, dims[i], ndim);
         if ((*mask >> d) & 1u)
-            return tp_call_fail(c, TP_EINVAL, "dimension %d is named twice", dims[i]);
+            return tp_call_fail(c, TP_EINVAL, "dimension %d is named twice; each may be once", dims[i]);
         *mask |= 1u << d;
     }
     if (ndim == 0)
@@ -81,7 +81,7 @@ tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which)
     by_vjp.gin = g;
     by_vjp.need = v->need & which;
     if (v->n_in > MOST)
-        return tp_fail(v->tape, TP_EUNSUPPORTED, "%s: more than %d inputs", v->op->name, MOST);
+        return tp_fail(v->tape, TP_EUNSUPPORTED, "%s: %d inputs; at most %d", v->op->name, v->n_in, MOST);
     tp_status status = v->op->vjp(&by_vjp);
     for (int i = 0; i < v->n_in && status == TP_OK && v->tape->status == TP_OK; i++) {
         if (v->gin[i] == NULL || !((which >> i) & 1u))
@@ -94,10 +94,15 @@ tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which)
 
 tp_status tp__infer_like_first(tp_call *c) { return tp_call_out(c, 0, c->in[0]->dtype, tp__dims_of(c->in[0])); }
 
+tp_status tp__no_float(const tp_call *c, const tp_tensor *x)
+{
+    return tp_call_fail(c, TP_EDTYPE, "x is %s; float32 or float64 is needed", tp_dtype_name(x->dtype));
+}
+
 tp_status tp__infer_float_like(tp_call *c)
 {
     if (!tp_dtype_is_float(c->in[0]->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
+        return tp__no_float(c, c->in[0]);
     return tp__infer_like_first(c);
 }
 
@@ -107,16 +112,20 @@ tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64
     return c->out[0] ? TP_OK : c->tape->status;
 }
 
-tp_status tp__no_such_dim(const tp_call *c, int dim)
+tp_status tp__no_dim(tp_tape *T, const char *name, int64_t dim, int ndim)
 {
-    return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
+    int rank = ndim > 0 ? ndim : 1;
+    return tp_fail(T, TP_EINDEX, "%s: dimension %lld of a %d-d tensor; %d to %d is needed", name, (long long)dim, ndim,
+                   -rank, rank - 1);
 }
+
+tp_status tp__no_such_dim(const tp_call *c, int dim) { return tp__no_dim(c->tape, c->op->name, dim, c->in[0]->ndim); }
 
 int tp__dim_of(tp_tape *T, const char *name, int ndim, int dim)
 {
     int d = tp__dim_wrap(ndim, dim);
     if (d < 0)
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, ndim);
+        tp__no_dim(T, name, dim, ndim);
     return d;
 }
 
@@ -125,7 +134,8 @@ bool tp__has_dims(tp_tape *T, const char *name, const tp_tensor *x, int least)
     if (!tp__usable(T, name, x))
         return false;
     if (x->ndim < least)
-        tp_fail(T, TP_ESHAPE, "%s: needs %d dimensions or more, not %d", name, least, x->ndim);
+        tp_fail(T, TP_ESHAPE, "%s: x is %s; %d dimension%s or more are needed", name, TP__SHAPE(x), least,
+                least == 1 ? "" : "s");
     return x->ndim >= least;
 }
 

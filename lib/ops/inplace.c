@@ -39,7 +39,8 @@ static tp_status fits_into(tp_tape *T, const char *name, const tp_tensor *x, con
     tp_dims shape = tp__dims_of(x), both;
     if (tp__dims_broadcast(shape, tp__dims_of(src), &both) && tp__dims_equal(both, shape))
         return TP_OK;
-    return tp_fail(T, TP_ESHAPE, "%s: %s does not fit into %s", name, TP__SHAPE(src), TP__DIMS(shape));
+    return tp_fail(T, TP_ESHAPE, "%s: %s into %s; a shape that broadcasts to that is needed", name, TP__SHAPE(src),
+                   TP__DIMS(shape));
 }
 
 /* Where the memory of x's elements ends. */
@@ -122,8 +123,8 @@ static aside aside_begin(tp_tape *T) { return (aside){tp_tape_mark(T), tp_tape_r
 static tp_status aside_end(tp_tape *T, aside a, const char *name, tp_tensor *x, tp_tensor *value)
 {
     if (value && !tp_can_cast(value->dtype, x->dtype))
-        tp_fail(T, TP_EDTYPE, "%s: the result is %s, which %s does not hold", name, tp_dtype_name(value->dtype),
-                tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "%s: the result is %s, x is %s; a dtype that holds it is needed", name,
+                tp_dtype_name(value->dtype), tp_dtype_name(x->dtype));
     if (value && tp__ok(T) && fits_into(T, name, x, value) == TP_OK)
         tp_copy_into(T, x, value);
     tp_status status = T->status;
@@ -254,7 +255,7 @@ tp_status tp_apply_(tp_tape *T, tp_tensor *x, double (*f)(double, void *), void 
     if (status != TP_OK)
         return status;
     if (f == NULL)
-        return tp_fail(T, TP_EINVAL, "apply_: no function");
+        return tp_fail(T, TP_EINVAL, "apply_: the function is NULL");
     tp__kept *kept = tp__kept_open(T, "apply_", tp__frame_here());
     if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK)
         return T->status;
@@ -279,7 +280,7 @@ tp_status tp_map_(tp_tape *T, tp_tensor *x, tp_tensor *y, double (*f)(double, do
     if (status != TP_OK)
         return status;
     if (f == NULL)
-        return tp_fail(T, TP_EINVAL, "map_: no function");
+        return tp_fail(T, TP_EINVAL, "map_: the function is NULL");
     tp__kept *kept = tp__kept_open(T, "map_", tp__frame_here());
     if (kept == NULL || tp__kept_add(T, kept, x) != TP_OK || tp__kept_add(T, kept, y) != TP_OK)
         return T->status;

@@ -120,8 +120,11 @@ tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x);
 tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset);
 /* Samples an operator of one input. */
 void tp__sample_one(tp_sampler *s, tp_dims shape, const void *attr);
-/* In infer: attributes that name a dimension which in[0] has not. */
+/* T fails: there is no such dimension of ndim; of in[0]. */
+tp_status tp__no_dim(tp_tape *T, const char *name, int64_t dim, int ndim);
 tp_status tp__no_such_dim(const tp_call *c, int dim);
+/* The call fails: x is of no float dtype. */
+tp_status tp__no_float(const tp_call *c, const tp_tensor *x);
 
 /* Common infers. */
 tp_status tp__infer_like_first(tp_call *c); /* out[0] is like in[0]              */

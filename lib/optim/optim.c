@@ -243,8 +243,9 @@ static bool gone(tp_tape *T, const char *name, const tp_optim *o)
 {
     for (int i = 0; i < o->n_groups; i++)
         if (o->groups[i].params->gone) {
-            tp_fail(T, TP_EINVAL, "%s: the parameters of %s were freed, with their module or by tp_params_free", name,
-                    o->type->op.name);
+            tp_fail(T, TP_EINVAL,
+                    "%s: the parameters of %s were freed, with their module or by tp_params_free; they are needed",
+                    name, o->type->op.name);
             return true;
         }
     return false;
@@ -257,7 +258,8 @@ tp_status tp_optim_step(tp_tape *T, tp_optim *o)
     if (!tp__ok(T) || gone(T, "optim_step", o))
         return tp_error_status(T);
     if (o->type->kernel == NULL)
-        return tp_fail(T, TP_EINVAL, "optim_step: %s needs tp_optim_step_closure", o->type->op.name);
+        return tp_fail(T, TP_EINVAL, "optim_step: %s evaluates a loss; tp_optim_step_closure is needed",
+                       o->type->op.name);
     for (int i = 0; i < o->n_groups && T->status == TP_OK; i++)
         step(T, o, &o->groups[i]);
     return T->status;
@@ -267,7 +269,7 @@ bool tp__optim_evaluate(tp_tape *T, const tp_optim *o, tp_closure closure, void 
 {
     *loss = closure(T, user);
     if (o->busy.doomed)
-        tp_fail(T, TP_EINVAL, "optim_step_closure: the closure has freed the optimizer");
+        tp_fail(T, TP_EINVAL, "optim_step_closure: the closure has freed the optimizer; it is needed afterwards");
     return tp__ok(T) && !gone(T, "optim_step_closure", o);
 }
 
@@ -292,7 +294,8 @@ double tp_optim_step_closure(tp_tape *T, tp_optim *o, tp_closure closure, void *
     if (outermost)
         loss = step_closure(T, o, closure, user);
     else
-        tp_fail(T, TP_EINVAL, "optim_step_closure: within the closure of the same optimizer's step");
+        tp_fail(T, TP_EINVAL,
+                "optim_step_closure: within the closure of the same optimizer's step; another place is needed");
     tp__busy_end(&T->stepping, first);
     if (tp__busy_end(&o->busy, outermost))
         destroy(o);

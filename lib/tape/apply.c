@@ -55,7 +55,7 @@ tp_status tp_call_out(tp_call *c, int i, tp_dtype dtype, tp_dims shape)
     if (c == NULL || c->out == NULL)
         return TP_EINVAL;
     if (i < 0 || i >= c->n_out)
-        return tp_call_fail(c, TP_EINVAL, "has no output %d", i);
+        return tp_call_fail(c, TP_EINVAL, "output %d; 0 to %d is needed", i, c->n_out - 1);
     c->out[i] = tp__tensor_make(c->tape, dtype, shape);
     if (c->out[i])
         return TP_OK;
@@ -260,12 +260,14 @@ static tp_status make_contiguous(tp_tape *T, int n, tp_tensor *const *in, tp_ten
 /* What a user's operator lacks; NULL: nothing. */
 static const char *incomplete(const tp_op *op)
 {
-    return op->name == NULL                                 ? "an operator needs a name"
-           : op->infer == NULL                              ? "an operator needs infer"
-           : !op->forward && !(op->flags & TP_OP_VIEW)      ? "an operator that is no view needs forward"
-           : op->n_out < 1 || op->n_out > TP_MAX_OUT        ? "an operator has 1 to TP_MAX_OUT outputs"
-           : op->n_in < -INT_MAX || op->attr_size > INT_MAX ? "no operator has so many inputs or attributes"
-                                                            : NULL;
+    return op->name == NULL                            ? "the operator has no name; one is needed"
+           : op->infer == NULL                         ? "the operator has no infer; one is needed"
+           : !op->forward && !(op->flags & TP_OP_VIEW) ? "the operator has no forward; one that is no view needs it"
+           : op->n_out < 1 || op->n_out > TP_MAX_OUT
+               ? "the operator has too few or many outputs; 1 to TP_MAX_OUT are needed"
+           : op->n_in < -INT_MAX || op->attr_size > INT_MAX
+               ? "the operator has too many inputs or attributes; at most INT_MAX"
+               : NULL;
 }
 
 /* A user's operator may do anything: leave outputs out, jump away, reset the tape. */
@@ -322,13 +324,16 @@ static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, 
         return give_back(T, op, attr, tp_fail(T, TP_EINVAL, "%s: %s", op->name ? op->name : "apply", incomplete(op)));
     if (n != op->n_in && (op->n_in >= 0 || n < -op->n_in))
         return give_back(T, op, attr,
-                         tp_fail(T, TP_EINVAL, "%s: takes %d inputs, was given %d", op->name, abs(op->n_in), n));
+                         tp_fail(T, TP_EINVAL, "%s: %d inputs; %d%s needed", op->name, n, abs(op->n_in),
+                                 op->n_in < 0    ? " or more are"
+                                 : op->n_in == 1 ? " is"
+                                                 : " are"));
     if (in == NULL && n > 0)
         return give_back(T, op, attr, tp__missing(T, op->name, "the list of inputs"));
     if (!inputs_fit(T, op, n, in, &any, &all))
         return give_back(T, op, attr, T->status);
     if (op->attr_size && attr == NULL)
-        return tp_fail(T, TP_EINVAL, "%s: needs its attributes", op->name);
+        return tp_fail(T, TP_EINVAL, "%s: the attributes are NULL; %zu bytes are needed", op->name, op->attr_size);
 
     tp_tensor *few[MANY], **dense = few;
     if (!(all & TP__CONTIGUOUS) && !(op->flags & TP_OP_STRIDED)) {

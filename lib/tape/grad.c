@@ -145,8 +145,9 @@ tp_status tp_set_grad(tp_tape *T, tp_tensor *x, tp_tensor *g)
     if (!tp__usable(T, "set_grad", g))
         return T->status;
     if (x->dtype != g->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(g)))
-        return tp_fail(T, TP_ESHAPE, "set_grad: the gradient is %s of %s, the tensor %s of %s", TP__SHAPE(g),
-                       tp_dtype_name(g->dtype), TP__SHAPE(x), tp_dtype_name(x->dtype));
+        return tp_fail(T, TP_ESHAPE,
+                       "set_grad: the gradient is %s of %s, the tensor %s of %s; one shape and dtype are needed",
+                       TP__SHAPE(g), tp_dtype_name(g->dtype), TP__SHAPE(x), tp_dtype_name(x->dtype));
     tp_zero_grad(x);
     return tp__grad_add(T, x, g);
 }

@@ -124,14 +124,18 @@ tp_status tp_params_set_grads(tp_tape *T, tp_params *p, const tp_grads *g)
     if (!tp__ok(T))
         return T ? T->status : TP_EINVAL;
     if (p == NULL || g == NULL)
-        return tp_fail(T, TP_EINVAL, "params_set_grads: the %s NULL", p ? "sink is" : "set is");
+        return tp_fail(T, TP_EINVAL, "params_set_grads: the %s is NULL", p ? "sink" : "set");
     if (p->n != g->n)
-        return tp_fail(T, TP_ESHAPE, "params_set_grads: the set has %d parameters, the sink is for %d", p->n, g->n);
+        return tp_fail(T, TP_ESHAPE,
+                       "params_set_grads: the set has %d parameters, the sink is for %d; as many are needed", p->n,
+                       g->n);
     for (int i = 0; i < p->n; i++) {
         const tp_tensor *x = p->at[i], *grad = g->at[i];
         if (!fits(x, grad))
-            return tp_fail(T, TP_ESHAPE, "params_set_grads: parameter %d is %s of %s, the sink's gradient %s of %s", i,
-                           TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(grad), tp_dtype_name(grad->dtype));
+            return tp_fail(T, TP_ESHAPE,
+                           "params_set_grads: parameter %d is %s of %s, the sink's gradient %s of %s; one shape and "
+                           "dtype are needed",
+                           i, TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(grad), tp_dtype_name(grad->dtype));
     }
     for (int i = 0; i < p->n && T->status == TP_OK; i++)
         if (p->at[i])

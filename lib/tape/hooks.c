@@ -10,7 +10,7 @@ int64_t tp_register_hook(tp_tape *T, tp_tensor *x, tp_hook hook, void *user)
         return 0;
     }
     if (!(x->flags & TP__REQUIRES_GRAD)) {
-        tp_fail(T, TP_EGRAPH, "register_hook: the tensor does not require a gradient");
+        tp_fail(T, TP_EGRAPH, "register_hook: x asks for no gradient; one that does is needed");
         return 0;
     }
     tp__hook *h = tp__malloc(sizeof *h), **end = &T->hooks;
@@ -109,8 +109,9 @@ tp_tensor *tp__hooks_run(tp_tape *T, const tp_tensor *x, tp_tensor *g)
         if (!tp__usable(T, "hook", r))
             return NULL;
         if (!tp__same_shape(r, x) || r->dtype != x->dtype) {
-            tp_fail(T, TP_ESHAPE, "hook: made a gradient of %s %s for a tensor of %s %s", tp_dtype_name(r->dtype),
-                    TP__SHAPE(r), tp_dtype_name(x->dtype), TP__SHAPE(x));
+            tp_fail(T, TP_ESHAPE,
+                    "hook: made a gradient of %s %s for a tensor of %s %s; one shape and dtype are needed",
+                    tp_dtype_name(r->dtype), TP__SHAPE(r), tp_dtype_name(x->dtype), TP__SHAPE(x));
             return NULL;
         }
         g = r;

@@ -64,7 +64,7 @@ tp_tensor *tp_requires_grad(tp_tensor *x, bool on)
     if (x == NULL)
         return NULL;
     if (on && !tp_dtype_is_float(x->dtype)) {
-        tp_fail(x->tape, TP_EDTYPE, "requires_grad: only float32 and float64 can, not %s", tp_dtype_name(x->dtype));
+        tp_fail(x->tape, TP_EDTYPE, "requires_grad: x is %s; float32 or float64 is needed", tp_dtype_name(x->dtype));
         return NULL;
     }
     if (!on && x->node) {
@@ -85,7 +85,7 @@ bool tp_is_leaf(const tp_tensor *x) { return x && x->node == NULL; }
 tp_tensor *tp_retain_grad(tp_tensor *x)
 {
     if (x && !(x->flags & TP__REQUIRES_GRAD)) {
-        tp_fail(x->tape, TP_EGRAPH, "retain_grad: the tensor does not require a gradient");
+        tp_fail(x->tape, TP_EGRAPH, "retain_grad: x asks for no gradient; one that does is needed");
         return NULL;
     }
     if (x && x->node)

@@ -38,13 +38,15 @@ tp_params *tp_params_of(tp_tape *T, int n, tp_tensor *const *tensors)
         for (int j = 0; j < i && fits; j++)
             fits = tensors[j] != x;
         if (!fits) {
-            tp_fail(T, TP_EINVAL, "params_of: tensor %d is missing, not owned, no contiguous float, or there twice", i);
+            tp_fail(T, TP_EINVAL, "params_of: tensor %d; owned, contiguous float32 or float64, each once, are needed",
+                    i);
             return NULL;
         }
     }
     tp_params *p = n < 0 ? NULL : tp__params_new(n, tensors);
     if (p == NULL)
-        tp_fail(T, n < 0 ? TP_EINVAL : TP_ENOMEM, n < 0 ? "params_of: %d tensors" : "params_of: no memory for %d", n);
+        tp_fail(T, n < 0 ? TP_EINVAL : TP_ENOMEM,
+                n < 0 ? "params_of: %d tensors; 0 or more are needed" : "params_of: no memory for %d", n);
     return p;
 }
 

@@ -187,7 +187,7 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
     if (!tp__ok(T))
         return NULL;
     if ((unsigned)dtype >= TP_DTYPES) {
-        tp_fail(T, TP_EDTYPE, "%d is no dtype", (int)dtype);
+        tp_fail(T, TP_EDTYPE, "the dtype is %d; one of tp_dtype is needed", (int)dtype);
         return NULL;
     }
     if (shape.ndim < 0 || shape.ndim > TP_MAX_DIMS) {
@@ -199,7 +199,9 @@ tp_tensor *tp__tensor_new(tp_tape *T, tp_dtype dtype, tp_dims shape)
         for (int d = 0; d < shape.ndim; d++)
             negative |= shape.dim[d] < 0;
         tp_fail(T, negative ? TP_ESHAPE : TP_ENOMEM,
-                negative ? "shape %s has a negative size" : "shape %s is too large", TP__DIMS(shape));
+                negative ? "the shape is %s; sizes of 0 or more are needed"
+                         : "the shape is %s; fewer elements are needed",
+                TP__DIMS(shape));
         return NULL;
     }
     return header(T, dtype, shape, numel);
@@ -280,11 +282,12 @@ tp_status tp__refuse(tp_tape *T, const char *name, int i, const tp_tensor *x)
     if (x == NULL)
         return tp_fail(T, TP_EINVAL, "%s: %s is NULL", name, who);
     if (x->tape && x->tape != T)
-        return tp_fail(T, TP_EFOREIGN, "%s: %s is a tensor of another tape", name, who);
+        return tp_fail(T, TP_EFOREIGN,
+                       "%s: %s is a tensor of another tape; one of this tape, or an owned one, is needed", name, who);
     const char *by = x->flags & TP__BY_RESET    ? "by tp_tape_reset"
                      : x->flags & TP__BY_REWIND ? "by tp_tape_rewind"
                                                 : "when its scope ended";
-    return tp_fail(T, TP_EINVAL, "%s: %s was given back %s", name, who, by);
+    return tp_fail(T, TP_EINVAL, "%s: %s was given back %s; one that is there is needed", name, who, by);
 }
 
 tp_status tp__missing(tp_tape *T, const char *name, const char *what)
@@ -463,11 +466,11 @@ static tp_status rewind_to(tp_tape *T, tp_mark opaque, uint32_t how)
     if (!still_there(T, &m))
         return tp_fail(T, TP_EINVAL,
                        "tape_rewind: the mark is not of this tape, or a reset or a rewind to an older mark "
-                       "has made it stale");
+                       "has made it stale; a new one is needed");
     if (m.serial < T->ground)
         return tp_fail(T, TP_EINVAL,
                        "tape_rewind: in the middle of backward, or of a function that another call runs, "
-                       "to a mark from before it");
+                       "to a mark from before it; one made since is needed");
     look_at_peak(T);
     tp__cleanup(T, (uint32_t)m.n_nodes);
     tp__nodes_drop(T, (uint32_t)m.n_nodes, m.serial);
@@ -505,11 +508,12 @@ tp_status tp_scope_close(tp_tape *T, tp_scope scope, int n, tp_tensor *const *ke
     tp__inside(T);
     if (!still_there(T, &m))
         return tp_fail(T, TP_EINVAL,
-                       "scope_close: the scope is not of this tape, or a reset or a rewind to before it has ended it");
+                       "scope_close: the scope is not of this tape, or a reset or a rewind to before it has ended it; "
+                       "an open one is needed");
     if (m.serial < T->ground)
         return tp_fail(T, TP_EINVAL,
                        "scope_close: in the middle of backward, or of a function that another call runs, of a scope "
-                       "from before it");
+                       "from before it; one opened since is needed");
     if (n < 0 || (n > 0 && keep == NULL))
         return tp_fail(T, TP_EINVAL, "scope_close: %d tensors to keep, but the list of them is NULL", n);
     tp__scope_close(T, (tp__scope){m.last}, n, keep);
@@ -521,7 +525,9 @@ tp_status tp_tape_reset(tp_tape *T)
     if (T == NULL)
         return TP_EINVAL;
     if (tp__inside(T))
-        return tp_fail(T, TP_EINVAL, "tape_reset: in the middle of backward, or of a function that another call runs");
+        return tp_fail(T, TP_EINVAL,
+                       "tape_reset: in the middle of backward, or of a function that another call runs; wait until it "
+                       "has returned");
     look_at_peak(T);
     tp__kept_close(T, NULL);
     tp__cleanup(T, 0);
@@ -547,7 +553,9 @@ void tp_tape_free(tp_tape *T)
     if (T == NULL)
         return;
     if (tp__inside(T) || tp__busy_runs(&T->stepping)) {
-        tp_fail(T, TP_EINVAL, "tape_free: in the middle of backward, or of a function that another call runs");
+        tp_fail(T, TP_EINVAL,
+                "tape_free: in the middle of backward, or of a function that another call runs; wait until it has "
+                "returned");
         return;
     }
     tp_tape_reset(T);

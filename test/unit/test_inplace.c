@@ -170,19 +170,19 @@ START_TEST(refusals)
     tp_tensor *x = tp_ones(T, TP_I64, tp_shape(3)), *f = tp_ones(T, TP_F32, tp_shape(3)),
               *wide = tp_ones(T, TP_F32, tp_shape(2, 3));
     ck_assert_int_eq(tp_add_(T, x, f, 1), TP_EDTYPE);
-    ck_error(T, TP_EDTYPE, "add_: the result is float32, which int64 does not hold");
+    ck_error(T, TP_EDTYPE, "add_: the result is float32, x is int64; ");
     ck_assert_int_eq(tp_mul_scalar_(T, x, 0.5), TP_EDTYPE);
     ck_error(T, TP_EDTYPE, "mul_scalar_");
     ck_assert_int_eq(tp_add_(T, tp_ones(T, TP_BOOL, tp_shape(3)), x, 1), TP_EDTYPE);
     ck_error(T, TP_EDTYPE, "bool");
     ck_assert_int_eq(tp_add_(T, f, wide, 1), TP_ESHAPE);
-    ck_error(T, TP_ESHAPE, "add_: [2, 3] does not fit into [3]");
+    ck_error(T, TP_ESHAPE, "add_: [2, 3] into [3]; ");
     ck_assert_int_eq(tp_map_(T, f, wide, sum_of, NULL), TP_ESHAPE);
-    ck_error(T, TP_ESHAPE, "map_: [2, 3] does not fit into [3]");
+    ck_error(T, TP_ESHAPE, "map_: [2, 3] into [3]; ");
     ck_assert_int_eq(tp_map_(T, f, x, NULL, NULL), TP_EINVAL);
-    ck_error(T, TP_EINVAL, "no function");
+    ck_error(T, TP_EINVAL, "the function is NULL");
     ck_assert_int_eq(tp_apply_(T, f, NULL, NULL), TP_EINVAL);
-    ck_error(T, TP_EINVAL, "no function");
+    ck_error(T, TP_EINVAL, "the function is NULL");
     ck_assert_int_eq(tp_index_put_(T, f, "5", 0, NULL, f, false), TP_EINDEX);
     ck_error(T, TP_EINDEX, "5");
     ck_assert_int_eq(tp_masked_fill_(T, f, tp_ones(T, TP_BOOL, tp_shape(2)), 1), TP_ESHAPE);

@@ -90,7 +90,7 @@ START_TEST(marks)
     tp_backward(T, tp_sum(T, y));
     tp_tape_rewind(T, mark);
     ck_assert_int_le(tp_tape_memory(T).bytes_in_use - m0.bytes_in_use, 64 + 256); /* x's gradient */
-    ck_assert(tp_item(tp_grad(x)) == 0);                                    /* it outlives the rewind */
+    ck_assert(tp_item(tp_grad(x)) == 0);                                          /* it outlives the rewind */
     ck_assert(tp_item(before) == 4);
     ck_no_error(T);
     tp_tape_reset(T);
@@ -194,7 +194,7 @@ START_TEST(refusals)
     ck_assert_int_eq(tp_backward(T, tp_exp(T, x)), TP_ESHAPE);
     ck_error(T, TP_ESHAPE, "scalar");
     ck_assert_int_eq(tp_backward(T, tp_sum(T, tp_ones(T, TP_F32, tp_shape(2)))), TP_EGRAPH);
-    ck_error(T, TP_EGRAPH, "requires a gradient");
+    ck_error(T, TP_EGRAPH, "asks for a gradient");
     ck_assert_int_eq(tp_backward(T, y), TP_OK);
     ck_assert_int_eq(tp_backward(T, y), TP_EGRAPH);
     ck_error(T, TP_EGRAPH, "retain_graph");
@@ -222,7 +222,7 @@ START_TEST(mutated)
     ck_error(T, TP_EMUTATED, "in place");
     ck_assert_int_eq(tp_backward(T, sum), TP_OK); /* a sum reads no values */
     ck_assert_int_eq(tp_copy_into(T, w, tp_zeros(T, TP_F32, tp_shape(4))), TP_ESHAPE);
-    ck_error(T, TP_ESHAPE, "[4] does not fit into [3]");
+    ck_error(T, TP_ESHAPE, "[4] into [3]; ");
     tp_free(w);
 }
 END_TEST

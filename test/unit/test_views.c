@@ -53,9 +53,9 @@ START_TEST(strides_stay_inside)
     for (int i = 0; i < 2; i++) {
         ck_values(tp_as_strided(T, of[i], tp_shape(2), (const int64_t[]){5}, 0), 0, 0, 5);
         ck_assert_ptr_null(tp_as_strided(T, of[i], tp_shape(2), (const int64_t[]){5}, 1));
-        ck_error(T, TP_EINDEX, "outside of the storage");
+        ck_error(T, TP_EINDEX, "of a storage of");
         ck_assert_ptr_null(tp_as_strided(T, tp_narrow(T, of[i], 0, 4, 2), tp_shape(3), (const int64_t[]){1}, 0));
-        ck_error(T, TP_EINDEX, "outside of the storage");
+        ck_error(T, TP_EINDEX, "of a storage of");
     }
     tp_tape_free(T);
 }
@@ -110,7 +110,7 @@ START_TEST(bad_indices)
     tp_tensor *x = counted(T, tp_shape(2, 3)), *far = places(T, tp_shape(1), (const int64_t[]){3});
     tp_tensor *mask = tp_ones(T, TP_BOOL, tp_shape(3)), *half = tp_ones(T, TP_F32, tp_shape(1)), *two[2] = {far, far};
     ck_assert_ptr_null(tp_index_with(T, x, "@", 1, &far));
-    ck_error(T, TP_EINDEX, "index 3 of a dimension of size 2");
+    ck_error(T, TP_EINDEX, "index 3; -2 to 1");
     ck_assert_ptr_null(tp_index_with(T, x, "@", 1, &mask));
     ck_error(T, TP_EINDEX, "mask of [3]");
     ck_assert_ptr_null(tp_index_with(T, x, ":, @", 1, &half));
@@ -123,7 +123,7 @@ START_TEST(bad_indices)
     ck_assert_int_ne(tp_error_status(T), TP_OK);
     tp_clear_error(T);
     ck_assert_ptr_null(tp_index_put(T, x, "0", 0, NULL, tp_zeros(T, TP_F64, tp_shape(2)), false));
-    ck_error(T, TP_ESHAPE, "values are [2] where [3] is needed");
+    ck_error(T, TP_ESHAPE, "values are [2]; [3], or");
     tp_tape_free(T);
 }
 END_TEST

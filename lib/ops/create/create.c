@@ -49,7 +49,7 @@ tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data)
     TP__NAMED(T, "from");
     tp_tensor *x = tp__tensor_make(T, dtype, shape);
     if (x && data == NULL && x->numel > 0) {
-        tp_fail(T, TP_EINVAL, "from: no data");
+        tp_fail(T, TP_EINVAL, "from: data is NULL");
         return NULL;
     }
     if (x && x->numel > 0)
@@ -76,7 +76,7 @@ tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
     if (x == NULL)
         return NULL;
     if (data == NULL && x->numel > 0) {
-        tp_fail(T, TP_EINVAL, "wrap: no data");
+        tp_fail(T, TP_EINVAL, "wrap: data is NULL");
         return NULL;
     }
     if (!tp__mul_size((size_t)x->numel, tp_dtype_size(dtype), &bytes) ||
@@ -145,12 +145,12 @@ tp_tensor *tp_arange(tp_tape *T, tp_dtype dtype, double start, double end, doubl
     const double given[3] = {start, end, step};
     for (int i = 0; i < 3; i++)
         if (!isfinite(given[i]) || (whole && !tp__fits(T, "arange", i < 2 ? "bound" : "step", TP_I64, given[i]))) {
-            tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; all must be finite", start, end, step);
+            tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; finite numbers are needed", start, end, step);
             return NULL;
         }
     double way = whole ? trunc(end) - trunc(start) : end - start, pace = whole ? trunc(step) : step;
     if (pace == 0 || (way < 0 && pace > 0) || (way > 0 && pace < 0)) {
-        tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; the step must lead from start to end", start, end, step);
+        tp_fail(T, TP_EINVAL, "arange: from %g to %g by %g; a step that leads there is needed", start, end, step);
         return NULL;
     }
     double count = dtype == TP_I64 ? values_before((int64_t)start, (int64_t)end, (int64_t)step)
@@ -264,8 +264,8 @@ static tp_tensor *triangle_indices(tp_tape *T, tp_dtype dtype, triangle t)
     if (!tp__ok(T))
         return NULL;
     if (t.rows < 0 || t.columns < 0 || (dtype != TP_I64 && dtype != TP_I32)) {
-        tp_fail(T, TP_EINVAL, "triangle indices: of %lld by %lld in %s", (long long)t.rows, (long long)t.columns,
-                tp_dtype_name(dtype));
+        tp_fail(T, TP_EINVAL, "triangle indices: %lld by %lld in %s; sizes of 0 or more, in int64 or int32, are needed",
+                (long long)t.rows, (long long)t.columns, tp_dtype_name(dtype));
         return NULL;
     }
     t.offset = t.offset < -t.rows ? -t.rows : t.offset > t.columns ? t.columns : t.offset;

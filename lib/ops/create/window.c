@@ -44,7 +44,8 @@ static tp_tensor *window(tp_tape *T, const char *name, tp_dtype dtype, int64_t n
     if (!tp__ok(T))
         return NULL;
     if (!tp_dtype_is_float(dtype) || n < 0) {
-        tp_fail(T, TP_EINVAL, "%s: %lld numbers of %s", name, (long long)n, tp_dtype_name(dtype));
+        tp_fail(T, TP_EINVAL, "%s: %lld numbers of %s; 0 or more of float32 or float64 are needed", name, (long long)n,
+                tp_dtype_name(dtype));
         return NULL;
     }
     tp_tensor *x = tp_empty(T, dtype, (tp_dims){1, {n}});

@@ -105,7 +105,8 @@ typedef struct {
 static bool ready(tp_tape *T, const char *index, int n, tp_tensor *const *tensors, tp_tensor **out)
 {
     if (n < 0 || n > TP_MAX_DIMS) {
-        tp_fail(T, TP_EINVAL, "index: %d tensors for \"%.80s\"", n, index ? index : "(null)");
+        tp_fail(T, TP_EINVAL, "index: %d tensors for \"%.80s\"; 0 to %d are needed", n, index ? index : "(null)",
+                TP_MAX_DIMS);
         return false;
     }
     if (!tp__listed(T, "index", "tensors", n, 0, tensors))
@@ -140,7 +141,8 @@ static bool add_tensor(tp_tape *T, const tp_tensor *x, tp_tensor *t, int d, tens
     for (int k = 0; k < span && mask; k++)
         fits = fits && t->shape[k] == x->shape[d + k];
     if (!fits) {
-        tp_fail(T, TP_EINDEX, "index: a mask of %s for dimension %d of %s", TP__SHAPE(t), d, TP__SHAPE(x));
+        tp_fail(T, TP_EINDEX, "index: a mask of %s at dimension %d of %s; the sizes that are there are needed",
+                TP__SHAPE(t), d, TP__SHAPE(x));
         return false;
     }
     tp_tensor *places = mask ? tp_nonzero(T, t) : NULL;
@@ -168,11 +170,13 @@ static int entries_for(tp_tape *T, const tp_tensor *x, const char *index, int n_
             *taken += list[i].kind == AT || list[i].kind == SLICE;
     }
     if (n < 0 || ellipses > 1)
-        tp_fail(T, TP_EINVAL, "index: \"%.80s\" is not an index", index ? index : "(null)");
+        tp_fail(T, TP_EINVAL, "index: \"%.80s\" is no index; like \"0, 1:3, ..., None, @\" it is needed",
+                index ? index : "(null)");
     else if (seen != n_tensors)
-        tp_fail(T, TP_EINVAL, "index: \"%.80s\" has %d places for tensors (@), %d were given", index, seen, n_tensors);
+        tp_fail(T, TP_EINVAL, "index: \"%.80s\" has %d places for tensors (@), and there are %d; as many are needed",
+                index, seen, n_tensors);
     else if (*taken > x->ndim)
-        tp_fail(T, TP_EINDEX, "index: %d indices for %d dimensions", *taken, x->ndim);
+        tp_fail(T, TP_EINDEX, "index: %d indices for %s; at most %d", *taken, TP__SHAPE(x), x->ndim);
     return tp__ok(T) ? n : -1;
 }
 
@@ -244,7 +248,7 @@ static bool shape_of_result(tp_tape *T, const tp_tensor *x, const tensor_index *
     *first = neighbours(list) ? list->dim[0] : 0;
     *shape = (tp_dims){.ndim = rank};
     if (rank > TP_MAX_DIMS) {
-        tp_fail(T, TP_EINDEX, "index: more than %d dimensions", TP_MAX_DIMS);
+        tp_fail(T, TP_EINDEX, "index: the result has %d dimensions; at most %d", rank, TP_MAX_DIMS);
         return false;
     }
     for (int d = 0, k = 0, to = *first == 0 ? common.ndim : 0; d < x->ndim; d++) {
@@ -333,7 +337,8 @@ static tp_tensor *positions(tp_tape *T, tp_tensor *x, const char *index, int n, 
         return NULL;
     for (int i = 0; i < list.n; i++)
         if (!tp__dims_broadcast(common, tp__dims_of(list.at[i]), &common)) {
-            tp_fail(T, TP_ESHAPE, "index: the index tensors do not fit each other");
+            tp_fail(T, TP_ESHAPE, "index: index tensor %d is %s beside %s; shapes that broadcast are needed", i,
+                    TP__SHAPE(list.at[i]), TP__DIMS(common));
             return NULL;
         }
     shape = tp__dims_of(v);
@@ -364,7 +369,8 @@ static tp_tensor *values_for(tp_tape *T, tp_tensor *values, tp_dims shape)
     if (values == NULL)
         return NULL;
     if (!tp__dims_broadcast(shape, tp__dims_of(values), &wide) || !tp__dims_equal(shape, wide)) {
-        tp_fail(T, TP_ESHAPE, "index_put: values are %s where %s is needed", TP__SHAPE(values), TP__DIMS(shape));
+        tp_fail(T, TP_ESHAPE, "index_put: the values are %s; %s, or what broadcasts to it, is needed",
+                TP__SHAPE(values), TP__DIMS(shape));
         return NULL;
     }
     return tp_expand(T, values, shape);
@@ -422,7 +428,8 @@ static bool may_put(tp_tape *T, tp_tensor *x, const char *index, int n, tp_tenso
     if (!tp__usable(T, "index_put", x) || !tp__usable(T, "index_put", values) || !ready(T, index, n, tensors, fit))
         return false;
     if (values->dtype != x->dtype && (accumulate || (n > 0 && values->ndim > 0))) {
-        tp_fail(T, TP_EDTYPE, "index_put: %s into %s", tp_dtype_name(values->dtype), tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "index_put: the values are %s, x is %s; one dtype is needed",
+                tp_dtype_name(values->dtype), tp_dtype_name(x->dtype));
         return false;
     }
     return true;

@@ -10,7 +10,7 @@ static tp_tensor *as_mask(tp_tape *T, const char *name, tp_tensor *mask)
         return NULL;
     if (mask->dtype == TP_BOOL || mask->dtype == TP_U8)
         return tp_to(T, mask, TP_BOOL);
-    tp_fail(T, TP_EDTYPE, "%s: the mask is %s, not bool", name, tp_dtype_name(mask->dtype));
+    tp_fail(T, TP_EDTYPE, "%s: the mask is %s; bool or uint8 is needed", name, tp_dtype_name(mask->dtype));
     return NULL;
 }
 
@@ -20,7 +20,7 @@ tp_tensor *tp_masked_fill_tensor(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_t
     if (!tp__usable(T, "masked_fill", x) || !tp__usable(T, "masked_fill", value))
         return NULL;
     if (value->ndim > 0) {
-        tp_fail(T, TP_ESHAPE, "masked_fill: the value has %d dimensions, not 0", value->ndim);
+        tp_fail(T, TP_ESHAPE, "masked_fill: the value is %s; a 0-d tensor is needed", TP__SHAPE(value));
         return NULL;
     }
     return tp_where(T, as_mask(T, "masked_fill", mask), tp__value_as(T, "masked_fill", value, x->dtype), x);
@@ -57,8 +57,8 @@ tp_tensor *tp_fill_diagonal(tp_tape *T, tp_tensor *x, double value, bool wrap)
     int64_t step = 0, stride = 1, least = INT64_MAX;
     for (int d = x->ndim - 1; d >= 0; d--) {
         if (x->ndim > 2 && x->shape[d] != x->shape[0]) {
-            tp_fail(T, TP_ESHAPE, "fill_diagonal: dimensions of %lld and %lld", (long long)x->shape[0],
-                    (long long)x->shape[d]);
+            tp_fail(T, TP_ESHAPE, "fill_diagonal: x is %s; of more than 2 dimensions all of one size are needed",
+                    TP__SHAPE(x));
             return NULL;
         }
         step += stride;
@@ -154,7 +154,8 @@ tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tenso
         return NULL;
     tp_tensor *both[2] = {x, mask}, *wide[2];
     if (x->dtype != source->dtype) {
-        tp_fail(T, TP_EDTYPE, "masked_scatter: %s into %s", tp_dtype_name(source->dtype), tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "masked_scatter: the source is %s, x is %s; one dtype is needed",
+                tp_dtype_name(source->dtype), tp_dtype_name(x->dtype));
         return NULL;
     }
     if (tp_broadcast_tensors(T, 2, both, wide) != TP_OK)
@@ -163,8 +164,8 @@ tp_tensor *tp_masked_scatter(tp_tape *T, tp_tensor *x, tp_tensor *mask, tp_tenso
     if (places == NULL)
         return NULL;
     if (places->numel > source->numel) {
-        tp_fail(T, TP_ESHAPE, "masked_scatter: %lld values for %lld places", (long long)source->numel,
-                (long long)places->numel);
+        tp_fail(T, TP_ESHAPE, "masked_scatter: %lld values for %lld places; as many or more are needed",
+                (long long)source->numel, (long long)places->numel);
         return NULL;
     }
     tp_tensor *values = tp_narrow(T, tp__flat(T, source), 0, 0, places->numel);
@@ -179,7 +180,8 @@ tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int6
     if (!tp__usable(T, name, index))
         return NULL;
     if (tp_dtype_is_float(index->dtype) || index->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "%s: the index is %s, not int64", name, tp_dtype_name(index->dtype));
+        tp_fail(T, TP_EDTYPE, "%s: the index is %s; int64, int32 or uint8 is needed", name,
+                tp_dtype_name(index->dtype));
         return NULL;
     }
     tp_tensor *y = tp_to(T, index, TP_I64);
@@ -189,7 +191,8 @@ tp_tensor *tp__positions_in(tp_tape *T, const char *name, tp_tensor *index, int6
     for (int64_t i = 0; y && i < y->numel; i++) {
         int64_t *at = (int64_t *)y->data + i;
         if (*at < -size || *at >= size) {
-            tp_fail(T, TP_EINDEX, "%s: index %lld of a dimension of size %lld", name, (long long)*at, (long long)size);
+            tp_fail(T, TP_EINDEX, "%s: index %lld; %lld to %lld is needed", name, (long long)*at, (long long)-size,
+                    (long long)size - 1);
             return NULL;
         }
         *at += *at < 0 ? size : 0;
@@ -210,8 +213,8 @@ tp_tensor *tp_put(tp_tape *T, tp_tensor *x, tp_tensor *index, tp_tensor *src, bo
         (index = tp__positions_in(T, "put", index, x->numel)) == NULL)
         return NULL;
     if (index->numel != src->numel || src->dtype != x->dtype) {
-        tp_fail(T, TP_ESHAPE, "put: %lld values of %s for %lld places in %s", (long long)src->numel,
-                tp_dtype_name(src->dtype), (long long)index->numel, tp_dtype_name(x->dtype));
+        tp_fail(T, TP_ESHAPE, "put: %lld values of %s for %lld places in %s; as many of one dtype are needed",
+                (long long)src->numel, tp_dtype_name(src->dtype), (long long)index->numel, tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *at = tp__flat(T, index), *values = tp__flat(T, src), *flat = tp__flat(T, x);
@@ -231,7 +234,9 @@ tp_tensor *tp_take_along_dim(tp_tape *T, tp_tensor *x, tp_tensor *index, int dim
     if (x->ndim == index->ndim && x->ndim > 0)
         wide.dim[d] = narrow.dim[d] = 1;
     if (x->ndim == 0 || x->ndim != index->ndim || !tp__dims_broadcast(wide, narrow, &common)) {
-        tp_fail(T, TP_ESHAPE, "take_along_dim: %s by %s", TP__SHAPE(x), TP__SHAPE(index));
+        tp_fail(T, TP_ESHAPE,
+                "take_along_dim: x is %s, the index is %s; shapes that broadcast but for dimension %d are needed",
+                TP__SHAPE(x), TP__SHAPE(index), d);
         return NULL;
     }
     wide = narrow = common;

@@ -13,7 +13,7 @@ static tp_status scatter_infer(tp_call *c)
     const tp__placing *a = c->attr;
     tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], a->dim);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
-        status = tp_call_fail(c, TP_EDTYPE, "%s is put into %s", tp_dtype_name(c->in[2]->dtype),
+        status = tp_call_fail(c, TP_EDTYPE, "src is %s, x is %s; one dtype is needed", tp_dtype_name(c->in[2]->dtype),
                               tp_dtype_name(c->in[0]->dtype));
     return status == TP_OK ? tp__infer_like_first(c) : status;
 }
@@ -261,11 +261,11 @@ static tp_tensor *reduced(tp_tape *T, const char *name, tp__placing a, tp_tensor
                                      [TP_REDUCE_AMAX] = TP__LARGER,
                                      [TP_REDUCE_AMIN] = TP__SMALLER};
     if ((unsigned)how > TP_REDUCE_AMIN) {
-        tp_fail(T, TP_EINVAL, "%s: reduction %d", name, (int)how);
+        tp_fail(T, TP_EINVAL, "%s: the reduction is %d; one of tp_scatter_reduction is needed", name, (int)how);
         return NULL;
     }
     if (how == TP_REDUCE_MEAN && x->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "%s: no mean of booleans", name);
+        tp_fail(T, TP_EDTYPE, "%s: the mean of bool; numbers are needed", name);
         return NULL;
     }
     a.how = by[how];
@@ -296,8 +296,8 @@ tp_tensor *tp_index_reduce(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, 
     if (a.dim < 0)
         return NULL;
     if (index->ndim > 1 || tp_dtype_is_float(index->dtype) || index->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "index_reduce: the index is %s of %d dimensions, not int64 of one",
-                tp_dtype_name(index->dtype), index->ndim);
+        tp_fail(T, TP_EDTYPE, "index_reduce: the index is %s %s; int64 or int32 of one dimension is needed",
+                tp_dtype_name(index->dtype), TP__SHAPE(index));
         return NULL;
     }
     return reduced(T, "index_reduce", a, x, tp_to(T, index, TP_I64), src, how, include_self);

@@ -18,8 +18,8 @@ tp_status tp__in_range(const tp_call *c, const tp_tensor *index, int64_t bad, in
 {
     if (bad < 0)
         return TP_OK;
-    return tp_call_fail(c, TP_EINDEX, "index %lld is out of range for size %lld",
-                        (long long)((const int64_t *)index->data)[bad], (long long)size);
+    return tp_call_fail(c, TP_EINDEX, "index %lld; %lld to %lld is needed",
+                        (long long)((const int64_t *)index->data)[bad], (long long)-size, (long long)size - 1);
 }
 
 tp_tensor *tp__of_survivors(tp_tape *T, tp_tensor *g, tp_dims shape, const int64_t *stride, int dim,
@@ -51,20 +51,23 @@ tp_status tp__check_index(const tp_call *c, const tp_tensor *x, const tp_tensor 
     int rank = x->ndim ? x->ndim : 1;
     bool fits = (index->ndim ? index->ndim : 1) == rank;
     if (index->dtype != TP_I64 && index->numel > 0)
-        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64", tp_dtype_name(index->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s; int64 is needed", tp_dtype_name(index->dtype));
     if (dim >= rank)
-        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, x->ndim);
+        return tp__no_dim(c->tape, c->op->name, dim, x->ndim);
     if (index->numel == 0)
         return TP_OK;
     for (int d = 0; d < rank && fits; d++)
         fits = d == dim || size_at(index, d) <= size_at(x, d);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit %s", TP__SHAPE(index), TP__SHAPE(x));
+        return tp_call_fail(c, TP_ESHAPE,
+                            "the index is %s, x is %s; as many dimensions, none larger but for %d, are needed",
+                            TP__SHAPE(index), TP__SHAPE(x), dim);
     fits = src == NULL || (src->ndim ? src->ndim : 1) == rank;
     for (int d = 0; d < rank && fits && src; d++)
         fits = size_at(index, d) <= size_at(src, d);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "index %s does not fit the source %s", TP__SHAPE(index), TP__SHAPE(src));
+        return tp_call_fail(c, TP_ESHAPE, "the index is %s, src is %s; as many dimensions, none larger, are needed",
+                            TP__SHAPE(index), TP__SHAPE(src));
     return TP_OK;
 }
 
@@ -95,7 +98,7 @@ static tp_status scatter_add_infer(tp_call *c)
 {
     tp_status status = tp__check_index(c, c->in[0], c->in[1], c->in[2], *(const int *)c->attr);
     if (status == TP_OK && c->in[0]->dtype != c->in[2]->dtype)
-        status = tp_call_fail(c, TP_EDTYPE, "%s is added to %s", tp_dtype_name(c->in[2]->dtype),
+        status = tp_call_fail(c, TP_EDTYPE, "src is %s, x is %s; one dtype is needed", tp_dtype_name(c->in[2]->dtype),
                               tp_dtype_name(c->in[0]->dtype));
     return status == TP_OK ? tp__infer_like_first(c) : status;
 }
@@ -205,11 +208,11 @@ static tp_status check_positions(const tp_call *c, const tp_tensor *index)
 {
     int dim = *(const int *)c->attr, rank = c->in[0]->ndim ? c->in[0]->ndim : 1;
     if (dim >= rank)
-        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, c->in[0]->ndim);
+        return tp__no_such_dim(c, dim);
     if (index->dtype != TP_I64)
-        return tp_call_fail(c, TP_EDTYPE, "the index is %s, not int64 or int32", tp_dtype_name(index->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the index is %s; int64 or int32 is needed", tp_dtype_name(index->dtype));
     if (index->ndim > 1)
-        return tp_call_fail(c, TP_ESHAPE, "the index has %d dimensions, not one", index->ndim);
+        return tp_call_fail(c, TP_ESHAPE, "the index is %s; one dimension is needed", TP__SHAPE(index));
     return TP_OK;
 }
 
@@ -221,7 +224,7 @@ static tp_status index_select_infer(tp_call *c)
     if (shape.ndim)
         shape.dim[*(const int *)c->attr] = c->in[1]->numel;
     else if (c->in[1]->numel != 1)
-        return tp_call_fail(c, TP_ESHAPE, "%lld positions of a 0-d tensor", (long long)c->in[1]->numel);
+        return tp_call_fail(c, TP_ESHAPE, "%lld positions of a 0-d tensor; one is needed", (long long)c->in[1]->numel);
     return tp_call_out(c, 0, c->in[0]->dtype, shape);
 }
 
@@ -265,10 +268,11 @@ tp_status tp__slices_infer(tp_call *c)
     for (int d = 0; d < (x->ndim ? x->ndim : 1) && fits; d++)
         fits = size_at(src, d) == (d != dim ? size_at(x, d) : p->same ? 1 : index->numel);
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s does not fit %s at %lld positions of dimension %d", TP__SHAPE(src),
-                            TP__SHAPE(x), (long long)index->numel, dim);
+        return tp_call_fail(c, TP_ESHAPE, "src is %s, x is %s; x's sizes with %lld at dimension %d are needed",
+                            TP__SHAPE(src), TP__SHAPE(x), (long long)(p->same ? 1 : index->numel), dim);
     if (x->dtype != src->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(src->dtype), tp_dtype_name(x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "src is %s, x is %s; one dtype is needed", tp_dtype_name(src->dtype),
+                            tp_dtype_name(x->dtype));
     return tp__infer_like_first(c);
 }
 
@@ -414,7 +418,7 @@ tp_tensor *tp_index_fill(tp_tape *T, tp_tensor *x, int dim, tp_tensor *index, tp
     if (!dim_for(T, "index_fill", x, dim, &at) || !tp__usable(T, "index_fill", value))
         return NULL;
     if (value->ndim > 0) {
-        tp_fail(T, TP_ESHAPE, "index_fill: the value has %d dimensions, not 0", value->ndim);
+        tp_fail(T, TP_ESHAPE, "index_fill: the value is %s; a 0-d tensor is needed", TP__SHAPE(value));
         return NULL;
     }
     if ((value = tp__value_as(T, "index_fill", value, x->dtype)) == NULL ||

@@ -9,9 +9,10 @@ static bool both_usable(tp_tape *T, const char *name, const tp_tensor *a, const 
     return tp__usable(T, name, a) && tp__usable(T, name, b);
 }
 
-static tp_tensor *shapes_differ(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b)
+static tp_tensor *shapes_differ(tp_tape *T, const char *name, const tp_tensor *a, const tp_tensor *b,
+                                const char *needed)
 {
-    tp_fail(T, TP_ESHAPE, "%s: %s and %s", name, TP__SHAPE(a), TP__SHAPE(b));
+    tp_fail(T, TP_ESHAPE, "%s: %s and %s; %s", name, TP__SHAPE(a), TP__SHAPE(b), needed);
     return NULL;
 }
 
@@ -22,7 +23,7 @@ tp_tensor *tp_outer(tp_tape *T, tp_tensor *a, tp_tensor *b)
     if (!both_usable(T, "outer", a, b))
         return NULL;
     if (a->ndim != 1 || b->ndim != 1)
-        return shapes_differ(T, "outer", a, b);
+        return shapes_differ(T, "outer", a, b, "two vectors are needed");
     return tp_mul(T, tp_unsqueeze(T, a, 1), b);
 }
 
@@ -34,7 +35,7 @@ tp_tensor *tp_inner(tp_tape *T, tp_tensor *a, tp_tensor *b)
     if (a->ndim == 0 || b->ndim == 0)
         return tp_mul(T, a, b);
     if (a->shape[a->ndim - 1] != b->shape[b->ndim - 1])
-        return shapes_differ(T, "inner", a, b);
+        return shapes_differ(T, "inner", a, b, "one last size is needed");
     return tp_tensordot(T, a, b, 1, (const int[]){-1}, (const int[]){-1});
 }
 
@@ -44,7 +45,7 @@ tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
     if (!both_usable(T, "vecdot", a, b))
         return NULL;
     if (!tp_dtype_is_float(a->dtype) || a->dtype != b->dtype) {
-        tp_fail(T, TP_EDTYPE, "vecdot: %s and %s, where floats of one kind are needed", tp_dtype_name(a->dtype),
+        tp_fail(T, TP_EDTYPE, "vecdot: a is %s, b is %s; floats of one dtype are needed", tp_dtype_name(a->dtype),
                 tp_dtype_name(b->dtype));
         return NULL;
     }
@@ -73,9 +74,9 @@ static tp_tensor *weighted_sum(tp_tape *T, const char *name, tp_tensor *x, doubl
         return NULL;
     if (!tp__dims_broadcast(tp__dims_of(x), tp__dims_of(product), &shape) ||
         !tp__dims_equal(shape, tp__dims_of(product)))
-        return shapes_differ(T, name, x, product);
+        return shapes_differ(T, name, x, product, "what broadcasts to the product, the second, is needed");
     if (x->dtype != product->dtype) {
-        tp_fail(T, TP_EDTYPE, "%s: %s beside a product of %s", name, tp_dtype_name(x->dtype),
+        tp_fail(T, TP_EDTYPE, "%s: x is %s, the product is %s; one dtype is needed", name, tp_dtype_name(x->dtype),
                 tp_dtype_name(product->dtype));
         return NULL;
     }
@@ -105,11 +106,12 @@ static tp_status addr_infer(tp_call *c)
     const tp_tensor *x = c->in[0], *a = c->in[1], *b = c->in[2];
     tp_dims shape = {2, {a->numel, b->numel}}, all;
     if (a->ndim != 1 || b->ndim != 1 || !tp__dims_broadcast(tp__dims_of(x), shape, &all) || !tp__dims_equal(all, shape))
-        return tp_call_fail(c, TP_ESHAPE, "%s beside %s times %s", TP__SHAPE(x), TP__SHAPE(a), TP__SHAPE(b));
-    for (int i = 0; i < 3; i++)
-        if (!tp_dtype_is_float(c->in[i]->dtype) || c->in[i]->dtype != x->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "of %s, where floats of one kind are needed",
-                                tp_dtype_name(c->in[i]->dtype));
+        return tp_call_fail(c, TP_ESHAPE,
+                            "x is %s, a is %s, b is %s; vectors [n] and [m], and what broadcasts to [n, m], are needed",
+                            TP__SHAPE(x), TP__SHAPE(a), TP__SHAPE(b));
+    if (!tp_dtype_is_float(x->dtype) || a->dtype != x->dtype || b->dtype != x->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "x is %s, a is %s, b is %s; floats of one dtype are needed",
+                            tp_dtype_name(x->dtype), tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     return tp_call_out(c, 0, x->dtype, shape);
 }
 
@@ -187,7 +189,7 @@ tp_tensor *tp_addbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, doubl
     if (!both_usable(T, "addbmm", a, b))
         return NULL;
     if (a->ndim != 3 || b->ndim != 3 || a->shape[0] != b->shape[0] || a->shape[2] != b->shape[1])
-        return shapes_differ(T, "addbmm", a, b);
+        return shapes_differ(T, "addbmm", a, b, "[b, n, k] and [b, k, m] are needed");
     int64_t k = a->shape[0] * a->shape[2];
     tp_tensor *left = tp_reshape(T, tp_permute(T, a, (tp_dims){3, {1, 0, 2}}), (tp_dims){2, {a->shape[1], k}});
     return weighted_sum(T, "addbmm", x, beta, tp_mm(T, left, tp_reshape(T, b, (tp_dims){2, {k, b->shape[2]}})), alpha);
@@ -200,7 +202,7 @@ tp_tensor *tp_trace(tp_tape *T, tp_tensor *x)
     if (!tp__usable(T, "trace", x))
         return NULL;
     if (x->ndim != 2) {
-        tp_fail(T, TP_ESHAPE, "trace: of %s, where a matrix is needed", TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "trace: x is %s; a matrix is needed", TP__SHAPE(x));
         return NULL;
     }
     return tp_sum(T, tp_diagonal(T, x, 0, 0, 1));
@@ -213,7 +215,7 @@ tp_tensor *tp_kron(tp_tape *T, tp_tensor *a, tp_tensor *b)
         return NULL;
     int n = a->ndim > b->ndim ? a->ndim : b->ndim;
     if (2 * n > TP_MAX_DIMS) {
-        tp_fail(T, TP_ESHAPE, "kron: of %d dimensions, more than %d", n, TP_MAX_DIMS / 2);
+        tp_fail(T, TP_ESHAPE, "kron: %d dimensions; at most %d", n, TP_MAX_DIMS / 2);
         return NULL;
     }
     tp_dims left = {.ndim = 2 * n}, right = {.ndim = 2 * n}, shape = {.ndim = n};
@@ -224,7 +226,7 @@ tp_tensor *tp_kron(tp_tape *T, tp_tensor *a, tp_tensor *b)
         right.dim[2 * d + 1] = db < 0 ? 1 : b->shape[db];
         int64_t size[2] = {left.dim[2 * d], right.dim[2 * d + 1]};
         if (!tp__dims_numel((tp_dims){2, {size[0], size[1]}}, &shape.dim[d]))
-            return shapes_differ(T, "kron: too large, of", a, b);
+            return shapes_differ(T, "kron", a, b, "a product of fewer elements is needed");
     }
     return tp_reshape(T, tp_mul(T, tp_reshape(T, a, left), tp_reshape(T, b, right)), shape);
 }
@@ -268,7 +270,7 @@ tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
     if (!tp__listed(T, "multi_dot", "tensors", n, 2, x))
         return NULL;
     if (n > CHAIN) {
-        tp_fail(T, TP_EINVAL, "multi_dot: of %d tensors; at most %d", n, CHAIN);
+        tp_fail(T, TP_EINVAL, "multi_dot: %d tensors; at most %d", n, CHAIN);
         return NULL;
     }
     for (int i = 0; i < n; i++) {
@@ -279,7 +281,8 @@ tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x)
         if (m[i] == NULL)
             return NULL;
         if (m[i]->ndim != 2 || (i && m[i - 1]->shape[1] != m[i]->shape[0]))
-            return shapes_differ(T, "multi_dot", x[i ? i - 1 : 0], x[i]);
+            return shapes_differ(T, "multi_dot", x[i ? i - 1 : 0], x[i],
+                                 "matrices [n, k] and [k, m] are needed, or vectors at the ends");
     }
     tp_tensor *y = best_chain(T, n, m);
     if (x[n - 1]->ndim == 1)
@@ -293,7 +296,7 @@ tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n)
     if (!tp__usable(T, "matrix_power", x))
         return NULL;
     if (x->ndim < 2 || x->shape[x->ndim - 1] != x->shape[x->ndim - 2]) {
-        tp_fail(T, TP_ESHAPE, "matrix_power: of %s, where square matrices are needed", TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "matrix_power: x is %s; [..., n, n] is needed", TP__SHAPE(x));
         return NULL;
     }
     int64_t side = x->shape[x->ndim - 1];
@@ -321,8 +324,11 @@ tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight
                 weight->shape[2] == b->shape[b->ndim - 1];
     for (int d = 0; d < a->ndim - 1 && fits; d++)
         fits = a->shape[d] == b->shape[d];
-    if (!fits)
-        return shapes_differ(T, "bilinear", a, b);
+    if (!fits) {
+        tp_fail(T, TP_ESHAPE, "bilinear: a is %s, b is %s, weight is %s; [..., i], [..., j] and [o, i, j] are needed",
+                TP__SHAPE(a), TP__SHAPE(b), TP__SHAPE(weight));
+        return NULL;
+    }
     tp_tensor *in[3] = {a, weight, b};
     tp_tensor *y = tp_einsum(T, "...i,oij,...j->...o", 3, in);
     return bias ? tp_add(T, y, bias) : y;

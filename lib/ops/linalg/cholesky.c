@@ -24,7 +24,7 @@ static tp_status cholesky_forward(tp_call *c)
     for (int64_t i = 0; i < tp__matrices(a) && status == TP_OK; i++) {
         int info = tp__potrf(dtype, n, (char *)c->out[0]->data + (size_t)(i * n * n) * size);
         if (info != 0)
-            status = tp__lapack_said(c, info, "not positive definite");
+            status = tp__lapack_said(c, info, "not positive definite; one that is, is needed");
     }
     return status;
 }

@@ -10,10 +10,10 @@ static tp_status cross_infer(tp_call *c)
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int d = ((const along *)c->attr)->dim;
     if (!tp__same_shape(a, b) || d < 0 || d >= a->ndim || a->shape[d] != 3)
-        return tp_call_fail(c, TP_ESHAPE, "of %s and %s along dimension %d; two alike with 3 elements there are needed",
+        return tp_call_fail(c, TP_ESHAPE, "a is %s, b is %s; one shape with 3 elements along dimension %d is needed",
                             TP__SHAPE(a), TP__SHAPE(b), d);
     if (a->dtype != b->dtype || a->dtype == TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s, where numbers of one kind are needed", tp_dtype_name(a->dtype),
+        return tp_call_fail(c, TP_EDTYPE, "a is %s, b is %s; numbers of one dtype are needed", tp_dtype_name(a->dtype),
                             tp_dtype_name(b->dtype));
     return tp__infer_like_first(c);
 }
@@ -81,7 +81,8 @@ tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim)
     if (d < 0)
         return NULL;
     if (a->ndim != b->ndim || a->shape[d] != 3 || b->shape[d] != 3) {
-        tp_fail(T, TP_ESHAPE, "linalg_cross: of %s and %s; as many dimensions, with 3 elements along %d, are needed",
+        tp_fail(T, TP_ESHAPE,
+                "linalg_cross: a is %s, b is %s; as many dimensions, with 3 elements along %d, are needed",
                 TP__SHAPE(a), TP__SHAPE(b), dim);
         return NULL;
     }

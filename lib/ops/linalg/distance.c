@@ -13,10 +13,11 @@ static tp_status check_order(const tp_call *c)
 {
     const order *o = c->attr;
     if (!(o->p >= 0))
-        return tp_call_fail(c, TP_EINVAL, "p is %g; it must be 0 or more", o->p);
-    for (int i = 0; i < c->n_in; i++)
-        if (!tp_dtype_is_float(c->in[i]->dtype) || c->in[i]->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[i]->dtype));
+        return tp_call_fail(c, TP_EINVAL, "p is %g; 0 or more is needed", o->p);
+    const tp_tensor *a = c->in[0], *b = c->in[c->n_in - 1];
+    if (!tp_dtype_is_float(a->dtype) || a->dtype != b->dtype)
+        return tp_call_fail(c, TP_EDTYPE, "points are %s and %s; floats of one dtype are needed",
+                            tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
     return TP_OK;
 }
 
@@ -28,7 +29,7 @@ static tp_status cdist_infer(tp_call *c)
     for (int d = 0; d < n - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "of %s and %s; [..., n, d] and [..., m, d] are needed", TP__SHAPE(a),
+        return tp_call_fail(c, TP_ESHAPE, "a is %s, b is %s; [..., n, d] and [..., m, d] are needed", TP__SHAPE(a),
                             TP__SHAPE(b));
     tp_dims shape = tp__dims_of(a);
     shape.dim[n - 1] = b->shape[n - 2];
@@ -148,9 +149,9 @@ static tp_status pdist_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     int64_t n = x->ndim == 2 ? x->shape[0] : 0, twice;
     if (x->ndim != 2)
-        return tp_call_fail(c, TP_ESHAPE, "of %s; [n, d] is needed", TP__SHAPE(x));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; [n, d] is needed", TP__SHAPE(x));
     if (!tp__dims_numel((tp_dims){2, {n, n}}, &twice))
-        return tp_call_fail(c, TP_ESHAPE, "too many pairs, of %lld rows", (long long)n);
+        return tp_call_fail(c, TP_ESHAPE, "the pairs of %lld rows; fewer are needed", (long long)n);
     tp_status status = check_order(c);
     return status == TP_OK ? tp_call_out(c, 0, x->dtype, (tp_dims){1, {(twice - n) / 2}}) : status;
 }

@@ -33,7 +33,7 @@ static int place_of(const term *t, int label)
 
 static bool bad(tp_tape *T, const char *equation, const char *why)
 {
-    tp_fail(T, TP_EINVAL, "einsum: \"%.80s\": %s", equation, why);
+    tp_fail(T, TP_EINVAL, "einsum: \"%.80s\"; %s", equation, why);
     return false;
 }
 
@@ -48,16 +48,16 @@ static bool read_term(tp_tape *T, const char *equation, const char **p, term *t)
             dots = n;
             *p += 2;
         } else if (letter(**p) < 0) {
-            return bad(T, equation, "only letters, one ellipsis a term, commas and an arrow are known");
+            return bad(T, equation, "letters, at most one ellipsis a term, commas and one arrow are needed");
         } else if (n == TP_MAX_DIMS) {
-            return bad(T, equation, "a term has too many letters");
+            return bad(T, equation, "a term of fewer letters is needed");
         } else {
             before[n++] = letter(**p);
         }
     }
     int rest = t->x->ndim - n;
     if (rest < 0 || (rest > 0 && dots < 0))
-        return bad(T, equation, "letters and dimensions of an operand differ in number");
+        return bad(T, equation, "as many letters as an operand has dimensions are needed");
     for (int d = 0; d < t->x->ndim; d++)
         t->label[d] = dots < 0 || d < dots ? before[d]
                       : d < dots + rest    ? LETTERS + rest - 1 - (d - dots)
@@ -101,7 +101,7 @@ static bool read_output(tp_tape *T, const char *equation, const char *p, sum *s)
         }
         int l = letter(*p);
         if (l < 0 || !known[l] || used[l])
-            return bad(T, equation, "a letter of the output is in no operand, or twice there");
+            return bad(T, equation, "letters of the output that are in an operand, each once, are needed");
         used[l] = true;
         s->out[s->n_out++] = l;
     }
@@ -119,7 +119,7 @@ static bool read_equation(tp_tape *T, const char *equation, int n, tp_tensor *co
         if (!read_term(T, equation, &p, &s->in[i]))
             return false;
         if (i + 1 < n ? *p++ != ',' : *p == ',')
-            return bad(T, equation, "operands and terms differ in number");
+            return bad(T, equation, "as many terms as operands are needed");
     }
     if (*p == '\0') {
         implied_output(s);
@@ -138,7 +138,7 @@ static bool tidy(tp_tape *T, const char *equation, sum *s, term *t)
             if (t->label[e] != t->label[d])
                 continue;
             if (t->x->shape[d] != t->x->shape[e])
-                return bad(T, equation, "a letter that an operand has twice has two sizes there");
+                return bad(T, equation, "one size for a letter that an operand has twice is needed");
             int label = t->label[d];
             t->x = tp_diagonal(T, t->x, 0, d, e); /* comes last */
             for (int k = e; k + 1 < t->n; k++)
@@ -154,7 +154,7 @@ static bool tidy(tp_tape *T, const char *equation, sum *s, term *t)
         if (*size == 0 || *size == 1 || *size == -1)
             *size = here == 0 ? -1 : here;
         else if (here != 1 && here != *size)
-            return bad(T, equation, "a letter has two sizes");
+            return bad(T, equation, "one size for a letter is needed");
     }
     return t->x != NULL;
 }
@@ -264,7 +264,8 @@ static term contract(tp_tape *T, const sum *s, term a, term b, int from)
             add(&right, b.label[d], b.x->shape[d]);
     if (a.x == NULL || b.x == NULL || batch.n + left.n + right.n > TP_MAX_DIMS) {
         if (tp__ok(T))
-            tp_fail(T, TP_EUNSUPPORTED, "einsum: an intermediate result has more than %d dimensions", TP_MAX_DIMS);
+            tp_fail(T, TP_EUNSUPPORTED, "einsum: an intermediate result has %d dimensions; at most %d",
+                    batch.n + left.n + right.n, TP_MAX_DIMS);
         return y;
     }
     tp_dims shape = {.ndim = 0};
@@ -295,7 +296,8 @@ tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *
     if (!tp__listed(T, "einsum", "operands", n, 1, x))
         return NULL;
     if (equation == NULL || n > OPERANDS) {
-        tp_fail(T, TP_EINVAL, "einsum: needs an equation and 1 to %d operands", OPERANDS);
+        tp_fail(T, TP_EINVAL, "einsum: the equation is %s, of %d operands; one of 1 to %d is needed",
+                equation ? "there" : "NULL", n, OPERANDS);
         return NULL;
     }
     if (!read_equation(T, equation, n, x, &s))
@@ -311,7 +313,7 @@ tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *
     if (y.x == NULL)
         return NULL;
     if (s.n_out > TP_MAX_DIMS) {
-        tp_fail(T, TP_EUNSUPPORTED, "einsum: a result of %d dimensions", s.n_out);
+        tp_fail(T, TP_EUNSUPPORTED, "einsum: the result has %d dimensions; at most %d", s.n_out, TP_MAX_DIMS);
         return NULL;
     }
     return laid_out(T, &y, s.n_out, s.out);
@@ -339,7 +341,9 @@ tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int
         if (p < 0 || q < 0)
             return NULL;
         if (in_a[p] || in_b[q] || (a->shape[p] != b->shape[q] && a->shape[p] != 1 && b->shape[q] != 1)) {
-            tp_fail(T, TP_ESHAPE, "tensordot: dimension %d of %s and %d of %s", p, TP__SHAPE(a), q, TP__SHAPE(b));
+            tp_fail(T, TP_ESHAPE,
+                    "tensordot: dimension %d of %s and %d of %s; one size is needed, and each dimension once", p,
+                    TP__SHAPE(a), q, TP__SHAPE(b));
             return NULL;
         }
         in_a[p] = in_b[q] = true;

@@ -12,9 +12,9 @@ int64_t tp__matrices(const tp_tensor *x)
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a)
 {
     if (a->ndim < 2 || a->shape[a->ndim - 1] != a->shape[a->ndim - 2])
-        return tp_call_fail(c, TP_ESHAPE, "%s is no square matrix", TP__SHAPE(a));
+        return tp_call_fail(c, TP_ESHAPE, "A is %s; [..., n, n] is needed", TP__SHAPE(a));
     if (!tp_dtype_is_float(a->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(a->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "A is %s; float32 or float64 is needed", tp_dtype_name(a->dtype));
     return TP_OK;
 }
 
@@ -27,9 +27,11 @@ tp_status tp__solve_infer(tp_call *c)
     for (int d = 0; d < a->ndim - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s", TP__SHAPE(a), TP__SHAPE(b));
+        return tp_call_fail(c, TP_ESHAPE, "A is %s, B is %s; [..., n, n] and [..., n, k] are needed", TP__SHAPE(a),
+                            TP__SHAPE(b));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "A is %s, B is %s; one dtype is needed", tp_dtype_name(a->dtype),
+                            tp_dtype_name(b->dtype));
     return tp_call_out(c, 0, a->dtype, tp__dims_of(b));
 }
 
@@ -46,14 +48,16 @@ bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tenso
 {
     tp_dims sa = tp__dims_of(*a), sb = tp__dims_of(*b), batch;
     if (sa.ndim < 2 || sb.ndim < 2) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, TP__DIMS(sa), TP__DIMS(sb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s; [..., n, n] and [..., n, k] are needed", name, TP__DIMS(sa),
+                TP__DIMS(sb));
         return false;
     }
     tp_dims lead_a = sa, lead_b = sb;
     lead_a.ndim -= 2;
     lead_b.ndim -= 2;
     if (!tp__dims_broadcast(lead_a, lead_b, &batch)) {
-        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s", name, TP__DIMS(sa), TP__DIMS(sb));
+        tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s; leading dimensions that broadcast are needed", name, TP__DIMS(sa),
+                TP__DIMS(sb));
         return false;
     }
     for (int side = 0; side < 2; side++) {

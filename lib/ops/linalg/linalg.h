@@ -13,7 +13,7 @@ static inline tp_tensor *tp__mT(tp_tape *T, tp_tensor *x) { return tp_transpose(
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a);
 /* In infer, of A X = B: out[0] is like B, [..., n, k], beside A [..., n, n]. */
 tp_status tp__solve_infer(tp_call *c);
-/* In forward: LAPACK's info is not 0; where it is positive A is `trouble`: "singular". */
+/* In forward: LAPACK's info is not 0; where it is positive A is `trouble`: "singular; ...". */
 tp_status tp__lapack_said(const tp_call *c, int info, const char *trouble);
 /* Both with the same leading dimensions; false after a failure. */
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b);

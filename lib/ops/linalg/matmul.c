@@ -202,9 +202,11 @@ static tp_status product_infer(tp_call *c)
     for (int d = 0; d < rank - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s times %s", TP__SHAPE(a), TP__SHAPE(b));
+        return tp_call_fail(c, TP_ESHAPE, "a is %s, b is %s; %s are needed", TP__SHAPE(a), TP__SHAPE(b),
+                            c->op == &bmm_op ? "[..., n, k] and [..., k, m]" : "[n, k] and [k, m]");
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "a is %s, b is %s; one dtype is needed", tp_dtype_name(a->dtype),
+                            tp_dtype_name(b->dtype));
     tp_dims shape = tp__dims_of(a);
     shape.dim[rank - 1] = b->shape[rank - 1];
     return tp_call_out(c, 0, a->dtype, shape);
@@ -327,7 +329,7 @@ tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp__apply2(T, 
 tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
     if (tp__usable(T, "bmm", a) && tp__usable(T, "bmm", b) && (a->ndim != 3 || b->ndim != 3))
-        tp_fail(T, TP_ESHAPE, "bmm: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
+        tp_fail(T, TP_ESHAPE, "bmm: a is %s, b is %s; [b, n, k] and [b, k, m] are needed", TP__SHAPE(a), TP__SHAPE(b));
     return tp__apply2(T, &bmm_op, NULL, a, b);
 }
 
@@ -337,9 +339,10 @@ static tp_status mv_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *x = c->in[1];
     if (a->ndim != 2 || x->ndim != 1 || a->shape[1] != x->shape[0])
-        return tp_call_fail(c, TP_ESHAPE, "%s times %s", TP__SHAPE(a), TP__SHAPE(x));
+        return tp_call_fail(c, TP_ESHAPE, "a is %s, x is %s; [n, k] and [k] are needed", TP__SHAPE(a), TP__SHAPE(x));
     if (a->dtype != x->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s times %s", tp_dtype_name(a->dtype), tp_dtype_name(x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "a is %s, x is %s; one dtype is needed", tp_dtype_name(a->dtype),
+                            tp_dtype_name(x->dtype));
     return tp_call_out(c, 0, a->dtype, (tp_dims){1, {a->shape[0]}});
 }
 
@@ -404,9 +407,11 @@ static tp_status dot_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     if (a->ndim != 1 || b->ndim != 1 || a->shape[0] != b->shape[0])
-        return tp_call_fail(c, TP_ESHAPE, "%s and %s", TP__SHAPE(a), TP__SHAPE(b));
+        return tp_call_fail(c, TP_ESHAPE, "a is %s, b is %s; two vectors of one size are needed", TP__SHAPE(a),
+                            TP__SHAPE(b));
     if (a->dtype != b->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "a is %s, b is %s; one dtype is needed", tp_dtype_name(a->dtype),
+                            tp_dtype_name(b->dtype));
     return tp_call_out(c, 0, a->dtype, TP_SCALAR);
 }
 
@@ -490,7 +495,8 @@ static tp_tensor *matmul_batches(tp_tape *T, tp_tensor *a, tp_tensor *b)
 {
     tp_dims batch;
     if (!tp__dims_broadcast(batch_of(a), batch_of(b), &batch)) {
-        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
+        tp_fail(T, TP_ESHAPE, "matmul: a is %s, b is %s; leading dimensions that broadcast are needed", TP__SHAPE(a),
+                TP__SHAPE(b));
         return NULL;
     }
     if (length_of(batch_of(b)) == 1) {
@@ -508,7 +514,8 @@ tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b)
     if (!tp__usable(T, "matmul", a) || !tp__usable(T, "matmul", b))
         return NULL;
     if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim > 1 ? b->ndim - 2 : 0]) {
-        tp_fail(T, TP_ESHAPE, "matmul: %s times %s", TP__SHAPE(a), TP__SHAPE(b));
+        tp_fail(T, TP_ESHAPE, "matmul: a is %s, b is %s; [..., n, k] and [..., k, m], or vectors [k], are needed",
+                TP__SHAPE(a), TP__SHAPE(b));
         return NULL;
     }
     if (a->ndim == 1 && b->ndim == 1)
@@ -531,14 +538,16 @@ static tp_status linear_infer(tp_call *c)
     const tp_tensor *x = c->in[0], *w = c->in[1], *b = c->n_in > 2 ? c->in[2] : NULL;
     tp_dims shape = tp__dims_of(x);
     if (w->ndim != 2 || x->ndim == 0)
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s", TP__DIMS(shape), TP__SHAPE(w));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s; [..., in] and [out, in] are needed", TP__DIMS(shape),
+                            TP__SHAPE(w));
     if (x->shape[x->ndim - 1] != w->shape[1])
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s: %lld != %lld", TP__DIMS(shape), TP__SHAPE(w),
-                            (long long)x->shape[x->ndim - 1], (long long)w->shape[1]);
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight is %s: %lld != %lld; [..., in] and [out, in] are needed",
+                            TP__DIMS(shape), TP__SHAPE(w), (long long)x->shape[x->ndim - 1], (long long)w->shape[1]);
     if (b && (b->ndim != 1 || b->shape[0] != w->shape[0]))
-        return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s", TP__SHAPE(b), TP__SHAPE(w));
+        return tp_call_fail(c, TP_ESHAPE, "bias is %s, weight is %s; [out] and [out, in] are needed", TP__SHAPE(b),
+                            TP__SHAPE(w));
     if (!tp_dtype_is_float(x->dtype) || x->dtype != w->dtype || (b && b->dtype != x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "x is %s, weight is %s%s%s: floats of one kind are needed",
+        return tp_call_fail(c, TP_EDTYPE, "x is %s, weight is %s%s%s; floats of one dtype are needed",
                             tp_dtype_name(x->dtype), tp_dtype_name(w->dtype), b ? ", bias is " : "",
                             b ? tp_dtype_name(b->dtype) : "");
     shape.dim[shape.ndim - 1] = w->shape[0];

@@ -32,7 +32,7 @@ static tp_status solve_forward(tp_call *c)
             info = tp__getrs(dtype, false, n, k, lu + (size_t)i * bytes, pivots + i * n,
                              (char *)c->out[0]->data + (size_t)(i * n * k) * size);
     }
-    return info == 0 ? TP_OK : tp__lapack_said(c, info, "singular");
+    return info == 0 ? TP_OK : tp__lapack_said(c, info, "singular; a regular one is needed");
 }
 
 static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b);

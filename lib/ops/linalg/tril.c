@@ -6,7 +6,7 @@
 static tp_status triangle_infer(tp_call *c)
 {
     if (c->in[0]->ndim < 2)
-        return tp_call_fail(c, TP_ESHAPE, "%s is no matrix", TP__SHAPE(c->in[0]));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; [..., n, m] is needed", TP__SHAPE(c->in[0]));
     return tp__infer_like_first(c);
 }
 

@@ -24,8 +24,9 @@ tp_tensor *tp_linalg_vander(tp_tape *T, tp_tensor *x, int64_t n)
         return NULL;
     n = n == 0 ? x->shape[x->ndim - 1] : n;
     if (n <= 1 || x->dtype == TP_BOOL || x->ndim == TP_MAX_DIMS) {
-        tp_fail(T, TP_EINVAL, "linalg_vander: %lld powers of %s of %d dimensions", (long long)n,
-                tp_dtype_name(x->dtype), x->ndim);
+        tp_fail(T, TP_EINVAL,
+                "linalg_vander: %lld powers of %s %s; 2 or more of numbers, of fewer than %d dimensions, are needed",
+                (long long)n, tp_dtype_name(x->dtype), TP__SHAPE(x), TP_MAX_DIMS);
         return NULL;
     }
     return powers(T, tp_atleast(T, x, 1), n);
@@ -37,7 +38,7 @@ tp_tensor *tp_vander(tp_tape *T, tp_tensor *x, int64_t n, bool increasing)
     if (!tp__usable(T, "vander", x))
         return NULL;
     if (x->ndim != 1) {
-        tp_fail(T, TP_ESHAPE, "vander: of a %d-d tensor, not a vector", x->ndim);
+        tp_fail(T, TP_ESHAPE, "vander: x is %s; a vector is needed", TP__SHAPE(x));
         return NULL;
     }
     tp_tensor *y = powers(T, x, n < 1 ? x->numel < 1 ? 1 : x->numel : n);

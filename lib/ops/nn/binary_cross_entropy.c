@@ -115,7 +115,7 @@ static tp_status bce_forward(tp_call *c)
         high = tp__load(&high, x->dtype);
     }
     if (!(low >= 0 && high <= 1))
-        return tp_call_fail(c, TP_EINVAL, "x has %g and %g; all its elements should lie between 0 and 1", low, high);
+        return tp_call_fail(c, TP_EINVAL, "x has elements from %g to %g; 0 to 1 is needed", low, high);
     return tp__loss_forward(c);
 }
 

@@ -27,21 +27,23 @@ bool tp__class_loss_fits(tp_tape *T, const char *name, const tp_tensor *x, const
     if (!tp__good_reduction(T, name, o->reduction))
         return false;
     if (x->ndim == 0) {
-        tp_fail(T, TP_ESHAPE, "%s: x has no dimension of classes", name);
+        tp_fail(T, TP_ESHAPE, "%s: x is 0-d; a dimension of classes is needed", name);
         return false;
     }
     if (!tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "%s: x is %s, not a float", name, tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
         return false;
     }
     int64_t classes = x->shape[x->ndim == 1 ? 0 : 1];
     if (o->weight && (o->weight->ndim != 1 || o->weight->shape[0] != classes || o->weight->dtype != x->dtype)) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s of %s, weight is %s of %s", name, TP__SHAPE(x), tp_dtype_name(x->dtype),
-                TP__SHAPE(o->weight), tp_dtype_name(o->weight->dtype));
+        tp_fail(T, TP_ESHAPE,
+                "%s: x is %s of %s, weight is %s of %s; a weight of its dtype for each of %lld classes is needed", name,
+                TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(o->weight), tp_dtype_name(o->weight->dtype),
+                (long long)classes);
         return false;
     }
     if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1)) {
-        tp_fail(T, TP_EINVAL, "%s: a label smoothing of %g; it lies in [0, 1]", name, o->label_smoothing);
+        tp_fail(T, TP_EINVAL, "%s: label_smoothing is %g; 0 to 1 is needed", name, o->label_smoothing);
         return false;
     }
     return true;
@@ -53,8 +55,9 @@ bool tp__class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_tens
     int64_t ignored = o->has_ignore ? o->ignore_index : -100, classes = x->shape[x->ndim == 1 ? 0 : 1];
     bool any = false;
     if (target->dtype != TP_I64 || !tp__dims_equal(tp__dims_of(target), r->shape)) {
-        tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s, target is %s of %s, not %s of int64",
-                name, TP__SHAPE(x), TP__SHAPE(target), tp_dtype_name(target->dtype), TP__DIMS(r->shape));
+        tp_fail(T, target->dtype == TP_I64 ? TP_ESHAPE : TP_EDTYPE,
+                "%s: x is %s, target is %s of %s; %s of int64 is needed", name, TP__SHAPE(x), TP__SHAPE(target),
+                tp_dtype_name(target->dtype), TP__DIMS(r->shape));
         return false;
     }
     if ((target = tp_contiguous(T, target)) == NULL)
@@ -63,8 +66,7 @@ bool tp__class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_tens
         int64_t k = ((const int64_t *)target->data)[i];
         any |= k == ignored;
         if (k != ignored && (k < 0 || k >= classes)) {
-            tp_fail(T, TP_EINDEX, "%s: target %lld is out of range for %lld classes", name, (long long)k,
-                    (long long)classes);
+            tp_fail(T, TP_EINDEX, "%s: target %lld; 0 to %lld is needed", name, (long long)k, (long long)classes - 1);
             return false;
         }
     }

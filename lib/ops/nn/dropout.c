@@ -58,7 +58,7 @@ tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
     if (!tp__usable(T, "dropout", x))
         return NULL;
     if (!(p >= 0 && p <= 1)) {
-        tp_fail(T, TP_EINVAL, "dropout: a probability of %g; it lies in [0, 1]", p);
+        tp_fail(T, TP_EINVAL, "dropout: p is %g; 0 to 1 is needed", p);
         return NULL;
     }
     if (p == 0 || !training || x->numel == 0)
@@ -74,7 +74,8 @@ tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
     if (!tp__usable(T, "alpha_dropout", x))
         return NULL;
     if (!(p >= 0 && p <= 1) || !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EINVAL, "alpha_dropout: a probability of %g, of %s", p, tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EINVAL, "alpha_dropout: p is %g, x is %s; 0 to 1, and float32 or float64, are needed", p,
+                tp_dtype_name(x->dtype));
         return NULL;
     }
     if (p == 0 || !training || x->numel == 0)
@@ -94,7 +95,9 @@ tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool t
     if (!tp__usable(T, "rrelu", x))
         return NULL;
     if (!(lower <= upper) || !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EINVAL, "rrelu: slopes from %g to %g, of %s", lower, upper, tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EINVAL,
+                "rrelu: slopes from %g to %g, x is %s; slopes in their order, and float32 or float64, are needed",
+                lower, upper, tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *values = tp_contiguous(T, tp_detach(T, x)), *slope = values ? tp_ones_like(T, values) : NULL;

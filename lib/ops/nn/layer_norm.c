@@ -29,15 +29,16 @@ static tp_status layer_norm_infer(tp_call *c)
     const layer *a = c->attr;
     const tp_tensor *x = c->in[0], *part[2] = {weight_of(a, c->in), bias_of(a, c->in)};
     if (a->dims < 1 || a->dims > x->ndim)
-        return tp_call_fail(c, TP_ESHAPE, "%d dimensions of %s", a->dims, TP__SHAPE(x));
+        return tp_call_fail(c, TP_ESHAPE, "%d dimensions of x, which is %s; 1 to %d are needed", a->dims, TP__SHAPE(x),
+                            x->ndim);
     if (!tp_dtype_is_float(x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+        return tp__no_float(c, x);
     for (int i = 0; i < 2; i++) {
         if (part[i] && !tp__dims_equal(tp__dims_of(part[i]), normalized(x, a->dims)))
-            return tp_call_fail(c, TP_ESHAPE, "%s is %s where x is %s", i ? "bias" : "weight", TP__SHAPE(part[i]),
-                                TP__SHAPE(x));
+            return tp_call_fail(c, TP_ESHAPE, "%s is %s, x is %s; x's last dimensions are needed",
+                                i ? "bias" : "weight", TP__SHAPE(part[i]), TP__SHAPE(x));
         if (part[i] && part[i]->dtype != x->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "%s is %s where x is %s", i ? "bias" : "weight",
+            return tp_call_fail(c, TP_EDTYPE, "%s is %s, x is %s; one dtype is needed", i ? "bias" : "weight",
                                 tp_dtype_name(part[i]->dtype), tp_dtype_name(x->dtype));
     }
     return tp__infer_like_first(c);
@@ -166,8 +167,8 @@ tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_
     if (!tp__usable(T, "layer_norm", x))
         return NULL;
     if (a.dims < 1 || a.dims > x->ndim || !tp__dims_equal(normalized(x, a.dims), normalized_shape)) {
-        tp_fail(T, TP_ESHAPE, "layer_norm: %s are not the last dimensions of %s", TP__DIMS(normalized_shape),
-                TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "layer_norm: normalized_shape is %s, x is %s; x's last dimensions are needed",
+                TP__DIMS(normalized_shape), TP__SHAPE(x));
         return NULL;
     }
     return tp_apply(T, &layer_norm_op, &a, 1 + a.weight + a.bias, in);

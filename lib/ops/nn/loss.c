@@ -12,7 +12,7 @@ tp_status tp__loss_infer(tp_call *c)
     if (!tp__dims_equal(tp__dims_of(x), tp__dims_of(t)))
         return tp_call_fail(c, TP_ESHAPE, "x is %s, target is %s; one shape is needed", TP__SHAPE(x), TP__SHAPE(t));
     if (!tp_dtype_is_float(x->dtype) || x->dtype != t->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s: floats of one kind are needed",
+        return tp_call_fail(c, TP_EDTYPE, "x is %s, target is %s; floats of one dtype are needed",
                             tp_dtype_name(x->dtype), tp_dtype_name(t->dtype));
     return tp_call_out(c, 0, x->dtype, how(c->attr) == TP_NONE ? tp__dims_of(x) : TP_SCALAR);
 }
@@ -99,7 +99,7 @@ bool tp__good_reduction(tp_tape *T, const char *name, tp_reduction r)
 {
     if ((unsigned)r <= TP_NONE)
         return true;
-    tp_fail(T, TP_EINVAL, "%s: %d is no reduction", name, (int)r);
+    tp_fail(T, TP_EINVAL, "%s: the reduction is %d; TP_MEAN, TP_SUM or TP_NONE is needed", name, (int)r);
     return false;
 }
 

@@ -85,9 +85,9 @@ static tp_status logsumexp_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     if (x->ndim != 3)
-        return tp_call_fail(c, TP_ESHAPE, "takes [outer, n, inner], not a %d-d tensor", x->ndim);
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; [outer, n, inner] is needed", TP__SHAPE(x));
     if (!tp_dtype_is_float(x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+        return tp__no_float(c, x);
     return tp_call_out(c, 0, x->dtype, (tp_dims){2, {x->shape[0], x->shape[2]}});
 }
 

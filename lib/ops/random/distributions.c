@@ -35,11 +35,11 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, bool sensible,
     if (status != TP_OK)
         return status;
     if (!tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
+        return tp_fail(T, TP_EINVAL, "%s: x does not lie contiguously; it must", name);
     if (!tp_dtype_is_float(x->dtype) && draw != draw_bernoulli && draw != draw_geometric)
-        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(x->dtype));
+        return tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
     if (!sensible)
-        return tp_fail(T, TP_EINVAL, "%s: no distribution has these parameters: %g, %g", name, a, b);
+        return tp_fail(T, TP_EINVAL, "%s: the parameters are %g, %g; those of a distribution are needed", name, a, b);
     size_t size = tp_dtype_size(x->dtype);
     for (int64_t i = 0; i < x->numel; i++)
         tp__store((char *)x->data + (size_t)i * size, x->dtype, draw(&T->rng, a, b));
@@ -82,7 +82,7 @@ tp_status tp_random_(tp_tape *T, tp_tensor *x)
     if (status != TP_OK)
         return status;
     if (!tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "random_: the tensor does not lie contiguously");
+        return tp_fail(T, TP_EINVAL, "random_: x does not lie contiguously; it must");
     size_t size = tp_dtype_size(x->dtype);
     bool wide = x->dtype == TP_F64 || x->dtype == TP_I64;
     for (int64_t i = 0; i < x->numel; i++) {
@@ -151,20 +151,24 @@ static bool good_weights(tp_tape *T, tp_tensor *w, int64_t samples, bool replace
     int64_t n = w->ndim ? w->shape[w->ndim - 1] : 0;
     if (w->ndim < 1 || w->ndim > 2 || n == 0 || !tp_dtype_is_float(w->dtype) || samples < 1 ||
         (!replacement && samples > n)) {
-        tp_fail(T, TP_EINVAL, "multinomial: %lld draws %s replacement from %s of %s", (long long)samples,
-                replacement ? "with" : "without", tp_dtype_name(w->dtype), TP__SHAPE(w));
+        tp_fail(T, TP_EINVAL,
+                "multinomial: %lld draws %s replacement from %s of %s; 1 or more, of floats [n] or [rows, n] with n of "
+                "1 or more, are needed",
+                (long long)samples, replacement ? "with" : "without", tp_dtype_name(w->dtype), TP__SHAPE(w));
         return false;
     }
     tp_tensor *some = tp_gt_scalar(T, w, 0), *most = NULL;
     bool finite = tp_item(tp_all(T, tp_isfinite(T, w))) == 1,
          none_below = tp_item(tp_any(T, tp_lt_scalar(T, w, 0))) == 0;
     if (!finite || !none_below || tp_item(tp_all(T, tp_any_dim(T, some, -1, false))) != 1) {
-        tp_fail(T, TP_EINVAL, "multinomial: weights are finite, none below 0, and not all 0");
+        tp_fail(T, TP_EINVAL,
+                "multinomial: weights that are infinite, below 0, or all 0; finite ones, none below 0, one above it in "
+                "each row, are needed");
         return false;
     }
     most = replacement ? NULL : tp_min(T, tp_sum_dim(T, some, -1, false));
     if (most && tp_item(most) < (double)samples) {
-        tp_fail(T, TP_EINVAL, "multinomial: %lld draws without replacement, %.0f weights above 0; no more can be drawn",
+        tp_fail(T, TP_EINVAL, "multinomial: %lld draws without replacement, %.0f weights above 0; as many are needed",
                 (long long)samples, tp_item(most));
         return false;
     }
@@ -221,6 +225,8 @@ tp_status tp_set_rng_state(tp_tape *T, tp_tensor *state)
         return T && T->status != TP_OK ? T->status : TP_EINVAL;
     if (state->dtype != TP_U8 || state->numel != TP__RNG_STATE || !tp__contiguous(state) ||
         !tp__rng_set(&T->rng, state->data))
-        return tp_fail(T, TP_EINVAL, "set_rng_state: these are not the %d bytes of a generator's state", TP__RNG_STATE);
+        return tp_fail(T, TP_EINVAL,
+                       "set_rng_state: this is not a generator's state; %d bytes of tp_get_rng_state are needed",
+                       TP__RNG_STATE);
     return TP_OK;
 }

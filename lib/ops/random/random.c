@@ -16,7 +16,7 @@ uint64_t tp_seed(tp_tape *T)
 {
     uint64_t seed = 0;
     if (T && getentropy(&seed, sizeof seed) != 0) {
-        tp_fail(T, TP_EUNSUPPORTED, "seed: the system gives no entropy");
+        tp_fail(T, TP_EUNSUPPORTED, "seed: the system gives no entropy; tp_manual_seed takes a number");
         return 0;
     }
     tp_manual_seed(T, seed);
@@ -30,7 +30,7 @@ uint64_t tp_initial_seed(const tp_tape *T) { return T ? T->rng.seed : 0; }
 static tp_tensor *make_float(tp_tape *T, const char *name, tp_dtype dtype, tp_dims shape)
 {
     if (tp__ok(T) && !tp_dtype_is_float(dtype))
-        tp_fail(T, TP_EDTYPE, "%s: makes float32 or float64, not %s", name, tp_dtype_name(dtype));
+        tp_fail(T, TP_EDTYPE, "%s: the dtype is %s; float32 or float64 is needed", name, tp_dtype_name(dtype));
     return tp__tensor_make(T, dtype, shape);
 }
 
@@ -67,7 +67,8 @@ tp_tensor *tp_randn_like(tp_tape *T, tp_tensor *x)
 tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, int64_t high)
 {
     if (tp__ok(T) && low >= high)
-        tp_fail(T, TP_EINVAL, "randint: from %lld to %lld there is nothing", (long long)low, (long long)high);
+        tp_fail(T, TP_EINVAL, "randint: from %lld to below %lld; a larger end is needed", (long long)low,
+                (long long)high);
     /* of floats the largest is not exact, and torch takes them all the same */
     TP__DTYPES_ARE(6);
     static const int64_t least[TP_DTYPES] = {[TP_F32] = INT64_MIN, [TP_F64] = INT64_MIN, [TP_I32] = INT32_MIN,
@@ -75,8 +76,8 @@ tp_tensor *tp_randint(tp_tape *T, tp_dtype dtype, tp_dims shape, int64_t low, in
     static const int64_t most[TP_DTYPES] = {[TP_F32] = INT64_MAX, [TP_F64] = INT64_MAX, [TP_I32] = INT32_MAX,
                                             [TP_I64] = INT64_MAX, [TP_U8] = UINT8_MAX,  [TP_BOOL] = 1};
     if (tp__ok(T) && (unsigned)dtype < TP_DTYPES && (low < least[dtype] || high - 1 > most[dtype]))
-        tp_fail(T, TP_EINVAL, "randint: from %lld to %lld - 1; %s holds %lld to %lld", (long long)low, (long long)high,
-                tp_dtype_name(dtype), (long long)least[dtype], (long long)most[dtype]);
+        tp_fail(T, TP_EINVAL, "randint: from %lld to below %lld; what %s holds, %lld to %lld, is needed",
+                (long long)low, (long long)high, tp_dtype_name(dtype), (long long)least[dtype], (long long)most[dtype]);
     tp_tensor *x = tp__tensor_make(T, dtype, shape);
     uint64_t range = (uint64_t)high - (uint64_t)low;
     size_t size = x ? tp_dtype_size(dtype) : 0;
@@ -116,7 +117,7 @@ static tp_status bernoulli_forward(tp_call *c)
     for (int64_t i = 0; i < p->numel; i++) {
         double at = tp_item_at(p, i);
         if (!(at >= 0 && at <= 1))
-            return tp_call_fail(c, TP_EINVAL, "a probability of %g at %lld; it lies in [0, 1]", at, (long long)i);
+            return tp_call_fail(c, TP_EINVAL, "the probability at %lld is %g; 0 to 1 is needed", (long long)i, at);
         if (p->dtype == TP_F32)
             ((float *)c->out[0]->data)[i] = tp__rng_uniform_f32(&c->tape->rng) < (float)at;
         else
@@ -175,7 +176,7 @@ static tp_status poisson_forward(tp_call *c)
     for (int64_t i = 0; i < rates->numel; i++) {
         double rate = tp_item_at(rates, i);
         if (!(rate >= 0 && rate <= 0x1p62))
-            return tp_call_fail(c, TP_EINVAL, "a rate of %g at %lld; it lies in [0, 2^62]", rate, (long long)i);
+            return tp_call_fail(c, TP_EINVAL, "the rate at %lld is %g; 0 to 2^62 is needed", (long long)i, rate);
         double n = rate == 0 ? 0 : rate < 10 ? few_arrivals(g, rate) : many_arrivals(g, rate);
         tp__store((char *)c->out[0]->data + (size_t)i * size, rates->dtype, n);
     }
@@ -205,9 +206,9 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double a, doub
     if (status != TP_OK)
         return status;
     if (!tp__contiguous(x))
-        return tp_fail(T, TP_EINVAL, "%s: the tensor does not lie contiguously", name);
+        return tp_fail(T, TP_EINVAL, "%s: x does not lie contiguously; it must", name);
     if (!tp_dtype_is_float(x->dtype))
-        return tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(x->dtype));
+        return tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
     draw(&T->rng, x->dtype, x->data, x->numel, a, b);
     x->storage->version++;
     return TP_OK;
@@ -216,14 +217,14 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double a, doub
 tp_status tp_uniform_(tp_tape *T, tp_tensor *x, double low, double high)
 {
     if (tp__ok(T) && !(low <= high))
-        return tp_fail(T, TP_EINVAL, "uniform_: from %g to %g", low, high);
+        return tp_fail(T, TP_EINVAL, "uniform_: from %g to %g; bounds in their order are needed", low, high);
     return fill(T, "uniform_", x, low, high, tp__rng_fill_uniform);
 }
 
 tp_status tp_normal_(tp_tape *T, tp_tensor *x, double mean, double std)
 {
     if (tp__ok(T) && !(std >= 0))
-        return tp_fail(T, TP_EINVAL, "normal_: a standard deviation of %g", std);
+        return tp_fail(T, TP_EINVAL, "normal_: std is %g; 0 or more is needed", std);
     return fill(T, "normal_", x, mean, std, tp__rng_fill_normal);
 }
 

@@ -34,7 +34,8 @@ static tp_status scan_infer(tp_call *c)
     if (!has_dim(x, dim))
         return tp__no_such_dim(c, dim);
     if (!tp_dtype_is_float(dtype) && (dtype != TP_I64 || kind_of(c) == TP__LOGCUMSUMEXP))
-        return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(dtype));
+        return tp_call_fail(c, TP_EDTYPE, "x is %s; float32 or float64%s is needed", tp_dtype_name(dtype),
+                            kind_of(c) == TP__LOGCUMSUMEXP ? "" : ", or int64,");
     if (tp__infer_like_first(c) != TP_OK)
         return c->tape->status;
     return c->n_out > 1 ? tp_call_out(c, 1, TP_I64, tp__dims_of(x)) : TP_OK;
@@ -73,7 +74,9 @@ static tp_status recurrence_infer(tp_call *c)
     if (!has_dim(c->in[0], dim))
         return tp__no_such_dim(c, dim);
     if (!tp__same_shape(c->in[0], c->in[1]) || c->in[0]->dtype != c->in[1]->dtype)
-        return tp_call_fail(c, TP_ESHAPE, "weights and terms differ in shape or dtype");
+        return tp_call_fail(c, TP_ESHAPE, "weights are %s of %s, terms %s of %s; one shape and dtype are needed",
+                            TP__SHAPE(c->in[0]), tp_dtype_name(c->in[0]->dtype), TP__SHAPE(c->in[1]),
+                            tp_dtype_name(c->in[1]->dtype));
     return tp__infer_float_like(c);
 }
 

@@ -13,7 +13,7 @@ tp_tensor *tp_diff(tp_tape *T, tp_tensor *x, int n, int dim, tp_tensor *prepend,
         return NULL;
     int at = x->ndim ? tp__dim_of(T, "diff", x->ndim, dim) : -1;
     if (x->ndim == 0 || n < 0)
-        tp_fail(T, TP_EINVAL, "diff: of order %d of a %d-d tensor", n, x->ndim);
+        tp_fail(T, TP_EINVAL, "diff: of order %d, x is %s; 0 or more, and a dimension, are needed", n, TP__SHAPE(x));
     if (at < 0 || n < 0)
         return NULL;
     if (n == 0)
@@ -36,7 +36,7 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     if (!tp__usable(T, name, y) || (x && !tp__usable(T, name, x)))
         return NULL;
     if (y->ndim == 0) {
-        tp_fail(T, TP_ESHAPE, "%s: of a 0-d tensor", name);
+        tp_fail(T, TP_ESHAPE, "%s: y is 0-d; a dimension is needed", name);
         return NULL;
     }
     if ((*dim = tp__dim_of(T, name, y->ndim, *dim)) < 0)
@@ -49,7 +49,8 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
     if (x == NULL)
         return tp_mul_scalar(T, sum, dx / 2);
     if (x->ndim == 1 && x->shape[0] != y->shape[*dim]) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s where y is %s", name, TP__SHAPE(x), TP__SHAPE(y));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s, y is %s; as many along dimension %d are needed", name, TP__SHAPE(x),
+                TP__SHAPE(y), *dim);
         return NULL;
     }
     int along = *dim;
@@ -64,7 +65,7 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
         along = x->ndim - (y->ndim - *dim);
     }
     if (x->ndim == 0 || along < 0 || along >= x->ndim) {
-        tp_fail(T, TP_ESHAPE, "%s: x has no dimension of y's %d", name, *dim);
+        tp_fail(T, TP_ESHAPE, "%s: x is %s, y is %s; x needs y's dimension %d", name, TP__SHAPE(x), TP__SHAPE(y), *dim);
         return NULL;
     }
     return tp_div_scalar(T, tp_mul(T, sum, tp_sub(T, tail(T, x, along), head(T, x, along))), 2);
@@ -164,13 +165,13 @@ static tp_tensor *slope_along(tp_tape *T, tp_tensor *x, int dim, double h, tp_te
     tp_tensor *part[3] = {NULL, NULL, NULL};
     samples s = {x, dim};
     if (x->shape[dim] < order + 1) {
-        tp_fail(T, TP_ESHAPE, "gradient: %lld samples along dimension %d; order %d takes %d", (long long)x->shape[dim],
-                dim, order, order + 1);
+        tp_fail(T, TP_ESHAPE, "gradient: %lld samples along dimension %d; with edge_order %d at least %d are needed",
+                (long long)x->shape[dim], dim, order, order + 1);
         return NULL;
     }
     if (places && (places->ndim != 1 || places->numel != x->shape[dim])) {
-        tp_fail(T, TP_ESHAPE, "gradient: %lld coordinates (%d-d) for %lld samples", (long long)places->numel,
-                places->ndim, (long long)x->shape[dim]);
+        tp_fail(T, TP_ESHAPE, "gradient: coordinates %s for %lld samples; a vector of as many is needed",
+                TP__SHAPE(places), (long long)x->shape[dim]);
         return NULL;
     }
     if (places) {
@@ -194,23 +195,24 @@ tp_status tp_gradient(tp_tape *T, tp_tensor *x, const tp_gradient_options *optio
         return T ? T->status : TP_EINVAL;
     int order = o->edge_order ? o->edge_order : 1, n = o->n ? o->n : x->ndim;
     if (order != 1 && order != 2)
-        return tp_fail(T, TP_EINVAL, "gradient: edge_order %d is neither 1 nor 2", order);
+        return tp_fail(T, TP_EINVAL, "gradient: edge_order is %d; 1 or 2 is needed", order);
     int dims[TP_MAX_DIMS];
     if (o->n && !tp__listed(T, "gradient", "dimensions", n, 1, o->dims))
         return T->status;
     if (x->ndim > 0 && !tp__listed(T, "gradient", "results", n, 1, out))
         return T->status;
     if (n < 1 || n > TP_MAX_DIMS)
-        return tp_fail(T, TP_ESHAPE, "gradient: along %d dimensions of a %d-d tensor", n, x->ndim);
+        return tp_fail(T, TP_ESHAPE, "gradient: along %d dimensions, x is %s; 1 to %d are needed", n, TP__SHAPE(x),
+                       x->ndim);
     for (int i = 0; i < n; i++) {
         out[i] = NULL;
         dims[i] = x->ndim ? tp__dim_of(T, "gradient", x->ndim, o->n ? o->dims[i] : i) : -1;
         if (x->ndim == 0)
-            return tp_fail(T, TP_ESHAPE, "gradient: of a 0-d tensor");
+            return tp_fail(T, TP_ESHAPE, "gradient: x is 0-d; a dimension is needed");
         if (dims[i] < 0 || (o->coordinates && !tp__usable(T, "gradient", o->coordinates[i])))
             return T->status;
         if ((seen >> dims[i]) & 1u)
-            return tp_fail(T, TP_EINVAL, "gradient: dimension %d twice", dims[i]);
+            return tp_fail(T, TP_EINVAL, "gradient: dimension %d is named twice; each may be once", dims[i]);
         seen |= 1u << dims[i];
     }
     for (int i = 0; i < n; i++) {

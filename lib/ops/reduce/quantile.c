@@ -70,22 +70,23 @@ static bool well_asked(tp_tape *T, const char *name, const tp_tensor *x, const t
     if (!tp__usable(T, name, x) || !tp__usable(T, name, q))
         return false;
     if (!tp_dtype_is_float(x->dtype) || q->dtype != x->dtype) {
-        tp_fail(T, TP_EDTYPE, "%s: of %s at %s; both are float32 or float64", name, tp_dtype_name(x->dtype),
+        tp_fail(T, TP_EDTYPE, "%s: x is %s, q is %s; floats of one dtype are needed", name, tp_dtype_name(x->dtype),
                 tp_dtype_name(q->dtype));
         return false;
     }
     if (x->numel == 0 || q->ndim > 1) {
-        tp_fail(T, TP_ESHAPE, "%s: of %lld elements, q has %d dimensions; at least one, and at most one", name,
-                (long long)x->numel, q->ndim);
+        tp_fail(T, TP_ESHAPE,
+                "%s: x has %lld elements, q is %s; 1 element or more, and a number or a vector, are needed", name,
+                (long long)x->numel, TP__SHAPE(q));
         return false;
     }
     if (o->rule < TP_QUANTILE_LINEAR || o->rule > TP_QUANTILE_NEAREST) {
-        tp_fail(T, TP_EINVAL, "%s: no such interpolation: %d", name, (int)o->rule);
+        tp_fail(T, TP_EINVAL, "%s: the rule is %d; one of tp_quantile_rule is needed", name, (int)o->rule);
         return false;
     }
     for (int64_t i = 0; i < q->numel; i++)
         if (!(tp_item_at(q, i) >= 0 && tp_item_at(q, i) <= 1)) {
-            tp_fail(T, TP_EINVAL, "%s: q is %g; it lies in [0, 1]", name, tp_item_at(q, i));
+            tp_fail(T, TP_EINVAL, "%s: q is %g; 0 to 1 is needed", name, tp_item_at(q, i));
             return false;
         }
     return true;
@@ -112,7 +113,7 @@ static tp_tensor *quantile(tp_tape *T, const char *name, tp_tensor *x, tp_tensor
     if (!well_asked(T, name, x, q, o) || (o->along && (dim = tp__dim_of(T, name, x->ndim, o->dim)) < 0))
         return NULL;
     if (x->ndim == TP_MAX_DIMS && o->along && o->keepdim && q->ndim) {
-        tp_fail(T, TP_ESHAPE, "%s: the result has more than %d dimensions", name, TP_MAX_DIMS);
+        tp_fail(T, TP_ESHAPE, "%s: the result has %d dimensions; at most %d", name, TP_MAX_DIMS + 1, TP_MAX_DIMS);
         return NULL;
     }
     tp_tensor *flat = o->along && x->ndim ? x : tp_reshape(T, x, (tp_dims){1, {x->numel}});

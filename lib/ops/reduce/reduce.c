@@ -239,7 +239,7 @@ static tp_status infer_as(tp_call *c, tp__reduction kind)
 static tp_status float_infer(tp_call *c)
 {
     if (!tp_dtype_is_float(c->in[0]->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
+        return tp__no_float(c, c->in[0]);
     return infer_as(c, TP__SUM);
 }
 
@@ -247,7 +247,9 @@ static tp_status extreme_infer(tp_call *c)
 {
     const over *o = c->attr;
     if (c->in[0]->numel == 0 && tp__count_over(c->in[0], o->mask) == 0)
-        return tp_call_fail(c, TP_ESHAPE, "there is no largest or smallest of no elements: %s", TP__SHAPE(c->in[0]));
+        return tp_call_fail(c, TP_ESHAPE,
+                            "x is %s; there is no largest or smallest of no elements, at least one is needed",
+                            TP__SHAPE(c->in[0]));
     return infer_as(c, TP__MAX);
 }
 
@@ -475,7 +477,8 @@ static tp_status max_dim_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     uint32_t mask = ((const over *)c->attr)->mask;
     if (x->ndim > 0 && (mask == 0 || (mask & (mask - 1)) || mask >> x->ndim))
-        return tp_call_fail(c, TP_EINVAL, "goes along one dimension");
+        return tp_call_fail(c, TP_EINVAL, "%d dimensions of x, which is %s; one is needed", __builtin_popcount(mask),
+                            TP__SHAPE(x));
     tp_status status = extreme_infer(c);
     return status == TP_OK ? tp_call_out(c, 1, TP_I64, reduced_shape(c->in[0], c->attr)) : status;
 }

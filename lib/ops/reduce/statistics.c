@@ -19,9 +19,10 @@ static tp_status spread_infer(tp_call *c)
     const spread *a = c->attr;
     tp_dims shape = tp__shape_over(x, a->mask, a->keepdim);
     if (!is_float(x))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+        return tp__no_float(c, x);
     if (x->ndim < 32 && a->mask >> x->ndim)
-        return tp_call_fail(c, TP_EINDEX, "a dimension beyond those of a %d-d tensor", x->ndim);
+        return tp_call_fail(c, TP_EINDEX, "a dimension beyond those of x, which is %s; 0 to %d are needed",
+                            TP__SHAPE(x), x->ndim - 1);
     tp_status status = tp_call_out(c, 0, x->dtype, shape);
     return status == TP_OK ? tp_call_out(c, 1, x->dtype, shape) : status;
 }
@@ -177,7 +178,7 @@ tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
     if (!tp__usable(T, "nanmean", x))
         return NULL;
     if (!is_float(x)) {
-        tp_fail(T, TP_EDTYPE, "nanmean: takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "nanmean: x is %s; float32 or float64 is needed", tp_dtype_name(x->dtype));
         return NULL;
     }
     tp_tensor *count = tp_sum_dims(T, tp_logical_not(T, tp_isnan(T, x)), n, dims, keepdim);
@@ -190,12 +191,12 @@ tp_tensor *tp_nanmean(tp_tape *T, tp_tensor *x, int n, const int *dims, bool kee
 static tp_tensor *weights_for(tp_tape *T, const char *what, tp_tensor *w, const tp_tensor *x, bool whole)
 {
     if (w && (w->ndim > 1 || w->numel != x->shape[1] || is_float(w) == whole || w->dtype == TP_BOOL)) {
-        tp_fail(T, TP_EINVAL, "cov: %s are %s of %lld elements for %lld observations", what, tp_dtype_name(w->dtype),
-                (long long)w->numel, (long long)x->shape[1]);
+        tp_fail(T, TP_EINVAL, "cov: %s are %s of %lld elements for %lld observations; as many %s are needed", what,
+                tp_dtype_name(w->dtype), (long long)w->numel, (long long)x->shape[1], whole ? "integers" : "floats");
         return NULL;
     }
     if (w && tp_item(tp_any(T, tp_lt(T, w, tp__number(T, w, 0)))) == 1)
-        tp_fail(T, TP_EINVAL, "cov: negative %s", what);
+        tp_fail(T, TP_EINVAL, "cov: some %s are negative; 0 or more is needed", what);
     return w;
 }
 
@@ -204,8 +205,8 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
     if (!tp__usable(T, "cov", x))
         return NULL;
     if (x->ndim > 2 || x->dtype == TP_BOOL) {
-        tp_fail(T, TP_ESHAPE, "cov: of %s %s, where numbers [variables, observations] are needed",
-                tp_dtype_name(x->dtype), TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "cov: x is %s %s; numbers [variables, observations] are needed", tp_dtype_name(x->dtype),
+                TP__SHAPE(x));
         return NULL;
     }
     if (!is_float(x))
@@ -219,7 +220,7 @@ tp_tensor *tp_cov(tp_tape *T, tp_tensor *x, int correction, tp_tensor *fweights,
     tp_dtype dtype = x->dtype;
     tp_tensor *total = both ? tp_sum(T, both) : tp_scalar(T, dtype, (double)x->shape[1]);
     if (both && tp_item(total) == 0)
-        tp_fail(T, TP_EINVAL, "cov: the weights sum to zero");
+        tp_fail(T, TP_EINVAL, "cov: the weights sum to 0; one above 0 is needed");
     tp_tensor *mean = tp_div(T, tp_sum_dim(T, both ? tp_mul(T, x, both) : x, 1, true), total);
     tp_tensor *centred = tp_sub(T, x, mean), *norm = tp_sub_scalar(T, total, correction);
     if (w && correction != 0) /* the share that the correction has of weights that are not counts */

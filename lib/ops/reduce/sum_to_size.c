@@ -15,7 +15,8 @@ tp_tensor *tp_sum_to_size(tp_tape *T, tp_tensor *x, tp_dims shape)
             dims[n++] = d;
     }
     if (!fits) {
-        tp_fail(T, TP_ESHAPE, "sum_to_size: %s does not expand to %s", TP__DIMS(shape), TP__SHAPE(x));
+        tp_fail(T, TP_ESHAPE, "sum_to_size: x is %s, the size %s; one that expands to x's shape is needed",
+                TP__SHAPE(x), TP__DIMS(shape));
         return NULL;
     }
     if (shape.ndim == 0)

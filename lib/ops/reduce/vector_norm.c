@@ -33,7 +33,7 @@ static tp_status norm_infer(tp_call *c)
     tp_dims shape = {.ndim = 0};
     bool empty = false;
     if (!tp_dtype_is_float(x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(x->dtype));
+        return tp__no_float(c, x);
     for (int d = 0; d < x->ndim; d++) {
         bool over = (o->mask >> d) & 1u;
         empty |= over && x->shape[d] == 0;
@@ -41,7 +41,8 @@ static tp_status norm_infer(tp_call *c)
             shape.dim[shape.ndim++] = over ? 1 : x->shape[d];
     }
     if (empty && (o->p < 0 || isinf(o->p)))
-        return tp_call_fail(c, TP_ESHAPE, "there is no norm of order %g of no elements: %s", o->p, TP__SHAPE(x));
+        return tp_call_fail(c, TP_ESHAPE, "p is %g, x is %s; at least one element is needed for that norm", o->p,
+                            TP__SHAPE(x));
     return tp_call_out(c, 0, x->dtype, shape);
 }
 
@@ -150,8 +151,9 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
     if (at < 0)
         return NULL;
     if (x->ndim < 2 || p <= 0 || max_norm < 0) {
-        tp_fail(T, TP_EINVAL, "renorm: needs 2 dimensions or more, p > 0 and max_norm >= 0, not %d, %g, %g", x->ndim, p,
-                max_norm);
+        tp_fail(T, TP_EINVAL,
+                "renorm: x is %s, p is %g, max_norm is %g; 2 dimensions or more, above 0, and 0 or more are needed",
+                TP__SHAPE(x), p, max_norm);
         return NULL;
     }
     for (int d = 0; d < x->ndim; d++)

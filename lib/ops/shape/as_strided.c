@@ -27,16 +27,20 @@ static tp_status as_strided_infer(tp_call *c)
     const tp_tensor *x = c->in[0];
     int64_t n;
     if (!tp__dims_numel(a->shape, &n))
-        return tp_call_fail(c, TP_ESHAPE, "%s is no shape", TP__DIMS(a->shape));
+        return tp_call_fail(c, TP_ESHAPE,
+                            "%s of %d dimensions; sizes that are not negative, and fewer elements, are needed",
+                            TP__DIMS(a->shape), a->shape.ndim);
     int64_t size = (int64_t)tp_dtype_size(x->dtype);
     int64_t before = ((char *)x->data - (char *)x->storage->data) / size; /* elements of the storage before x */
     int64_t after = (int64_t)x->storage->bytes / size - before;
     for (int d = 0; d < a->shape.ndim; d++)
         if (a->stride[d] < 0)
-            return tp_call_fail(c, TP_EINVAL, "a stride of %lld; none may be negative", (long long)a->stride[d]);
+            return tp_call_fail(c, TP_EINVAL, "stride %d is %lld; 0 or more is needed", d, (long long)a->stride[d]);
     int64_t last = n ? tp__add_clipped(a->offset, reach(a->shape, a->stride)) : 0;
     if (a->offset < -before || a->offset > after || last > after)
-        return tp_call_fail(c, TP_EINDEX, "%s reaches outside of the storage", TP__DIMS(a->shape));
+        return tp_call_fail(c, TP_EINDEX, "%s from element %lld to %lld of a storage of %lld; within it is needed",
+                            TP__DIMS(a->shape), (long long)(before + a->offset),
+                            (long long)tp__add_clipped(before, last), (long long)(before + after));
     return tp__infer_view(c, a->shape, a->stride, a->offset);
 }
 
@@ -61,7 +65,8 @@ static tp_status as_strided_vjp(tp_vjp *v)
     tp_tensor *x = v->in[0];
     int64_t stride[TP_MAX_DIMS];
     if (a->offset < 0)
-        return tp_fail(T, TP_EUNSUPPORTED, "as_strided: no gradient of what lies before x");
+        return tp_fail(T, TP_EUNSUPPORTED, "as_strided: the offset is %lld; for a gradient 0 or more is needed",
+                       (long long)a->offset);
     if (x->numel == 0) {
         v->gin[0] = tp_zeros_like(T, x);
         return TP_OK;
@@ -120,7 +125,8 @@ tp_tensor *tp_as_strided_scatter(tp_tape *T, tp_tensor *x, tp_tensor *src, tp_di
         inside = stride[k] >= 0 && shape.dim[k] <= x->numel + 1 && stride[k] <= x->numel;
     }
     if (!inside || (n > 0 && tp__add_clipped(offset, reach(shape, v.coef)) > x->numel)) {
-        tp_fail(T, TP_EINDEX, "as_strided_scatter: reaches outside of %lld elements", (long long)x->numel);
+        tp_fail(T, TP_EINDEX, "as_strided_scatter: %s at %lld reaches outside of %lld elements; within them is needed",
+                TP__DIMS(shape), (long long)offset, (long long)x->numel);
         return NULL;
     }
     return tp_reshape(T, tp__view_scatter(T, &v, tp_reshape(T, x, v.whole), src), tp__dims_of(x));

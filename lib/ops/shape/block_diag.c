@@ -14,7 +14,7 @@ tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x)
     for (int i = 0; i < n; i++) {
         rows[i] = tp_atleast(T, x[i], 2);
         if (rows[i] && rows[i]->ndim > 2)
-            tp_fail(T, TP_ESHAPE, "block_diag: a %d-d block", rows[i]->ndim);
+            tp_fail(T, TP_ESHAPE, "block_diag: block %d is %s; at most 2 dimensions", i, TP__SHAPE(rows[i]));
         if (!tp__ok(T))
             return NULL;
         columns += rows[i]->shape[1];

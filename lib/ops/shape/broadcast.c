@@ -19,7 +19,9 @@ static tp_status broadcast_shape(tp_tape *T, int n, tp_tensor *const *x, tp_dims
         if (!tp__usable(T, "broadcast_tensors", x[i]))
             return T->status;
         if (!tp__dims_broadcast(*shape, tp__dims_of(x[i]), shape))
-            return tp_fail(T, TP_ESHAPE, "broadcast_tensors: %s and %s do not fit", TP__DIMS(*shape), TP__SHAPE(x[i]));
+            return tp_fail(T, TP_ESHAPE,
+                           "broadcast_tensors: tensor %d is %s beside %s; shapes that broadcast are needed", i,
+                           TP__SHAPE(x[i]), TP__DIMS(*shape));
     }
     return TP_OK;
 }

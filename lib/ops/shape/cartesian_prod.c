@@ -8,7 +8,7 @@ tp_tensor *tp_cartesian_prod(tp_tape *T, int n, tp_tensor *const *x)
     if (!tp__listed(T, "cartesian_prod", "tensors", n, 1, x))
         return NULL;
     if (n > TP_MAX_DIMS) {
-        tp_fail(T, TP_EINVAL, "cartesian_prod: of %d tensors; at most %d", n, TP_MAX_DIMS);
+        tp_fail(T, TP_EINVAL, "cartesian_prod: %d tensors; at most %d", n, TP_MAX_DIMS);
         return NULL;
     }
     for (int i = 0; i < n; i++)

@@ -15,20 +15,21 @@ static tp_status cat_infer(tp_call *c)
         like = c->in[i];
     tp_dims shape = tp__dims_of(like);
     if (dim >= shape.ndim)
-        return tp_call_fail(c, TP_EINDEX, "dimension %d of a %d-d tensor", dim, shape.ndim);
+        return tp__no_dim(c->tape, c->op->name, dim, shape.ndim);
     shape.dim[dim] = 0;
     for (int i = 0; i < c->n_in; i++) {
         const tp_tensor *x = c->in[i];
         bool fits = x->ndim == like->ndim;
         if (x->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "%s beside %s", tp_dtype_name(c->in[0]->dtype), tp_dtype_name(x->dtype));
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s; one dtype is needed", tp_dtype_name(c->in[0]->dtype),
+                                tp_dtype_name(x->dtype));
         if (nothing(x))
             continue;
         for (int d = 0; d < x->ndim && fits; d++)
             fits = d == dim || x->shape[d] == like->shape[d];
         if (!fits)
-            return tp_call_fail(c, TP_ESHAPE, "%s and %s differ outside dimension %d", TP__SHAPE(like), TP__SHAPE(x),
-                                dim);
+            return tp_call_fail(c, TP_ESHAPE, "%s and %s; one shape but for dimension %d is needed", TP__SHAPE(like),
+                                TP__SHAPE(x), dim);
         if (x->shape[dim] > INT64_MAX - shape.dim[dim])
             return tp_call_fail(c, TP_ENOMEM, "too large");
         shape.dim[dim] += x->shape[dim];
@@ -96,7 +97,8 @@ tp_tensor **tp__list_of(tp_tape *T, const char *name, int n, tp_tensor *const *x
     if (!tp__ok(T))
         return NULL;
     if (n < 1 || x == NULL) {
-        tp_fail(T, TP_EINVAL, "%s: of no tensors", name);
+        tp_fail(T, TP_EINVAL, "%s: %d tensors in a list that is %s; 1 or more are needed", name, n,
+                x ? "there" : "NULL");
         return NULL;
     }
     tp_tensor **list = tp__arena_alloc(&T->arena, (size_t)n * sizeof *list);
@@ -129,7 +131,7 @@ tp_tensor *tp__cat_list(tp_tape *T, const char *name, int n, tp_tensor *const *x
         like = x[i];
     int at = tp__dim_wrap(like->ndim, dim);
     if (at < 0 || like->ndim == 0) {
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a %d-d tensor", name, dim, like->ndim);
+        tp__no_dim(T, name, dim, like->ndim);
         return NULL;
     }
     return tp_apply(T, &cat_op, &at, n, x);

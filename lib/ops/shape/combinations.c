@@ -31,7 +31,8 @@ tp_tensor *tp_combinations(tp_tape *T, tp_tensor *x, int64_t r, bool with_replac
     if (!tp__usable(T, "combinations", x))
         return NULL;
     if (x->ndim != 1 || r < 0) {
-        tp_fail(T, TP_EINVAL, "combinations: of %lld from a %d-d tensor", (long long)r, x->ndim);
+        tp_fail(T, TP_EINVAL, "combinations: of %lld, x is %s; 0 or more of a vector are needed", (long long)r,
+                TP__SHAPE(x));
         return NULL;
     }
     int64_t n = x->numel, count = 0;

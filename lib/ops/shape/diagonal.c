@@ -35,7 +35,8 @@ static bool diagonal_of(tp_tape *T, const char *name, const tp_tensor *x, int64_
         return false;
     int a = tp__dim_of(T, name, x->ndim, dim1), b = tp__dim_of(T, name, x->ndim, dim2);
     if (x->ndim < 2 || a == b)
-        tp_fail(T, TP_EINDEX, "%s: dimensions %d and %d of a %d-d tensor", name, dim1, dim2, x->ndim);
+        tp_fail(T, TP_EINDEX, "%s: dimensions %d and %d, x is %s; two of it are needed", name, dim1, dim2,
+                TP__SHAPE(x));
     if (a < 0 || b < 0 || x->ndim < 2 || a == b)
         return false;
     *v = diagonal_in(tp__dims_of(x), offset, a, b);
@@ -63,7 +64,8 @@ tp_tensor *tp_diag_embed(tp_tape *T, tp_tensor *x, int64_t offset, int dim1, int
         return NULL;
     int a = tp__dim_of(T, "diag_embed", x->ndim + 1, dim1), b = tp__dim_of(T, "diag_embed", x->ndim + 1, dim2);
     if (a == b || x->ndim == 0 || x->ndim == TP_MAX_DIMS)
-        tp_fail(T, TP_EINDEX, "diag_embed: dimensions %d and %d from a %d-d tensor", dim1, dim2, x->ndim);
+        tp_fail(T, TP_EINDEX, "diag_embed: dimensions %d and %d, x is %s; two, and 1 to %d of x, are needed", dim1,
+                dim2, TP__SHAPE(x), TP_MAX_DIMS - 1);
     if (a < 0 || b < 0 || tp__ok(T) == false)
         return NULL;
     tp_dims shape = {.ndim = x->ndim + 1};
@@ -87,7 +89,7 @@ tp_tensor *tp_diag(tp_tape *T, tp_tensor *x, int64_t offset)
         return tp_diag_embed(T, x, offset, 0, 1);
     if (x->ndim == 2)
         return tp_diagonal(T, x, offset, 0, 1);
-    tp_fail(T, TP_ESHAPE, "diag: of a %d-d tensor, where a vector or a matrix is needed", x->ndim);
+    tp_fail(T, TP_ESHAPE, "diag: x is %s; a vector or a matrix is needed", TP__SHAPE(x));
     return NULL;
 }
 

@@ -79,8 +79,8 @@ static tp_status roll_infer(tp_call *c)
     const shifts_of *s = c->attr;
     for (int d = 0; d < c->in[0]->ndim; d++)
         if (s->by[d] < 0 || (s->by[d] > 0 && s->by[d] >= c->in[0]->shape[d]))
-            return tp_call_fail(c, TP_EINVAL, "by %lld in a dimension of size %lld", (long long)s->by[d],
-                                (long long)c->in[0]->shape[d]);
+            return tp_call_fail(c, TP_EINVAL, "by %lld in a dimension of size %lld; 0 or more, and less, is needed",
+                                (long long)s->by[d], (long long)c->in[0]->shape[d]);
     return tp__infer_like_first(c);
 }
 
@@ -123,7 +123,7 @@ tp_tensor *tp_roll(tp_tape *T, tp_tensor *x, int n, const int64_t *shifts, const
         return NULL;
     if (dims == NULL) { /* all of x as a vector */
         if (n != 1) {
-            tp_fail(T, TP_EINVAL, "roll: %d shifts, and no dimensions", n);
+            tp_fail(T, TP_EINVAL, "roll: %d shifts without dimensions; one is needed", n);
             return NULL;
         }
         tp_tensor *flat = tp_roll(T, tp_reshape(T, x, (tp_dims){1, {-1}}), 1, shifts, &(int){0});
@@ -146,7 +146,7 @@ tp_tensor *tp_rot90(tp_tape *T, tp_tensor *x, int k, int dim0, int dim1)
         return NULL;
     int a = tp__dim_of(T, "rot90", x->ndim, dim0), b = tp__dim_of(T, "rot90", x->ndim, dim1);
     if (a >= 0 && a == b)
-        tp_fail(T, TP_EINVAL, "rot90: in the plane of dimension %d alone", a);
+        tp_fail(T, TP_EINVAL, "rot90: dimension %d twice; two are needed", a);
     if (a < 0 || b < 0 || a == b)
         return NULL;
     switch ((k % 4 + 4) % 4) {

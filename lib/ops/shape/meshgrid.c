@@ -8,11 +8,12 @@ tp_status tp_meshgrid(tp_tape *T, int n, tp_tensor *const *x, bool xy, tp_tensor
     if (!tp__listed(T, "meshgrid", "tensors", n, 1, x) || !tp__listed(T, "meshgrid", "results", n, 1, out))
         return T ? T->status : TP_EINVAL;
     if (n > TP_MAX_DIMS)
-        return tp_fail(T, TP_EINVAL, "meshgrid: of %d tensors; at most %d", n, TP_MAX_DIMS);
+        return tp_fail(T, TP_EINVAL, "meshgrid: %d tensors; at most %d", n, TP_MAX_DIMS);
     tp_dtype dtype = tp_dtype_of(x[0]);
     for (int i = 0; i < n && tp__usable(T, "meshgrid", x[i]); i++) {
         if (x[i]->ndim > 1 || tp_dtype_of(x[i]) != dtype)
-            tp_fail(T, TP_ESHAPE, "meshgrid: vectors of one dtype are needed");
+            tp_fail(T, TP_ESHAPE, "meshgrid: tensor %d is %s %s; numbers or vectors of one dtype (%s) are needed", i,
+                    tp_dtype_name(tp_dtype_of(x[i])), TP__SHAPE(x[i]), tp_dtype_name(dtype));
         shape.dim[i] = x[i]->numel;
     }
     bool swap = xy && n >= 2;

@@ -14,7 +14,8 @@ tp_tensor *tp_movedim(tp_tape *T, tp_tensor *x, int n, const int *source, const 
         if (from < 0 || to < 0)
             return NULL;
         if (taken[from] || set[to]) {
-            tp_fail(T, TP_EINVAL, "movedim: a dimension is named twice");
+            tp_fail(T, TP_EINVAL, "movedim: %d to %d names a dimension again; each may be once", source[i],
+                    destination[i]);
             return NULL;
         }
         taken[from] = set[to] = true;

@@ -8,9 +8,10 @@ static tp_status put_back_infer(tp_call *c)
 {
     const tp__strided_view *v = c->attr;
     if (!tp__dims_equal(v->shape, tp__dims_of(c->in[0])))
-        return tp_call_fail(c, TP_ESHAPE, "values are not of the view's shape");
+        return tp_call_fail(c, TP_ESHAPE, "the values are %s; the view's shape, %s, is needed", TP__SHAPE(c->in[0]),
+                            TP__DIMS(v->shape));
     if (!tp_dtype_is_float(c->in[0]->dtype) && !tp__view_apart(v))
-        return tp_call_fail(c, TP_EDTYPE, "takes float32 or float64, not %s", tp_dtype_name(c->in[0]->dtype));
+        return tp__no_float(c, c->in[0]);
     return tp_call_out(c, 0, c->in[0]->dtype, v->whole);
 }
 

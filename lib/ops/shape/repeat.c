@@ -21,7 +21,9 @@ tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times)
     for (int d = 0; d < times.ndim && !bad; d++)
         bad = times.dim[d] < 0;
     if (bad) {
-        tp_fail(T, TP_EINVAL, "repeat: %d counts, none negative, are needed for a %d-d tensor", x->ndim, x->ndim);
+        tp_fail(T, TP_EINVAL,
+                "repeat: counts %s, x is %s; as many as dimensions or more, up to %d, none negative, are needed",
+                TP__DIMS(times), TP__SHAPE(x), TP_MAX_DIMS);
         return NULL;
     }
     tp_tensor *y = x;
@@ -39,7 +41,7 @@ tp_tensor *tp_tile(tp_tape *T, tp_tensor *x, tp_dims times)
     if (!tp__usable(T, "tile", x))
         return NULL;
     if (times.ndim < 0 || times.ndim > TP_MAX_DIMS) {
-        tp_fail(T, TP_EINVAL, "tile: %d counts; 0 to %d can be given", times.ndim, TP_MAX_DIMS);
+        tp_fail(T, TP_EINVAL, "tile: %d counts; 0 to %d are needed", times.ndim, TP_MAX_DIMS);
         return NULL;
     }
     tp_dims padded = times;
@@ -57,7 +59,7 @@ tp_tensor *tp_repeat_interleave(tp_tape *T, tp_tensor *x, int64_t times, int dim
         return NULL;
     int d = tp__dim_of(T, "repeat_interleave", x->ndim, dim);
     if (d >= 0 && times < 0)
-        tp_fail(T, TP_EINVAL, "repeat_interleave: %lld times", (long long)times);
+        tp_fail(T, TP_EINVAL, "repeat_interleave: %lld times; 0 or more is needed", (long long)times);
     return d < 0 || times < 0 ? NULL : repeated(T, x, d, times, true);
 }
 
@@ -70,8 +72,9 @@ tp_tensor *tp_repeat_interleave_tensor(tp_tape *T, tp_tensor *x, tp_tensor *time
     if (d < 0)
         return NULL;
     if (times->ndim > 1 || tp_dtype_is_float(times->dtype) || (times->numel != 1 && times->numel != x->shape[d])) {
-        tp_fail(T, TP_EINVAL, "repeat_interleave: %lld counts of %s for %lld slices", (long long)times->numel,
-                tp_dtype_name(times->dtype), (long long)x->shape[d]);
+        tp_fail(T, TP_EINVAL,
+                "repeat_interleave: %lld counts of %s for %lld slices; one, or as many, of integers are needed",
+                (long long)times->numel, tp_dtype_name(times->dtype), (long long)x->shape[d]);
         return NULL;
     }
     tp_tensor *count = tp_expand(T, tp_to(T, tp_reshape(T, times, (tp_dims){1, {-1}}), TP_I64),
@@ -82,7 +85,8 @@ tp_tensor *tp_repeat_interleave_tensor(tp_tape *T, tp_tensor *x, tp_tensor *time
     int64_t total = 0;
     for (int64_t i = 0; i < count->numel; i++) {
         if (each[i] < 0 || each[i] > INT64_MAX / 64 - total) {
-            tp_fail(T, TP_EINVAL, "repeat_interleave: %lld times", (long long)each[i]);
+            tp_fail(T, TP_EINVAL, "repeat_interleave: %lld times; 0 or more, and fewer in all, are needed",
+                    (long long)each[i]);
             return NULL;
         }
         total += each[i];

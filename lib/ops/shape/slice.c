@@ -19,7 +19,7 @@ static tp_status check_cut(const tp_call *c, const cut *at)
     if (at->dim >= x->ndim)
         return tp__no_such_dim(c, at->dim);
     if (at->length > 0 && at->start + (at->length - 1) * at->step >= x->shape[at->dim])
-        return tp_call_fail(c, TP_EINDEX, "position %lld of a dimension of size %lld",
+        return tp_call_fail(c, TP_EINDEX, "position %lld of a dimension of size %lld; less is needed",
                             (long long)(at->start + (at->length - 1) * at->step), (long long)x->shape[at->dim]);
     return TP_OK;
 }
@@ -144,8 +144,8 @@ static tp_status slice_backward_infer(tp_call *c)
     if (at->dim >= shape.ndim)
         return tp__no_such_dim(c, at->dim);
     if (shape.dim[at->dim] != at->length || (at->length > 0 && at->start + (at->length - 1) * at->step >= at->whole))
-        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld", (long long)shape.dim[at->dim],
-                            (long long)at->length);
+        return tp_call_fail(c, TP_ESHAPE, "%lld elements for a slice of %lld; as many are needed",
+                            (long long)shape.dim[at->dim], (long long)at->length);
     shape.dim[at->dim] = at->whole;
     return tp_call_out(c, 0, c->in[0]->dtype, shape);
 }
@@ -199,11 +199,11 @@ tp_tensor *tp_slice(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t st
     if (!tp__usable(T, "slice", x))
         return NULL;
     if (x->ndim == 0) {
-        tp_fail(T, TP_EINDEX, "slice: a 0-d tensor has no dimension to slice");
+        tp_fail(T, TP_EINDEX, "slice: x is 0-d; a dimension is needed");
         return NULL;
     }
     if (step < 1) {
-        tp_fail(T, TP_EINVAL, "slice: a step of %lld; it must be positive", (long long)step);
+        tp_fail(T, TP_EINVAL, "slice: the step is %lld; 1 or more is needed", (long long)step);
         return NULL;
     }
     cut at = {.dim = tp__dim_of(T, "slice", x->ndim, dim), .step = step};
@@ -228,8 +228,8 @@ tp_tensor *tp_narrow(tp_tape *T, tp_tensor *x, int dim, int64_t start, int64_t l
         return NULL;
     int64_t size = x->ndim ? x->shape[d] : 1, from = start < 0 ? start + size : start;
     if (from < 0 || length < 0 || from > size || length > size - from) {
-        tp_fail(T, TP_EINDEX, "narrow: %lld elements from %lld on, of a dimension of size %lld", (long long)length,
-                (long long)start, (long long)size);
+        tp_fail(T, TP_EINDEX, "narrow: %lld elements from %lld on, of a dimension of size %lld; within it is needed",
+                (long long)length, (long long)start, (long long)size);
         return NULL;
     }
     return tp_slice(T, x, d, from, from + length, 1);
@@ -240,7 +240,7 @@ tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
     if (!tp__usable(T, "select", x))
         return NULL;
     if (x->ndim == 0) {
-        tp_fail(T, TP_EINDEX, "select: a 0-d tensor has no dimension to select from");
+        tp_fail(T, TP_EINDEX, "select: x is 0-d; a dimension is needed");
         return NULL;
     }
     cut at = {.dim = tp__dim_of(T, "select", x->ndim, dim), .step = 1, .length = 1};
@@ -249,8 +249,8 @@ tp_tensor *tp_select(tp_tape *T, tp_tensor *x, int dim, int64_t index)
     at.whole = x->shape[at.dim];
     at.start = index < 0 ? index + at.whole : index;
     if (at.start < 0 || at.start >= at.whole) {
-        tp_fail(T, TP_EINDEX, "select: index %lld is out of range for dimension %d of size %lld", (long long)index,
-                at.dim, (long long)at.whole);
+        tp_fail(T, TP_EINDEX, "select: index %lld in dimension %d; %lld to %lld is needed", (long long)index, at.dim,
+                (long long)-at.whole, (long long)at.whole - 1);
         return NULL;
     }
     return tp__apply1(T, &select_op, &at, x);

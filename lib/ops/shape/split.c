@@ -13,7 +13,7 @@ static int part(tp_tape *T, const char *name, tp_tensor *x, int dim, int64_t at,
                 tp_tensor **out)
 {
     if (i >= max) {
-        tp_fail(T, TP_EINVAL, "%s: more than %d parts", name, max);
+        tp_fail(T, TP_EINVAL, "%s: more parts than places for them, %d; as many are needed", name, max);
         return -1;
     }
     out[i] = tp_narrow(T, x, dim, at, length);
@@ -30,7 +30,8 @@ int tp_split_with_sizes(tp_tape *T, tp_tensor *x, int n, const int64_t *sizes, i
     for (int i = 0; i < n && left >= 0; i++)
         left = sizes[i] < 0 || sizes[i] > left ? -1 : left - sizes[i];
     if (left != 0) {
-        tp_fail(T, TP_ESHAPE, "split: the sizes do not add up to %lld", (long long)x->shape[d]);
+        tp_fail(T, TP_ESHAPE, "split: sizes with another sum than %lld, or negative ones; that sum is needed",
+                (long long)x->shape[d]);
         return -1;
     }
     for (int i = 0; i < n && done >= 0; at += sizes[i++])
@@ -42,7 +43,7 @@ int tp_split(tp_tape *T, tp_tensor *x, int64_t size, int dim, int max, tp_tensor
 {
     int d = dim_to_split(T, "split", x, dim, max, out), done = 0;
     if (d >= 0 && (size < 0 || (size == 0 && x->shape[d] > 0)))
-        tp_fail(T, TP_EINVAL, "split: into parts of %lld", (long long)size);
+        tp_fail(T, TP_EINVAL, "split: into parts of %lld; 1 or more is needed", (long long)size);
     if (d < 0 || !tp__ok(T))
         return -1;
     int64_t at = 0, left = x->shape[d];
@@ -60,7 +61,7 @@ int tp_chunk(tp_tape *T, tp_tensor *x, int64_t chunks, int dim, int max, tp_tens
     TP__NAMED(T, "chunk");
     int d = dim_to_split(T, "chunk", x, dim, max, out);
     if (d >= 0 && chunks <= 0)
-        tp_fail(T, TP_EINVAL, "chunk: into %lld parts", (long long)chunks);
+        tp_fail(T, TP_EINVAL, "chunk: into %lld parts; 1 or more are needed", (long long)chunks);
     if (d < 0 || chunks <= 0)
         return -1;
     int64_t size = x->shape[d] / chunks + (x->shape[d] % chunks != 0);
@@ -76,7 +77,7 @@ int tp_tensor_split(tp_tape *T, tp_tensor *x, int64_t sections, int dim, int max
 {
     int d = dim_to_split(T, "tensor_split", x, dim, max, out), done = 0;
     if (d >= 0 && sections <= 0)
-        tp_fail(T, TP_EINVAL, "tensor_split: into %lld parts", (long long)sections);
+        tp_fail(T, TP_EINVAL, "tensor_split: into %lld parts; 1 or more are needed", (long long)sections);
     if (d < 0 || sections <= 0)
         return -1;
     int64_t size = x->shape[d] / sections, larger = x->shape[d] % sections, at = 0;
@@ -95,7 +96,7 @@ int tp_tensor_split_at(tp_tape *T, tp_tensor *x, int n, const int64_t *at, int d
         return -1;
     for (int i = 0; i <= n; i++) {
         if (i >= max) {
-            tp_fail(T, TP_EINVAL, "tensor_split: more than %d parts", max);
+            tp_fail(T, TP_EINVAL, "tensor_split: %d parts, %d places for them; as many are needed", n + 1, max);
             return -1;
         }
         out[i] = tp_slice(T, x, d, i ? at[i - 1] : 0, i < n ? at[i] : INT64_MAX, 1);
@@ -111,7 +112,8 @@ int tp_unbind(tp_tape *T, tp_tensor *x, int dim, int max, tp_tensor **out)
     if (d < 0)
         return -1;
     if (x->shape[d] > max) {
-        tp_fail(T, TP_EINVAL, "unbind: %lld parts, more than %d", (long long)x->shape[d], max);
+        tp_fail(T, TP_EINVAL, "unbind: %lld parts, %d places for them; as many are needed", (long long)x->shape[d],
+                max);
         return -1;
     }
     for (int i = 0; i < x->shape[d]; i++)
@@ -128,8 +130,8 @@ static int even(tp_tape *T, const char *name, tp_tensor *x, int least, int dim, 
     if (!tp__has_dims(T, name, x, least))
         return -1;
     if (sections <= 0 || x->shape[dim] % sections != 0) {
-        tp_fail(T, TP_ESHAPE, "%s: %lld elements in %lld equal parts", name, (long long)x->shape[dim],
-                (long long)sections);
+        tp_fail(T, TP_ESHAPE, "%s: %lld elements in %lld equal parts; a number of parts that divides them is needed",
+                name, (long long)x->shape[dim], (long long)sections);
         return -1;
     }
     return tp_tensor_split(T, x, sections, dim, max, out);

@@ -9,12 +9,13 @@ tp_tensor *tp_stack(tp_tape *T, int n, tp_tensor *const *x, int dim)
         return NULL;
     int at = tp__dim_wrap(list[0]->ndim + 1, dim);
     if (at < 0) {
-        tp_fail(T, TP_EINDEX, "stack: dimension %d for %d-d tensors", dim, list[0]->ndim);
+        tp_fail(T, TP_EINDEX, "stack: dimension %d; %d to %d is needed", dim, -list[0]->ndim - 1, list[0]->ndim);
         return NULL;
     }
     for (int i = 0; i < n; i++) {
         if (!tp__dims_equal(tp__dims_of(x[i]), tp__dims_of(x[0]))) {
-            tp_fail(T, TP_ESHAPE, "stack: %s and %s differ", TP__SHAPE(x[0]), TP__SHAPE(x[i]));
+            tp_fail(T, TP_ESHAPE, "stack: tensor 0 is %s, tensor %d is %s; one shape is needed", TP__SHAPE(x[0]), i,
+                    TP__SHAPE(x[i]));
             return NULL;
         }
         if ((list[i] = tp_unsqueeze(T, list[i], at)) == NULL)

@@ -67,7 +67,8 @@ tp_status tp__strided_infer(tp_call *c)
     const tp__strided_view *v = c->attr;
     int64_t stride[TP_MAX_DIMS];
     if (!tp__dims_equal(v->whole, tp__dims_of(c->in[0])))
-        return tp_call_fail(c, TP_ESHAPE, "made for %s, given %s", TP__DIMS(v->whole), TP__SHAPE(c->in[0]));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; %s, for which the view is made, is needed", TP__SHAPE(c->in[0]),
+                            TP__DIMS(v->whole));
     int64_t offset = tp__view_strides(v, c->in[0]->stride, stride), n = 1;
     for (int k = 0; k < v->shape.ndim; k++)
         n *= v->shape.dim[k];
@@ -84,7 +85,8 @@ bool tp__is_shape(tp_tape *T, const char *name, tp_dims shape, int64_t *numel)
 {
     if (tp__dims_numel(shape, numel))
         return true;
-    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions is no shape", name, TP__DIMS(shape), shape.ndim);
+    tp_fail(T, TP_ESHAPE, "%s: %s of %d dimensions; sizes that are not negative, and fewer elements, are needed", name,
+            TP__DIMS(shape), shape.ndim);
     return false;
 }
 

@@ -26,7 +26,8 @@ tp_tensor *tp_unflatten(tp_tape *T, tp_tensor *x, int dim, tp_dims sizes)
         known *= sizes.dim[open];
     }
     if (!fits || known != x->shape[at] || (open >= 0 && known == 0 && sizes.dim[open] != 0)) {
-        tp_fail(T, TP_ESHAPE, "unflatten: sizes do not multiply to %lld", (long long)x->shape[at]);
+        tp_fail(T, TP_ESHAPE, "unflatten: sizes %s; a product of %lld is needed", TP__DIMS(sizes),
+                (long long)x->shape[at]);
         return NULL;
     }
     for (int d = 0; d < shape.ndim; d++)

@@ -20,8 +20,10 @@ tp_tensor *tp_unfold(tp_tape *T, tp_tensor *x, int dim, int64_t size, int64_t st
     if (at < 0)
         return NULL;
     if (step <= 0 || size < 0 || size > length || x->ndim == TP_MAX_DIMS) {
-        tp_fail(T, TP_EINVAL, "unfold: windows of %lld, %lld apart, in a dimension of %lld", (long long)size,
-                (long long)step, (long long)length);
+        tp_fail(
+            T, TP_EINVAL,
+            "unfold: windows of %lld, %lld apart, in a dimension of %lld; no larger ones, 1 or more apart, are needed",
+            (long long)size, (long long)step, (long long)length);
         return NULL;
     }
     if (x->ndim == 0) /* one window of one element, or none */

@@ -94,7 +94,8 @@ static bool resolve(tp_tape *T, const char *name, const tp_tensor *x, tp_dims *s
         fits = n == x->numel;
     }
     if (!fits)
-        tp_fail(T, TP_ESHAPE, "%s: %s has not the elements of %s", name, TP__SHAPE(x), TP__DIMS(*shape));
+        tp_fail(T, TP_ESHAPE, "%s: x is %s, the shape %s; as many elements are needed", name, TP__SHAPE(x),
+                TP__DIMS(*shape));
     return fits;
 }
 
@@ -121,7 +122,8 @@ tp_tensor *tp_flatten(tp_tape *T, tp_tensor *x, int start_dim, int end_dim)
     if (start < 0 || end < 0)
         return NULL;
     if (start > end) {
-        tp_fail(T, TP_EINVAL, "flatten: from dimension %d to %d", start_dim, end_dim);
+        tp_fail(T, TP_EINVAL, "flatten: from dimension %d to %d; dimensions in their order are needed", start_dim,
+                end_dim);
         return NULL;
     }
     if (x->ndim == 0)
@@ -198,7 +200,7 @@ tp_tensor *tp_t(tp_tape *T, tp_tensor *x)
     if (!tp__usable(T, "t", x))
         return NULL;
     if (x->ndim > 2) {
-        tp_fail(T, TP_ESHAPE, "t: at most 2 dimensions, not %d", x->ndim);
+        tp_fail(T, TP_ESHAPE, "t: x is %s; at most 2 dimensions", TP__SHAPE(x));
         return NULL;
     }
     dim_pair at = {0, x->ndim == 2};
@@ -213,13 +215,15 @@ static tp_status permute_infer(tp_call *c)
     int64_t stride[TP_MAX_DIMS];
     uint32_t seen = 0;
     if (order->ndim != x->ndim)
-        return tp_call_fail(c, TP_ESHAPE, "an order of %d for %d dimensions", order->ndim, x->ndim);
+        return tp_call_fail(c, TP_ESHAPE, "an order of %d, x is %s; as many as dimensions are needed", order->ndim,
+                            TP__SHAPE(x));
     for (int d = 0; d < x->ndim; d++) {
         int64_t from = order->dim[d] < 0 ? order->dim[d] + x->ndim : order->dim[d];
         if (from < 0 || from >= x->ndim)
-            return tp_call_fail(c, TP_EINDEX, "dimension %lld of a %d-d tensor", (long long)order->dim[d], x->ndim);
+            return tp__no_dim(c->tape, c->op->name, order->dim[d], x->ndim);
         if ((seen >> from) & 1u)
-            return tp_call_fail(c, TP_EINVAL, "dimension %lld is named twice", (long long)order->dim[d]);
+            return tp_call_fail(c, TP_EINVAL, "dimension %lld is named twice; each is needed once",
+                                (long long)order->dim[d]);
         seen |= 1u << from;
         shape.dim[d] = x->shape[from];
         stride[d] = x->stride[from];
@@ -326,7 +330,7 @@ static tp_status unsqueeze_infer(tp_call *c)
     if (at > x->ndim)
         return tp__no_such_dim(c, at);
     if (x->ndim == TP_MAX_DIMS)
-        return tp_call_fail(c, TP_ESHAPE, "at most %d dimensions", TP_MAX_DIMS);
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; at most %d dimensions", TP__SHAPE(c->in[0]), TP_MAX_DIMS - 1);
     for (int d = 0; d <= x->ndim; d++) {
         int from = d < at ? d : d - 1;
         shape.dim[d] = d == at ? 1 : x->shape[from];
@@ -373,7 +377,8 @@ static tp_status expand_infer(tp_call *c)
         fits = shape.dim[d] >= 0 && (from < 0 || x->shape[from] == 1 || x->shape[from] == shape.dim[d]);
     }
     if (!fits)
-        return tp_call_fail(c, TP_ESHAPE, "%s does not expand to %s", TP__SHAPE(x), TP__DIMS(shape));
+        return tp_call_fail(c, TP_ESHAPE, "x is %s, the shape %s; one to which that broadcasts is needed", TP__SHAPE(x),
+                            TP__DIMS(shape));
     return tp__infer_view(c, shape, stride, 0);
 }
 

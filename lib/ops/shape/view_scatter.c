@@ -9,10 +9,10 @@ static tp_status view_scatter_infer(tp_call *c)
 {
     const tp__strided_view *v = c->attr;
     if (!tp__dims_equal(v->whole, tp__dims_of(c->in[0])) || !tp__dims_equal(v->shape, tp__dims_of(c->in[1])))
-        return tp_call_fail(c, TP_ESHAPE, "values of shape %s for a part of shape %s", TP__SHAPE(c->in[1]),
-                            TP__DIMS(v->shape));
+        return tp_call_fail(c, TP_ESHAPE, "the values are %s; %s is needed", TP__SHAPE(c->in[1]), TP__DIMS(v->shape));
     if (c->in[0]->dtype != c->in[1]->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s into %s", tp_dtype_name(c->in[1]->dtype), tp_dtype_name(c->in[0]->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the values are %s, x is %s; one dtype is needed",
+                            tp_dtype_name(c->in[1]->dtype), tp_dtype_name(c->in[0]->dtype));
     return tp__infer_like_first(c);
 }
 

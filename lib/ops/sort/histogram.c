@@ -17,11 +17,13 @@ static tp_status bincount_infer(tp_call *c)
     const tp_tensor *x = c->in[0], *weight = c->n_in > 1 ? c->in[1] : NULL;
     int64_t bins = ((const tallying *)c->attr)->bins;
     if (c->n_in > 2)
-        return tp_call_fail(c, TP_EINVAL, "takes numbers and their weights, not %d inputs", c->n_in);
+        return tp_call_fail(c, TP_EINVAL, "%d inputs; numbers, or numbers and their weights, are needed", c->n_in);
     if (x->dtype != TP_I64 || (weight && !tp_dtype_is_float(weight->dtype)))
-        return tp_call_fail(c, TP_EDTYPE, "counts int64 with float weights, not %s", tp_dtype_name(x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the numbers are %s; int64, and weights of floats, are needed",
+                            tp_dtype_name(x->dtype));
     if (x->ndim != 1 || (weight && !tp__same_shape(x, weight)))
-        return tp_call_fail(c, TP_ESHAPE, "the numbers are not 1-d, or the weights not as many");
+        return tp_call_fail(c, TP_ESHAPE, "the numbers are %s, the weights %s; a vector and as many are needed",
+                            TP__SHAPE(x), weight ? TP__SHAPE(weight) : "none");
     return tp_call_out(c, 0, weight ? weight->dtype : TP_I64, (tp_dims){1, {bins}});
 }
 
@@ -34,8 +36,9 @@ static tp_status bincount_forward(tp_call *c)
     const tallying *a = c->attr;
     int64_t bad = tp__count(x->numel, x->data, a->low, a->bins, y->dtype, weight ? weight->data : NULL, y->data);
     if (bad >= 0)
-        return tp_call_fail(c, TP_EINVAL, "%lld among numbers to count in %lld bins from %lld on",
-                            (long long)((const int64_t *)x->data)[bad], (long long)a->bins, (long long)a->low);
+        return tp_call_fail(c, TP_EINVAL, "%lld among the numbers; %lld to %lld, for %lld bins, is needed",
+                            (long long)((const int64_t *)x->data)[bad], (long long)a->low,
+                            (long long)(a->low + a->bins - 1), (long long)a->bins);
     return TP_OK;
 }
 
@@ -58,11 +61,11 @@ tp_tensor *tp_bincount(tp_tape *T, tp_tensor *x, tp_tensor *weights, int64_t min
     if (!tp__usable(T, "bincount", x) || (weights && !tp__usable(T, "bincount", weights)))
         return NULL;
     if (x->dtype == TP_BOOL || tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "bincount: counts integers, not %s", tp_dtype_name(x->dtype));
+        tp_fail(T, TP_EDTYPE, "bincount: x is %s; integers are needed", tp_dtype_name(x->dtype));
         return NULL;
     }
     if (minlength < 0) {
-        tp_fail(T, TP_EINVAL, "bincount: minlength is %lld", (long long)minlength);
+        tp_fail(T, TP_EINVAL, "bincount: minlength is %lld; 0 or more is needed", (long long)minlength);
         return NULL;
     }
     tp_tensor *in[2] = {tp_contiguous(T, tp_to(T, x, TP_I64)), weights};
@@ -97,19 +100,20 @@ static tp_status histogram_infer(tp_call *c)
     const tp_tensor *x = c->in[0], *weight = h->weighted ? c->in[c->n_in - 1] : NULL;
     tp_dims shape = {.ndim = c->n_in - 1 - h->weighted};
     if (x->ndim != 2 || x->shape[1] != shape.ndim || shape.ndim > TP_MAX_DIMS || shape.ndim < 1)
-        return tp_call_fail(c, TP_ESHAPE, "points of %d dimensions, and edges of %d",
-                            x->ndim == 2 ? (int)x->shape[1] : 0, shape.ndim);
+        return tp_call_fail(c, TP_ESHAPE, "points are %s, with the edges of %d dimensions; [n, dimensions] is needed",
+                            TP__SHAPE(x), shape.ndim);
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i]->dtype != x->dtype || !tp_dtype_is_float(x->dtype))
-            return tp_call_fail(c, TP_EDTYPE, "points, edges and weights are of one float dtype, not %s and %s",
+            return tp_call_fail(c, TP_EDTYPE, "points are %s, edges or weights %s; floats of one dtype are needed",
                                 tp_dtype_name(x->dtype), tp_dtype_name(c->in[i]->dtype));
     if (weight && weight->numel != x->shape[0])
-        return tp_call_fail(c, TP_ESHAPE, "%lld weights of %lld points", (long long)weight->numel,
+        return tp_call_fail(c, TP_ESHAPE, "%lld weights of %lld points; as many are needed", (long long)weight->numel,
                             (long long)x->shape[0]);
     for (int d = 0; d < shape.ndim; d++) {
         shape.dim[d] = c->in[d + 1]->numel - 1;
         if (c->in[d + 1]->ndim != 1 || shape.dim[d] < 1)
-            return tp_call_fail(c, TP_ESHAPE, "the edges of dimension %d make no bin", d);
+            return tp_call_fail(c, TP_ESHAPE, "the edges of dimension %d are %s; a vector of 2 or more is needed", d,
+                                TP__SHAPE(c->in[d + 1]));
     }
     return tp_call_out(c, 0, TP_F64, shape);
 }
@@ -153,7 +157,9 @@ static bool even_edges(tp_tape *T, const char *name, tp_tensor *x, const int64_t
         double low = data ? tp_item_at(least, d) : range ? range[2 * d] : 0;
         double high = data ? tp_item_at(greatest, d) : range ? range[2 * d + 1] : 1;
         if (bins[d] < 1 || bins[d] == INT64_MAX || !isfinite(low) || !isfinite(high) || low > high)
-            tp_fail(T, TP_EINVAL, "%s: %lld bins from %g to %g", name, (long long)bins[d], low, high);
+            tp_fail(T, TP_EINVAL,
+                    "%s: %lld bins from %g to %g; 1 or more, from a finite number to one that is not less, are needed",
+                    name, (long long)bins[d], low, high);
         if (!tp__ok(T))
             return false;
         double more = low == high ? widen : 0;
@@ -203,18 +209,19 @@ static bool points_of(tp_tape *T, const char *name, tp_tensor **x, const tp_hist
         return false;
     int64_t dims = p->ndim > 1 ? p->shape[p->ndim - 1] : 0;
     if (!tp_dtype_is_float(p->dtype)) {
-        tp_fail(T, TP_EDTYPE, "%s: takes float32 or float64, not %s", name, tp_dtype_name(p->dtype));
+        tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(p->dtype));
         return false;
     }
     if (dims < 1 || dims > TP_MAX_DIMS) {
-        tp_fail(T, TP_ESHAPE, "%s: points have 1 to %d coordinates, not %lld", name, TP_MAX_DIMS, (long long)dims);
+        tp_fail(T, TP_ESHAPE, "%s: points of %lld coordinates; 1 to %d are needed", name, (long long)dims, TP_MAX_DIMS);
         return false;
     }
     bool fits = o->weight == NULL || o->weight->ndim == p->ndim - 1;
     for (int d = 0; o->weight && fits && d < p->ndim - 1; d++)
         fits = o->weight->shape[d] == p->shape[d];
     if (!fits)
-        tp_fail(T, TP_ESHAPE, "%s: there is not a weight for each point", name);
+        tp_fail(T, TP_ESHAPE, "%s: points are %s, weights %s; a weight for each point is needed", name, TP__SHAPE(p),
+                TP__SHAPE(o->weight));
     *x = fits ? tp_contiguous(T, tp_reshape(T, tp_detach(T, p), (tp_dims){2, {p->numel / dims, dims}})) : NULL;
     return *x != NULL;
 }
@@ -251,7 +258,8 @@ static tp_tensor *as_points(tp_tape *T, const char *name, tp_tensor *x, const tp
     if (!tp__usable(T, name, x))
         return NULL;
     if (o->weight && !tp__same_shape(x, o->weight)) {
-        tp_fail(T, TP_ESHAPE, "%s: there is not a weight for each element", name);
+        tp_fail(T, TP_ESHAPE, "%s: x is %s, weights are %s; one shape is needed", name, TP__SHAPE(x),
+                TP__SHAPE(o->weight));
         return NULL;
     }
     return tp_reshape(T, x, (tp_dims){2, {x->numel, 1}});

@@ -18,11 +18,12 @@ static tp_status searchsorted_infer(tp_call *c)
 {
     const tp_tensor *bounds = c->in[0], *x = c->in[1];
     if (bounds->dtype != x->dtype || x->dtype == TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "looks for %s among %s", tp_dtype_name(x->dtype),
-                            tp_dtype_name(bounds->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "boundaries are %s, values %s; numbers of one dtype are needed",
+                            tp_dtype_name(bounds->dtype), tp_dtype_name(x->dtype));
     if (bounds->ndim != 1 && (bounds->ndim == 0 || !leading_equal(bounds, x)))
-        return tp_call_fail(c, TP_ESHAPE, "boundaries %s are not 1-d, nor like the values %s but in the last dimension",
-                            TP__SHAPE(bounds), TP__SHAPE(x));
+        return tp_call_fail(
+            c, TP_ESHAPE, "boundaries are %s, values %s; a vector, or the leading dimensions of the values, is needed",
+            TP__SHAPE(bounds), TP__SHAPE(x));
     return tp_call_out(c, 0, TP_I64, tp__dims_of(x));
 }
 
@@ -71,11 +72,13 @@ tp_tensor *tp_searchsorted(tp_tape *T, tp_tensor *boundaries, tp_tensor *x, cons
         (o->sorter && !tp__usable(T, "searchsorted", o->sorter)))
         return NULL;
     if (o->sorter && (!tp__same_shape(boundaries, o->sorter) || o->sorter->dtype != TP_I64)) {
-        tp_fail(T, TP_ESHAPE, "searchsorted: the sorter is int64 and of the shape of the boundaries");
+        tp_fail(T, TP_ESHAPE, "searchsorted: the sorter is %s %s, boundaries are %s; int64 of their shape is needed",
+                tp_dtype_name(o->sorter->dtype), TP__SHAPE(o->sorter), TP__SHAPE(boundaries));
         return NULL;
     }
     if (x->ndim == 0 && boundaries->ndim != 1) {
-        tp_fail(T, TP_ESHAPE, "searchsorted: a 0-d value among %d-d boundaries", boundaries->ndim);
+        tp_fail(T, TP_ESHAPE, "searchsorted: the value is 0-d, boundaries are %s; a vector is needed",
+                TP__SHAPE(boundaries));
         return NULL;
     }
     if (o->sorter)
@@ -90,7 +93,7 @@ tp_tensor *tp_bucketize(tp_tape *T, tp_tensor *x, tp_tensor *boundaries, const t
 {
     TP__NAMED(T, "bucketize");
     if (tp__ok(T) && boundaries && boundaries->ndim != 1) {
-        tp_fail(T, TP_ESHAPE, "bucketize: the boundaries have %d dimensions, not one", boundaries->ndim);
+        tp_fail(T, TP_ESHAPE, "bucketize: boundaries are %s; a vector is needed", TP__SHAPE(boundaries));
         return NULL;
     }
     return tp_searchsorted(T, boundaries, x, options);
@@ -101,7 +104,8 @@ tp_tensor *tp_isin(tp_tape *T, tp_tensor *x, tp_tensor *among, bool invert)
     if (!tp__usable(T, "isin", x) || !tp__usable(T, "isin", among))
         return NULL;
     if (x->dtype == TP_BOOL || among->dtype == TP_BOOL) {
-        tp_fail(T, TP_EDTYPE, "isin: is not defined for bool");
+        tp_fail(T, TP_EDTYPE, "isin: x is %s, among %s; numbers are needed", tp_dtype_name(x->dtype),
+                tp_dtype_name(among->dtype));
         return NULL;
     }
     int64_t n = among->numel;

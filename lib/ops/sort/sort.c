@@ -51,12 +51,12 @@ static tp_status pick_infer(tp_call *c)
         return tp__no_such_dim(c, p->dim);
     int64_t n = size_at(x, p->dim);
     if (x->dtype == TP_BOOL && p->what != TP__SORT && p->what != TP__MODE)
-        return tp_call_fail(c, TP_EDTYPE, "is not defined for bool");
+        return tp_call_fail(c, TP_EDTYPE, "x is bool; numbers are needed");
     if (n == 0 && p->what != TP__SORT && p->what != TP__TOP)
-        return tp_call_fail(c, TP_EINDEX, "dimension %d has no elements to choose from", p->dim);
+        return tp_call_fail(c, TP_EINDEX, "dimension %d is empty; an element is needed", p->dim);
     if ((p->what == TP__TOP && (p->k < 0 || p->k > n)) || (p->what == TP__KTH && (p->k < 0 || p->k >= n)))
-        return tp_call_fail(c, TP_EINDEX, "k is %lld, of %lld elements", (long long)p->k + (p->what == TP__KTH),
-                            (long long)n);
+        return tp_call_fail(c, TP_EINDEX, "k is %lld; %d to %lld is needed", (long long)p->k + (p->what == TP__KTH),
+                            p->what == TP__KTH, (long long)n);
     tp_dims shape = picked_shape(x, p);
     return tp_call_out(c, 0, x->dtype, shape) == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : c->tape->status;
 }
@@ -217,7 +217,7 @@ tp_tensor *tp_mode(tp_tape *T, tp_tensor *x, int dim, bool keepdim, tp_tensor **
 static tp_status median_infer(tp_call *c)
 {
     if (c->in[0]->dtype == TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "is not defined for bool");
+        return tp_call_fail(c, TP_EDTYPE, "x is bool; numbers are needed");
     return tp_call_out(c, 0, c->in[0]->dtype, (tp_dims){.ndim = 0});
 }
 

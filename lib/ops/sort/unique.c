@@ -21,7 +21,7 @@ static tp_status group_infer(tp_call *c)
         return tp__no_such_dim(c, dim);
     for (int d = 0; d < x->ndim; d++)
         if (x->shape[d] == 0 && d != dim)
-            return tp_call_fail(c, TP_ESHAPE, "dimension %d is empty, so slices along %d have no elements", d, dim);
+            return tp_call_fail(c, TP_ESHAPE, "dimension %d is empty; slices along %d need elements", d, dim);
     tp_dims shape = {1, {x->shape[dim]}}, none = {1, {0}};
     return tp_call_out(c, 0, TP_I64, ((const grouping *)c->attr)->sorted ? shape : none) == TP_OK
                ? tp_call_out(c, 1, TP_I64, shape)
@@ -152,7 +152,7 @@ static tp_tensor *of_slices(tp_tape *T, const char *name, tp_tensor *x, int dim,
         return NULL;
     int at = x->ndim ? tp__dim_of(T, name, x->ndim, dim) : -1;
     if (x->ndim == 0)
-        tp_fail(T, TP_EINDEX, "%s: dimension %d of a 0-d tensor", name, dim);
+        tp_fail(T, TP_EINDEX, "%s: x is 0-d; a dimension is needed", name);
     return at >= 0 ? distinct(T, x, (grouping){at, sorted}, inverse, counts) : NULL;
 }
 
