@@ -88,11 +88,11 @@ typedef enum {
     TP__NORM_MIN, /* the smallest */
     TP__NORM_P    /* by tp__norm_p */
 } tp__reduction;
-/* [outer, n, inner]: n elements `step` apart are reduced, for each of `inner` neighbours, of each index of outer, whose
- * dimensions may have any strides (in elements). */
+/* [outer, n, inner]: n elements `step` apart are reduced, for each of `inner` that lie `apart` (1: neighbours), of each index of
+ * outer, whose dimensions may have any strides (in elements). */
 typedef struct {
     tp_dims outer;
-    int64_t outer_stride[TP_MAX_DIMS], n, step, inner;
+    int64_t outer_stride[TP_MAX_DIMS], n, step, inner, apart;
 } tp__reduced;
 /* out [outer, inner], contiguous: sums and products of integers are I64, all and any BOOL; means and norms are of floats.
  * With `accumulate`, sums are added to what out holds (floats only). Sums, means and norms that are representable come

@@ -6,6 +6,7 @@
  *   a row, its elements apart  GATHERED elements, brought together first
  *   short rows, n <= SHORT     turned by blocks of rows, then as columns
  *   columns, `inner` of them   TP__COLUMN_CHUNK elements of each
+ *   columns that lie apart     TOGETHER elements of each, brought together first
  *   few rows, n <= TP__FEW_ROWS the same, at once (sums)
  *   few long columns           as wide rows, some rows of columns each; the columns of the wide one are then joined
  */
@@ -16,7 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WORK = 32768, MAX_CHUNKS = 128, WIDEST = 8, GATHERED = 512, SHORT = 16, WIDE = 64 };
+enum { WORK = 32768, MAX_CHUNKS = 128, WIDEST = 8, GATHERED = 512, TOGETHER = 8, SHORT = 16, WIDE = 64 };
 
 static const tp__reducer *reducer(tp__reduction kind, tp_dtype dtype)
 {
@@ -42,7 +43,7 @@ typedef struct {
     tp__reduction kind;
     tp_dtype dtype;
     tp__layout outer;
-    int64_t n, step, inner, chunk;
+    int64_t n, step, inner, apart, chunk;
     const char *in;
     char *out;
     size_t in_size, out_size;
@@ -142,6 +143,20 @@ static void put(const job *j, const char *acc, char *out, const char *in)
     }
 }
 
+/* The roots of sums of squares, where all are sound. */
+static bool put_roots(const job *j, int64_t count, const double *v, char *out)
+{
+    bool all = !j->accumulate;
+    for (int64_t c = 0; c < count && j->dtype == TP_F64; c++)
+        all &= sound(j, v[c]);
+    for (int64_t c = 0; c < count && all; c++)
+        if (j->dtype == TP_F32)
+            ((float *)(void *)out)[c] = (float)sqrt(v[c]);
+        else
+            ((double *)(void *)out)[c] = sqrt(v[c]);
+    return all;
+}
+
 /* Accumulators to a run of results; `in`: the first element that went into the first, the next ones `apart` on. */
 static void put_all(const job *j, int64_t count, const char *acc, char *out, const char *in, int64_t apart)
 {
@@ -150,6 +165,8 @@ static void put_all(const job *j, int64_t count, const char *acc, char *out, con
         return;
     }
     const double *v = (const void *)acc;
+    if (j->kind == TP__NORM_2 && put_roots(j, count, v, out))
+        return;
     bool plain = !j->accumulate && (j->kind == TP__SUM || j->kind == TP__PROD);
     if (plain && j->dtype == TP_F32 &&
         (TP__PICK(tp__reduce_table)->narrow(count, v, (void *)out) || j->kind == TP__PROD))
@@ -252,7 +269,19 @@ static void columns_into(const job *j, int64_t rows, int64_t stride, int64_t wid
     while ((at += TP__COLUMN_CHUNK) < rows);
 }
 
-/* The same of few columns and many rows without gaps, as wide rows of `fold` rows each; acc has a place for each of theirs. */
+/* The same of columns that are no neighbours, which are brought together. */
+static void columns_apart_into(const job *j, int64_t width, const char *in, char *acc)
+{
+    double together[TOGETHER * TP__COLUMNS];
+    for (int64_t at = 0, m; at < j->n; at += m) {
+        m = j->n - at < TOGETHER ? j->n - at : TOGETHER;
+        tp__copy_plane(j->in_size, (tp__plane){m, width, TP__COLUMNS, 1, j->step, j->apart}, together,
+                       in + at * j->step * (int64_t)j->in_size);
+        j->r->columns(m, TP__COLUMNS, width, together, acc, at == 0);
+    }
+}
+
+/* Few columns and many rows without gaps, as wide rows of `fold` rows each; acc has a place for each of theirs. */
 static void narrow_columns_into(const job *j, int64_t fold, const char *in, char *acc)
 {
     int64_t width = j->inner, wide = j->n / fold, over = j->n % fold * width;
@@ -268,19 +297,21 @@ static void columns_range(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
     int64_t blocks = (j->inner + TP__COLUMNS - 1) / TP__COLUMNS;
-    int64_t fold = j->step == j->inner ? WIDE / j->inner : 1;
+    int64_t fold = j->step == j->inner && j->apart == 1 ? WIDE / j->inner : 1;
     bool narrow = fold > 1 && j->n >= 2 * fold;
     double space[TP__COLUMNS];
     char *acc = (char *)space;
     for (int64_t b = begin; b < end; b++) {
         int64_t outer = b / blocks, column = b % blocks * TP__COLUMNS;
         int64_t width = j->inner - column < TP__COLUMNS ? j->inner - column : TP__COLUMNS;
-        const char *in = outer_at(j, outer) + (size_t)column * j->in_size;
-        if (narrow)
+        const char *in = outer_at(j, outer) + column * j->apart * (int64_t)j->in_size;
+        if (j->apart != 1)
+            columns_apart_into(j, width, in, acc);
+        else if (narrow)
             narrow_columns_into(j, fold, in, acc);
         else
             columns_into(j, j->n, j->step, width, in, acc);
-        put_all(j, width, acc, j->out + (size_t)(outer * j->inner + column) * j->out_size, in, 1);
+        put_all(j, width, acc, j->out + (size_t)(outer * j->inner + column) * j->out_size, in, j->apart);
     }
 }
 
@@ -314,6 +345,7 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
              .n = shape->n,
              .step = shape->step,
              .inner = shape->inner,
+             .apart = shape->apart,
              .in = in,
              .out = out,
              .in_size = tp_dtype_size(dtype),
@@ -322,7 +354,7 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
     j.out_size = wide && !tp_dtype_is_float(dtype) ? sizeof(int64_t) : wide ? j.in_size : j.r->size;
     if (outer == 0 || j.inner == 0)
         return;
-    bool few = kind == TP__SUM && tp_dtype_is_float(dtype) && n > 1 && n <= TP__FEW_ROWS && !accumulate;
+    bool few = kind == TP__SUM && tp_dtype_is_float(dtype) && n > 1 && n <= TP__FEW_ROWS && !accumulate && j.apart == 1;
     int last = j.outer.ndim - 1;
     if (few && j.inner == 1 && j.outer.stride[last] == 1) { /* results side by side are columns, too */
         j.inner = j.outer.dim[last];
@@ -342,7 +374,7 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
 void tp__reduce(tp__reduction kind, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *in, void *out,
                 bool accumulate)
 {
-    tp__reduced shape = {{1, {outer}}, {n * inner}, n, inner, inner};
+    tp__reduced shape = {{1, {outer}}, {n * inner}, n, inner, inner, 1};
     tp__reduce_strided(kind, dtype, &shape, in, out, accumulate);
 }
 
@@ -390,7 +422,7 @@ static void norms_range(int64_t begin, int64_t end, void *user)
     const norm_job *w = user;
     const job *j = &w->j;
     for (int64_t k = begin; k < end; k++) {
-        const char *in = outer_at(j, k / j->inner) + (size_t)(k % j->inner) * j->in_size;
+        const char *in = outer_at(j, k / j->inner) + k % j->inner * j->apart * (int64_t)j->in_size;
         tp__store(j->out + (size_t)k * j->out_size, j->dtype, norm_p(w, in));
     }
 }
@@ -399,6 +431,7 @@ void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *
 {
     norm_job w = {
         .j = {.dtype = dtype, .n = shape->n, .step = shape->step, .inner = shape->inner, .in = in, .out = out}, .p = p};
+    w.j.apart = shape->apart;
     int64_t outer = tp__layout_of(&w.j.outer, shape->outer, shape->outer_stride);
     w.j.in_size = w.j.out_size = tp_dtype_size(dtype);
     w.power = TP__FN(pow_scalar, TP_F64);

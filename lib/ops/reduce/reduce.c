@@ -82,20 +82,27 @@ static int64_t count_of(const tp__layout *l)
     return n;
 }
 
+enum { NEAR = 8 };
+
 /* Takes the last of the reduced dimensions off; the result is [reduced..., kept...], and the kept dimension that is
- * returned comes last: one whose elements are neighbours, so that it is gone along. -1: none. */
+ * returned comes last: one whose elements are neighbours, or nearer than those that are reduced, so that it is gone along.
+ * -1: none. */
 static int first_step(const tp__layout *kept, tp__layout *reduced, tp__reduced *step)
 {
     int last = --reduced->ndim, inner = -1;
-    *step = (tp__reduced){.n = reduced->dim[last], .step = reduced->stride[last], .inner = 1};
+    *step = (tp__reduced){.n = reduced->dim[last], .step = reduced->stride[last], .inner = 1, .apart = 1};
     for (int d = 0; d < kept->ndim; d++)
         if (kept->stride[d] == 1 && kept->dim[d] > 1 && (step->step != 1 || kept->dim[d] >= step->n))
+            inner = d;
+    for (int d = 0; d < kept->ndim && inner < 0; d++)
+        if (kept->dim[d] >= NEAR && kept->stride[d] > 1 && kept->stride[d] <= step->step / NEAR)
             inner = d;
     for (int d = 0; d < reduced->ndim + kept->ndim; d++) {
         const tp__layout *from = d < reduced->ndim ? reduced : kept;
         int k = from == kept ? d - reduced->ndim : d;
         if (from == kept && k == inner) {
             step->inner = kept->dim[k];
+            step->apart = kept->stride[k];
             continue;
         }
         step->outer_stride[step->outer.ndim] = from->stride[k];
@@ -155,7 +162,7 @@ tp_status tp__reduce_over(tp_tape *T, tp__reduction kind, double order, const tp
     if (ok) {
         void *last = turned ? whole->data : out;
         reduce_step(kind, order, dtype, &first, x->data, partly ? part->data : last);
-        tp__reduced second = {{.ndim = 0}, {0}, others, results, results};
+        tp__reduced second = {{.ndim = 0}, {0}, others, results, results, 1};
         if (partly) /* counts are added up, and so are sums of numbers: what is NaN now stays */
             reduce_step(kind == TP__NORM_0 || kind == TP__NANSUM ? TP__SUM : kind, order, becomes, &second, part->data,
                         last);
