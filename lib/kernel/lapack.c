@@ -1,10 +1,13 @@
 /* lapack.c - factorizations: small ones by LAPACKE, larger ones in blocks over our own products and solves, which are
  * divided among threads as all loops are (LAPACK's threads have barriers).
  *
+ * Those of a few unknowns are in tiny.c.
+ *
  * LAPACK counts columns first. Row-major memory is its transpose there, so a factorization of A^T is
  * taken of the memory as it lies, and the solves account for it: nothing is copied, nothing allocated.
  * All cuts follow from sizes alone: the bits are the same on any number of threads.
  */
+#include "kernel/tiny.h"
 #include "kernel/triangle.h"
 
 #include <lapacke.h>
@@ -169,10 +172,10 @@ static void factor_panel(lu_work *f, int64_t at, int64_t width)
 
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 {
+    if (n <= TP__TINY)
+        return tp__tiny_getrf(dtype, n, a, pivots);
     if (!tp__blas_ready(n, 0, 0))
         return -1;
-    if (n == 0)
-        return 0;
     lu_work f = {.dtype = dtype, .n = n, .a = a, .pivots = pivots};
     factor_rows(&f, 0, n, n <= WHOLE ? n : n < WIDE_FROM ? NARROW : WIDE);
     return f.info;
@@ -181,7 +184,15 @@ int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 static void swap_rows(char *b, size_t bytes, int64_t i, int64_t j)
 {
     char tmp[256], *p = b + (size_t)i * bytes, *q = b + (size_t)j * bytes;
-    for (size_t at = 0; i != j && at < bytes; at += sizeof tmp) {
+    if (i == j)
+        return;
+    if (bytes == 8) { /* one element, mostly: without calls */
+        memcpy(tmp, p, 8);
+        memcpy(p, q, 8);
+        memcpy(q, tmp, 8);
+        return;
+    }
+    for (size_t at = 0; at < bytes; at += sizeof tmp) {
         size_t m = bytes - at < sizeof tmp ? bytes - at : sizeof tmp;
         memcpy(tmp, p + at, m);
         memcpy(p + at, q + at, m);
@@ -298,10 +309,11 @@ static int factor_block(const cholesky *f, int64_t at, int64_t width)
 
 int tp__potrf(tp_dtype dtype, int64_t n, void *a)
 {
-    if (!tp__blas_ready(n, 0, 0))
+    if (n > TP__TINY && !tp__blas_ready(n, 0, 0))
         return -1;
     cholesky f = {.dtype = dtype, .n = n, .a = a};
-    int info = factor_diagonal(&f, 0, n, n <= WHOLE ? n : n < LARGE_FROM ? SMALL : LARGE);
+    int64_t block = n <= WHOLE ? n : n < LARGE_FROM ? SMALL : LARGE;
+    int info = n <= TP__TINY ? tp__tiny_potrf(dtype, n, a) : factor_diagonal(&f, 0, n, block);
     for (int64_t i = 0; i < n && info == 0; i++)
         memset(element(dtype, a, n, i, i + 1), 0, (size_t)(n - i - 1) * tp_dtype_size(dtype));
     return info;

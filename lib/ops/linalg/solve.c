@@ -1,4 +1,5 @@
 /* solve.c - A X = B by an LU factorization, batched over leading dimensions. */
+#include "kernel/small_products.h"
 #include "ops/linalg/linalg.h"
 
 #include <string.h>
@@ -48,12 +49,43 @@ static tp_status solve_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* gA (+)= -gB X^T, of all matrices */
+static void subtract_products(const tp_vjp *v, const char *gb)
+{
+    const tp_tensor *a = v->in[0], *x = v->out[0];
+    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1, count = tp__matrices(a);
+    size_t size = tp_dtype_size(a->dtype);
+    tp__small_products small = {.count = count,
+                                .n = n,
+                                .k = k,
+                                .m = n,
+                                .a_row = k,
+                                .a_column = 1,
+                                .a_step = n * k,
+                                .b_row = 1,
+                                .b_column = k,
+                                .b_step = n * k,
+                                .a = gb,
+                                .b = x->data,
+                                .c = v->gin[0]->data,
+                                .accumulate = !(v->fresh & 1u),
+                                .negated = true};
+    if (n <= TP__SMALL_SIDE && k <= TP__SMALL_SIDE && n > 0) {
+        TP__PICK(tp__small_table)->multiply[a->dtype == TP_F64](&small);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        tp__gemm(a->dtype, false, true, n, n, k, -1, gb + (size_t)(i * n * k) * size, one,
+                 (const char *)x->data + (size_t)(i * n * k) * size, one, v->fresh & 1u ? 0 : 1,
+                 (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
+}
+
 /* gB = A^-T g by the factorization at hand, gA -= gB X^T */
 static tp_status solve_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *a = v->in[0], *x = v->out[0], *g = v->gout[0];
     tp_dtype dtype = a->dtype;
-    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1;
+    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1];
     size_t size = tp_dtype_size(dtype);
     char *gb = tp_vjp_scratch(v, (size_t)g->numel * size);
     if (gb == NULL)
@@ -64,10 +96,9 @@ static tp_status solve_vjp_fused(tp_vjp *v)
         char *here = gb + (size_t)(i * n * k) * size;
         tp__getrs(dtype, true, n, k, (const char *)v->out[1]->data + (size_t)(i * n * n) * size,
                   (const int *)v->out[2]->data + i * n, here);
-        if (v->gin[0])
-            tp__gemm(dtype, false, true, n, n, k, -1, here, one, (const char *)x->data + (size_t)(i * n * k) * size,
-                     one, v->fresh & 1u ? 0 : 1, (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
     }
+    if (v->gin[0])
+        subtract_products(v, gb);
     if (v->gin[1] && (v->fresh & 2u) && g->numel > 0)
         memcpy(v->gin[1]->data, gb, (size_t)g->numel * size);
     else if (v->gin[1])
