@@ -1,6 +1,5 @@
-/* linalg.h - products by BLAS, distances, and factorizations and solves by LAPACK; batched over leading dimensions. ops.h says
- * what holds for all operators.
- */
+/* linalg.h - products by BLAS, distances, and factorizations and solves by LAPACK; batched over leading dimensions.
+ * ops.h says what holds for all operators. */
 #ifndef TAPIR_LINALG_H
 #define TAPIR_LINALG_H
 
@@ -12,10 +11,11 @@ extern "C" {
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-/* All products want operands of one dtype (TP_EDTYPE); floats go to BLAS, integers and booleans to loops, which wrap, and "or". */
+/* All products want operands of one dtype (TP_EDTYPE). Floats go to BLAS; integers wrap, booleans are and-ed and or-ed. */
 
-/* torch.matmul: [k] [k] -> [], [n, k] [k] -> [n], [k] [k, m] -> [m], [..., n, k] [..., k, m] -> [..., n, m] with the leading
- * dimensions broadcast, and so with a vector [k] on one side. TP_ESHAPE where the two k differ, or an operand is 0-d. */
+/* torch.matmul: [k] [k] -> [], [n, k] [k] -> [n], [k] [k, m] -> [m], [..., n, k] [..., k, m] -> [..., n, m] with the
+ * leading dimensions broadcast, and so with a vector [k] on one side. TP_ESHAPE where the two k differ, or an operand
+ * is 0-d. */
 TP_API tp_tensor *tp_matmul(tp_tape *T, tp_tensor *a, tp_tensor *b);
 /* The same of these shapes alone (TP_ESHAPE); inner: a [..., k], b [..., k] -> a's other dimensions, then b's. */
 TP_API tp_tensor *tp_mm(tp_tape *T, tp_tensor *a, tp_tensor *b);    /* [n, k] [k, m] -> [n, m]          */
@@ -24,71 +24,74 @@ TP_API tp_tensor *tp_bmm(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* [b, n, k]
 TP_API tp_tensor *tp_dot(tp_tape *T, tp_tensor *a, tp_tensor *b);   /* [n] [n] -> []                    */
 TP_API tp_tensor *tp_inner(tp_tape *T, tp_tensor *a, tp_tensor *b); /* sums over the last dimensions       */
 TP_API tp_tensor *tp_outer(tp_tape *T, tp_tensor *a, tp_tensor *b); /* [n] [m] -> [n, m]; alias ger         */
-/* beta x + alpha a b, of x's dtype; x is broadcast to the product, and with beta 0 nothing of it counts, not even NaN. torch's
- * beta and alpha are 1; of integers they must be whole numbers that the dtype holds (TP_EINVAL).
- * addmm: a [n, k], b [k, m]; addmv: a [n, k], v [k]; addr: a [n], b [m] -> [n, m]; baddbmm: a [b, n, k], b [b, k, m]; addbmm:
- * the same, summed over the batch -> [n, m]. */
+/* beta x + alpha a b, of x's dtype; x is broadcast to the product, and with beta 0 nothing of it counts, not even NaN.
+ * torch's beta and alpha are 1; of integers they must be whole numbers that the dtype holds (TP_EINVAL). addmm: a [n,
+ * k], b [k, m]; addmv: a [n, k], v [k]; addr: a [n], b [m] -> [n, m]; baddbmm: a [b, n, k], b [b, k, m]; addbmm: the
+ * same, summed over the batch -> [n, m]. */
 TP_API tp_tensor *tp_addmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha);
 TP_API tp_tensor *tp_addmv(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *v, double beta, double alpha);
 TP_API tp_tensor *tp_addr(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha);
 TP_API tp_tensor *tp_baddbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha);
 TP_API tp_tensor *tp_addbmm(tp_tape *T, tp_tensor *x, tp_tensor *a, tp_tensor *b, double beta, double alpha);
-/* Sums of products by an equation: "ij,jk->ik", "bij,bjk", "ii->i", "...i,...i->...". A letter is a dimension: of one size
- * everywhere (or 1, which is broadcast), summed over where it is not behind the arrow; without an arrow the letters that are
- * there once come out, in alphabetical order. 1 to 16 operands, contracted from left to right, each pair by one (batched)
- * matrix product. An equation that does not fit them is TP_EINVAL, one that takes more than TP_MAX_DIMS dimensions at once
- * TP_EUNSUPPORTED. */
+/* Sums of products by an equation: "ij,jk->ik", "bij,bjk", "ii->i", "...i,...i->...". A letter is a dimension: of one
+ * size everywhere (or 1, which is broadcast), summed over where it is not behind the arrow; without an arrow the
+ * letters that are there once come out, in alphabetical order. 1 to 16 operands, contracted from left to right, each
+ * pair by one (batched) matrix product. An equation that does not fit them is TP_EINVAL, one that takes more than
+ * TP_MAX_DIMS dimensions at once TP_EUNSUPPORTED. */
 TP_API tp_tensor *tp_einsum(tp_tape *T, const char *equation, int n, tp_tensor *const *x);
-/* Sums over n pairs of dimensions, dims_a[i] with dims_b[i], of one size (TP_ESHAPE); the result has the others of a, then
- * those of b. n = 0: all products. */
+/* Sums over n pairs of dimensions, dims_a[i] with dims_b[i], of one size (TP_ESHAPE); the result has the others of a,
+ * then those of b. n = 0: all products. */
 TP_API tp_tensor *tp_tensordot(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims_a, const int *dims_b);
-/* a_i b_j at i * (b's size) + j, in each dimension: a [n, m], b [p, q] -> [n p, m q]; at most 5 dimensions (TP_ESHAPE). */
+/* a_i b_j at i * (b's size) + j, in each dimension: a [n, m], b [p, q] -> [n p, m q]; at most 5 dimensions
+ * (TP_ESHAPE). */
 TP_API tp_tensor *tp_kron(tp_tape *T, tp_tensor *a, tp_tensor *b);
 TP_API tp_tensor *tp_trace(tp_tape *T, tp_tensor *x); /* the diagonal's sum: [n, m] -> [] */
 /* y_o = a^T weight_o b + bias_o: a [..., i], b [..., j], weight [o, i, j], bias [o] or NULL -> [..., o]; the
  * leading dimensions of a and b are the same (TP_ESHAPE). */
 TP_API tp_tensor *tp_bilinear(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *weight, tp_tensor *bias);
-/* p-norms of all differences (torch's p is 2): a [..., n, d], b [..., m, d] -> [..., n, m], floats of one dtype (TP_EDTYPE), the
- * leading dimensions broadcast. p >= 0 (TP_EINVAL), INFINITY: the largest difference, 0: how many are not 0. Close points
- * keep their digits, as with torch's compute_mode "donot_use_mm_for_euclid_dist". The slope at distance 0 is 0. pdist:
- * of the rows of x, each pair once, in the order (0, 1), (0, 2), ... */
+/* p-norms of all differences (torch's p is 2): a [..., n, d], b [..., m, d] -> [..., n, m], floats of one dtype
+ * (TP_EDTYPE), the leading dimensions broadcast. p >= 0 (TP_EINVAL), INFINITY: the largest difference, 0: how many are
+ * not 0. Close points keep their digits, as with torch's compute_mode "donot_use_mm_for_euclid_dist". The slope at
+ * distance 0 is 0. pdist: of the rows of x, each pair once, in the order (0, 1), (0, 2), ... */
 TP_API tp_tensor *tp_cdist(tp_tape *T, tp_tensor *a, tp_tensor *b, double p);
 TP_API tp_tensor *tp_pdist(tp_tape *T, tp_tensor *x, double p); /* [n, d] -> [n (n - 1) / 2] */
 /* |a - b + eps|_p over the last dimension, of a and b broadcast (torch: p 2, eps 1e-6, keepdim false); and
  * a b / (max(|a|, eps) max(|b|, eps)) summed over dim (torch: dim 1, eps 1e-8). */
 TP_API tp_tensor *tp_pairwise_distance(tp_tape *T, tp_tensor *a, tp_tensor *b, double p, double eps, bool keepdim);
 TP_API tp_tensor *tp_cosine_similarity(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim, double eps);
-/* x W^T + b: x [..., in], weight [out, in], bias [out] or NULL -> [..., out]; weight [in], bias []: [...]. Other shapes are
- * TP_ESHAPE, several dtypes TP_EDTYPE. */
+/* x W^T + b: x [..., in], weight [out, in], bias [out] or NULL -> [..., out]; weight [in], bias []: [...]. Other
+ * shapes are TP_ESHAPE, several dtypes TP_EDTYPE. */
 TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias);
 
 /* ---- solves and factorizations --------------------------------------------------------------- */
 
-/* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast. Empty matrices have empty results. */
+/* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast. Empty matrices have empty
+ * results. */
 
-/* X with A X = B: A [..., n, n], B [..., n, k] -> [..., n, k], or B [n], or [..., n] of A's leading dimensions, as vectors
- * (torch's rule). By an LU factorization with pivots (LAPACK's getrf), which backward uses again. A singular A is TP_ENUMERIC,
- * other shapes are TP_ESHAPE. Gradients of any order: dB = A^-T dX, dA = -dB X^T. */
+/* X with A X = B: A [..., n, n], B [..., n, k] -> [..., n, k], or B [n], or [..., n] of A's leading dimensions, as
+ * vectors (torch's rule). By an LU factorization with pivots (LAPACK's getrf), which backward uses again. A singular A
+ * is TP_ENUMERIC, other shapes are TP_ESHAPE. Gradients of any order: dB = A^-T dX, dA = -dB X^T. */
 TP_API tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b);
 /* The lower L with L L^T = A, of a symmetric positive definite A [..., n, n], of which the lower half
  * is read; otherwise TP_ENUMERIC. Gradient: Murray, "Differentiation of the Cholesky decomposition",
  * 2016, equation 8 and following, symmetrized. */
 TP_API tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a);
-/* X with A X = B for a lower or upper triangular A [..., n, n] (the other half is not read), B [..., n, k]. A zero on the
- * diagonal makes infinities or NaN, as in torch. */
+/* X with A X = B for a lower or upper triangular A [..., n, n] (the other half is not read), B [..., n, k]. A zero on
+ * the diagonal makes infinities or NaN, as in torch. */
 TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper);
-/* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast; numbers of one dtype. */
+/* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast (TP_ESHAPE);
+ * numbers, promoted. */
 TP_API tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim);
 /* The sum of a b along dim (torch's is -1), of a and b broadcast: [..., n] -> [...]. */
 TP_API tp_tensor *tp_linalg_vecdot(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim);
-/* The product of 2 to 32 matrices (TP_EINVAL), of which the first and last may be vectors, with the brackets that cost least:
- * Cormen et al., "Introduction to algorithms", 15.2. */
+/* The product of 2 to 32 matrices (TP_EINVAL), of which the first and last may be vectors, with the brackets that cost
+ * least: Cormen et al., "Introduction to algorithms", 15.2. */
 TP_API tp_tensor *tp_linalg_multi_dot(tp_tape *T, int n, tp_tensor *const *x);
-/* x [..., n, n] to a whole power, 0: the identity; negative ones through the inverse (TP_ENUMERIC where there is none). By
- * squaring: at most 2 log2(power) products. */
+/* x [..., n, n] to a whole power, 0: the identity; negative ones through the inverse (TP_ENUMERIC where there is
+ * none). By squaring: at most 2 log2(power) products. */
 TP_API tp_tensor *tp_linalg_matrix_power(tp_tape *T, tp_tensor *x, int n);
-/* The lower (upper) triangle of matrices [..., n, m] of any dtype, zero elsewhere. The diagonal belongs to it: 0, torch's
- * default, is the main one, 1 the one above it, -1 the one below. */
+/* The lower (upper) triangle of matrices [..., n, m] of any dtype, zero elsewhere. The diagonal belongs to it: 0,
+ * torch's default, is the main one, 1 the one above it, -1 the one below. */
 TP_API tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal);
 TP_API tp_tensor *tp_triu(tp_tape *T, tp_tensor *x, int64_t diagonal);
 

@@ -1,15 +1,15 @@
 /* ops.h - all operators on tensors: one include for the headers of their kinds.
  *
- * All take the tape first and return a new tensor of the tape, or NULL after a failure. Operands are
- * broadcast against each other and promoted as in PyTorch. `dim` may be negative (from the end).
- * Float results are differentiable, to any order, unless a comment says otherwise. An `int dim` counts dimensions from 0, or
- * from the end (-1 is the last); a list `n, dims` of them names each once, and n = 0 means all of them. Where there is
- * a `keepdim`, a dimension that went stays as one of size 1. torch's defaults are said where C has none.
+ * All take the tape first and return a new tensor of the tape, or NULL after a failure. Operands are broadcast against
+ * each other and promoted as in PyTorch. `dim` may be negative (from the end). Float results are differentiable, to
+ * any order, unless a comment says otherwise. An `int dim` counts dimensions from 0, or from the end (-1 is the last);
+ * a list `n, dims` of them names each once, and n = 0 means all of them. Where there is a `keepdim`, a dimension that
+ * went stays as one of size 1. torch's defaults are said where C has none.
  *
- * What all of them refuse is not said each time: a tensor that is NULL, or was given back (TP_EINVAL), or is another tape's
- * (TP_EFOREIGN); shapes that do not broadcast or fit (TP_ESHAPE); dtypes that the function has not (TP_EDTYPE); a dimension or
- * an index that is not there (TP_EINDEX); another argument that makes no sense (TP_EINVAL); more memory than there is
- * (TP_ENOMEM). tp_error says which, with what was given and what is needed.
+ * What all of them refuse is not said each time: a tensor that is NULL, or was given back (TP_EINVAL), or is another
+ * tape's (TP_EFOREIGN); shapes that do not broadcast or fit (TP_ESHAPE); dtypes that the function has not (TP_EDTYPE);
+ * a dimension or an index that is not there (TP_EINDEX); another argument that makes no sense (TP_EINVAL); more memory
+ * than there is (TP_ENOMEM). tp_error says which, with what was given and what is needed.
  *
  * Shapes are written x [n, d]; [...] stands for any dimensions, [] for a 0-d tensor.
  *
