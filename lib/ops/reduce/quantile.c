@@ -44,7 +44,7 @@ static tp_tensor *between(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *w)
     tp_tensor *from_b = tp_sub(T, b, tp_mul(T, step, tp_rsub_scalar(T, w, 1)));
     tp_tensor *near = tp_where(T, tp_lt(T, w, half), from_a, from_b);
     tp_tensor *shares = tp_add(T, tp_mul(T, a, tp_rsub_scalar(T, w, 1)), tp_mul(T, b, w));
-    tp_tensor *apart = tp_where(T, tp_logical_or(T, tp_eq_scalar(T, w, 0), tp_eq(T, a, b)), a, shares);
+    tp_tensor *apart = tp_where(T, tp_eq_scalar(T, w, 0), a, shares);
     return tp_where(T, tp_isfinite(T, step), near, apart);
 }
 
