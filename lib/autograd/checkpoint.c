@@ -199,13 +199,9 @@ static bool is_among(const tp_tensor *x, const tp__kept *found)
     return false;
 }
 
-/* Adds the inputs, before anything else, and what the nodes from `begin` on use and did not make. */
-static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, int n_in, tp_tensor *const *in,
-                         tp__kept *found)
+/* Adds what the nodes from `begin` on use and did not make. */
+static tp_status capture(tp_tape *T, uint32_t begin, const tp_tensor *last, tp__kept *found)
 {
-    for (int i = found->n; i < n_in; i++)
-        if (tp__kept_add(T, found, in[i]) != TP_OK)
-            return T->status;
     for (tp_tensor *x = T->last; x != last; x = x->prev)
         x->flags |= TP__YOUNG;
     for (uint32_t k = begin; k < T->n_nodes; k++) {
@@ -243,7 +239,7 @@ static tp_status run_forward(tp_tape *T, const chain *c, tp_tensor *const *in, t
             shot = s->n < s->room && left > 1 ? k + stride_to_next(left, s->room - s->n + 1) : -1;
         }
         if (call(T, c, k, now, next) == TP_OK && s)
-            capture(T, begin, last, c->n_in, in, found);
+            capture(T, begin, last, found);
         bool drew = s && s->rng == NULL && memcmp(&before, &T->rng, sizeof before) != 0;
         for (int i = 0; i < c->n_out && T->status == TP_OK && s; i++)
             c->asks[i] |= (next[i]->flags & TP__REQUIRES_GRAD) != 0;
@@ -445,7 +441,10 @@ static tp_status run_chain(tp_tape *T, chain *c, int64_t snapshots, tp_tensor *c
     tp__kept *found = tp__kept_open(T, c->name, tp__frame_here()); /* what the function uses, and may free */
     if (found == NULL)
         return T->status;
-    run_forward(T, c, in, out, found);
+    for (int i = 0; i < c->n_in && T->status == TP_OK; i++)
+        tp__kept_add(T, found, in[i]);
+    if (T->status == TP_OK)
+        run_forward(T, c, in, out, found);
     for (int i = 0; i < c->n_out && c->shelf; i++)
         any |= c->asks[i];
     while (c->shelf && !any && c->shelf->n > 1)

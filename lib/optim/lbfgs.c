@@ -80,6 +80,16 @@ static bool place(const lbfgs *m, double t)
     return finite;
 }
 
+/* How many elements there are to move: fewer where a parameter was freed, and then the vectors here are of another layout. */
+static int64_t elements(const lbfgs *m)
+{
+    const tp_params *p = m->base.groups->params;
+    int64_t n = 0;
+    for (int i = 0; i < p->n; i++)
+        n += p->at[i] ? p->at[i]->numel : 0;
+    return n;
+}
+
 /* ---- values and slopes ---------------------------------------------------------------------------------------- */
 
 /* The loss where the parameters are, its gradient in `slot`; false after a failure. */
@@ -88,6 +98,11 @@ static bool evaluate_here(lbfgs *m, int slot, double *f)
     m->report.evaluations++;
     if (!tp__optim_evaluate(m->T, &m->base, m->closure, m->user, f))
         return false;
+    if (elements(m) != m->n) {
+        tp_fail(m->T, TP_EINVAL,
+                "optim_step_closure: the closure has freed a parameter; L-BFGS moves all that it began with");
+        return false;
+    }
     gather(m, true, m->gradient[slot]);
     return true;
 }
@@ -202,7 +217,7 @@ static bool advance(lbfgs *m, tp__line_point *here, bool last)
 {
     gather(m, false, m->x);
     bool ok = m->o.line_search == TP_STRONG_WOLFE ? advance_searched(m, here) : advance_fixed(m, here, last);
-    if (!ok)
+    if (!ok && elements(m) == m->n)
         place(m, 0); /* where this iteration began */
     return ok;
 }
@@ -247,6 +262,12 @@ static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
     m->closure = closure;
     m->user = user;
     m->report = (tp_lbfgs_report){.loss = NAN, .stop = TP_LBFGS_FAILED};
+    if (elements(m) != m->n) { /* one was freed since the last step */
+        m->n = elements(m);
+        m->kept = m->oldest = 0;
+        m->iterations = 0;
+        m->diagonal = 1;
+    }
     if (!evaluate_here(m, 0, &here.f))
         return NAN;
     double loss = here.f;

@@ -312,6 +312,20 @@ static inline tp_status call_it(tp_tape *T, tp_call *c, bool wants)
     return status;
 }
 
+/* A user's operator, which has a dot in its name, may free what it was given: that is there until the call is recorded. */
+static __attribute__((noinline)) tp_status call_held(tp_call *c, bool wants)
+{
+    tp_tape *T = c->tape;
+    tp__kept *kept = tp__kept_open(T, c->op->name, tp__frame_here());
+    for (int i = 0; i < c->n_in && kept && T->status == TP_OK; i++)
+        if (c->in[i])
+            tp__kept_add(T, kept, c->in[i]);
+    tp_status status = T->status == TP_OK ? call_it(T, c, wants) : give_back(T, c->op, c->attr, T->status);
+    if (kept)
+        tp__kept_close(T, kept);
+    return status;
+}
+
 /* The outputs are NULL. */
 static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)
 {
@@ -347,7 +361,8 @@ static tp_status apply_to(tp_tape *T, const tp_op *op, const void *attr, int n, 
     tp__notice_jump(T, &c);
     bool wants = (any & TP__REQUIRES_GRAD) && T->recording && !(op->flags & TP_OP_NO_GRAD) &&
                  (op->vjp || op->vjp_fused);
-    return call_it(T, &c, wants);
+    bool theirs = !(op->flags & TP__OP_OURS) && strchr(op->name, '.');
+    return theirs ? call_held(&c, wants) : call_it(T, &c, wants);
 }
 
 tp_status tp_apply_all(tp_tape *T, const tp_op *op, const void *attr, int n, tp_tensor *const *in, tp_tensor **out)

@@ -227,6 +227,54 @@ START_TEST(closure_that_frees)
 }
 END_TEST
 
+/* One of two parameters goes in the n-th call, or between two steps. The loss is the sum of the squares of what is there. */
+static tp_tensor *pair_of[2];
+static int goes_at;
+static double closure_of_two(tp_tape *tape, void *user)
+{
+    tp_tensor *loss = tp_scalar(tape, TP_F64, 0);
+    tp_optim_zero_grad(*(tp_optim **)user);
+    for (int i = 0; i < 2; i++)
+        if (pair_of[i])
+            loss = tp_add(tape, loss, tp_sum(tape, tp_square(tape, tp_sub_scalar(tape, pair_of[i], 3 + i))));
+    tp_backward(tape, loss);
+    double value = tp_item(loss);
+    if (calls++ == goes_at) {
+        tp_free(pair_of[0]);
+        pair_of[0] = NULL;
+    }
+    return value;
+}
+
+START_TEST(closure_that_frees_a_parameter)
+{
+    for (int search = 0; search < 2; search++)
+        for (goes_at = 0; goes_at < 4; goes_at++) {
+            for (int i = 0; i < 2; i++)
+                pair_of[i] = owned(1 + i);
+            tp_params *p = tp_params_of(T, 2, pair_of);
+            tp_optim *o = tp_optim_lbfgs(
+                T, p, &(tp_lbfgs_options){.lr = 0.1, .max_iter = 3, .line_search = search ? TP_STRONG_WOLFE : 0});
+            bool between = goes_at == 3;
+            calls = between ? 10 : 0;
+            tp_optim_step_closure(T, o, closure_of_two, &o);
+            if (between) {
+                tp_free(pair_of[0]);
+                pair_of[0] = NULL;
+            } else if (pair_of[0] == NULL)
+                ck_error(T, TP_EINVAL, "optim_step_closure: the closure has freed a parameter");
+            for (int k = 0; k < 40; k++) /* and goes on with the other */
+                tp_optim_step_closure(T, o, closure_of_two, &o);
+            ck_no_error(T);
+            ck_assert_double_eq_tol(tp_item_at(pair_of[1], 1), 4, 1e-3);
+            tp_optim_free(o);
+            tp_params_free(p);
+            for (int i = 0; i < 2; i++)
+                tp_free(pair_of[i]);
+        }
+}
+END_TEST
+
 /* ---- elements, checkpoints ----------------------------------------------------------------------------------------- */
 
 static tp_tensor *mine, *other;
@@ -393,6 +441,7 @@ int main(void)
     tcase_add_loop_test(t, module_freed_by_its_function, 0, 3);
     tcase_add_test(t, visit_left_by_a_jump);
     tcase_add_loop_test(t, closure_that_frees, 0, DEEDS);
+    tcase_add_test(t, closure_that_frees_a_parameter);
     tcase_add_test(t, freed_by_its_elements);
     tcase_add_test(t, checkpoint_left_by_a_jump);
     tcase_add_loop_test(t, reset_from_far_deeper, 0, 3);

@@ -454,9 +454,10 @@ END_TEST
 /* ---- within the user's functions ---------------------------------------------------------------------------------- */
 
 /* What a function does that it may not. */
-typedef enum { NOTHING, RESET, REWIND, FREE, JUMP, DEEDS } deed;
+typedef enum { NOTHING, RESET, REWIND, FREE, JUMP, DEEDS, FREE_INPUT } deed;
 static deed to_do;
-static int done; /* how often */
+static tp_tensor *victim; /* an owned input of the call that runs */
+static int done;          /* how often */
 static tp_mark old_mark;
 static jmp_buf outside;
 
@@ -473,6 +474,10 @@ static void misbehave(void)
         tp_tape_free(T);
     if (to_do == JUMP)
         longjmp(outside, 1);
+    if (to_do == FREE_INPUT) {
+        tp_free(victim);
+        victim = NULL;
+    }
 }
 
 enum { IN_INFER = 1, IN_FORWARD, IN_VJP, IN_FUSED };
@@ -710,6 +715,30 @@ START_TEST(within_functions)
 }
 END_TEST
 
+/* One frees what the call of it has been given: that is there until the call is done, and is seldom an error. */
+START_TEST(input_freed_within_functions)
+{
+    const way *c = &ways[_i];
+    tp_tensor *w = owned(2);
+    for (int recorded = 0; recorded < 2; recorded++) {
+        tp_tensor *x = tp_requires_grad(owned(2), recorded);
+        victim = x;
+        to_do = FREE_INPUT;
+        where = c->where;
+        done = 0;
+        c->run(x);
+        ck_assert_msg(!recorded || done > 0, "%s was not called", c->name);
+        to_do = NOTHING;
+        tp_clear_error(T);
+        ck_assert_int_eq(tp_tape_reset(T), TP_OK);
+        tp_free(victim);
+        victim = NULL;
+        a_right_step(w, c->name);
+    }
+    tp_free(w);
+}
+END_TEST
+
 /* A rewind to a mark from before does as well. */
 START_TEST(well_after_a_jump)
 {
@@ -752,6 +781,7 @@ int main(void)
     tcase_add_test(t, no_module_within_itself);
     tcase_add_test(t, conversion_under_a_graph);
     tcase_add_loop_test(t, within_functions, 0, LENGTH(ways));
+    tcase_add_loop_test(t, input_freed_within_functions, 0, LENGTH(ways));
     tcase_add_loop_test(t, well_after_a_jump, 0, LENGTH(ways));
     suite_add_tcase(suite, t);
     return run_suite(suite);

@@ -124,11 +124,12 @@ tp_tensor *tp__broadcast_loss(tp_tape *T, const tp__loss_op *l, tp_tensor *x, tp
                 TP__DIMS(of_target));
         return NULL;
     }
-    if (!alike)
-        tp_warn(T, "%s: x is %s, target is %s; both are broadcast to %s, which is seldom meant", l->op.name,
-                TP__DIMS(of_x), TP__DIMS(of_target), TP__DIMS(shape));
     tp_tensor *in[2] = {x, target};
     tp_dtype dtype = tp__result_type(2, in);
-    return tp__loss(T, l, tp_expand(T, tp_to(T, x, dtype), shape), tp_expand(T, tp_to(T, target, dtype), shape),
-                    reduction);
+    tp_tensor *y = tp__loss(T, l, tp_expand(T, tp_to(T, x, dtype), shape), tp_expand(T, tp_to(T, target, dtype), shape),
+                            reduction);
+    if (!alike && y) /* last: a function of the user's may free x */
+        tp_warn(T, "%s: x is %s, target is %s; both are broadcast to %s, which is seldom meant", l->op.name,
+                TP__DIMS(of_x), TP__DIMS(of_target), TP__DIMS(shape));
+    return y;
 }
