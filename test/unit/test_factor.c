@@ -19,9 +19,9 @@ static void omp_set_num_threads(int n) { (void)n; }
 #endif
 
 /* Around the sizes at which something changes: vectors, panels, blocks, parts. */
-static const int64_t orders[] = {1,   2,   3,   15,  16,  17,  31,  33,  63,  64,  65,  95,
-                                 96,  97,  100, 127, 128, 129, 160, 191, 193, 255, 256, 257,
-                                 320, 352, 353, 400, 511, 512, 513, 600, 639, 640, 641, 700};
+static const int64_t orders[] = {1,   2,   3,   4,   8,   9,   15,  16,  17,  31,  33,  63,  64,
+                                 65,  95,  96,  97,  100, 127, 128, 129, 160, 191, 193, 255, 256,
+                                 257, 320, 352, 353, 400, 511, 512, 513, 600, 639, 640, 641, 700};
 
 static _Thread_local uint64_t state;
 
