@@ -110,6 +110,37 @@ TP_API tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path);
 
 /* ---- the modules ----------------------------------------------------------------------------- */
 
+/* Containers. What they are given is theirs, also where they could not be made: then it is freed.
+ *
+ * Modules one after the other, named "0", "1", ...; the list may end with a NULL. Each hands one tensor to the next:
+ * TP_EINVAL where one needs more, or has no forward. */
+TP_API tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules);
+/* Modules that are found by their number, or by a name; they have no forward. A module of one's own has one as a child. */
+TP_API tp_module *tp_nn_module_list_of(tp_tape *T, int n, tp_module *const *modules);
+TP_API tp_module *tp_nn_module_dict(tp_tape *T, int n, const char *const *names, tp_module *const *modules);
+/* The same of parameters, which are owned tensors (tp_keep). */
+TP_API tp_module *tp_nn_parameter_list(tp_tape *T, int n, tp_tensor *const *tensors);
+TP_API tp_module *tp_nn_parameter_dict(tp_tape *T, int n, const char *const *names, tp_tensor *const *tensors);
+/* Appends to a Sequential or a ModuleList, a ParameterList, under the next number; returns what was given. (To a dictionary
+ * tp_module_add and tp_module_add_param add.) */
+TP_API tp_module *tp_nn_append(tp_tape *T, tp_module *list, tp_module *child);
+TP_API tp_tensor *tp_nn_append_param(tp_tape *T, tp_module *list, tp_tensor *x);
+/* Child i of any module, its own parameter i, in the order of addition; -1 is the last one; NULL where there is none. */
+TP_API tp_module *tp_nn_at(const tp_module *list, int i);
+TP_API tp_tensor *tp_nn_param_at(const tp_module *list, int i);
+TP_API int        tp_nn_length(const tp_module *list); /* children */
+TP_API int        tp_nn_param_length(const tp_module *list);
+#ifndef __cplusplus
+/* clang-format off */
+#define tp_nn_sequential(T, ...)                                                                   \
+    tp_nn_sequential_of((T), (int)(sizeof((tp_module *[]){__VA_ARGS__}) / sizeof(tp_module *)),    \
+                        (tp_module *[]){__VA_ARGS__})
+#define tp_nn_module_list(T, ...)                                                                  \
+    tp_nn_module_list_of((T), (int)(sizeof((tp_module *[]){__VA_ARGS__}) / sizeof(tp_module *)),   \
+                         (tp_module *[]){__VA_ARGS__})
+/* clang-format on */
+#endif
+
 typedef struct {
     bool     no_bias;
     tp_dtype dtype; /* 0: TP_F32 */
@@ -122,6 +153,10 @@ TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_lin
 TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t out, const tp_linear_options *options);
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
+/* Dimension `dim` as those of these sizes, of which one may be -1, as tp_unflatten. */
+TP_API tp_module *tp_nn_unflatten(tp_tape *T, int dim, tp_dims sizes);
+/* x itself. */
+TP_API tp_module *tp_nn_identity(tp_tape *T);
 /* While training, an element is 0 with probability p in [0, 1] (torch's default is 0.5), else scaled by 1 / (1 - p); otherwise
  * x itself. */
 TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
@@ -129,17 +164,6 @@ TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
 TP_API tp_module *tp_nn_relu(tp_tape *T);
 TP_API tp_module *tp_nn_tanh(tp_tape *T);
 TP_API tp_module *tp_nn_sigmoid(tp_tape *T);
-/* Modules one after the other, named "0", "1", ...; the list may end with a NULL. Each hands one tensor to the next:
- * TP_EINVAL where one needs more, or has no forward. */
-TP_API tp_module *tp_nn_sequential_of(tp_tape *T, int n, tp_module *const *modules);
-#ifndef __cplusplus
-/* clang-format off */
-#define tp_nn_sequential(T, ...)                                                                   \
-    tp_nn_sequential_of((T), (int)(sizeof((tp_module *[]){__VA_ARGS__}) / sizeof(tp_module *)),    \
-                        (tp_module *[]){__VA_ARGS__})
-/* clang-format on */
-#endif
-
 #ifdef __cplusplus
 }
 #endif

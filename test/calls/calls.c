@@ -89,7 +89,8 @@ static const char *const spokesmen[][2] = {{"tp_apply", "user.calls"},
                                            {"tp_forward_n", "Flatten"},
                                            {"tp_forward_n", "Bilinear"},
                                            {"tp_forward_n", "Any"},
-                                           {"tp_nn_sequential_of", "nn_sequential"}};
+                                           {"tp_nn_sequential_of", "nn_sequential"},
+                                           {"tp_nn_module_list_of", "nn_module_list"}};
 
 static bool begins(const char *message, const char *name)
 {
@@ -180,7 +181,9 @@ static bool any_of(const char *name, const char *const *part)
 static void call_once(void)
 {
     /* What these are given they own, or have freed. */
-    static const char *const takers[] = {"_free", "_close", "module_add", "sequential_of", NULL};
+    static const char *const takers[] = {"_free",          "_close",      "module_add",     "sequential_of",
+                                         "module_list_of", "module_dict", "parameter_list", "parameter_dict",
+                                         "nn_append",      NULL};
     int v[MAX_ARGUMENTS] = {0};
     if (at->argument >= 0)
         v[at->argument] = at->value;

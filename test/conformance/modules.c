@@ -24,6 +24,14 @@ static tp_module *build_flatten(test_case *c)
     return tp_nn_flatten(c->T, start, (int)arg_int(c, 1, "end_dim", -1));
 }
 
+static tp_module *build_unflatten(test_case *c)
+{
+    int dim = (int)arg_int(c, 0, "dim", 0);
+    return tp_nn_unflatten(c->T, dim, arg_shape(c, 1, "unflattened_size"));
+}
+
+/* It takes any arguments, and looks at none. */
+static tp_module *build_identity(test_case *c) { return tp_nn_identity(c->T); }
 static tp_module *build_dropout(test_case *c) { return tp_nn_dropout(c->T, arg_double(c, 0, "p", .5)); }
 static tp_module *build_relu(test_case *c) { return tp_nn_relu(c->T); }
 static tp_module *build_tanh(test_case *c) { return tp_nn_tanh(c->T); }
@@ -33,8 +41,9 @@ static const struct {
     const char *name;
     tp_module *(*build)(test_case *c);
 } builders[] = {
-    {"Linear", build_linear}, {"Flatten", build_flatten}, {"Dropout", build_dropout},   {"ReLU", build_relu},
-    {"Tanh", build_tanh},     {"Sigmoid", build_sigmoid}, {"Bilinear", build_bilinear},
+    {"Linear", build_linear},     {"Flatten", build_flatten},     {"Dropout", build_dropout},
+    {"ReLU", build_relu},         {"Tanh", build_tanh},           {"Sigmoid", build_sigmoid},
+    {"Bilinear", build_bilinear}, {"Unflatten", build_unflatten}, {"Identity", build_identity},
 };
 enum { BUILDERS = sizeof builders / sizeof builders[0] };
 

@@ -125,12 +125,13 @@ enum { MAX_CHILDREN = 16 };
 
 static tp_module *read_module(test_case *c, const char **at);
 
-/* "Sequential(" and a line "(0): module" for each child, up to the closing parenthesis */
-static tp_module *read_sequential(test_case *c, const char **at)
+/* What stands before the parenthesis, and a line "(0): module" for each child, up to the closing one */
+static tp_module *read_container(test_case *c, const char **at,
+                                 tp_module *(*make)(tp_tape *T, int n, tp_module *const *modules))
 {
     tp_module *child[MAX_CHILDREN];
     int n = 0;
-    *at += strlen("Sequential(");
+    *at += strcspn(*at, "(") + 1;
     *at += strspn(*at, " \n");
     for (; **at == '(' && n < MAX_CHILDREN && c->came_to == PASSED; n++) {
         const char *colon = strstr(*at, "): ");
@@ -141,7 +142,7 @@ static tp_module *read_sequential(test_case *c, const char **at)
         *at += strspn(*at, " \n");
     }
     *at += **at == ')';
-    return tp_nn_sequential_of(c->T, n, child);
+    return make(c->T, n, child);
 }
 
 static tp_module *read_leaf(test_case *c, const char *at)
@@ -160,6 +161,8 @@ static tp_module *read_leaf(test_case *c, const char *at)
         return tp_nn_dropout(c->T, p);
     if (sscanf(at, "Flatten(start_dim=%d, end_dim=%d)", &start, &end) == 2)
         return tp_nn_flatten(c->T, start, end);
+    if (strncmp(at, "Identity()", 10) == 0)
+        return tp_nn_identity(c->T);
     if (strncmp(at, "ReLU()", 6) == 0)
         return tp_nn_relu(c->T);
     if (strncmp(at, "Tanh()", 6) == 0)
@@ -173,7 +176,9 @@ static tp_module *read_leaf(test_case *c, const char *at)
 static tp_module *read_module(test_case *c, const char **at)
 {
     if (strncmp(*at, "Sequential(", 11) == 0)
-        return read_sequential(c, at);
+        return read_container(c, at, tp_nn_sequential_of);
+    if (strncmp(*at, "ModuleList(", 11) == 0)
+        return read_container(c, at, tp_nn_module_list_of);
     tp_module *m = read_leaf(c, *at);
     *at += strcspn(*at, ")");
     *at += **at == ')';
