@@ -7,34 +7,6 @@ enum { GRAIN = 32768, BLOCK = 8192, TILE = 16, STRIP = 64, SMALL_PLANE = 128 };
 
 /* ---- conversion of contiguous elements ------------------------------------------------------------------- */
 
-#define WRAP64(x) ((int64_t)(x))
-#define WRAP32(x) ((uint32_t)(uint64_t)(x))
-/* clang-format off */
-#define CONVERT(id, to, from, formula)                                                             \
-    static void id(int64_t n, void *out, const void *in)                                           \
-    { to *restrict o = out; const from *a = in; for (int64_t i = 0; i < n; i++) { from x = a[i]; o[i] = (to)(formula); } }
-#define CONVERSIONS(from, S, TO64, TO32)                                                               \
-    CONVERT(S##_to_f32, float, from, x)                                                            \
-    CONVERT(S##_to_f64, double, from, x)                                                           \
-    CONVERT(S##_to_i32, int32_t, from, TO32(x))                                                    \
-    CONVERT(S##_to_i64, int64_t, from, TO64(x))                                                   \
-    CONVERT(S##_to_u8, uint8_t, from, (uint64_t)TO64(x))                                          \
-    CONVERT(S##_to_bool, uint8_t, from, x != 0)
-CONVERSIONS(float, f32, tp__to_i64, tp__to_i32)
-CONVERSIONS(double, f64, tp__to_i64, tp__to_i32)
-CONVERSIONS(int32_t, i32, WRAP64, WRAP32)
-CONVERSIONS(int64_t, i64, WRAP64, WRAP32)
-CONVERSIONS(uint8_t, u8, WRAP64, WRAP32)
-#define ROW(S) \
-    {[TP_F32] = S##_to_f32, [TP_F64] = S##_to_f64, [TP_I32] = S##_to_i32, [TP_I64] = S##_to_i64, [TP_U8] = S##_to_u8, [TP_BOOL] = S##_to_bool}
-/* clang-format on */
-
-typedef void (*convert_fn)(int64_t n, void *out, const void *in);
-static const convert_fn conversions[TP_DTYPES][TP_DTYPES] = {
-    [TP_F32] = ROW(f32), [TP_F64] = ROW(f64), [TP_I32] = ROW(i32),
-    [TP_I64] = ROW(i64), [TP_U8] = ROW(u8),   [TP_BOOL] = ROW(u8)};
-TP__DTYPES_ARE(6); /* rows, and columns */
-
 typedef struct {
     char *out;
     const char *in;
@@ -50,7 +22,7 @@ static void convert_range(int64_t begin, int64_t end, void *user)
     if (s->to == s->from)
         tp__copy_bytes(out, in, (size_t)(end - begin) * to);
     else
-        conversions[s->from][s->to](end - begin, out, in);
+        TP__PICK(tp__copy_table)->convert[s->from][s->to](end - begin, out, in);
 }
 
 void tp__convert(int64_t n, void *out, tp_dtype to, const void *in, tp_dtype from)
@@ -293,7 +265,7 @@ static void copy_range(int64_t begin, int64_t end, void *user)
     for (int64_t at = begin; at < end; at += block) {
         int64_t n = end - at < block ? end - at : block;
         tp__gather_span(&w->l, w->size, w->strided, at, n, raw);
-        conversions[w->from][w->to](n, w->dense + (size_t)at * w->to_size, raw);
+        TP__PICK(tp__copy_table)->convert[w->from][w->to](n, w->dense + (size_t)at * w->to_size, raw);
     }
 }
 

@@ -176,7 +176,7 @@ void tp__layer_norm(tp_dtype dtype, int64_t rows, int64_t n, double eps, const v
  * Scratch: twice chunks(rows) rows of n elements, where gradients of weight or bias are wanted. */
 void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,
                              const void *g, void *const gin[3], uint32_t fresh, void *scratch);
-int64_t tp__layer_norm_chunks(int64_t rows);
+int64_t tp__layer_norm_chunks(int64_t rows, int64_t n);
 
 /* ---- cross products (cross.c) ------------------------------------------------------------------------------------ */
 

@@ -10,7 +10,7 @@ void tp__layer_norm(tp_dtype dtype, int64_t rows, int64_t n, double eps, const v
     tp__parallel_for(rows, 1 + WORK / (n + 1), TP__PICK(tp__norm_table)->forward[dtype == TP_F64], &w);
 }
 
-int64_t tp__layer_norm_chunks(int64_t rows) { return (rows + TP__NORM_CHUNK - 1) / TP__NORM_CHUNK; }
+int64_t tp__layer_norm_chunks(int64_t rows, int64_t n) { return (rows + tp__norm_chunk(n) - 1) / tp__norm_chunk(n); }
 
 /* out (+)= the sum of the partial sums, in order */
 static void gather(tp_dtype dtype, int64_t chunks, int64_t n, const void *partial, void *out, bool accumulate)
@@ -22,7 +22,7 @@ static void gather(tp_dtype dtype, int64_t chunks, int64_t n, const void *partia
 void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,
                              const void *g, void *const gin[3], uint32_t fresh, void *scratch)
 {
-    int64_t chunks = tp__layer_norm_chunks(rows), bytes = chunks * n * (int64_t)tp_dtype_size(dtype);
+    int64_t chunks = tp__layer_norm_chunks(rows, n), bytes = chunks * n * (int64_t)tp_dtype_size(dtype);
     tp__norm_rows w = {.n = n,
                        .rows = rows,
                        .eps = eps,
@@ -32,7 +32,7 @@ void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps
                        .y = gin[0],
                        .partial = {gin[1] ? scratch : NULL, gin[2] ? (char *)scratch + bytes : NULL},
                        .accumulate = !(fresh & 1u)};
-    int64_t grain = 1 + WORK / (TP__NORM_CHUNK * (n + 1));
+    int64_t grain = 1 + WORK / (tp__norm_chunk(n) * (n + 1));
     tp__parallel_for(chunks, grain, TP__PICK(tp__norm_table)->backward[dtype == TP_F64], &w);
     gather(dtype, chunks, n, w.partial[0], gin[1], !(fresh & 2u));
     gather(dtype, chunks, n, w.partial[1], gin[2], !(fresh & 4u));

@@ -2,7 +2,7 @@
 #ifndef TAPIR_KERNEL_LAYER_NORM_H
 #define TAPIR_KERNEL_LAYER_NORM_H
 
-#include "kernel/kernel.h"
+#include "kernel/turn.h"
 
 /* Rows of n elements; weight and bias [n] or NULL. */
 typedef struct {
@@ -20,6 +20,7 @@ typedef struct {
 
 TP__TABLE_OF(tp__norm_table, tp__norm_table);
 
-enum { TP__NORM_CHUNK = 64 }; /* rows whose gradients of weight and bias gather in one partial sum */
+/* Rows whose gradients of weight and bias gather in one partial sum. */
+static inline int64_t tp__norm_chunk(int64_t n) { return n <= TP__SHORT ? 512 : 64; }
 
 #endif

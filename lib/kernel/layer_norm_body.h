@@ -152,35 +152,40 @@ static void NAME(input_turned)(const tp__norm_rows *w, int64_t r, int64_t count,
     TURN_TABLE.back[sizeof(REAL) == 8](w->n, count, g, (REAL *)w->y + r * w->n, w->accumulate);
 }
 
-/* part[0] += the sums of g xhat, part[1] += those of g: by lanes, then over these. */
-static void NAME(weight_turned)(int64_t n, int64_t count, const REAL *x, const REAL *g, REAL *const part[2])
+/* lanes[0] += g xhat, lanes[1] += g, of `count` rows: a lane of a column has every TURNth row of a chunk. */
+static void NAME(weight_turned)(int64_t n, int64_t count, const REAL *x, const REAL *g, REAL *const lanes[2])
 {
-    for (int64_t k = 0; k < n; k++) {
-        REAL dot[TURN], sum[TURN];
-        for (int64_t c = 0; c < TURN; c++) {
-            sum[c] = c < count ? g[k * TURN + c] : 0;
-            dot[c] = c < count ? g[k * TURN + c] * x[k * TURN + c] : 0;
+    REAL *restrict dot = lanes[0], *restrict sum = lanes[1];
+    for (int64_t i = 0; i < (count == TURN ? n * TURN : 0); i++) {
+        dot[i] += g[i] * x[i];
+        sum[i] += g[i];
+    }
+    for (int64_t k = 0; k < (count == TURN ? 0 : n); k++)
+        for (int64_t i = k * TURN; i < k * TURN + count; i++) {
+            dot[i] += g[i] * x[i];
+            sum[i] += g[i];
         }
+}
+
+/* part[k] += the sum of the lanes of column k, by halves */
+static void NAME(lanes_joined)(int64_t n, REAL *lanes, REAL *part)
+{
+    for (int64_t k = 0; k < n; k++, lanes += TURN) {
         for (int64_t half = TURN / 2; half > 0; half /= 2)
-            for (int64_t c = 0; c < half; c++) {
-                sum[c] += sum[c + half];
-                dot[c] += dot[c + half];
-            }
-        if (part[0])
-            part[0][k] += dot[0];
-        if (part[1])
-            part[1][k] += sum[0];
+            for (int64_t c = 0; c < half; c++)
+                lanes[c] += lanes[c + half];
+        part[k] += lanes[0];
     }
 }
 
-static bool NAME(backward_turned)(const tp__norm_rows *w, int64_t r, int64_t count, REAL *const part[2])
+static bool NAME(backward_turned)(const tp__norm_rows *w, int64_t r, int64_t count, REAL *const lanes[2])
 {
     REAL x[TURNED], g[TURNED], rstd[TURN];
     TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->x + r * w->n, x);
     if (!NAME(turned_normal)(w, x, rstd))
         return false;
     TURN_TABLE.turn[sizeof(REAL) == 8](w->n, count, (const REAL *)w->g + r * w->n, g);
-    NAME(weight_turned)(w->n, count, x, g, part);
+    NAME(weight_turned)(w->n, count, x, g, lanes);
     if (w->y)
         NAME(input_turned)(w, r, count, x, g, rstd);
     return true;
@@ -261,10 +266,19 @@ static void NAME(backward_row)(const tp__norm_rows *w, int64_t r, REAL *gw, REAL
 /* Short rows [begin, end); returns the first that is left. */
 static int64_t NAME(backward_short)(const tp__norm_rows *w, int64_t begin, int64_t end, REAL *const part[2])
 {
+    _Static_assert(2 * TURNED * sizeof(REAL) <= TP__SCRATCH, "lanes have no room");
+    if (tp__turned_rows(w->n, end - begin) == 0)
+        return begin;
+    REAL *space = tp__scratch_take(), *lanes[2] = {space, space + w->n * TURN};
+    memset(space, 0, (size_t)(2 * w->n * TURN) * sizeof(REAL));
     for (int64_t m; (m = tp__turned_rows(w->n, end - begin)) > 0; begin += m)
-        if (!NAME(backward_turned)(w, begin, m, part))
+        if (!NAME(backward_turned)(w, begin, m, lanes))
             for (int64_t r = begin; r < begin + m; r++)
                 NAME(backward_row)(w, r, part[0], part[1]);
+    for (int k = 0; k < 2; k++)
+        if (part[k])
+            NAME(lanes_joined)(w->n, lanes[k], part[k]);
+    tp__scratch_give(space);
     return begin;
 }
 
@@ -272,6 +286,7 @@ static int64_t NAME(backward_short)(const tp__norm_rows *w, int64_t begin, int64
 static void NAME(backward)(int64_t begin, int64_t end, void *user)
 {
     const tp__norm_rows *w = user;
+    const int64_t chunk = tp__norm_chunk(w->n);
     for (int64_t c = begin; c < end; c++) {
         REAL *part[2];
         for (int k = 0; k < 2; k++) {
@@ -279,8 +294,8 @@ static void NAME(backward)(int64_t begin, int64_t end, void *user)
             if (part[k])
                 memset(part[k], 0, (size_t)w->n * sizeof(REAL));
         }
-        int64_t stop = (c + 1) * TP__NORM_CHUNK < w->rows ? (c + 1) * TP__NORM_CHUNK : w->rows;
-        for (int64_t r = NAME(backward_short)(w, c * TP__NORM_CHUNK, stop, part); r < stop; r++)
+        int64_t stop = (c + 1) * chunk < w->rows ? (c + 1) * chunk : w->rows;
+        for (int64_t r = NAME(backward_short)(w, c * chunk, stop, part); r < stop; r++)
             NAME(backward_row)(w, r, part[0], part[1]);
     }
 }

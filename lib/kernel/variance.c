@@ -189,8 +189,12 @@ static void factors(const tp__variance_slope *s, int64_t k, tp__spread *from, in
 {
     double y = s->root ? at(s->y, s->dtype, k) : 1, g = s->g ? at(s->g, s->dtype, k) : 0;
     from->mean[c] = at(s->mean, s->dtype, k);
-    from->factor[c] = y == 0 ? 0 : g * (s->root ? 1 : 2) / s->divisor;
-    from->by[c] = y == 0 ? 1 : y;
+    double factor = y == 0 ? 0 : g * (s->root ? 1 : 2) / s->divisor, by = y == 0 ? 1 : y, both = factor / by;
+    bool apart = !(both == 0 && factor == 0) &&
+                 !(fabs(both) > 0x1p-900 && fabs(both) < 0x1p900); /* or it loses digits */
+    from->factor[c] = apart ? factor : both;
+    from->by[c] = apart ? by : 1;
+    from->divides = apart || (c > 0 && from->divides);
     from->shift[c] = s->g_mean ? at(s->g_mean, s->dtype, k) / (double)s->n : 0;
 }
 

@@ -9,6 +9,7 @@ enum { TP__SPREAD_COLUMNS = 128 };
 /* What gradients are made of, of each of some results: their means, and factor, divisor and shift of distances from them. */
 typedef struct {
     double mean[TP__SPREAD_COLUMNS], factor[TP__SPREAD_COLUMNS], by[TP__SPREAD_COLUMNS], shift[TP__SPREAD_COLUMNS];
+    bool divides; /* is a divisor not 1? */
 } tp__spread;
 
 /* By [dtype == TP_F64]; all sums are in double. */

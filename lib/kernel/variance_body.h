@@ -45,7 +45,7 @@ static void NAME(slope)(int64_t n, const void *in, const tp__spread *from, void 
     const REAL *x = in;
     REAL *restrict gx = out;
     const double mean = from->mean[0], factor = from->factor[0], by = from->by[0], shift = from->shift[0];
-    if (by == 1)
+    if (!from->divides)
         for (int64_t i = 0; i < n; i++)
             gx[i] = (REAL)(((double)x[i] - mean) * factor + shift + (accumulate ? (double)gx[i] : 0));
     else
@@ -57,7 +57,12 @@ static void NAME(slope_columns)(int64_t columns, const void *in, const tp__sprea
 {
     const REAL *x = in;
     REAL *restrict gx = out;
-    for (int64_t c = 0; c < columns; c++)
-        gx[c] = (REAL)(((double)x[c] - from->mean[c]) / from->by[c] * from->factor[c] + from->shift[c] +
-                       (accumulate ? (double)gx[c] : 0));
+    if (!from->divides)
+        for (int64_t c = 0; c < columns; c++)
+            gx[c] = (REAL)(((double)x[c] - from->mean[c]) * from->factor[c] + from->shift[c] +
+                           (accumulate ? (double)gx[c] : 0));
+    else
+        for (int64_t c = 0; c < columns; c++)
+            gx[c] = (REAL)(((double)x[c] - from->mean[c]) / from->by[c] * from->factor[c] + from->shift[c] +
+                           (accumulate ? (double)gx[c] : 0));
 }

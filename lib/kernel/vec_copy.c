@@ -1,7 +1,38 @@
-/* vec_copy.c - planes that are turned, or whose rows repeat an element; compiled once an instruction set (TP__ISA). */
+/* vec_copy.c - elements that are converted, and planes that are turned or whose rows repeat an element; compiled once an
+ * instruction set (TP__ISA). */
 #include "kernel/copy.h"
 
+#include "kernel/vec_math.h"
+
 #include <string.h>
+
+/* tp__to_i64 and tp__to_i32, by a choice of what is converted, which the compiler takes for no branch */
+#define INSIDE64(x) ((x) >= -0x1p63 && (x) < 0x1p63)
+#define INSIDE32(x) ((x) > -0x1p31 - 1 && (x) < 0x1p31)
+static inline int64_t whole64(double x) { return INSIDE64(x) ? (int64_t)v_either(INSIDE64(x), x, 0) : INT64_MIN; }
+static inline int64_t whole64f(float x) { return INSIDE64(x) ? (int64_t)v_eitherf(INSIDE64(x), x, 0) : INT64_MIN; }
+static inline int32_t whole32(double x) { return INSIDE32(x) ? (int32_t)v_either(INSIDE32(x), x, 0) : INT32_MIN; }
+#define WRAP64(x) ((int64_t)(x))
+#define WRAP32(x) ((uint32_t)(uint64_t)(x))
+/* clang-format off */
+#define CONVERT(id, to, from, formula)                                                             \
+    static void id(int64_t n, void *out, const void *in)                                           \
+    { to *restrict o = out; const from *a = in; for (int64_t i = 0; i < n; i++) { from x = a[i]; o[i] = (to)(formula); } }
+#define CONVERSIONS(from, S, TO64, TO32)                                                               \
+    CONVERT(S##_to_f32, float, from, x)                                                            \
+    CONVERT(S##_to_f64, double, from, x)                                                           \
+    CONVERT(S##_to_i32, int32_t, from, TO32(x))                                                    \
+    CONVERT(S##_to_i64, int64_t, from, TO64(x))                                                   \
+    CONVERT(S##_to_u8, uint8_t, from, (uint64_t)TO64(x))                                          \
+    CONVERT(S##_to_bool, uint8_t, from, x != 0)
+CONVERSIONS(float, f32, whole64f, whole32)
+CONVERSIONS(double, f64, whole64, whole32)
+CONVERSIONS(int32_t, i32, WRAP64, WRAP32)
+CONVERSIONS(int64_t, i64, WRAP64, WRAP32)
+CONVERSIONS(uint8_t, u8, WRAP64, WRAP32)
+#define ROW(S) \
+    {[TP_F32] = S##_to_f32, [TP_F64] = S##_to_f64, [TP_I32] = S##_to_i32, [TP_I64] = S##_to_i64, [TP_U8] = S##_to_u8, [TP_BOOL] = S##_to_bool}
+/* clang-format on */
 
 /* n rows of one element each, as often as there are columns: a power of two of them are stored at once. */
 /* clang-format off */
@@ -69,7 +100,10 @@ static size_t lines(void *to, const void *from, size_t n)
     return i;
 }
 
+TP__DTYPES_ARE(6); /* rows, and columns */
 const tp__copy_table TP__OF_ISA(tp__copy_table) = {
+    .convert = {[TP_F32] = ROW(f32), [TP_F64] = ROW(f64), [TP_I32] = ROW(i32), [TP_I64] = ROW(i64), [TP_U8] = ROW(u8),
+                [TP_BOOL] = ROW(u8)},
     .repeat = {repeat4, repeat8},
     .transpose = {transpose1, transpose4, transpose8},
     .turn = {turn4, turn8},

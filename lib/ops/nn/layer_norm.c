@@ -128,7 +128,7 @@ static tp_status layer_norm_vjp_fused(tp_vjp *v)
     uint32_t fresh = (v->fresh & 1u) | ((v->fresh >> weight) & 1u) << 1 | ((v->fresh >> bias) & 1u) << 2;
     void *scratch = NULL;
     if (gin[1] || gin[2]) {
-        size_t bytes = (size_t)tp__layer_norm_chunks(rows) * (size_t)n * tp_dtype_size(x->dtype);
+        size_t bytes = (size_t)tp__layer_norm_chunks(rows, n) * (size_t)n * tp_dtype_size(x->dtype);
         if ((scratch = tp_vjp_scratch(v, 2 * bytes)) == NULL)
             return v->tape->status;
     }

@@ -50,7 +50,7 @@ tp_status tp__loss_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *x = v->in[0], *t = v->in[1], *g = v->gout[0];
     tp_dtype dtype = x->dtype;
-    tp__block_fn slope = tp__fn(&self(v->op)->slope, dtype), mul = TP__FN(mul, dtype);
+    tp__block_fn slope = tp__fn(&self(v->op)->slope, dtype), mul = TP__FN(mul, dtype), times = TP__FN(mul_scalar, dtype);
     size_t size = tp_dtype_size(dtype);
     double block[BLOCK], scaled[BLOCK], scale = how(v->attr) == TP_MEAN ? 1 / (double)x->numel : 1;
     if (how(v->attr) != TP_NONE)
@@ -71,8 +71,9 @@ tp_status tp__loss_vjp_fused(tp_vjp *v)
                 out = scaled;
             }
             if (fresh)
-                tp__fill(n, to, dtype, 0);
-            tp__axpy(n, dtype, side ? -scale : scale, out, to);
+                times(n, to, &out, (double[2]){side ? -scale : scale});
+            else
+                tp__axpy(n, dtype, side ? -scale : scale, out, to);
         }
     }
     return TP_OK;

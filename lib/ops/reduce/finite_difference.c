@@ -68,7 +68,10 @@ static tp_tensor *areas(tp_tape *T, const char *name, tp_tensor *y, tp_tensor *x
         tp_fail(T, TP_ESHAPE, "%s: x is %s, y is %s; x needs y's dimension %d", name, TP__SHAPE(x), TP__SHAPE(y), *dim);
         return NULL;
     }
-    return tp_div_scalar(T, tp_mul(T, sum, tp_sub(T, tail(T, x, along), head(T, x, along))), 2);
+    tp_tensor *width = tp_sub(T, tail(T, x, along), head(T, x, along));
+    if (width && tp_dtype_is_float(width->dtype)) /* halved here, where it may be less: a vector */
+        return tp_mul(T, sum, tp_mul_scalar(T, width, 0.5));
+    return tp_div_scalar(T, tp_mul(T, sum, width), 2);
 }
 
 /* Even steps: dx (half of both ends and all between). The ends come first, so that the sweep meets the long slice, which
