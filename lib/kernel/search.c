@@ -81,22 +81,8 @@ void tp__search(tp_dtype dtype, bool right, int64_t rows, int64_t m, int64_t eac
 /* Four at a time, so that none waits for the one before. */
 void tp__extent(int64_t n, const int64_t *x, int64_t *least, int64_t *most)
 {
-    int64_t low[4] = {*x, *x, *x, *x}, high[4] = {*x, *x, *x, *x}, i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) {
-            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
-            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
-        }
-    for (; i < n; i++) {
-        low[0] = x[i] < low[0] ? x[i] : low[0];
-        high[0] = x[i] > high[0] ? x[i] : high[0];
-    }
-    *least = low[0];
-    *most = high[0];
-    for (int k = 1; k < 4; k++) {
-        *least = low[k] < *least ? low[k] : *least;
-        *most = high[k] > *most ? high[k] : *most;
-    }
+    tp__reduce(TP__MIN, TP_I64, 1, n, 1, x, least, false);
+    tp__reduce(TP__MAX, TP_I64, 1, n, 1, x, most, false);
 }
 
 /* clang-format off */
