@@ -58,15 +58,13 @@ tp_tensor *tp_sub_alpha(tp_tape *T, tp_tensor *a, tp_tensor *b, double alpha)
 
 static tp_status add_n_infer(tp_call *c)
 {
-    char a[200], b[200];
     for (int i = 1; i < c->n_in; i++) {
         if (c->in[i]->dtype != c->in[0]->dtype)
             return tp_call_fail(c, TP_EDTYPE, "input %d is %s, input 0 is %s; one dtype is needed", i,
                                 tp_dtype_name(c->in[i]->dtype), tp_dtype_name(c->in[0]->dtype));
         if (!tp__same_shape(c->in[i], c->in[0]))
             return tp_call_fail(c, TP_ESHAPE, "input %d is %s, input 0 is %s; one shape is needed", i,
-                                tp__dims_text(tp__dims_of(c->in[i]), a, sizeof a),
-                                tp__dims_text(tp__dims_of(c->in[0]), b, sizeof b));
+                                TP__SHAPE(c->in[i]), TP__SHAPE(c->in[0]));
     }
     return tp__infer_like_first(c);
 }

@@ -282,7 +282,7 @@ static tp_status whole_forward(tp_call *c)
     tp_tape *T = c->tape;
     if (!tp_dtype_is_float(tp__result_type(2, c->in)) &&
         tp_item(tp_any(T, tp_logical_not(T, c->in[1]))) != 0) /* NaN of a failed tape, too */
-        return tp_call_fail(c, TP_EINVAL, "an integer is divided by zero");
+        return tp_call_fail(c, TP_EINVAL, "an integer is divided by 0; divisors that are not 0 are needed");
     return tp__map_forward(c);
 }
 
@@ -298,7 +298,7 @@ static tp_status sub_infer(tp_call *c)
 static tp_status heaviside_infer(tp_call *c)
 {
     if (c->in[0]->dtype != c->in[1]->dtype)
-        return tp_call_fail(c, TP_EDTYPE, "%s and %s: one dtype is needed", tp_dtype_name(c->in[0]->dtype),
+        return tp_call_fail(c, TP_EDTYPE, "%s and %s; one dtype is needed", tp_dtype_name(c->in[0]->dtype),
                             tp_dtype_name(c->in[1]->dtype));
     return tp__map_infer(c);
 }
@@ -448,7 +448,7 @@ tp_tensor *tp_pow_scalar(tp_tape *T, tp_tensor *x, double s)
 {
     TP__NAMED(T, "pow_scalar");
     if (tp__usable(T, "pow", x) && !tp_dtype_is_float(x->dtype) && s < 0 && tp__is_i64(s)) {
-        tp_fail(T, TP_EINVAL, "pow: whole numbers to the power %g", s);
+        tp_fail(T, TP_EINVAL, "pow: the exponent of integers is %g; 0 or more is needed", s);
         return NULL;
     }
     if (x && x->dtype != TP_BOOL && tp__is_i64(s) && !tp__fits(T, "pow", "exponent", x->dtype, s))
@@ -465,7 +465,8 @@ tp_tensor *tp_clamp(tp_tape *T, tp_tensor *x, double low, double high)
         if (low != floor(low) || high != floor(high)) {
             x = tp_to(T, x, TP_F32);
         } else if (high < bottom || (low >= end && high >= end)) {
-            tp_fail(T, TP_EINVAL, "clamp: from %g to %g there is nothing that %s holds", low, high,
+            tp_fail(T, TP_EINVAL,
+                    "clamp: from %g to %g; bounds between which there is something that %s holds are needed", low, high,
                     tp_dtype_name(x->dtype));
             return NULL;
         }
@@ -496,11 +497,12 @@ tp_tensor *tp_isclose(tp_tape *T, tp_tensor *a, tp_tensor *b, double rtol, doubl
     if (!tp__usable(T, "isclose", a) || !tp__usable(T, "isclose", b))
         return NULL;
     if (a->dtype != b->dtype) {
-        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s", tp_dtype_name(a->dtype), tp_dtype_name(b->dtype));
+        tp_fail(T, TP_EDTYPE, "isclose: %s beside %s; one dtype is needed", tp_dtype_name(a->dtype),
+                tp_dtype_name(b->dtype));
         return NULL;
     }
     if (rtol < 0 || atol < 0) {
-        tp_fail(T, TP_EINVAL, "isclose: rtol %g, atol %g: neither may be negative", rtol, atol);
+        tp_fail(T, TP_EINVAL, "isclose: rtol is %g, atol is %g; 0 or more is needed", rtol, atol);
         return NULL;
     }
     tp_tensor *close = tp_eq(T, a, b);

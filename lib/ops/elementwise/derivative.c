@@ -373,7 +373,8 @@ static tp_status gamma_density_vjp(tp_vjp *v)
 static tp_status zeta_slope_vjp(tp_vjp *v)
 {
     if (tp_vjp_needs(v, 0))
-        return tp_fail(v->tape, TP_EINVAL, "zeta: has no derivative by its first argument");
+        return tp_fail(v->tape, TP_EINVAL,
+                       "zeta: there is no derivative by the first argument; one that asks for no gradient is needed");
     v->gin[1] = tp_mul(v->tape, v->gout[0],
                        tp__zeta_slope(v->tape, v->in[0], v->in[1], (int)*(const double *)v->attr + 1));
     return TP_OK;

@@ -1,6 +1,8 @@
 /* elementwise.c - the shape rule, promotion and forward of every elementwise operator. */
 #include "ops/elementwise/elementwise.h"
 
+#include <stdio.h>
+
 /* Bool, integer, float: a 0-d tensor counts only where it is of a higher kind than all others. */
 static int kind_of(tp_dtype t) { return t == TP_BOOL ? 0 : tp_dtype_is_float(t) ? 2 : 1; }
 
@@ -45,17 +47,28 @@ static inline tp_dtype compute_dtype(const tp_call *c)
 
 static tp_status broadcast_all(tp_call *c, tp_dims *shape)
 {
-    char a[200], b[200];
     *shape = tp__dims_of(c->in[0]);
     for (int i = 1; i < c->n_in; i++) {
         tp_dims other = tp__dims_of(c->in[i]);
         if (tp__dims_equal(*shape, other))
             continue;
         if (!tp__dims_broadcast(*shape, other, shape))
-            return tp_call_fail(c, TP_ESHAPE, "%s and %s cannot be broadcast together",
-                                tp__dims_text(*shape, a, sizeof a), tp__dims_text(other, b, sizeof b));
+            return tp_call_fail(
+                c, TP_ESHAPE,
+                "%s and %s cannot be broadcast together; sizes from the last on that are equal or 1 are needed",
+                TP__DIMS(*shape), TP__DIMS(other));
     }
     return TP_OK;
+}
+
+/* The call fails, which says for which dtypes there is a function. */
+static tp_status undefined(tp_call *c, tp_dtype dtype)
+{
+    char known[96] = "";
+    for (int i = 0, n = 0; i < TP_DTYPES; i++)
+        if (tp__fn(&self(c)->function, (tp_dtype)i) && n >= 0 && (size_t)n < sizeof known)
+            n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", n ? ", " : "", tp_dtype_name((tp_dtype)i));
+    return tp_call_fail(c, TP_EDTYPE, "is not defined for %s; one of %s is needed", tp_dtype_name(dtype), known);
 }
 
 tp_status tp__map_infer(tp_call *c)
@@ -64,9 +77,9 @@ tp_status tp__map_infer(tp_call *c)
     tp_dtype compute = compute_dtype(c);
     tp__map_result r = self(c)->result;
     if (has_condition(c) && c->in[0]->dtype != TP_BOOL)
-        return tp_call_fail(c, TP_EDTYPE, "the condition is %s, not bool", tp_dtype_name(c->in[0]->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "the condition is %s; bool is needed", tp_dtype_name(c->in[0]->dtype));
     if (tp__fn(&self(c)->function, compute) == NULL)
-        return tp_call_fail(c, TP_EDTYPE, "is not defined for %s", tp_dtype_name(compute));
+        return undefined(c, compute);
     tp_dtype out = r == TP__TO_BOOL || r == TP__FLOAT_TO_BOOL ? TP_BOOL : compute;
     if (c->n_in == 1 || (c->n_in == 2 && tp__same_shape(c->in[0], c->in[1]))) {
         c->out[0] = tp__tensor_like(c->tape, c->in[0], out);

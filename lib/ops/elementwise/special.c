@@ -165,8 +165,11 @@ static inline __attribute__((always_inline)) void sides(int64_t n, double *o, co
 
 static tp_status by_second_alone(const tp_vjp *v)
 {
-    return tp_vjp_needs(v, 0) ? tp_fail(v->tape, TP_EINVAL, "%s: has no derivative by its first argument", v->op->name)
-                              : TP_OK;
+    return tp_vjp_needs(v, 0)
+               ? tp_fail(v->tape, TP_EINVAL,
+                         "%s: there is no derivative by the first argument; one that asks for no gradient is needed",
+                         v->op->name)
+               : TP_OK;
 }
 
 /* ---- samples ---------------------------------------------------------------------------------------------------- */
@@ -232,7 +235,7 @@ static tp_status frexp_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     if (!tp_dtype_is_float(x->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "of %s, not a float dtype", tp_dtype_name(x->dtype));
+        return tp_call_fail(c, TP_EDTYPE, "x is %s; a float dtype is needed", tp_dtype_name(x->dtype));
     tp_status s = tp_call_out(c, 0, x->dtype, tp__dims_of(x));
     return s == TP_OK ? tp_call_out(c, 1, TP_I32, tp__dims_of(x)) : s;
 }

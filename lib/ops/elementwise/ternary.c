@@ -144,7 +144,7 @@ static tp_status lerp_infer(tp_call *c)
 {
     for (int i = 1; i < 3; i++)
         if (c->in[i]->dtype != c->in[0]->dtype)
-            return tp_call_fail(c, TP_EDTYPE, "%s beside %s: one dtype is needed", tp_dtype_name(c->in[i]->dtype),
+            return tp_call_fail(c, TP_EDTYPE, "%s beside %s; one dtype is needed", tp_dtype_name(c->in[i]->dtype),
                                 tp_dtype_name(c->in[0]->dtype));
     return tp__map_infer(c);
 }
@@ -212,7 +212,7 @@ tp_tensor *tp_clamp_tensor(tp_tape *T, tp_tensor *x, tp_tensor *low, tp_tensor *
     if (!tp__usable(T, "clamp", x))
         return NULL;
     if (!low && !high)
-        tp_fail(T, TP_EINVAL, "clamp: a bound is needed, below or above");
+        tp_fail(T, TP_EINVAL, "clamp: no bound is given; one is needed, below or above");
     return low ? tp_clamp_min(T, x, low) : high ? tp_clamp_max(T, x, high) : NULL;
 }
 
