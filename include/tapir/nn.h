@@ -48,6 +48,9 @@ typedef struct tp_module_class {
     int (*extra_repr)(const tp_module *self, char *buffer, size_t n);
     /* Frees what the struct holds beside parameters and children. Optional. */
     void (*free)(tp_module *self);
+    /* What the state has beside parameters and buffers, as a tensor, owned or of the tape, and back from it. Optional. */
+    tp_tensor *(*get_extra_state)(tp_tape *T, tp_module *self);
+    tp_status (*set_extra_state)(tp_tape *T, tp_module *self, tp_tensor *state);
     TP_RESERVED(4);
 } tp_module_class;
 
@@ -74,6 +77,8 @@ TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name,
  * above it (tp_module_params) is refused, TP_EINVAL: nobody would train it. So is a child with such parameters. */
 TP_API tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 TP_API tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
+/* A buffer that is not part of the state: neither saved nor loaded (torch's persistent=False). */
+TP_API tp_tensor *tp_module_add_unsaved_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 
 /* Calls the class's forward (or its forward_n, where that needs no more than one tensor, and makes one) in a scope: what it
  * makes and neither returns nor saves for backward is given back. TP_EINVAL where the module needs more than one tensor,
@@ -87,6 +92,11 @@ TP_API tp_status tp_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *con
 /* A parameter, buffer or child by its dotted name ("linear.weight"); NULL where there is none. */
 TP_API tp_tensor *tp_module_param(tp_module *m, const char *name);
 TP_API tp_module *tp_module_child(tp_module *m, const char *name);
+/* The same where it must be there, and be what is asked for: otherwise TP_EINVAL, with the part of the name that is wrong.
+ * The submodule of the name "" is m. */
+TP_API tp_tensor *tp_module_get_parameter(tp_tape *T, tp_module *m, const char *name);
+TP_API tp_tensor *tp_module_get_buffer(tp_tape *T, tp_module *m, const char *name);
+TP_API tp_module *tp_module_get_submodule(tp_tape *T, tp_module *m, const char *name);
 /* All parameters below m in torch's order, in one slab a dtype; the set belongs to the module and
  * must be asked for after the module is complete: no parameter can be added later. NULL: no memory, or m is NULL, as
  * after a constructor that failed; an optimizer that is given NULL says so. */
@@ -95,18 +105,68 @@ TP_API tp_params *tp_module_params(tp_module *m);
  * another tape, it is TP_EINVAL, and nothing is changed. What T has recorded of them can no longer be differentiated
  * (TP_EMUTATED). */
 TP_API tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype);
-TP_API void      tp_module_train(tp_module *m, bool training);
-/* Calls visit with the dotted name, of any length, of each parameter and buffer below m, in torch's state_dict order;
- * stops at the first status that is not TP_OK and returns it. */
+/* In training, or not: of m and all below it. Dropout and normalization go by it; a new module is in training. */
+TP_API void tp_module_train(tp_module *m, bool training);
+TP_API void tp_module_eval(tp_module *m); /* tp_module_train(m, false) */
+/* All parameters below m ask for a gradient, or not: those of a part that is to stay as it is. */
+TP_API void tp_module_requires_grad(tp_module *m, bool on);
+TP_API void tp_module_zero_grad(tp_module *m);
+
+/* ---- walking: visitors are called in torch's order, names are dotted, of any length, and theirs for the call. The first
+ * status that is not TP_OK ends the walk and is returned. A visitor may free modules: what is gone is passed over. */
+
+/* Each parameter and buffer below m, in the order of torch's state_dict; tied ones under each of their names. */
 typedef tp_status (*tp_module_visitor)(const char *name, tp_tensor *x, bool is_param, void *user);
 TP_API tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user);
+/* named_parameters, named_buffers: each one once, under the name that comes first. */
+TP_API tp_status tp_module_visit_parameters(tp_module *m, tp_module_visitor visit, void *user);
+TP_API tp_status tp_module_visit_buffers(tp_module *m, tp_module_visitor visit, void *user);
+/* named_modules: m itself, whose name is "", and all below it, parents before children. */
+typedef tp_status (*tp_submodule_visitor)(const char *name, tp_module *m, void *user);
+TP_API tp_status tp_module_visit_modules(tp_module *m, tp_submodule_visitor visit, void *user);
+/* named_children: those of m alone. */
+TP_API tp_status tp_module_visit_children(tp_module *m, tp_submodule_visitor visit, void *user);
+/* As visit_modules, but children before parents: to give all of a kind their first values. m->type->name says which is
+ * which. */
+TP_API tp_status tp_module_apply(tp_module *m, tp_submodule_visitor apply, void *user);
+
 /* The module as torch prints it; as snprintf. */
 TP_API int64_t tp_module_format(const tp_module *m, char *buffer, size_t n);
 
-/* Save and load the state as safetensors. Loading checks every name, dtype and shape before it
- * changes anything. */
+/* ---- state ---------------------------------------------------------------------------------------
+ *
+ * What a module knows: its parameters and buffers by their dotted names, and what classes have beside these (extra
+ * state), as "...._extra_state". Tied parameters are there under each of their names. */
+
+/* n pairs. The tensors are the module's own, and live as long as this or it does; extra state is a copy. */
+typedef struct {
+    int                n;
+    const char *const *names;
+    tp_tensor *const  *tensors;
+} tp_state_dict;
+TP_API tp_state_dict *tp_module_state_dict(tp_tape *T, tp_module *m);
+TP_API void           tp_state_dict_free(tp_state_dict *d);
+TP_API tp_tensor     *tp_state_dict_get(const tp_state_dict *d, const char *name); /* NULL: there is none */
+
+typedef struct {
+    bool   partial;    /* keys may be missing or unexpected (torch's strict=False) */
+    bool   same_dtype; /* others are TP_EDTYPE; otherwise values are converted */
+    char  *report; /* gets the whole list of what does not fit, in torch's words; empty where all does. As snprintf */
+    size_t report_room; /* bytes */
+    TP_RESERVED(4);
+} tp_load_options;
+/* Copies n tensors into the parameters and buffers of these names. Before anything is changed all is checked; missing and
+ * unexpected keys (TP_EINVAL) and shapes (TP_ESHAPE, also where `partial`) are told in one message. Of tied parameters one
+ * name is enough. */
+TP_API tp_status tp_module_load_state_dict(tp_tape *T, tp_module *m, int n, const char *const *names,
+                                           tp_tensor *const *tensors, const tp_load_options *options);
+
+/* Save and load the state as safetensors. A tied parameter is saved once, under the first of its names by the alphabet;
+ * the others are in the metadata, as torch's safetensors has them. */
 TP_API tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path);
+/* Everything as it is there, dtypes as well. */
 TP_API tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path);
+TP_API tp_status tp_module_load_from(tp_tape *T, tp_module *m, const char *path, const tp_load_options *options);
 
 /* ---- the modules ----------------------------------------------------------------------------- */
 

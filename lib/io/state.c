@@ -1,150 +1,119 @@
-/* state.c - a module's parameters and buffers in a safetensors file. */
-#include "tape/tape.h"
+/* state.c - a module's state in a safetensors file. */
+#include "nn/state.h"
 #include "tapir/io.h"
-#include "tapir/nn.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+/* ---- out ------------------------------------------------------------------------------------------------------------ */
+
+/* Of the names of one tensor the first by the alphabet is saved, as torch's safetensors chooses; the others go into the
+ * metadata with it. */
 typedef struct {
-    tp_tape *T;
-    int n;
-    char **name; /* NULL: counting */
+    int n, m;
+    const char **name, **key, **value;
     tp_tensor **tensor;
-} state;
+} content;
 
-static void state_free(state *s)
+static const char *saved_as(const tp__state *s, int i)
 {
-    for (int i = 0; s->name && i < s->n; i++)
-        tp__free(s->name[i]);
-    tp__free(s->name);
-    tp__free(s->tensor);
+    const char *first = s->name[i];
+    for (int k = 0; s->tensor[i]->modules > 1 && k < s->n; k++)
+        if (s->tensor[k] == s->tensor[i] && strcmp(s->name[k], first) < 0)
+            first = s->name[k];
+    return first;
 }
 
-static tp_status visit(const char *name, tp_tensor *x, bool is_param, void *user)
+static bool sort_out(tp_tape *T, const tp__state *s, content *c)
 {
-    state *s = user;
-    (void)is_param;
-    if (s->name) {
-        size_t bytes = strlen(name) + 1;
-        if ((s->name[s->n] = tp__malloc(bytes)) == NULL)
-            return TP_ENOMEM;
-        memcpy(s->name[s->n], name, bytes);
-        s->tensor[s->n] = x;
+    size_t n = (size_t)s->n + 1;
+    c->name = tp__arena_alloc(&T->arena, n * sizeof *c->name);
+    c->key = tp__arena_alloc(&T->arena, n * sizeof *c->key);
+    c->value = tp__arena_alloc(&T->arena, n * sizeof *c->value);
+    c->tensor = tp__arena_alloc(&T->arena, n * sizeof *c->tensor);
+    if (!c->name || !c->key || !c->value || !c->tensor)
+        return false;
+    c->n = 0;
+    c->m = 1;
+    c->key[0] = "format"; /* what torch's own reader asks for */
+    c->value[0] = "pt";
+    for (int i = 0; i < s->n; i++) {
+        const char *as = s->of[i] ? s->name[i] : saved_as(s, i);
+        if (as == s->name[i]) {
+            c->name[c->n] = as;
+            c->tensor[c->n++] = s->tensor[i];
+        } else {
+            c->key[c->m] = s->name[i];
+            c->value[c->m++] = as;
+        }
     }
-    s->n++;
-    return TP_OK;
-}
-
-/* All names and tensors of m. */
-static tp_status state_of(tp_tape *T, tp_module *m, state *s)
-{
-    *s = (state){.T = T};
-    tp_status status = tp_module_visit(m, visit, s);
-    int n = s->n;
-    s->name = tp__calloc((size_t)n + 1, sizeof *s->name);
-    s->tensor = tp__calloc((size_t)n + 1, sizeof *s->tensor);
-    s->n = 0;
-    if (status == TP_OK)
-        status = s->name && s->tensor ? tp_module_visit(m, visit, s) : TP_ENOMEM;
-    if (status != TP_OK) {
-        state_free(s);
-        return tp_fail(T, status, "module_save, module_load: %s",
-                       status == TP_ENOMEM ? "no memory" : "a name is too long");
-    }
-    return TP_OK;
+    return true;
 }
 
 tp_status tp_module_save(tp_tape *T, tp_module *m, const char *path)
 {
     TP__NAMED(T, "module_save");
-    state s;
+    tp__state s;
+    content c;
     if (m == NULL || path == NULL)
         return tp__missing(T, "module_save", m ? "the path" : "the module");
     if (!tp__ok(T))
         return tp_error_status(T);
-    if (state_of(T, m, &s) != TP_OK)
+    tp_mark mark = tp_tape_mark(T);
+    if (tp__state_of(T, m, "module_save", true, &s) == TP_OK) {
+        if (!sort_out(T, &s, &c))
+            tp_fail(T, TP_ENOMEM, "module_save: no memory for %d names", s.n);
+        else
+            tp_safetensors_save(T, path, c.n, c.name, c.tensor, c.m, c.key, c.value);
+    }
+    tp__state_drop(&s);
+    tp__rewind(T, mark);
+    return T->status;
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------------------- */
+
+static tp_tensor *of_file(tp_tape *T, void *user, int i)
+{
+    tp_safetensors **f = user;
+    if (i >= 0)
+        return tp_safetensors_get(T, *f, tp_safetensors_name(*f, i));
+    tp_safetensors_close(*f);
+    *f = NULL;
+    return NULL;
+}
+
+static void load(tp_tape *T, tp_module *m, tp_safetensors **f, const tp_load_options *options)
+{
+    int n = tp_safetensors_length(*f);
+    const char **names = tp__arena_alloc(&T->arena, ((size_t)n + 1) * sizeof *names);
+    if (names == NULL) {
+        tp_fail(T, TP_ENOMEM, "module_load: no memory for %d names", n);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        names[i] = tp_safetensors_name(*f, i);
+    tp__load_state(T, m, "module_load", n, names, of_file, f, options);
+}
+
+tp_status tp_module_load_from(tp_tape *T, tp_module *m, const char *path, const tp_load_options *options)
+{
+    TP__NAMED(T, "module_load_from");
+    if (m == NULL || path == NULL)
+        return tp__missing(T, "module_load_from", m ? "the path" : "the module");
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    tp_safetensors *f = tp_safetensors_open(T, path);
+    if (f == NULL)
         return T->status;
-    const char *key = "format", *value = "pt"; /* what torch's own reader asks for */
-    tp_status status = tp_safetensors_save(T, path, s.n, (const char *const *)s.name, s.tensor, 1, &key, &value);
-    state_free(&s);
-    return status;
-}
-
-/* The tensor of the file that belongs to s->tensor[i], or NULL after a failure. */
-static tp_tensor *matching(const state *s, const tp_safetensors *f, const char *path, int i)
-{
-    tp_tape *T = s->T;
-    if (!tp_safetensors_has(f, s->name[i])) {
-        tp_fail(T, TP_EINVAL, "module_load: %s has no %s; the module needs it", path, s->name[i]);
-        return NULL;
-    }
-    tp_tensor *x = tp_safetensors_get(T, f, s->name[i]), *y = s->tensor[i];
-    if (x && (x->dtype != y->dtype || !tp__dims_equal(tp__dims_of(x), tp__dims_of(y)))) {
-        tp_fail(T, x->dtype != y->dtype ? TP_EDTYPE : TP_ESHAPE,
-                "module_load: %s: %s is %s of %s, the module's %s of %s; one shape and dtype are needed", path,
-                s->name[i], TP__SHAPE(x), tp_dtype_name(x->dtype), TP__SHAPE(y), tp_dtype_name(y->dtype));
-        return NULL;
-    }
-    return x;
-}
-
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* That all that is in the file is in the module. */
-static tp_status check_known(const state *s, const tp_safetensors *f, const char *path)
-{
-    const char **sorted = tp__malloc(((size_t)s->n + 1) * sizeof *sorted), *name = NULL;
-    if (sorted == NULL)
-        return tp_fail(s->T, TP_ENOMEM, "module_load: no memory for %d names", s->n);
-    for (int i = 0; i < s->n; i++)
-        sorted[i] = s->name[i];
-    qsort(sorted, (size_t)s->n, sizeof *sorted, by_text);
-    for (int k = 0; k < tp_safetensors_length(f); k++) {
-        name = tp_safetensors_name(f, k);
-        if (!bsearch(&name, sorted, (size_t)s->n, sizeof *sorted, by_text))
-            break;
-        name = NULL;
-    }
-    tp__free(sorted);
-    return name ? tp_fail(s->T, TP_EINVAL,
-                          "module_load: the module has no %s, which is in %s; all that is there is needed", name, path)
-                : TP_OK;
-}
-
-static tp_status load(const state *s, const tp_safetensors *f, const char *path)
-{
-    tp_tape *T = s->T;
-    tp_tensor **found = tp__arena_alloc(&T->arena, ((size_t)s->n + 1) * sizeof *found);
-    if (found == NULL)
-        return tp_fail(T, TP_ENOMEM, "module_load: no memory");
-    if (check_known(s, f, path) != TP_OK)
-        return T->status;
-    for (int i = 0; i < s->n; i++)
-        if ((found[i] = matching(s, f, path, i)) == NULL)
-            return T->status;
-    for (int i = 0; i < s->n && T->status == TP_OK; i++)
-        tp_copy_into(T, s->tensor[i], found[i]);
+    load(T, m, &f, options);
+    tp_safetensors_close(f);
     return T->status;
 }
 
 tp_status tp_module_load(tp_tape *T, tp_module *m, const char *path)
 {
     TP__NAMED(T, "module_load");
-    state s;
     if (m == NULL || path == NULL)
         return tp__missing(T, "module_load", m ? "the path" : "the module");
-    if (!tp__ok(T))
-        return tp_error_status(T);
-    tp_safetensors *f = tp_safetensors_open(T, path);
-    if (f == NULL)
-        return T->status;
-    tp_mark mark = tp_tape_mark(T);
-    if (state_of(T, m, &s) == TP_OK) {
-        load(&s, f, path);
-        state_free(&s);
-    }
-    tp__rewind(T, mark);
-    tp_safetensors_close(f);
-    return T->status;
+    return tp_module_load_from(T, m, path, &(tp_load_options){.same_dtype = true});
 }

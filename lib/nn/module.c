@@ -212,6 +212,14 @@ tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_t
     return add_tensor(T, m, name, x, TP__IS_BUFFER);
 }
 
+tp_tensor *tp_module_add_unsaved_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
+{
+    TP__NAMED(T, "module_add_unsaved_buffer");
+    if ((x = add_tensor(T, m, name, x, TP__IS_BUFFER)) != NULL)
+        m->entries[m->n_entries - 1].unsaved = true;
+    return x;
+}
+
 tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype, tp_dims shape)
 {
     int64_t numel;
@@ -257,102 +265,80 @@ tp_module *tp_module_child(tp_module *m, const char *name)
     return e && e->kind == TP__IS_CHILD ? e->child : NULL;
 }
 
-/* ---- walking ------------------------------------------------------------------------------------------------ */
-
-static bool write_name(tp__dotted *p, size_t at, const char *name, size_t n)
+/* The entry of this kind; otherwise T fails in torch's words. */
+static tp_module_entry *get(tp_tape *T, tp_module *m, const char *path, const char *speaker, tp__entry_kind kind)
 {
-    if (at + n + 2 > p->room) {
-        size_t room = 2 * (at + n + 2);
-        char *grown = tp__realloc(p->text, room);
-        if (grown == NULL)
-            return false;
-        *p = (tp__dotted){grown, room};
+    static const char *const whats[] = {"an nn.Parameter", "a buffer", "an nn.Module"};
+    if (m == NULL || path == NULL)
+        tp__missing(T, speaker, m ? "the name" : "the module");
+    if (!tp__ok(T) || m == NULL || path == NULL)
+        return NULL;
+    tp_module_entry *e = NULL;
+    for (size_t length = 0;; path += length + 1) {
+        length = strcspn(path, ".");
+        int shown = length < 200 ? (int)length : 200;
+        bool last = path[length] == '\0';
+        e = find(m, path, length);
+        if (e == NULL)
+            tp_fail(T, TP_EINVAL, "%s: %s has no attribute `%.*s`; %s is needed", speaker, m->type->name, shown, path,
+                    whats[last ? kind : TP__IS_CHILD]);
+        else if (e->kind != (last ? kind : TP__IS_CHILD))
+            tp_fail(T, TP_EINVAL, "%s: `%.*s` of %s is not %s; that is needed", speaker, shown, path, m->type->name,
+                    whats[last ? kind : TP__IS_CHILD]);
+        if (last || !tp__ok(T))
+            return tp__ok(T) ? e : NULL;
+        m = e->child;
     }
-    memcpy(p->text + at, name, n + 1);
-    return true;
 }
 
-/* In torch's order: parameters, buffers, then children. `p` holds `length` characters so far; without it no names are
- * made, and the walk needs no memory. */
-static tp_status walk(tp_module *m, tp__dotted *p, size_t length, tp_module_visitor visit, void *user)
+tp_tensor *tp_module_get_parameter(tp_tape *T, tp_module *m, const char *name)
 {
-    tp_status status = TP_OK;
-    bool outermost = tp__module_use(m);
-    for (int kind = TP__IS_PARAM; kind <= TP__IS_CHILD; kind++)
-        for (int i = 0; i < m->n_entries && status == TP_OK; i++) {
-            tp_module_entry *e = &m->entries[i];
-            size_t n = p ? strlen(e->name) : 0;
-            if (e->kind != (tp__entry_kind)kind)
-                continue;
-            if (p && !write_name(p, length, e->name, n)) {
-                status = TP_ENOMEM;
-                break;
-            }
-            if (e->kind != TP__IS_CHILD) {
-                status = visit(p ? p->text : NULL, e->tensor, e->kind == TP__IS_PARAM, user);
-                continue;
-            }
-            if (p)
-                p->text[length + n] = '.';
-            status = walk(e->child, p, length + n + 1, visit, user);
-        }
-    tp__module_let_go(m, outermost);
-    return status;
+    tp_module_entry *e = get(T, m, name, "module_get_parameter", TP__IS_PARAM);
+    return e ? e->tensor : NULL;
 }
 
-tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user)
+tp_tensor *tp_module_get_buffer(tp_tape *T, tp_module *m, const char *name)
 {
-    if (m == NULL || visit == NULL)
-        return TP_EINVAL;
-    tp__dotted own = {NULL, 0};
-    bool outermost = tp__module_use(m);
-    tp_status status = walk(m, outermost ? &m->use->path : &own, 0, visit, user);
-    tp__module_let_go(m, outermost);
-    tp__free(own.text);
-    return status;
+    tp_module_entry *e = get(T, m, name, "module_get_buffer", TP__IS_BUFFER);
+    return e ? e->tensor : NULL;
 }
 
-void tp_module_train(tp_module *m, bool training)
+tp_module *tp_module_get_submodule(tp_tape *T, tp_module *m, const char *name)
 {
-    if (m == NULL)
-        return;
-    m->training = training;
-    for (int i = 0; i < m->n_entries; i++)
-        if (m->entries[i].kind == TP__IS_CHILD)
-            tp_module_train(m->entries[i].child, training);
+    if (tp__ok(T) && m && name && *name == '\0')
+        return m;
+    tp_module_entry *e = get(T, m, name, "module_get_submodule", TP__IS_CHILD);
+    return e ? e->child : NULL;
 }
 
 /* ---- all at once ----------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int n, params_only;
+    int n;
     tp_tensor **list; /* NULL: counting */
 } collection;
 
 static tp_status collect(const char *name, tp_tensor *x, bool is_param, void *user)
 {
     collection *c = user;
-    (void)name;
-    if (c->params_only && !is_param)
-        return TP_OK;
-    for (int i = 0; c->list && i < c->n; i++)
-        if (c->list[i] == x) /* shared between modules */
-            return TP_OK;
+    (void)name, (void)is_param;
     if (c->list)
         c->list[c->n] = x;
     c->n++;
     return TP_OK;
 }
 
-/* All tensors below m in a list to be freed; NULL: no memory. */
+/* All tensors below m, each once, in a list to be freed; NULL: no memory. */
 static tp_tensor **all_tensors(tp_module *m, bool params_only, int *n)
 {
-    collection c = {.params_only = params_only};
-    walk(m, NULL, 0, collect, &c);
+    collection c = {0, NULL};
+    tp__walk w = {
+        .tensor = collect, .of = {[TP__IS_PARAM] = true, [TP__IS_BUFFER] = !params_only}, .once = true, .user = &c};
+    tp__module_walk(m, &w, false);
     c.list = tp__malloc(((size_t)c.n + 1) * sizeof *c.list);
     c.n = 0;
     if (c.list)
-        walk(m, NULL, 0, collect, &c);
+        tp__module_walk(m, &w, false);
     *n = c.n;
     return c.list;
 }

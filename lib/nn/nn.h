@@ -14,10 +14,11 @@ tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype,
 void tp__init_fan_in_(tp_tape *T, tp_tensor *x, int64_t n);
 
 /* What a module has, by name. */
-typedef enum { TP__IS_PARAM, TP__IS_BUFFER, TP__IS_CHILD } tp__entry_kind;
+typedef enum { TP__IS_PARAM, TP__IS_BUFFER, TP__IS_CHILD, TP__KINDS } tp__entry_kind;
 struct tp_module_entry {
     char *name;
     tp__entry_kind kind;
+    bool unsaved; /* a buffer that is not in the state */
     union {
         tp_tensor *tensor;
         tp_module *child;
@@ -41,6 +42,25 @@ struct tp_module_use {
 };
 
 void tp__module_destroy(tp_module *m);
+
+/* ---- walks (walk.c) ---- */
+
+/* What to call on the way, in this order for each module: `before`, `tensor` for each of its parameters and then its
+ * buffers, `between`, then its children, `after`. That is torch's order. */
+typedef struct {
+    tp_module_visitor tensor;
+    tp_submodule_visitor before, between, after;
+    void *user;
+    bool of[TP__KINDS]; /* parameters? buffers? */
+    bool once;          /* a tensor that is there several times comes where it is first */
+    bool saved;         /* what the state has, only */
+    bool shallow;       /* the module and its children */
+    /* the walk's own */
+    tp__dotted *path;
+    const tp_module *root;
+} tp__walk;
+/* Stops at the first status that is not TP_OK, and returns it. Without names nothing needs memory, and all are NULL. */
+tp_status tp__module_walk(tp_module *m, tp__walk *w, bool names);
 
 /* Round a call of one of its functions, which may free it. */
 static inline __attribute__((always_inline)) bool tp__module_use(tp_module *m) { return tp__busy_begin(&m->use->busy); }

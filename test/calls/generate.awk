@@ -26,6 +26,8 @@ BEGIN {
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
     kind["tp_function"] = "function"; kind["consttp_function*"] = "functions"; kind["tp_step_function"] = "step"
     kind["tp_hook"] = "hook"; kind["tp_closure"] = "closure"; kind["tp_module_visitor"] = "visitor"
+    kind["tp_submodule_visitor"] = "submodule_visitor"
+    kind["tp_state_dict*"] = kind["consttp_state_dict*"] = "state_dict"
     kind["tp_warning_handler"] = "handler"; kind["double(*)(double,void*)"] = "apply"
     kind["consttp_call*"] = "call"; kind["consttp_vjp*"] = "vjp"; kind["tp_alloc"] = "alloc"
     kind["double(*)(double,double,void*)"] = "map"
@@ -38,6 +40,8 @@ BEGIN {
     special["tp_confusion_add target"] = "labels"
     special["tp_set_rng_state state"] = "state"
     special["tp_read_idx path"] = "idx"
+    special["tp_module_get_parameter name"] = "parameter"
+    special["tp_module_get_buffer name"] = "buffer"
     special["tp_optim_adamw_group o"] = "adamw"
     special["tp_safetensors_open path"] = "stored"
     # A result for each pair of them.
@@ -166,7 +170,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|grads|loader|safetensors)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|grads|loader|safetensors|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -352,6 +352,12 @@ static inline tp_status visit(const char *name, tp_tensor *x, bool is_param, voi
     return TP_OK;
 }
 FROM(visitor, tp_module_visitor, visit, NULL)
+static inline tp_status visit_module(const char *name, tp_module *m, void *user)
+{
+    (void)name, (void)m, (void)user;
+    return TP_OK;
+}
+FROM(submodule_visitor, tp_submodule_visitor, visit_module, NULL)
 static inline void hear(void *user, const char *message) { (void)message, (void)user; }
 FROM(handler, tp_warning_handler, hear, NULL)
 FROM(alloc, tp_alloc, NULL, NULL)
@@ -484,8 +490,12 @@ KIND(progress, 6)
 
 static inline tp_module *network(void)
 {
-    return tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_relu(T), tp_nn_linear(T, 3, 1, NULL));
+    tp_module *m = tp_nn_sequential(T, tp_nn_linear(T, 3, 3, NULL), tp_nn_relu(T), tp_nn_linear(T, 3, 1, NULL));
+    tp_module_add_buffer(T, m, "mean", tp_keep(tp_zeros(T, TP_F64, tp_shape(3))));
+    return m;
 }
+FROM(parameter, const char *, "2.bias", NULL, "2", ".", "mean")
+FROM(buffer, const char *, "mean", NULL, "2", "", "2.bias")
 /* Of any number of inputs, any number of outputs. */
 static inline tp_status class_forward_n(tp_tape *tape, tp_module *self, int n_in, tp_tensor *const *in, int n_out,
                                         tp_tensor **out)
@@ -514,6 +524,12 @@ static inline tp_module *const *get_modules(int v)
     return v == 1 ? NULL : list;
 }
 KIND(modules, 3)
+static inline void free_state(void *x) { tp_state_dict_free(x); }
+static inline tp_state_dict *get_state_dict(int v)
+{
+    return v == 0 ? hold(tp_module_state_dict(T, get_module(0)), free_state) : NULL;
+}
+KIND(state_dict, 2)
 static inline tp_params *get_params(int v)
 {
     tp_module *m = v == 0 ? get_module(0) : NULL;
