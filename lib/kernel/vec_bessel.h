@@ -266,12 +266,28 @@ V_WIDE v_y0_far(double x)
     return v_pick((x > 0) & (x <= V_ALL_TURNS), sine, NAN);
 }
 
+/* Below 1/4 by the series (Abramowitz and Stegun 9.1.11), all of whose terms are small beside -2 / (pi x), which is rounded
+ * last. */
+V_WIDE v_y1_tiny(double x)
+{
+    double h = 0.5 * x, t = h * h, q = 0.63661977236758134308 / x, low = V_STEP(-q, x, 0.63661977236758134308);
+    double a = V_STEP(-4.1422476892711431e-05, t, 1.1153594919665281e-03),
+           b = V_STEP(-1.1574074074074074e-05, t, 3.4722222222222222e-04);
+    a = V_STEP(
+        V_STEP(V_STEP(V_STEP(a, t, -1.9182189839330562e-02), t, 1.8157516696085563e-01), t, -6.7278433509846714e-01), t,
+        -1.5443132980306572e-01);
+    b = V_STEP(V_STEP(V_STEP(V_STEP(b, t, -6.9444444444444444e-03), t, 8.3333333333333333e-02), t, -0.5), t, 1);
+    double rest = h * (0.63661977236758134308 * v_log(h) * b - 0.31830988618379067154 * a);
+    return rest - (low - 3.9357353350364974e-17) / x - q;
+}
+
 V_WIDE v_y1_near(double x)
 {
     double c = v_either(x >= V_LEAST_Y, v_least(x, 5), 1), u = V_MADD(c * c, -0.04, 1);
     double log = v_log_over(c, 2.197141326031017, -4.8259835876454966e-17);
     double part = v_below_root(c, 2.197141326031017, -4.8259835876454966e-17) * v_y1_part(u);
-    return v_pick(x >= V_LEAST_Y, 0.63661977236758134308 * (log * v_j1_small(c, u) - part / c), NAN);
+    double v = v_pick(c < 0.25, v_y1_tiny(c), 0.63661977236758134308 * (log * v_j1_small(c, u) - part / c));
+    return v_pick(x >= V_LEAST_Y, v, NAN);
 }
 V_WIDE v_y1_far(double x)
 {

@@ -824,13 +824,15 @@ V_WIDE v_ndtri_near_part(double u)
     return p;
 }
 
-/* The inverse of P: both tails by the logarithm of the probability that is left there. */
+/* The inverse of P: both tails by the logarithm of the probability that is left there, whose root is carried to more than
+ * its digits. */
 V_WIDE v_ndtri(double p)
 {
     double rest = v_least(v_most(p < 0.5 ? p : 1 - p, 0x1p-1074), 0.5), d = 0.5 - rest, u = d * d * 8.16326530612244898;
-    double w = __builtin_sqrt(-2 * v_log(rest)),
-           s = V_MADD((w - 4) / (w + 4), 1.7249591947769314, -0.40178182807399349);
-    double y = v_pick(u < 1, d * v_ndtri_near_part(u), w * v_ndtri_far_part(s)), v = v_pick(p < 0.5, -y, y);
+    double lost, log = v_log_wide(rest, &lost), w = __builtin_sqrt(-2 * log),
+                 w_low = -0.5 * (V_MADD(w, w, 2 * log) + 2 * lost) / w;
+    double s = V_MADD((w - 4) / (w + 4), 1.7249591947769314, -0.40178182807399349), far = v_ndtri_far_part(s);
+    double y = v_pick(u < 1, d * v_ndtri_near_part(u), V_MADD(w, far, w_low * far)), v = v_pick(p < 0.5, -y, y);
     return v_pick((p > 0) & (p < 1), v, v_pick(p == 0, -INFINITY, v_pick(p == 1, INFINITY, NAN)));
 }
 
