@@ -24,7 +24,7 @@
 #ifndef TAPIR_NN_H
 #define TAPIR_NN_H
 
-#include "op.h"
+#include "nn_functional.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -211,6 +211,38 @@ TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_lin
 /* Two inputs, a [..., in1] and b [..., in2] -> [..., out], as tp_bilinear; weight [out, in1, in2] and bias [out] are uniform
  * on +-1/sqrt(in1). */
 TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t out, const tp_linear_options *options);
+/* ---- convolutions ---- */
+
+/* What lies round x: 0, x mirrored at its edge (which is not doubled), its edge, or its other end. */
+typedef enum { TP_PAD_ZEROS = 0, TP_PAD_REFLECT, TP_PAD_REPLICATE, TP_PAD_CIRCULAR } tp_pad_mode;
+/* As tp_conv_options (nn_functional.h), an entry for each dimension of space. */
+typedef struct {
+    int64_t         stride[3]; /* 0: 1 */
+    int64_t         padding[3];
+    int64_t         dilation[3];       /* 0: 1 */
+    int64_t         output_padding[3]; /* of transposed convolutions */
+    int64_t         groups;            /* 0: 1 */
+    tp_padding_kind padding_kind;      /* not of transposed convolutions, nor is... */
+    tp_pad_mode     padding_mode;
+    bool            no_bias;
+    tp_dtype        dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_nn_conv_options;
+/* x [n, in, space..] or [in, space..] -> [n, out, space..], as tp_conv1d to tp_conv3d. `kernel` is tp_shape(3), for all
+ * dimensions, or has a size for each; weight [out, in / groups, kernel..] and bias [out] are uniform on +-1/sqrt(in / groups times
+ * the kernel's sizes). TP_EINVAL where groups do not divide the channels, and for options out of range. */
+TP_API tp_module *tp_nn_conv1d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel, const tp_nn_conv_options *options);
+TP_API tp_module *tp_nn_conv2d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel, const tp_nn_conv_options *options);
+TP_API tp_module *tp_nn_conv3d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel, const tp_nn_conv_options *options);
+/* As tp_conv_transpose1d to tp_conv_transpose3d: weight [in, out / groups, kernel..]; it and bias are uniform on
+ * +-1/sqrt(out / groups times the kernel's sizes). */
+TP_API tp_module *tp_nn_conv_transpose1d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel,
+                                         const tp_nn_conv_options *options);
+TP_API tp_module *tp_nn_conv_transpose2d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel,
+                                         const tp_nn_conv_options *options);
+TP_API tp_module *tp_nn_conv_transpose3d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel,
+                                         const tp_nn_conv_options *options);
+
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 /* Dimension `dim` as those of these sizes, of which one may be -1, as tp_unflatten. */

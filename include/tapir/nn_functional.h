@@ -1,4 +1,4 @@
-/* nn_functional.h - normalization, softmax and losses as functions (torch.nn.functional).
+/* nn_functional.h - convolutions, normalization, softmax and losses as functions (torch.nn.functional).
  * ops.h says what holds for all operators.
  */
 #ifndef TAPIR_NN_FUNCTIONAL_H
@@ -9,6 +9,42 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- convolutions ---------------------------------------------------------------------------- */
+
+/* How much 0 lies round x: as many as `padding` says on both sides, what keeps the size (a stride of 1 is needed; where the
+ * number is odd the larger half lies behind), or none. */
+typedef enum { TP_PADDING_SIZES = 0, TP_PADDING_SAME, TP_PADDING_VALID } tp_padding_kind;
+/* An entry for each dimension of space. torch's defaults where it is 0. */
+typedef struct {
+    int64_t         stride[3]; /* 0: 1 */
+    int64_t         padding[3];
+    int64_t         dilation[3];       /* 0: 1 */
+    int64_t         output_padding[3]; /* of transposed convolutions: added to the size, behind */
+    int64_t         groups;            /* 0: 1 */
+    tp_padding_kind padding_kind;      /* not of transposed convolutions */
+    TP_RESERVED(4);
+} tp_conv_options;
+/* y[n, o, p] = bias[o] + sum over c and k of x[n, c, p stride - padding + k dilation] weight[o, c, k], of x [n, in, l],
+ * [n, in, h, w] or [n, in, d, h, w], or without n; weight [out, in / groups, k..]; bias [out] or NULL. Each of `groups` groups of
+ * channels of x makes as many of y. A size comes to (x + 2 padding - dilation (k - 1) - 1) / stride + 1, rounded down
+ * (TP_ESHAPE where that is less than 1). One dtype, any but bool (TP_EDTYPE); TP_EINVAL for options out of range. */
+TP_API tp_tensor *tp_conv1d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                            const tp_conv_options *options);
+TP_API tp_tensor *tp_conv2d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                            const tp_conv_options *options);
+TP_API tp_tensor *tp_conv3d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                            const tp_conv_options *options);
+/* The gradient of a convolution by its input, as a function: each x[n, c, p] adds x[n, c, p] weight[c, o, k] to
+ * y[n, o, p stride - padding + k dilation]. weight [in, out / groups, k..]. A size comes to
+ * (x - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1; output_padding is less than the stride or the dilation
+ * (TP_EINVAL). */
+TP_API tp_tensor *tp_conv_transpose1d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                                      const tp_conv_options *options);
+TP_API tp_tensor *tp_conv_transpose2d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                                      const tp_conv_options *options);
+TP_API tp_tensor *tp_conv_transpose3d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                                      const tp_conv_options *options);
 
 /* ---- normalization --------------------------------------------------------------------------- */
 

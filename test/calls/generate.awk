@@ -17,7 +17,7 @@ BEGIN {
     kind["consttp_dims*"] = "shapes"; kind["tp_dims*"] = "shape_out"
     kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
     kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
-    kind["tp_nonlinearity"] = kind["tp_fan"] = "choice"
+    kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
@@ -44,6 +44,14 @@ BEGIN {
     special["tp_module_get_buffer name"] = "buffer"
     special["tp_optim_adamw_group o"] = "adamw"
     special["tp_safetensors_open path"] = "stored"
+    for (d = 1; d <= 3; d++) # x, weight and bias that fit
+        for (i = 0; i < 2; i++) {
+            conv = (i ? "conv_transpose" : "conv") d "d"
+            special["tp_" conv " x"] = "image" d
+            special["tp_" conv " weight"] = "filter" d
+            special["tp_" conv " bias"] = "pair"
+            special["tp_nn_" conv " kernel"] = "window"
+        }
     # A result for each pair of them.
     special["tp_hessian n_in"] = special["tp_jacobian n_in"] = special["tp_jacobian n_out"] = "side"
 }
@@ -105,15 +113,17 @@ function kind_of(type, name, where, counted,    k)
     return k
 }
 
-# The fields of options as a list "kind field;kind field"
-function struct_of(body, name,    n, i, part, m, j, names, list, counted, base)
+# The fields of options as a list "kind field;kind field"; of an array its first element.
+function struct_of(body, name,    n, i, part, m, j, names, list, counted, base, element)
 {
     counted = body ~ /\*/
     n = split(body, part, ";")
     for (i = 1; i <= n; i++) {
         if (trim(part[i]) == "") continue
         m = split(part[i], names, ",")
+        element = sub(/\[[0-9]+\] *$/, "", names[1]) ? "[0]" : ""
         parse(names[1])
+        NAME = NAME element
         base = TYPE
         list = list kind_of(TYPE, NAME, name, counted) " " NAME ";"
         for (j = 2; j <= m; j++) list = list kind_of(base, trim(names[j]), name, counted) " " trim(names[j]) ";"

@@ -132,6 +132,27 @@ KIND(labels, 3 + BASES)
 static inline tp_tensor *get_mask(int v) { return v == 0 ? square(T, TP_BOOL) : odd_tensor(v - 1); }
 KIND(mask, 3 + BASES)
 
+/* What a convolution takes: [1, 2, 5..], [2, 2, 3..] and [2]. */
+static inline tp_tensor *filled(int space, int64_t first, int64_t size)
+{
+    tp_dims shape = {2 + space, {first, 2, size, size, size}};
+    return tp_requires_grad(tp_full(T, TP_F64, shape, 0.5), true);
+}
+static inline tp_tensor *get_image1(int v) { return v == 0 ? filled(1, 1, 5) : odd_tensor(v - 1); }
+KIND(image1, 3 + BASES)
+static inline tp_tensor *get_image2(int v) { return v == 0 ? filled(2, 1, 5) : odd_tensor(v - 1); }
+KIND(image2, 3 + BASES)
+static inline tp_tensor *get_image3(int v) { return v == 0 ? filled(3, 1, 5) : odd_tensor(v - 1); }
+KIND(image3, 3 + BASES)
+static inline tp_tensor *get_filter1(int v) { return v == 0 ? filled(1, 2, 3) : odd_tensor(v - 1); }
+KIND(filter1, 3 + BASES)
+static inline tp_tensor *get_filter2(int v) { return v == 0 ? filled(2, 2, 3) : odd_tensor(v - 1); }
+KIND(filter2, 3 + BASES)
+static inline tp_tensor *get_filter3(int v) { return v == 0 ? filled(3, 2, 3) : odd_tensor(v - 1); }
+KIND(filter3, 3 + BASES)
+static inline tp_tensor *get_pair(int v) { return v == 0 ? tp_ones(T, TP_F64, tp_shape(2)) : odd_tensor(v - 1); }
+KIND(pair, 3 + BASES)
+
 static inline tp_tensor *const *get_tensors(int v)
 {
     static tp_tensor *list[MANY];
@@ -205,6 +226,8 @@ static inline const tp_dims *get_shapes(int v)
     return v == 1 ? NULL : list;
 }
 KIND(shapes, 21)
+static inline tp_dims get_window(int v) { return v == 0 ? tp_shape(3) : get_dims(v - 1); }
+KIND(window, 1 + N_dims)
 static inline tp_dims *get_shape_out(int v)
 {
     static tp_dims s;

@@ -180,6 +180,13 @@ dim_list arg_dims(test_case *c, int position, const char *name)
     return list;
 }
 
+void arg_sizes(test_case *c, int position, const char *name, int n, int64_t *out)
+{
+    dim_list list = arg_dims(c, position, name);
+    for (int d = 0; d < n && list.n > 0; d++)
+        out[d] = list.dim[list.n == 1 ? 0 : d];
+}
+
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out)
 {
     const json_t *a = arg(c, position, name);

@@ -90,7 +90,40 @@ static tp_tensor *call_dropout(test_case *c)
     return tp_dropout(c->T, arg_tensor(c, 0, "input"), p, arg_bool(c, 2, "training", true));
 }
 
+static int space_of(const test_case *c) { return c->op[strlen(c->op) - 2] - '0'; }
+
+static tp_tensor *conv(test_case *c, bool transposed)
+{
+    int space = space_of(c), i = transposed ? 6 : 5;
+    tp_conv_options o = {.groups = 0};
+    const json_t *padding = transposed ? NULL : json_object_get(c->kwargs, "padding");
+    if (json_array_size(c->args) > 4 && !transposed)
+        padding = json_array_get(c->args, 4);
+    arg_sizes(c, 3, "stride", space, o.stride);
+    if (json_is_string(padding))
+        o.padding_kind = strcmp(arg_string(c, 4, "padding", ""), "same") == 0 ? TP_PADDING_SAME : TP_PADDING_VALID;
+    else
+        arg_sizes(c, 4, "padding", space, o.padding);
+    if (transposed)
+        arg_sizes(c, 5, "output_padding", space, o.output_padding);
+    o.groups = arg_int(c, transposed ? i : i + 1, "groups", 1);
+    arg_sizes(c, transposed ? i + 1 : i, "dilation", space, o.dilation);
+    tp_tensor *(*const calls[2][3])(tp_tape *, tp_tensor *, tp_tensor *, tp_tensor *, const tp_conv_options *) = {
+        {tp_conv1d, tp_conv2d, tp_conv3d}, {tp_conv_transpose1d, tp_conv_transpose2d, tp_conv_transpose3d}};
+    tp_tensor *x = arg_tensor(c, 0, "input"), *weight = arg_tensor(c, 1, "weight");
+    return calls[transposed][space - 1](c->T, x, weight, arg_tensor_or_null(c, 2, "bias"), &o);
+}
+static tp_tensor *call_conv(test_case *c) { return conv(c, false); }
+static tp_tensor *call_conv_transpose(test_case *c) { return conv(c, true); }
+
 const call_entry nn_calls[] = {
+    {"nn.functional.conv1d", call_conv},
+    {"nn.functional.conv2d", call_conv},
+    {"nn.functional.conv3d", call_conv},
+    {"nn.functional.conv_transpose1d", call_conv_transpose},
+    {"nn.functional.conv_transpose2d", call_conv_transpose},
+    {"nn.functional.conv_transpose3d", call_conv_transpose},
+
     {"nn.functional.mse_loss", call_mse_loss},
     {"nn.functional.l1_loss", call_l1_loss},
     {"nn.functional.binary_cross_entropy", call_bce},

@@ -97,6 +97,8 @@ typedef struct {
     int n, dim[TP_MAX_DIMS];
 } dim_list;
 dim_list arg_dims(test_case *c, int position, const char *name);
+/* n sizes, of a list or all of one number; out is left where there are none. */
+void arg_sizes(test_case *c, int position, const char *name, int n, int64_t *out);
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
 /* x times the argument alpha, in x's dtype: booleans stay booleans. */
 tp_tensor *times_alpha(test_case *c, tp_tensor *x);

@@ -37,13 +37,75 @@ static tp_module *build_relu(test_case *c) { return tp_nn_relu(c->T); }
 static tp_module *build_tanh(test_case *c) { return tp_nn_tanh(c->T); }
 static tp_module *build_sigmoid(test_case *c) { return tp_nn_sigmoid(c->T); }
 
+static tp_pad_mode pad_mode_asked(test_case *c, int position)
+{
+    static const char *const modes[] = {"zeros", "reflect", "replicate", "circular"};
+    const char *mode = arg_string(c, position, "padding_mode", "zeros");
+    for (int i = 0; i < 4; i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return (tp_pad_mode)i;
+    case_skip(c, "padding_mode %s", mode);
+    return TP_PAD_ZEROS;
+}
+
+static void padding_asked(test_case *c, int space, tp_nn_conv_options *o)
+{
+    const json_t *ctor = json_object_get(c->json, "ctor"), *args = json_object_get(ctor, "args");
+    const json_t *padding = json_object_get(json_object_get(ctor, "kwargs"), "padding");
+    if (json_array_size(args) > 4)
+        padding = json_array_get(args, 4);
+    if (json_is_string(padding))
+        o->padding_kind = strcmp(arg_string(c, 4, "padding", ""), "same") == 0 ? TP_PADDING_SAME : TP_PADDING_VALID;
+    else
+        arg_sizes(c, 4, "padding", space, o->padding);
+}
+
+/* torch's transposed layers have output_padding in the middle, and dilation after the bias. */
+static tp_module *conv(test_case *c, int space, bool transposed)
+{
+    int64_t in = arg_int(c, 0, "in_channels", 0), out = arg_int(c, 1, "out_channels", 0), kernel[3] = {0};
+    tp_nn_conv_options o = {.dtype = case_dtype(c)};
+    arg_sizes(c, 2, "kernel_size", space, kernel);
+    arg_sizes(c, 3, "stride", space, o.stride);
+    padding_asked(c, space, &o);
+    if (transposed)
+        arg_sizes(c, 5, "output_padding", space, o.output_padding);
+    arg_sizes(c, transposed ? 8 : 5, "dilation", space, o.dilation);
+    o.groups = arg_int(c, 6, "groups", 1);
+    o.no_bias = !arg_bool(c, 7, "bias", true);
+    o.padding_mode = pad_mode_asked(c, transposed ? 9 : 8);
+    tp_dims size = {space, {kernel[0], kernel[1], kernel[2]}};
+    tp_module *(*const make[2][3])(tp_tape *, int64_t, int64_t, tp_dims, const tp_nn_conv_options *) = {
+        {tp_nn_conv1d, tp_nn_conv2d, tp_nn_conv3d},
+        {tp_nn_conv_transpose1d, tp_nn_conv_transpose2d, tp_nn_conv_transpose3d}};
+    return make[transposed][space - 1](c->T, in, out, size, &o);
+}
+static tp_module *build_conv1d(test_case *c) { return conv(c, 1, false); }
+static tp_module *build_conv2d(test_case *c) { return conv(c, 2, false); }
+static tp_module *build_conv3d(test_case *c) { return conv(c, 3, false); }
+static tp_module *build_conv_transpose1d(test_case *c) { return conv(c, 1, true); }
+static tp_module *build_conv_transpose2d(test_case *c) { return conv(c, 2, true); }
+static tp_module *build_conv_transpose3d(test_case *c) { return conv(c, 3, true); }
+
 static const struct {
     const char *name;
     tp_module *(*build)(test_case *c);
 } builders[] = {
-    {"Linear", build_linear},     {"Flatten", build_flatten},     {"Dropout", build_dropout},
-    {"ReLU", build_relu},         {"Tanh", build_tanh},           {"Sigmoid", build_sigmoid},
-    {"Bilinear", build_bilinear}, {"Unflatten", build_unflatten}, {"Identity", build_identity},
+    {"Linear", build_linear},
+    {"Flatten", build_flatten},
+    {"Dropout", build_dropout},
+    {"ReLU", build_relu},
+    {"Tanh", build_tanh},
+    {"Sigmoid", build_sigmoid},
+    {"Bilinear", build_bilinear},
+    {"Unflatten", build_unflatten},
+    {"Identity", build_identity},
+    {"Conv1d", build_conv1d},
+    {"Conv2d", build_conv2d},
+    {"Conv3d", build_conv3d},
+    {"ConvTranspose1d", build_conv_transpose1d},
+    {"ConvTranspose2d", build_conv_transpose2d},
+    {"ConvTranspose3d", build_conv_transpose3d},
 };
 enum { BUILDERS = sizeof builders / sizeof builders[0] };
 

@@ -572,10 +572,22 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
 }
 
 /* Those of which no large sample can be made, since their attributes hold the sizes or their inputs are of a kind. The views
- * compute nothing and a histogram is counted on one thread; of the others there are large ones below. */
-static const char *const sized[] = {"dot",       "linalg_cross",   "view",     "reshape",      "slice_backward",
-                                    "diagonal",  "unfold",         "put_back", "view_scatter", "as_strided",
-                                    "histogram", "linalg_cholesky"};
+ * compute nothing and a histogram is counted on one thread; of the others there are large ones below, and in test_conv.c. */
+static const char *const sized[] = {"dot",
+                                    "linalg_cross",
+                                    "view",
+                                    "reshape",
+                                    "slice_backward",
+                                    "diagonal",
+                                    "unfold",
+                                    "put_back",
+                                    "view_scatter",
+                                    "as_strided",
+                                    "histogram",
+                                    "linalg_cholesky",
+                                    "convolution",
+                                    "convolution_by_input",
+                                    "convolution_by_weight"};
 
 START_TEST(threads)
 {

@@ -1,0 +1,75 @@
+/* conv.h - convolutions and their gradients over contiguous [batch, channels, depth, height, width], compiled for each
+ * instruction set; of fewer dimensions in space the first are 1.
+ *
+ *     y[o, p] = sum over channels c and taps k of x[c, p stride - pad + k dilation] w[o, c, k]
+ *
+ * is linear in x and in w, so with the third of x, w and y given each pass is a gradient of both others. */
+#ifndef TAPIR_KERNEL_CONV_H
+#define TAPIR_KERNEL_CONV_H
+
+#include "kernel/kernel.h"
+
+enum { TP__SPACE = 3 };
+
+/* x [batch, groups cin, in], w [groups cout, cin, kernel], y [batch, groups cout, out]. `pad` lies before x; what is asked for
+ * beyond the end of it is 0, too. Plain data, without padding between the members: an operator's attributes. */
+typedef struct {
+    int64_t batch, groups, cin, cout;
+    int64_t in[TP__SPACE], kernel[TP__SPACE], out[TP__SPACE], stride[TP__SPACE], dilation[TP__SPACE], pad[TP__SPACE];
+} tp__conv;
+
+typedef enum { TP__CONV_FORWARD, TP__CONV_BY_INPUT, TP__CONV_BY_WEIGHT } tp__conv_pass;
+
+/* forward: `to` = y of a = x, b = w. By input: x of a = y, b = w. By weight: w of a = x, b = y (floats). Any dtype but BOOL;
+ * integers wrap. `bias` holds one element for each channel of the result, or is NULL; not by weight. With `accumulate` the
+ * result is added to what is there. */
+typedef struct {
+    tp__conv shape;
+    tp__conv_pass pass;
+    tp_dtype dtype;
+    bool accumulate;
+    const void *a, *b, *bias;
+    void *to, *room; /* bytes that tp__conv_room says, aligned to a cache line */
+} tp__conv_job;
+/* 256 KiB for each processor, no more than there are jobs; by weight, where the weights are few, also a copy of them for each of
+ * at most 16 parts of the sum. */
+size_t tp__conv_room(const tp__conv_job *job);
+/* False where BLAS cannot count the sizes (tp__blas_ready). */
+bool tp__convolve(const tp__conv_job *job);
+
+/* ---- for each dtype and instruction set (vec_conv.c) ---- */
+
+enum { TP__CONV_LINE = 64 }; /* bytes of the vectors that its loops are written in */
+
+/* Of an output row, what one tap reads: elements [at + lo, at + hi) of a tile come from x[from], x[from + stride], ...; the others
+ * up to at + n read padding. */
+typedef struct {
+    int64_t from;
+    int32_t at, n, lo, hi;
+} tp__conv_run;
+
+/* Rows of a tile are 64 elements, or 32 of 8 bytes. */
+typedef struct {
+    /* column [channels, step] = x at the runs, channels `plane` apart */
+    void (*gather)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride, int64_t step,
+                   const void *x, void *column);
+    /* the other way: x += column */
+    void (*spread)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride, int64_t step,
+                   const void *column, void *x);
+    /* y [n] = bias (0 where it is NULL), x (NULL: 0), and y's own where asked, added up */
+    void (*deposit)(int64_t n, const void *x, const void *bias, bool accumulate, void *y);
+    /* c [m, tile] (+)= A [m, k] B [k, tile]; A's rows and columns any elements apart */
+    void (*multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b, bool accumulate,
+                     void *c);
+    /* c [k, m] += B [k, tile] A^T [m, tile], kept as one vector an element; then those added up */
+    void (*dots)(int64_t k, int64_t m, const void *b, const void *a, void *c);
+    void (*add_up)(int64_t n, const void *c, void *sums);
+} tp__conv_kernels;
+
+typedef struct {
+    tp__conv_kernels of[TP_DTYPES];
+} tp__conv_table;
+
+TP__TABLE_OF(tp__conv_table, tp__conv_table);
+
+#endif

@@ -1,0 +1,176 @@
+/* conv_body.h - see vec_conv.c and conv.h: REAL and NAME are the type at hand and its suffix. */
+
+typedef REAL NAME(line) __attribute__((vector_size(TP__CONV_LINE), aligned(sizeof(REAL)), may_alias));
+
+/* Elements of a line; of a tile's row; lines of that. */
+#define LANES ((int)(TP__CONV_LINE / sizeof(REAL)))
+#define TILE (sizeof(REAL) == 8 ? 32 : 64)
+#define LINES (TILE / LANES)
+
+/* Short rows, by copies of known size that may overlap. */
+static ALWAYS_INLINE void NAME(copy)(int64_t n, const REAL *x, REAL *y)
+{
+    enum { W = sizeof(REAL) };
+    if (n >= LANES) {
+        for (int64_t i = 0; i < n - LANES; i += LANES)
+            memcpy(y + i, x + i, TP__CONV_LINE);
+        memcpy(y + n - LANES, x + n - LANES, TP__CONV_LINE);
+    } else if (n * W >= 32) {
+        memcpy(y, x, 32);
+        memcpy(y + n - 32 / W, x + n - 32 / W, 32);
+    } else if (n * W >= 16) {
+        memcpy(y, x, 16);
+        memcpy(y + n - 16 / W, x + n - 16 / W, 16);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i];
+    }
+}
+
+static ALWAYS_INLINE void NAME(copy_apart)(int64_t n, int64_t stride, const REAL *restrict x, REAL *restrict y)
+{
+    if (stride == 2)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[2 * i];
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i * stride];
+}
+
+static void NAME(gather)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride,
+                         int64_t step, const void *from, void *to)
+{
+    const REAL *x = from;
+    REAL *column = to;
+    for (int64_t c = 0; c < channels; c++, x += plane, column += step)
+        for (int k = 0; k < runs; k++) {
+            REAL *y = column + run[k].at;
+            int32_t lo = run[k].lo, hi = run[k].hi;
+            for (int32_t i = 0; i < lo; i++)
+                y[i] = 0;
+            if (hi > lo && stride == 1)
+                NAME(copy)(hi - lo, x + run[k].from, y + lo);
+            else if (hi > lo)
+                NAME(copy_apart)(hi - lo, stride, x + run[k].from, y + lo);
+            for (int32_t i = hi; i < run[k].n; i++)
+                y[i] = 0;
+        }
+}
+
+static void NAME(spread)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride,
+                         int64_t step, const void *from, void *to)
+{
+    const REAL *column = from;
+    REAL *x = to;
+    for (int64_t c = 0; c < channels; c++, x += plane, column += step)
+        for (int k = 0; k < runs; k++) {
+            const REAL *restrict y = column + run[k].at + run[k].lo;
+            int32_t n = run[k].hi - run[k].lo;
+            REAL *restrict a = n > 0 ? x + run[k].from : x;
+            if (stride == 1)
+                for (int32_t i = 0; i < n; i++)
+                    a[i] = (REAL)(a[i] + y[i]);
+            else
+                for (int32_t i = 0; i < n; i++)
+                    a[i * stride] = (REAL)(a[i * stride] + y[i]);
+        }
+}
+
+static void NAME(deposit)(int64_t n, const void *from, const void *bias, bool accumulate, void *to)
+{
+    const REAL *restrict x = from;
+    REAL *restrict y = to;
+    REAL b = bias ? *(const REAL *)bias : 0;
+    if (x == NULL)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = accumulate ? (REAL)(y[i] + b) : b;
+    else if (accumulate)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (REAL)(y[i] + (REAL)(x[i] + b));
+    else if (bias)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (REAL)(x[i] + b);
+    else
+        NAME(copy)(n, x, y);
+}
+
+static ALWAYS_INLINE void NAME(multiply_rows)(int rows, int64_t k, const REAL *a, int64_t row, int64_t column,
+                                              const REAL *b, bool accumulate, REAL *c)
+{
+    NAME(line) sum[4][LINES];
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < LINES; j++)
+            sum[r][j] = accumulate ? *(NAME(line) *)(c + r * TILE + j * LANES) : (NAME(line)){0};
+    for (int64_t i = 0; i < k; i++, b += TILE, a += column)
+        for (int j = 0; j < LINES; j++) {
+            NAME(line) x = *(const NAME(line) *)(b + j * LANES);
+            for (int r = 0; r < rows; r++)
+                sum[r][j] += x * a[r * row];
+        }
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < LINES; j++)
+            *(NAME(line) *)(c + r * TILE + j * LANES) = sum[r][j];
+}
+
+static void NAME(multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b,
+                           bool accumulate, void *c)
+{
+    const REAL *left = a;
+    REAL *to = c;
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4)
+        NAME(multiply_rows)(4, k, left + i * row, row, column, b, accumulate, to + i * TILE);
+    for (; i < m; i++)
+        NAME(multiply_rows)(1, k, left + i * row, row, column, b, accumulate, to + i * TILE);
+}
+
+static ALWAYS_INLINE void NAME(dots_of)(int rows, int columns, int64_t m, const REAL *b, const REAL *a, REAL *c)
+{
+    NAME(line) sum[2][2];
+    for (int r = 0; r < rows; r++)
+        for (int s = 0; s < columns; s++)
+            sum[r][s] = *(NAME(line) *)(c + (r * m + s) * LANES);
+    for (int j = 0; j < LINES; j++)
+        for (int r = 0; r < rows; r++)
+            for (int s = 0; s < columns; s++)
+                sum[r][s] += *(const NAME(line) *)(b + r * TILE + j * LANES) *
+                             *(const NAME(line) *)(a + s * TILE + j * LANES);
+    for (int r = 0; r < rows; r++)
+        for (int s = 0; s < columns; s++)
+            *(NAME(line) *)(c + (r * m + s) * LANES) = sum[r][s];
+}
+
+static void NAME(dots)(int64_t k, int64_t m, const void *left, const void *right, void *sums)
+{
+    for (int64_t i = 0; i < k; i += 2) {
+        const REAL *b = (const REAL *)left + i * TILE;
+        for (int64_t j = 0; j < m; j += 2) {
+            const REAL *a = (const REAL *)right + j * TILE;
+            REAL *c = (REAL *)sums + (i * m + j) * LANES;
+            if (i + 1 < k && j + 1 < m)
+                NAME(dots_of)(2, 2, m, b, a, c);
+            else if (i + 1 < k)
+                NAME(dots_of)(2, 1, m, b, a, c);
+            else if (j + 1 < m)
+                NAME(dots_of)(1, 2, m, b, a, c);
+            else
+                NAME(dots_of)(1, 1, m, b, a, c);
+        }
+    }
+}
+
+static void NAME(add_up)(int64_t n, const void *from, void *to)
+{
+    const REAL *c = from;
+    REAL *sums = to;
+    for (int64_t i = 0; i < n; i++) {
+        REAL sum = 0;
+        for (int j = 0; j < LANES; j++)
+            sum = (REAL)(sum + c[i * LANES + j]);
+        sums[i] = sum;
+    }
+}
+
+#undef LANES
+#undef TILE
+#undef LINES

@@ -1,0 +1,246 @@
+/* conv.c - convolutions as layers. */
+#include "nn/nn.h"
+#include "tapir/create.h"
+#include "tapir/index.h"
+#include "tapir/nn_functional.h"
+#include "tapir/shape.h"
+
+#include <math.h>
+
+enum { SPACE = 3 };
+
+typedef struct {
+    tp_module_class type;
+    const char *call; /* "nn_conv1d" */
+    int space;
+    bool transposed;
+    tp_tensor *(*function)(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
+                           const tp_conv_options *options);
+} conv_class;
+
+typedef struct {
+    tp_module base;
+    tp_tensor *weight, *bias;
+    int64_t in, out, kernel[SPACE];
+    tp_nn_conv_options options; /* with 1 for strides, dilations and groups that were 0 */
+} conv;
+
+static const conv_class *class_of(const conv *m) { return (const conv_class *)m->base.type; }
+
+/* ---- padding that is not zeros ---- */
+
+static bool padding_fits(tp_tape *T, const conv *m, const tp_tensor *x, int64_t size, int64_t before, int64_t after)
+{
+    int64_t most = before > after ? before : after;
+    bool reflects = m->options.padding_mode == TP_PAD_REFLECT;
+    if (m->options.padding_mode == TP_PAD_REPLICATE ? size > 0 : reflects ? most < size : most <= size)
+        return true;
+    tp_fail(T, TP_ESHAPE, "%s: x is %s, the padding %lld; %s is needed", m->base.type->name, TP__SHAPE(x),
+            (long long)most, reflects ? "less than the size" : "no more than the size");
+    return false;
+}
+
+static int64_t source_of(tp_pad_mode mode, int64_t i, int64_t n)
+{
+    if (i >= 0 && i < n)
+        return i;
+    if (mode == TP_PAD_CIRCULAR)
+        return i < 0 ? i + n : i - n;
+    if (mode == TP_PAD_REFLECT)
+        return i < 0 ? -i : 2 * (n - 1) - i;
+    return i < 0 ? 0 : n - 1;
+}
+
+/* x with elements of its own before and after, along one dimension */
+static tp_tensor *padded(tp_tape *T, const conv *m, tp_tensor *x, int dim, int64_t before, int64_t after)
+{
+    int64_t n = x->shape[dim], all;
+    if (before + after == 0 || !padding_fits(T, m, x, n, before, after))
+        return tp__ok(T) ? x : NULL;
+    if (__builtin_add_overflow(n, before + after, &all)) {
+        tp_fail(T, TP_ESHAPE, "%s: the padding is %lld; less is needed", m->base.type->name, (long long)before);
+        return NULL;
+    }
+    tp_tensor *index = tp_empty(T, TP_I64, (tp_dims){1, {all}});
+    for (int64_t i = 0; index && i < all; i++)
+        ((int64_t *)index->data)[i] = source_of(m->options.padding_mode, i - before, n);
+    return tp_index_select(T, x, dim, index);
+}
+
+static tp_tensor *padded_all(tp_tape *T, const conv *m, tp_tensor *x)
+{
+    int space = class_of(m)->space;
+    const tp_nn_conv_options *o = &m->options;
+    for (int d = 0; x && d < space; d++) {
+        int64_t before = o->padding[d], after = before;
+        if (o->padding_kind == TP_PADDING_SAME) {
+            int64_t reach = o->dilation[d] * (m->kernel[d] - 1);
+            before = reach / 2;
+            after = reach - before;
+        }
+        if (x->ndim > space)
+            x = padded(T, m, x, x->ndim - space + d, before, after);
+    }
+    return x;
+}
+
+static tp_tensor *conv_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+{
+    const conv *m = (const conv *)self;
+    const tp_nn_conv_options *o = &m->options;
+    tp_conv_options call = {.groups = o->groups, .padding_kind = o->padding_kind};
+    bool pads = o->padding_mode != TP_PAD_ZEROS;
+    for (int d = 0; d < class_of(m)->space; d++) {
+        call.stride[d] = o->stride[d];
+        call.dilation[d] = o->dilation[d];
+        call.padding[d] = pads ? 0 : o->padding[d];
+        call.output_padding[d] = o->output_padding[d];
+    }
+    if (pads) {
+        call.padding_kind = TP_PADDING_SIZES;
+        if ((x = padded_all(T, m, x)) == NULL)
+            return NULL;
+    }
+    return class_of(m)->function(T, x, m->weight, m->bias, &call);
+}
+
+/* ---- as torch prints them ---- */
+
+typedef struct {
+    char text[512];
+    size_t used;
+} words;
+
+static void say(words *w, const char *format, const char *text, long long number)
+{
+    int n = tp__snprintf(w->text + w->used, sizeof w->text - w->used, format, text, number);
+    w->used += n > 0 ? (size_t)n : 0;
+    w->used = w->used < sizeof w->text ? w->used : sizeof w->text - 1;
+}
+
+/* ", name=(1, 2)", but where all are `usual` */
+static void say_sizes(words *w, const char *name, int n, const int64_t *sizes, int64_t usual)
+{
+    bool odd = false;
+    for (int d = 0; d < n; d++)
+        odd = odd || sizes[d] != usual;
+    if (!odd)
+        return;
+    for (int d = 0; d < n; d++)
+        say(w, d ? "%s%lld" : ", %s=(%lld", d ? ", " : name, (long long)sizes[d]);
+    say(w, "%s", n == 1 ? ",)" : ")", 0);
+}
+
+static int conv_repr(const tp_module *self, char *buffer, size_t n)
+{
+    static const char *const modes[] = {"zeros", "reflect", "replicate", "circular"};
+    const conv *m = (const conv *)self;
+    const tp_nn_conv_options *o = &m->options;
+    int space = class_of(m)->space;
+    words w = {.used = 0};
+    say(&w, "%s%lld", "", (long long)m->in);
+    say(&w, "%s%lld", ", ", (long long)m->out);
+    say_sizes(&w, "kernel_size", space, m->kernel, -1);
+    say_sizes(&w, "stride", space, o->stride, -1);
+    if (o->padding_kind != TP_PADDING_SIZES)
+        say(&w, ", padding=%s", o->padding_kind == TP_PADDING_SAME ? "same" : "valid", 0);
+    say_sizes(&w, "padding", space, o->padding, 0);
+    say_sizes(&w, "dilation", space, o->dilation, 1);
+    say_sizes(&w, "output_padding", space, o->output_padding, 0);
+    if (o->groups != 1)
+        say(&w, "%s%lld", ", groups=", (long long)o->groups);
+    if (m->bias == NULL)
+        say(&w, "%s", ", bias=False", 0);
+    if (o->padding_mode != TP_PAD_ZEROS)
+        say(&w, ", padding_mode=%s", modes[o->padding_mode], 0);
+    return tp__snprintf(buffer, n, "%s", w.text);
+}
+
+/* ---- how they are made ---- */
+
+static bool options_fit(tp_tape *T, const conv_class *type, conv *m, tp_dims kernel)
+{
+    tp_nn_conv_options *o = &m->options;
+    bool fits = (kernel.ndim == 1 || kernel.ndim == type->space) && o->groups >= 0 && m->in >= 0 && m->out >= 0;
+    bool known = (unsigned)o->padding_kind <= TP_PADDING_VALID && (unsigned)o->padding_mode <= TP_PAD_CIRCULAR;
+    o->groups = o->groups ? o->groups : 1;
+    if (!fits || m->in % o->groups || m->out % o->groups) {
+        tp_fail(
+            T, TP_EINVAL,
+            "%s: %lld and %lld channels, %lld groups, a kernel of %d sizes; channels that are multiples of the groups, "
+            "and 1 or %d sizes are needed",
+            type->call, (long long)m->in, (long long)m->out, (long long)o->groups, kernel.ndim, type->space);
+        return false;
+    }
+    bool named = o->padding_kind != TP_PADDING_SIZES, alike = o->padding_mode == TP_PAD_ZEROS;
+    for (int d = 0; d < SPACE; d++) {
+        bool used = d < type->space;
+        m->kernel[d] = used ? kernel.dim[kernel.ndim == 1 ? 0 : d] : 1;
+        fits = fits && m->kernel[d] > 0 && o->stride[d] >= 0 && o->padding[d] >= 0 && o->dilation[d] >= 0 &&
+               o->padding[d] <= INT32_MAX && o->dilation[d] <= INT32_MAX && m->kernel[d] <= INT32_MAX &&
+               (used || (!o->stride[d] && !o->padding[d] && !o->dilation[d] && !o->output_padding[d])) &&
+               (!named || !o->padding[d]) && (o->padding_kind != TP_PADDING_SAME || o->stride[d] <= 1) &&
+               o->output_padding[d] >= 0 && (type->transposed || !o->output_padding[d]);
+        o->stride[d] = o->stride[d] ? o->stride[d] : 1;
+        o->dilation[d] = o->dilation[d] ? o->dilation[d] : 1;
+    }
+    if (!fits || !known || (type->transposed && (named || !alike)))
+        tp_fail(T, TP_EINVAL,
+                "%s: an option is out of range; a kernel of 1 or more, paddings of 0 or more, a stride of 1 where the "
+                "padding is "
+                "`same`, and what the layer has are needed",
+                type->call);
+    return tp__ok(T);
+}
+
+static void make_parameters(tp_tape *T, const conv_class *type, conv *m)
+{
+    const tp_nn_conv_options *o = &m->options;
+    int64_t fan = (type->transposed ? m->out : m->in) / o->groups;
+    tp_dims shape = {2 + type->space, {type->transposed ? m->in : m->out, fan}};
+    for (int d = 0; d < type->space; d++)
+        shape.dim[2 + d] = m->kernel[d];
+    m->weight = tp__param(T, &m->base, "weight", o->dtype, shape);
+    tp_init_kaiming_uniform_(T, m->weight, &(tp_kaiming_options){.a = sqrt(5)}); /* it comes to 1 / sqrt(fan) */
+    if (m->weight == NULL || o->no_bias)
+        return;
+    for (int d = 0; d < type->space; d++)
+        fan *= m->kernel[d];
+    m->bias = tp__param(T, &m->base, "bias", o->dtype, (tp_dims){1, {m->out}});
+    tp__init_fan_in_(T, m->bias, fan);
+}
+
+static tp_module *make(tp_tape *T, const conv_class *type, int64_t in, int64_t out, tp_dims kernel,
+                       const tp_nn_conv_options *options)
+{
+    TP__NAMED(T, type->call);
+    conv *m = (conv *)tp_module_new(T, &type->type);
+    if (m == NULL)
+        return NULL;
+    m->in = in;
+    m->out = out;
+    m->options = options ? *options : (tp_nn_conv_options){.groups = 0};
+    if (options_fit(T, type, m, kernel))
+        make_parameters(T, type, m);
+    if (tp_error(T)) {
+        tp_module_free(&m->base);
+        return NULL;
+    }
+    return &m->base;
+}
+
+/* clang-format off */
+#define CONV(f, Name, space, transposed)                                                        \
+    static const conv_class f##_class = {                                                       \
+        {.name = Name, .size = sizeof(conv), .forward = conv_forward, .extra_repr = conv_repr},    \
+        "nn_" #f, space, transposed, tp_##f};                                                \
+    tp_module *tp_nn_##f(tp_tape *T, int64_t in, int64_t out, tp_dims kernel, const tp_nn_conv_options *options) \
+    { return make(T, &f##_class, in, out, kernel, options); }
+
+CONV(conv1d, "Conv1d", 1, false)
+CONV(conv2d, "Conv2d", 2, false)
+CONV(conv3d, "Conv3d", 3, false)
+CONV(conv_transpose1d, "ConvTranspose1d", 1, true)
+CONV(conv_transpose2d, "ConvTranspose2d", 2, true)
+CONV(conv_transpose3d, "ConvTranspose3d", 3, true)
+/* clang-format on */
