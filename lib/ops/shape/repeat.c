@@ -12,6 +12,24 @@ static tp_tensor *repeated(tp_tape *T, tp_tensor *x, int dim, int64_t times, boo
     return tp_flatten(T, tp_expand(T, y, shape), dim, dim + 1);
 }
 
+/* The same along all dimensions, by one copy: [2, 3] of [a, b] as [2, a, 3, b]. NULL without an error where that is of too
+ * many dimensions. */
+static tp_tensor *repeated_at_once(tp_tape *T, tp_tensor *x, tp_dims times)
+{
+    tp_dims apart = {0}, wide = {0}, shape = times;
+    for (int d = 0; d < times.ndim; d++) {
+        int64_t size = x->shape[d];
+        if (wide.ndim + 2 > TP_MAX_DIMS || __builtin_mul_overflow(times.dim[d], size, &shape.dim[d]))
+            return NULL;
+        if (times.dim[d] != 1) {
+            apart.dim[apart.ndim++] = 1;
+            wide.dim[wide.ndim++] = times.dim[d];
+        }
+        apart.dim[apart.ndim++] = wide.dim[wide.ndim++] = size;
+    }
+    return tp_reshape(T, tp_expand(T, tp_reshape(T, x, apart), wide), shape);
+}
+
 tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times)
 {
     TP__NAMED(T, "repeat");
@@ -29,6 +47,11 @@ tp_tensor *tp_repeat(tp_tape *T, tp_tensor *x, tp_dims times)
     tp_tensor *y = x;
     while (y && y->ndim < times.ndim)
         y = tp_unsqueeze(T, y, 0);
+    if (y == NULL)
+        return NULL;
+    tp_tensor *at_once = repeated_at_once(T, y, times);
+    if (at_once || !tp__ok(T))
+        return at_once && at_once->storage == x->storage ? tp_clone(T, at_once) : at_once;
     for (int d = 0; d < times.ndim && y; d++)
         if (times.dim[d] != 1)
             y = repeated(T, y, d, times.dim[d], false);
