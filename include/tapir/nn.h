@@ -133,6 +133,31 @@ TP_API tp_status tp_module_apply(tp_module *m, tp_submodule_visitor apply, void 
 /* The module as torch prints it; as snprintf. */
 TP_API int64_t tp_module_format(const tp_module *m, char *buffer, size_t n);
 
+/* ---- hooks -----------------------------------------------------------------------------------------
+ *
+ * Functions that are called with each call of a module by tp_forward and tp_forward_n, in the order of registration. They may
+ * free modules, also this one, register and remove hooks (what is new runs from the next call on), fail the tape, and be left by
+ * a jump; not reset the tape. A status other than TP_OK fails the tape. Returned is a handle above 0, or 0 after a failure.
+ * While other threads use the module none may be registered or removed. A clone has none. */
+
+/* Before forward: may put other tensors in the place of inputs. */
+typedef tp_status (*tp_forward_pre_hook)(tp_tape *T, tp_module *m, int n_in, tp_tensor **in, void *user);
+/* After it: may put others in the place of outputs. */
+typedef tp_status (*tp_forward_hook)(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out,
+                                     tp_tensor **out, void *user);
+/* In backward, when the gradients of all inputs are whole: sees them and those of the outputs, NULL where there is none,
+ * and may put others of the same shape and dtype in the place of the inputs'. Where no input asks for a gradient it is called
+ * when those of the outputs are there. It may keep none of them. Not called of a call that was made before it was
+ * registered, after it was removed, or after the module was freed. At most TP_MAX_OUT inputs and outputs may have gradients
+ * (TP_EUNSUPPORTED). */
+typedef tp_status (*tp_backward_hook)(tp_tape *T, tp_module *m, int n_in, tp_tensor **grad_in, int n_out,
+                                      tp_tensor *const *grad_out, void *user);
+TP_API int64_t tp_module_register_forward_pre_hook(tp_tape *T, tp_module *m, tp_forward_pre_hook hook, void *user);
+TP_API int64_t tp_module_register_forward_hook(tp_tape *T, tp_module *m, tp_forward_hook hook, void *user);
+TP_API int64_t tp_module_register_full_backward_hook(tp_tape *T, tp_module *m, tp_backward_hook hook, void *user);
+/* An unknown handle is passed over. */
+TP_API void tp_module_remove_hook(tp_module *m, int64_t handle);
+
 /* ---- state ---------------------------------------------------------------------------------------
  *
  * What a module knows: its parameters and buffers by their dotted names, and what classes have beside these (extra

@@ -50,6 +50,7 @@ void tp__module_destroy(tp_module *m)
     if (m->type->free)
         m->type->free(m);
     tp__params_abandon(m->params);
+    tp__module_hooks_abandon(m);
     for (int i = 0; i < m->n_entries; i++) {
         if (m->entries[i].kind != TP__IS_CHILD) {
             TP__ASSERT(m->entries[i].tensor->modules > 0);

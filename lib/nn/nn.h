@@ -38,10 +38,20 @@ typedef struct {
 
 struct tp_module_use {
     tp__busy busy;
-    tp__dotted path; /* of a visit, which may be left by a jump */
+    tp__dotted path;                /* of a visit, which may be left by a jump */
+    struct tp__module_hooks *hooks; /* once there were some */
 };
 
 void tp__module_destroy(tp_module *m);
+
+/* ---- hooks (hooks.c) ---- */
+
+typedef tp_status (*tp__forward_of)(tp_tape *T, tp_module *self, int n_in, tp_tensor *const *in, int n_out,
+                                    tp_tensor **out);
+/* Within a call of the module, which has hooks: these, and between them its forward. */
+tp_status tp__hooked_forward(tp_tape *T, tp_module *m, tp__forward_of forward, int n_in, tp_tensor *const *in,
+                             int needed, int n_out, tp_tensor **out);
+void tp__module_hooks_abandon(tp_module *m); /* which goes */
 
 /* ---- walks (walk.c) ---- */
 

@@ -27,6 +27,8 @@ BEGIN {
     kind["tp_function"] = "function"; kind["consttp_function*"] = "functions"; kind["tp_step_function"] = "step"
     kind["tp_hook"] = "hook"; kind["tp_closure"] = "closure"; kind["tp_module_visitor"] = "visitor"
     kind["tp_submodule_visitor"] = "submodule_visitor"
+    kind["tp_forward_pre_hook"] = "forward_pre_hook"; kind["tp_forward_hook"] = "forward_hook"
+    kind["tp_backward_hook"] = "backward_hook"
     kind["tp_state_dict*"] = kind["consttp_state_dict*"] = "state_dict"
     kind["tp_warning_handler"] = "handler"; kind["double(*)(double,void*)"] = "apply"
     kind["consttp_call*"] = "call"; kind["consttp_vjp*"] = "vjp"; kind["tp_alloc"] = "alloc"

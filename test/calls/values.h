@@ -381,6 +381,26 @@ static inline tp_status visit_module(const char *name, tp_module *m, void *user)
     return TP_OK;
 }
 FROM(submodule_visitor, tp_submodule_visitor, visit_module, NULL)
+static inline tp_status before(tp_tape *tape, tp_module *m, int n_in, tp_tensor **in, void *user)
+{
+    (void)tape, (void)m, (void)n_in, (void)in, (void)user;
+    return TP_OK;
+}
+FROM(forward_pre_hook, tp_forward_pre_hook, before, NULL)
+static inline tp_status after(tp_tape *tape, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out,
+                              void *user)
+{
+    (void)tape, (void)m, (void)n_in, (void)in, (void)n_out, (void)out, (void)user;
+    return TP_OK;
+}
+FROM(forward_hook, tp_forward_hook, after, NULL)
+static inline tp_status back(tp_tape *tape, tp_module *m, int n_in, tp_tensor **in, int n_out, tp_tensor *const *out,
+                             void *user)
+{
+    (void)tape, (void)m, (void)n_in, (void)in, (void)n_out, (void)out, (void)user;
+    return TP_OK;
+}
+FROM(backward_hook, tp_backward_hook, back, NULL)
 static inline void hear(void *user, const char *message) { (void)message, (void)user; }
 FROM(handler, tp_warning_handler, hear, NULL)
 FROM(alloc, tp_alloc, NULL, NULL)
