@@ -51,6 +51,9 @@ typedef struct tp_module_class {
     /* What the state has beside parameters and buffers, as a tensor, owned or of the tape, and back from it. Optional. */
     tp_tensor *(*get_extra_state)(tp_tape *T, tp_module *self);
     tp_status (*set_extra_state)(tp_tape *T, tp_module *self, tp_tensor *state);
+    /* For tp_module_clone, needed where there is a `free`: gives the copy, which has all other words of `from`, its own of
+     * what `free` frees. After another status than TP_OK it owns nothing. It frees no module and returns. */
+    tp_status (*clone)(tp_tape *T, tp_module *copy, const tp_module *from);
     TP_RESERVED(4);
 } tp_module_class;
 
@@ -111,6 +114,12 @@ TP_API void tp_module_eval(tp_module *m); /* tp_module_train(m, false) */
 /* All parameters below m ask for a gradient, or not: those of a part that is to stay as it is. */
 TP_API void tp_module_requires_grad(tp_module *m, bool on);
 TP_API void tp_module_zero_grad(tp_module *m);
+
+/* A deep copy: new parameters and buffers of the same values (and without gradients), tied where they were, in training or
+ * not, asking for gradients or not, as they are. The struct is copied; what in it points to a parameter, buffer or module
+ * below m (a word at a multiple of eight bytes) points to the copy's. Without hooks and without a set. TP_EUNSUPPORTED where
+ * a class has a `free` and no `clone`. */
+TP_API tp_module *tp_module_clone(tp_tape *T, tp_module *m);
 
 /* ---- walking: visitors are called in torch's order, names are dotted, of any length, and theirs for the call. The first
  * status that is not TP_OK ends the walk and is returned. A visitor may free modules: what is gone is passed over. */

@@ -47,7 +47,7 @@ static void leave_parent(tp_module *m)
 void tp__module_destroy(tp_module *m)
 {
     tp__busy_begin(&m->use->busy); /* its own function is no place to free it, either */
-    if (m->type->free)
+    if (m->type->free && !m->use->hollow)
         m->type->free(m);
     tp__params_abandon(m->params);
     tp__module_hooks_abandon(m);

@@ -40,6 +40,7 @@ struct tp_module_use {
     tp__busy busy;
     tp__dotted path;                /* of a visit, which may be left by a jump */
     struct tp__module_hooks *hooks; /* once there were some */
+    bool hollow;                    /* a copy that does not own yet what its class frees (clone.c) */
 };
 
 void tp__module_destroy(tp_module *m);
