@@ -124,7 +124,7 @@ programs() # build, a prefix for the names; the longest first
     for source in examples/*.c; do
         example=$(basename "$source" .c)
         case $example in
-            fashion_mnist) continue ;;  # trains for half a minute, on data that need not be there: see rules/demo.sh
+            fashion_* | autoencoder) continue ;; # train for minutes, on data that need not be there: see rules/demo.sh
             ode_fit) arguments=10000 ;; # steps: still more than 20 snapshots reach in three goes
             *) arguments= ;;
         esac

@@ -23,3 +23,5 @@ if grep -q 'OpenBLAS' "$out/log" && grep -q avx2 /proc/cpuinfo 2>/dev/null; then
     grep -q 'would suit this processor: OPENBLAS_CORETYPE is set' "$out/log" || { cat "$out/log"; exit 1; }
     awk 'length > 80 { exit 1 }' "$out/log"
 fi
+# The others, on less.
+"$build"/examples/autoencoder --train-samples 320 --epochs 1 --picture "$out/a.png" >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
