@@ -17,16 +17,16 @@
 #include <string.h>
 
 enum {
-    DEPTH = 256,       /* rows of x in a stretch, at most                                    */
-    CHANNELS = 256,    /* of the output at a time, at most: a tile of them is as large       */
-    WEIGHTS = 128,     /* ... by weight, where a job holds their products with a stretch     */
-    TILE = 64,         /* pixels, at most                                                    */
-    TILE_BYTES = 256,  /* of a row of it, at most                                            */
-    ROOM = 256 * 1024, /* of a thread: what is gathered, a tile of the output, products      */
-    PART = 64 * 1024,  /* ... where the second and the third begin                           */
-    LITTLE = 1024,     /* rows times channels whose products are made here                   */
-    SHARE = 1 << 20,   /* multiply-adds that are worth a thread of their own                 */
-    MOST_PARTS = 16,   /* of a sum by weight                                                 */
+    DEPTH = 256,          /* rows of x in a stretch, at most                                    */
+    CHANNELS = 256,       /* of the output at a time, at most: a tile of them is as large       */
+    WEIGHTS = 128,        /* ... by weight, where a job holds their products with a stretch     */
+    TILE = 64,            /* pixels, at most                                                    */
+    TILE_BYTES = 256,     /* of a row of it, at most                                            */
+    ROOM = TP__CONV_ROOM, /* of a thread: what is gathered, a tile of the output, products      */
+    PART = 64 * 1024,     /* ... where the second and the third begin                           */
+    LITTLE = 1024,        /* rows times channels whose products are made here                   */
+    SHARE = 1 << 20,      /* multiply-adds that are worth a thread of their own                 */
+    MOST_PARTS = 16,      /* of a sum by weight                                                 */
     MOST_SLOTS = 64
 };
 _Static_assert(DEPTH *TILE_BYTES <= PART && CHANNELS * TILE_BYTES <= PART, "a tile is too large");
@@ -40,9 +40,9 @@ typedef struct {
     int64_t block_channels, block_taps;                       /* a stretch: whole channels, or some taps of one */
     int64_t channel_blocks, tap_blocks, out_blocks, out_channels;
     int64_t chunks, per_chunk; /* parts of the images (by input), of the tiles (by weight) */
-    int64_t jobs, slots;
-    char *room, *parts;
-    _Atomic uint64_t taken; /* slots in use, a bit each */
+    int64_t jobs;
+    tp__conv_slots slots;
+    char *parts;
     atomic_bool counted;
 } plan;
 
@@ -114,7 +114,7 @@ static void make_plan(plan *p, const tp__conv_job *job)
     p->out_channels = c->cout > 0 ? part(c->cout, part(c->cout, p->out_channels)) : 1;
     p->out_blocks = part(c->cout, p->out_channels);
     cut(p);
-    p->slots = least(least(tp__cpu_count(), MOST_SLOTS), p->jobs > 0 ? p->jobs : 1);
+    p->slots.count = tp__conv_slot_count(p->jobs);
     atomic_init(&p->counted, true);
 }
 
@@ -124,28 +124,33 @@ static int64_t weights(const plan *p) { return p->job->shape.groups * p->job->sh
 size_t tp__conv_room(const tp__conv_job *job)
 {
     plan p;
+    size_t room;
+    if (tp__conv_direct_room(job, &room))
+        return room;
     make_plan(&p, job);
     size_t sums = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
-    return (size_t)p.slots * ROOM + sums;
+    return (size_t)p.slots.count * ROOM + sums;
 }
 
 /* ---- a thread's room ---- */
 
-static char *take_room(plan *p)
+int64_t tp__conv_slot_count(int64_t jobs) { return least(least(tp__cpu_count(), MOST_SLOTS), jobs > 0 ? jobs : 1); }
+
+char *tp__conv_take_room(tp__conv_slots *s)
 {
     for (;;) {
-        for (int64_t i = 0; i < p->slots; i++) {
+        for (int64_t i = 0; i < s->count; i++) {
             uint64_t bit = UINT64_C(1) << i;
-            if (!(atomic_fetch_or_explicit(&p->taken, bit, memory_order_acquire) & bit))
-                return p->room + i * ROOM;
+            if (!(atomic_fetch_or_explicit(&s->taken, bit, memory_order_acquire) & bit))
+                return s->room + i * ROOM;
         }
         sched_yield(); /* more threads than processors */
     }
 }
 
-static void give_room(plan *p, const char *room)
+void tp__conv_give_room(tp__conv_slots *s, const char *room)
 {
-    atomic_fetch_and_explicit(&p->taken, ~(UINT64_C(1) << ((room - p->room) / ROOM)), memory_order_release);
+    atomic_fetch_and_explicit(&s->taken, ~(UINT64_C(1) << ((room - s->room) / ROOM)), memory_order_release);
 }
 
 /* ---- tiles ---- */
@@ -295,9 +300,9 @@ static void put_output(const plan *p, const tile *t, int64_t group, int64_t m, i
     for (int64_t i = 0, pixels; i < t->n; i += pixels) {
         pixels = in_one_image(p, t, i, &at);
         for (int64_t j = 0; j < n; j++)
-            p->kernels->deposit(pixels, p->k ? sums + (j * p->tile + i) * p->size : NULL,
+            p->kernels->deposit(1, pixels, p->k ? sums + (j * p->tile + i) * p->size : NULL, 0,
                                 job->bias ? (const char *)job->bias + (channel + j) * p->size : NULL, job->accumulate,
-                                (char *)job->to + ((channel + j) * p->plane_out + at) * p->size);
+                                (char *)job->to + ((channel + j) * p->plane_out + at) * p->size, 0);
     }
 }
 
@@ -330,8 +335,8 @@ static void begin_input(const plan *p, int64_t image, int64_t images, int64_t ch
         return;
     for (int64_t i = image; i < image + images; i++)
         for (int64_t c = channel; c < channel + channels; c++)
-            p->kernels->deposit(p->plane_in, NULL, job->bias ? (const char *)job->bias + c * p->size : NULL,
-                                job->accumulate, (char *)job->to + (i * all + c) * p->plane_in * p->size);
+            p->kernels->deposit(1, p->plane_in, NULL, 0, job->bias ? (const char *)job->bias + c * p->size : NULL,
+                                job->accumulate, (char *)job->to + (i * all + c) * p->plane_in * p->size, 0);
 }
 
 static bool input_tile(const plan *p, const tile *t, int64_t group, stretch s, char *room)
@@ -430,7 +435,7 @@ static bool weight_job(const plan *p, int64_t i, char *room)
 static void run_jobs(int64_t begin, int64_t end, void *user)
 {
     plan *p = user;
-    char *room = take_room(p);
+    char *room = tp__conv_take_room(&p->slots);
     bool counted = true;
     for (int64_t i = begin; i < end && counted; i++)
         counted = p->job->pass == TP__CONV_FORWARD    ? forward_tile(p, i, room)
@@ -438,15 +443,17 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
                                                       : weight_job(p, i, room);
     if (!counted)
         atomic_store(&p->counted, false);
-    give_room(p, room);
+    tp__conv_give_room(&p->slots, room);
 }
 
 bool tp__convolve(const tp__conv_job *job)
 {
     plan p;
+    if (tp__conv_direct(job))
+        return true;
     make_plan(&p, job);
-    p.room = job->room;
-    p.parts = p.room + p.slots * ROOM;
+    p.slots.room = job->room;
+    p.parts = p.slots.room + p.slots.count * ROOM;
     if (p.jobs == 0)
         return true;
     double work = (double)p.pixels * (double)p.k * (double)job->shape.cout * (double)job->shape.groups;

@@ -37,6 +37,22 @@ size_t tp__conv_room(const tp__conv_job *job);
 /* False where BLAS cannot count the sizes (tp__blas_ready). */
 bool tp__convolve(const tp__conv_job *job);
 
+/* ---- the strategies: each says whether it suits, and how many bytes it needs; conv.c has the one for all others ---- */
+
+bool tp__conv_direct_room(const tp__conv_job *job, size_t *room);
+bool tp__conv_direct(const tp__conv_job *job);
+
+/* A room of so many bytes for each thread at work, taken and given back within a loop's body. */
+enum { TP__CONV_ROOM = 256 * 1024 };
+typedef struct {
+    char *room;
+    int64_t count;
+    _Atomic uint64_t taken; /* a bit each */
+} tp__conv_slots;
+int64_t tp__conv_slot_count(int64_t jobs);
+char *tp__conv_take_room(tp__conv_slots *s);
+void tp__conv_give_room(tp__conv_slots *s, const char *room);
+
 /* ---- for each dtype and instruction set (vec_conv.c) ---- */
 
 enum { TP__CONV_LINE = 64 }; /* bytes of the vectors that its loops are written in */
@@ -48,6 +64,11 @@ typedef struct {
     int32_t at, n, lo, hi;
 } tp__conv_run;
 
+/* Which weight goes with the buffer from which place on, in elements (conv_direct.c). */
+typedef struct {
+    int64_t w, x;
+} tp__conv_term;
+
 /* Rows of a tile are 64 elements, or 32 of 8 bytes. */
 typedef struct {
     /* column [channels, step] = x at the runs, channels `plane` apart */
@@ -56,14 +77,22 @@ typedef struct {
     /* the other way: x += column */
     void (*spread)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride, int64_t step,
                    const void *column, void *x);
-    /* y [n] = bias (0 where it is NULL), x (NULL: 0), and y's own where asked, added up */
-    void (*deposit)(int64_t n, const void *x, const void *bias, bool accumulate, void *y);
+    /* y [rows, n] = bias (0 where it is NULL), x (NULL: 0), and y's own where asked, added up; rows any elements apart */
+    void (*deposit)(int64_t rows, int64_t n, const void *x, int64_t x_row, const void *bias, bool accumulate, void *y,
+                    int64_t y_row);
     /* c [m, tile] (+)= A [m, k] B [k, tile]; A's rows and columns any elements apart */
     void (*multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b, bool accumulate,
                      void *c);
     /* c [k, m] += B [k, tile] A^T [m, tile], kept as one vector an element; then those added up */
     void (*dots)(int64_t k, int64_t m, const void *b, const void *a, void *c);
     void (*add_up)(int64_t n, const void *c, void *sums);
+    /* y [rows, n] = sum over the terms of w[r row + term.w] x[term.x], x[term.x + 1], ...; n is a multiple of a line's
+     * elements */
+    void (*shifted)(int64_t rows, int64_t terms, const tp__conv_term *term, const void *w, int64_t row, const void *x,
+                    int64_t n, void *y);
+    /* c [rows, terms] += sum over i of y[r n + i] x[term.x + i], kept as one vector an element */
+    void (*distances)(int64_t rows, int64_t terms, const tp__conv_term *term, const void *x, const void *y, int64_t n,
+                      void *c);
 } tp__conv_kernels;
 
 typedef struct {

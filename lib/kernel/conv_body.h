@@ -76,11 +76,10 @@ static void NAME(spread)(int runs, const tp__conv_run *run, int64_t channels, in
         }
 }
 
-static void NAME(deposit)(int64_t n, const void *from, const void *bias, bool accumulate, void *to)
+static ALWAYS_INLINE void NAME(deposit_row)(int64_t n, const REAL *restrict x, const REAL *bias, bool accumulate,
+                                            REAL *restrict y)
 {
-    const REAL *restrict x = from;
-    REAL *restrict y = to;
-    REAL b = bias ? *(const REAL *)bias : 0;
+    REAL b = bias ? *bias : 0;
     if (x == NULL)
         for (int64_t i = 0; i < n; i++)
             y[i] = accumulate ? (REAL)(y[i] + b) : b;
@@ -92,6 +91,13 @@ static void NAME(deposit)(int64_t n, const void *from, const void *bias, bool ac
             y[i] = (REAL)(x[i] + b);
     else
         NAME(copy)(n, x, y);
+}
+
+static void NAME(deposit)(int64_t rows, int64_t n, const void *x, int64_t x_row, const void *bias, bool accumulate,
+                          void *y, int64_t y_row)
+{
+    for (int64_t r = 0; r < rows; r++)
+        NAME(deposit_row)(n, x ? (const REAL *)x + r * x_row : NULL, bias, accumulate, (REAL *)y + r * y_row);
 }
 
 static ALWAYS_INLINE void NAME(multiply_rows)(int rows, int64_t k, const REAL *a, int64_t row, int64_t column,
@@ -168,6 +174,84 @@ static void NAME(add_up)(int64_t n, const void *from, void *to)
         for (int j = 0; j < LANES; j++)
             sum = (REAL)(sum + c[i * LANES + j]);
         sums[i] = sum;
+    }
+}
+
+/* ---- without tiles (conv_direct.c) ---- */
+
+static ALWAYS_INLINE void NAME(shifted_of)(int rows, int lines, int64_t terms, const tp__conv_term *term, const REAL *w,
+                                           int64_t row, const REAL *x, int64_t n, REAL *y)
+{
+    NAME(line) sum[4][4] = {{{0}}};
+    for (int64_t i = 0; i < terms; i++)
+        for (int j = 0; j < lines; j++) {
+            NAME(line) v = *(const NAME(line) *)(x + term[i].x + j * LANES);
+            for (int r = 0; r < rows; r++)
+                sum[r][j] += v * w[term[i].w + r * row];
+        }
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < lines; j++)
+            *(NAME(line) *)(y + r * n + j * LANES) = sum[r][j];
+}
+
+static ALWAYS_INLINE void NAME(shifted_rows)(int rows, int64_t terms, const tp__conv_term *term, const REAL *w,
+                                             int64_t row, const REAL *x, int64_t n, REAL *y)
+{
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        NAME(shifted_of)(rows, 4, terms, term, w, row, x + i, n, y + i);
+    for (; i < n; i += LANES)
+        NAME(shifted_of)(rows, 1, terms, term, w, row, x + i, n, y + i);
+}
+
+static void NAME(shifted)(int64_t rows, int64_t terms, const tp__conv_term *term, const void *w, int64_t row,
+                          const void *x, int64_t n, void *y)
+{
+    if (rows == 4)
+        NAME(shifted_rows)(4, terms, term, w, row, x, n, y);
+    else if (rows == 3)
+        NAME(shifted_rows)(3, terms, term, w, row, x, n, y);
+    else if (rows == 2)
+        NAME(shifted_rows)(2, terms, term, w, row, x, n, y);
+    else
+        NAME(shifted_rows)(1, terms, term, w, row, x, n, y);
+}
+
+static ALWAYS_INLINE void NAME(distances_of)(int rows, int count, const tp__conv_term *term, const REAL *x,
+                                             const REAL *y, int64_t n, int64_t terms, REAL *c)
+{
+    NAME(line) sum[4][8];
+    for (int r = 0; r < rows; r++)
+        for (int k = 0; k < count; k++)
+            sum[r][k] = *(NAME(line) *)(c + (r * terms + k) * LANES);
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int k = 0; k < count; k++) {
+            NAME(line) v = *(const NAME(line) *)(x + term[k].x + i);
+            for (int r = 0; r < rows; r++)
+                sum[r][k] += v * *(const NAME(line) *)(y + r * n + i);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int k = 0; k < count; k++)
+            *(NAME(line) *)(c + (r * terms + k) * LANES) = sum[r][k];
+}
+
+static void NAME(distances)(int64_t rows, int64_t terms, const tp__conv_term *term, const void *from, const void *with,
+                            int64_t n, void *to)
+{
+    const REAL *x = from, *y = with;
+    REAL *c = to;
+    int64_t r = 0, k;
+    for (; r + 4 <= rows; r += 4) {
+        for (k = 0; k + 4 <= terms; k += 4)
+            NAME(distances_of)(4, 4, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
+        for (; k < terms; k++)
+            NAME(distances_of)(4, 1, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
+    }
+    for (; r < rows; r++) {
+        for (k = 0; k + 8 <= terms; k += 8)
+            NAME(distances_of)(1, 8, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
+        for (; k < terms; k++)
+            NAME(distances_of)(1, 1, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
     }
 }
 

@@ -28,7 +28,9 @@
 
 TP__DTYPES_ARE(6); /* all but TP_BOOL */
 /* clang-format off */
-#define KERNELS(dtype) {gather_##dtype, spread_##dtype, deposit_##dtype, multiply_##dtype, dots_##dtype, add_up_##dtype}
+#define KERNELS(dtype)                                                                             \
+    {gather_##dtype, spread_##dtype, deposit_##dtype, multiply_##dtype, dots_##dtype, add_up_##dtype,  \
+     shifted_##dtype, distances_##dtype}
 /* clang-format on */
 const tp__conv_table TP__OF_ISA(tp__conv_table) = {.of = {[TP_F32] = KERNELS(f32),
                                                           [TP_F64] = KERNELS(f64),
