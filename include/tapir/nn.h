@@ -142,6 +142,19 @@ TP_API tp_status tp_module_apply(tp_module *m, tp_submodule_visitor apply, void 
 /* The module as torch prints it; as snprintf. */
 TP_API int64_t tp_module_format(const tp_module *m, char *buffer, size_t n);
 
+/* A table, a line a module: the shape of what it gives for these inputs, how many parameters it has of its own, the bytes of
+ * these and its buffers, and the multiply-adds of its own products and convolutions; then sums, in which tied parameters
+ * count once. As snprintf; -1 after a failure.
+ *
+ *     Layer            Output shape  Parameters    Bytes  Multiply-adds
+ *     -----------------------------------------------------------------
+ *     Sequential       [64, 10]               -        -              -
+ *       (0): Linear    [64, 256]        200,960  803,840     12,845,056
+ *
+ * The inputs go through m once, as in evaluation and without being recorded; modes and generator are as they were
+ * afterwards (but where a forward is left by a jump). */
+TP_API int64_t tp_module_summary(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, char *buffer, size_t n);
+
 /* ---- hooks -----------------------------------------------------------------------------------------
  *
  * Functions that are called with each call of a module by tp_forward and tp_forward_n, in the order of registration. They may

@@ -9,7 +9,7 @@
 
 /* ---- lists ------------------------------------------------------------------------------------------------------------ */
 
-typedef enum { GONE, PRE, POST, BACKWARD } hook_kind; /* GONE: removed, to be freed when none of the module's runs */
+typedef enum { GONE, PRE, POST, BACKWARD } hook_kind; /* GONE: removed, to be freed when none runs */
 
 typedef struct hook {
     struct hook *next;
@@ -29,6 +29,7 @@ struct tp__module_hooks {
     tp_module *module; /* NULL: freed */
     int64_t last;
     hook *first;
+    tp__busy busy; /* gone through: what is removed then is freed at the end */
 };
 
 static void purge(struct tp__module_hooks *h, bool all)
@@ -84,7 +85,7 @@ static int64_t add(tp_tape *T, tp_module *m, const char *speaker, hook one, bool
         tp_fail(T, TP_ENOMEM, "%s: no memory", speaker);
         return 0;
     }
-    if (!tp__busy_runs(&m->use->busy))
+    if (!tp__busy_runs(&h->busy))
         purge(h, false);
     hook **end = &h->first;
     while (*end)
@@ -115,7 +116,25 @@ void tp_module_remove_hook(tp_module *m, int64_t handle)
     for (hook *one = h ? h->first : NULL; one; one = one->next)
         if (one->id == handle)
             one->kind = GONE;
-    if (h && !tp__busy_runs(&m->use->busy))
+    if (h && !tp__busy_runs(&h->busy))
+        purge(h, false);
+}
+
+void tp__module_forget_hooks(tp_module *m, tp_forward_pre_hook pre, tp_forward_hook post)
+{
+    struct tp__module_hooks *h = m->use->hooks;
+    for (hook *one = h ? h->first : NULL; one; one = one->next)
+        if ((one->kind == PRE && one->pre == pre) || (one->kind == POST && one->post == post))
+            one->kind = GONE;
+    if (h && !tp__busy_runs(&h->busy))
+        purge(h, false);
+}
+
+/* After going through them. */
+static void leave(struct tp__module_hooks *h, bool outermost)
+{
+    tp__busy_end(&h->busy, outermost);
+    if (outermost)
         purge(h, false);
 }
 
@@ -241,8 +260,9 @@ static __attribute__((noinline)) tp_status run_hooks(tp_tape *T, crossing *c, in
     for (int i = 0; i < c->k_out; i++)
         if (c->gout[i] && (c->serial[i] == 0 || c->gout[i]->serial == c->serial[i]))
             gout[c->out_at[i]] = c->gout[i];
-    bool outermost = tp__module_use(m);
+    bool outermost = tp__module_use(m), outermost_hook = tp__busy_begin(&c->hooks->busy);
     call_hooks(T, c, m, model, gin, old, gout);
+    leave(c->hooks, outermost_hook);
     tp__module_let_go(m, outermost);
     for (int i = 0; i < k; i++)
         made[i] = gin[c->in_at[i]];
@@ -391,22 +411,32 @@ static tp_status run_post_hooks(tp_tape *T, tp_module *m, int64_t newest, int n_
     return TP_OK;
 }
 
+static tp_status between_hooks(tp_tape *T, tp_module *m, tp__forward_of forward, int n_in, tp_tensor **in, int needed,
+                               int n_out, tp_tensor **out)
+{
+    int64_t newest = m->use->hooks->last; /* what a hook registers is for the next call */
+    if (run_pre_hooks(T, m, newest, n_in, in, needed) != TP_OK)
+        return T->status;
+    bool back = T->recording && next_of(m->use->hooks, NULL, BACKWARD, newest);
+    crossing *c = back ? cross_in(T, m, n_in, in, n_out, newest) : NULL;
+    tp_status status = T->status == TP_OK ? forward(T, m, n_in, in, n_out, out) : T->status;
+    if (status == TP_OK && T->status == TP_OK)
+        status = run_post_hooks(T, m, newest, n_in, in, n_out, out);
+    if (back && status == TP_OK && T->status == TP_OK)
+        cross_out(T, m, c, n_in, n_out, out, newest);
+    return status == TP_OK ? T->status : status;
+}
+
 tp_status tp__hooked_forward(tp_tape *T, tp_module *m, tp__forward_of forward, int n_in, tp_tensor *const *in,
                              int needed, int n_out, tp_tensor **out)
 {
-    int64_t newest = m->use->hooks->last; /* what a hook registers is for the next call */
     tp_tensor **mine = tp__arena_alloc(&T->arena, ((size_t)n_in + 1) * sizeof *mine);
     if (mine == NULL)
         return tp_fail(T, TP_ENOMEM, "%s: no memory for %d inputs", m->type->name, n_in);
     memcpy(mine, in, (size_t)n_in * sizeof *mine);
-    if (run_pre_hooks(T, m, newest, n_in, mine, needed) != TP_OK)
-        return T->status;
-    bool back = T->recording && next_of(m->use->hooks, NULL, BACKWARD, newest);
-    crossing *c = back ? cross_in(T, m, n_in, mine, n_out, newest) : NULL;
-    tp_status status = T->status == TP_OK ? forward(T, m, n_in, mine, n_out, out) : T->status;
-    if (status == TP_OK && T->status == TP_OK)
-        status = run_post_hooks(T, m, newest, n_in, mine, n_out, out);
-    if (back && status == TP_OK && T->status == TP_OK)
-        cross_out(T, m, c, n_in, n_out, out, newest);
-    return status == TP_OK ? T->status : status;
+    struct tp__module_hooks *h = m->use->hooks;
+    bool outermost = tp__busy_begin(&h->busy);
+    tp_status status = between_hooks(T, m, forward, n_in, mine, needed, n_out, out);
+    leave(h, outermost);
+    return status;
 }

@@ -53,6 +53,8 @@ typedef tp_status (*tp__forward_of)(tp_tape *T, tp_module *self, int n_in, tp_te
 tp_status tp__hooked_forward(tp_tape *T, tp_module *m, tp__forward_of forward, int n_in, tp_tensor *const *in,
                              int needed, int n_out, tp_tensor **out);
 void tp__module_hooks_abandon(tp_module *m); /* which goes */
+/* Removes all that call these functions. */
+void tp__module_forget_hooks(tp_module *m, tp_forward_pre_hook pre, tp_forward_hook post);
 
 /* ---- walks (walk.c) ---- */
 

@@ -13,14 +13,17 @@ void tp__watch_free(tp__watch *w)
     if (w) {
         tp__free(w->sites);
         tp__free(w->events);
+        tp__free(w->survey);
         tp__free(w);
     }
 }
 
 void tp__watch_recover(tp_tape *T)
 {
-    if (T->watch)
+    if (T->watch) {
         T->watch->depth = 0;
+        T->watch->counts = false;
+    }
 }
 
 tp_status tp__watch_run(tp_tape *T, tp_call *call)
@@ -32,5 +35,7 @@ tp_status tp__watch_run(tp_tape *T, tp_call *call)
     if (!outermost || status != TP_OK)
         return status;
     tp__profile_end(T, call, start);
+    if (T->watch->counts)
+        T->watch->mult_adds += tp__mult_adds(call);
     return call->op->infer ? tp__watch_results(T, call) : T->status; /* others write what is there */
 }

@@ -18,7 +18,7 @@ typedef struct {
 } tp__event;
 
 typedef struct tp__watch {
-    bool anomaly, profile;
+    bool anomaly, profile, counts;
     int depth; /* calls inside a call that is measured */
     int64_t began;
     tp__site here;
@@ -26,6 +26,8 @@ typedef struct tp__watch {
     size_t n_sites;
     tp__event *events;
     size_t n_events, cap_events;
+    double mult_adds;          /* of the calls while it counts */
+    struct tp__survey *survey; /* of a module's summary; one block */
 } tp__watch;
 
 /* The watch of T, made where there is none; NULL: no memory, and T has failed. */
@@ -48,5 +50,8 @@ tp_status tp__watch_gradients(tp_tape *T, const tp__node *node, int n, tp_tensor
 /* Round a call that may be measured (profile.c). */
 int64_t tp__profile_begin(const tp_tape *T);
 void tp__profile_end(tp_tape *T, const tp_call *call, int64_t start);
+
+/* The multiply-adds of a call (cost.c). */
+double tp__mult_adds(const tp_call *call);
 
 #endif
