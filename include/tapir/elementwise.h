@@ -146,11 +146,6 @@ TP_API tp_tensor *tp_round(tp_tape *T, tp_tensor *x); /* half to even */
 TP_API tp_tensor *tp_trunc(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_sigmoid(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_relu(tp_tape *T, tp_tensor *x);
-TP_API tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope); /* x, slope x below 0; torch's slope is 0.01 */
-TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x);                 /* log(1 + e^x); x itself above 20 */
-TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x);
-TP_API tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x);      /* x P(X <= x) for a standard normal X */
-TP_API tp_tensor *tp_gelu_tanh(tp_tape *T, tp_tensor *x); /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
 TP_API tp_tensor *tp_exp2(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_asinh(tp_tape *T, tp_tensor *x);
 TP_API tp_tensor *tp_acosh(tp_tape *T, tp_tensor *x);

@@ -296,13 +296,56 @@ TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 TP_API tp_module *tp_nn_unflatten(tp_tape *T, int dim, tp_dims sizes);
 /* x itself. */
 TP_API tp_module *tp_nn_identity(tp_tape *T);
-/* While training, an element is 0 with probability p in [0, 1] (torch's default is 0.5), else scaled by 1 / (1 - p); otherwise
- * x itself. */
-TP_API tp_module *tp_nn_dropout(tp_tape *T, double p);
-/* Of any shape. */
+
+/* ---- activation functions: those of nn_functional.h and elementwise.h by the same names, of any shape ---- */
+
 TP_API tp_module *tp_nn_relu(tp_tape *T);
-TP_API tp_module *tp_nn_tanh(tp_tape *T);
+TP_API tp_module *tp_nn_relu6(tp_tape *T);
+TP_API tp_module *tp_nn_leaky_relu(tp_tape *T, double slope); /* torch's default is 0.01 */
+TP_API tp_module *tp_nn_elu(tp_tape *T, double alpha);        /* 1                       */
+TP_API tp_module *tp_nn_celu(tp_tape *T, double alpha);       /* 1                       */
+TP_API tp_module *tp_nn_selu(tp_tape *T);
+TP_API tp_module *tp_nn_gelu(tp_tape *T);
+TP_API tp_module *tp_nn_gelu_tanh(tp_tape *T); /* torch's approximate='tanh' */
+TP_API tp_module *tp_nn_silu(tp_tape *T);
+TP_API tp_module *tp_nn_mish(tp_tape *T);
 TP_API tp_module *tp_nn_sigmoid(tp_tape *T);
+TP_API tp_module *tp_nn_log_sigmoid(tp_tape *T);
+TP_API tp_module *tp_nn_tanh(tp_tape *T);
+TP_API tp_module *tp_nn_hardtanh(tp_tape *T, double low, double high); /* -1 and 1; low below high (TP_EINVAL) */
+TP_API tp_module *tp_nn_hardsigmoid(tp_tape *T);
+TP_API tp_module *tp_nn_hardswish(tp_tape *T);
+TP_API tp_module *tp_nn_hardshrink(tp_tape *T, double lambda); /* 0.5 */
+TP_API tp_module *tp_nn_softshrink(tp_tape *T, double lambda); /* 0.5 */
+TP_API tp_module *tp_nn_tanhshrink(tp_tape *T);
+TP_API tp_module *tp_nn_softplus(tp_tape *T, double beta, double threshold); /* 1 and 20 */
+TP_API tp_module *tp_nn_softsign(tp_tape *T);
+TP_API tp_module *tp_nn_threshold(tp_tape *T, double threshold, double value);
+/* Slopes are drawn while training. 1/8 and 1/3. */
+TP_API tp_module *tp_nn_rrelu(tp_tape *T, double lower, double upper);
+typedef struct {
+    int64_t  num_parameters; /* 0: 1; otherwise as many as x [n, channels, ...] has channels */
+    bool     has_init;       /* weight begins with `init` below; otherwise with 0.25         */
+    double   init;
+    tp_dtype dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_prelu_options;
+/* With a parameter, weight [num_parameters]. */
+TP_API tp_module *tp_nn_prelu(tp_tape *T, const tp_prelu_options *options);
+TP_API tp_module *tp_nn_glu(tp_tape *T, int dim); /* -1 */
+TP_API tp_module *tp_nn_softmax(tp_tape *T, int dim);
+TP_API tp_module *tp_nn_log_softmax(tp_tape *T, int dim);
+TP_API tp_module *tp_nn_softmin(tp_tape *T, int dim);
+TP_API tp_module *tp_nn_softmax2d(tp_tape *T); /* over the channels of [n, c, h, w] or [c, h, w] (TP_ESHAPE) */
+
+/* ---- dropout: while training, as the functions in nn_functional.h and random.h; otherwise x itself. torch's p is 0.5 ---- */
+
+TP_API tp_module *tp_nn_dropout(tp_tape *T, double p); /* p is 0 to 1 (TP_EINVAL) */
+TP_API tp_module *tp_nn_dropout1d(tp_tape *T, double p);
+TP_API tp_module *tp_nn_dropout2d(tp_tape *T, double p);
+TP_API tp_module *tp_nn_dropout3d(tp_tape *T, double p);
+TP_API tp_module *tp_nn_alpha_dropout(tp_tape *T, double p);
+TP_API tp_module *tp_nn_feature_alpha_dropout(tp_tape *T, double p);
 #ifdef __cplusplus
 }
 #endif

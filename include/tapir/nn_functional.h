@@ -1,4 +1,4 @@
-/* nn_functional.h - convolutions, normalization, softmax and losses as functions (torch.nn.functional).
+/* nn_functional.h - convolutions, activation functions, normalization, softmax and losses as functions (torch.nn.functional).
  * ops.h says what holds for all operators.
  */
 #ifndef TAPIR_NN_FUNCTIONAL_H
@@ -46,6 +46,64 @@ TP_API tp_tensor *tp_conv_transpose2d(tp_tape *T, tp_tensor *x, tp_tensor *weigh
 TP_API tp_tensor *tp_conv_transpose3d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
                                       const tp_conv_options *options);
 
+/* ---- activation functions --------------------------------------------------------------------
+ *
+ * Of each element, x's shape comes out. relu, sigmoid and tanh are in elementwise.h, one_hot in index.h, rrelu in random.h.
+ * Floats, unless more is said (TP_EDTYPE); softplus, log_sigmoid, softsign and tanhshrink make float32 of integers. */
+
+/* x, and slope x below 0; torch's slope is 0.01. */
+TP_API tp_tensor *tp_leaky_relu(tp_tape *T, tp_tensor *x, double slope);
+/* x, and a learned slope times x below 0: weight is one number, [] or [1], or [channels] for x [n, channels, ...] (TP_ESHAPE),
+ * of x's dtype (TP_EDTYPE). */
+TP_API tp_tensor *tp_prelu(tp_tape *T, tp_tensor *x, tp_tensor *weight);
+/* x between the bounds, and the bounds beyond, whose slope is 0, there as well; torch's are -1 and 1. Of integers, too, with
+ * bounds without their fractions, which are not below 0 for uint8 (TP_EINVAL). relu6 is between 0 and 6. */
+TP_API tp_tensor *tp_hardtanh(tp_tape *T, tp_tensor *x, double low, double high);
+TP_API tp_tensor *tp_relu6(tp_tape *T, tp_tensor *x);
+/* x above the threshold, else the value. Of integers, too. */
+TP_API tp_tensor *tp_threshold(tp_tape *T, tp_tensor *x, double threshold, double value);
+/* 0 from -lambda to lambda, beyond x itself, or x moved towards 0 by lambda, which is 0 or more then (TP_EINVAL); torch's is
+ * 0.5. */
+TP_API tp_tensor *tp_hardshrink(tp_tape *T, tp_tensor *x, double lambda);
+TP_API tp_tensor *tp_softshrink(tp_tape *T, tp_tensor *x, double lambda);
+/* (x + 3) / 6 between 0 and 1, and x times that. (The slope of hardsigmoid is the float32 next to 1/6, of float64, too; that of
+ * celu is of the float32 next to alpha: as torch's.) */
+TP_API tp_tensor *tp_hardsigmoid(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_hardswish(tp_tape *T, tp_tensor *x);
+/* x above 0, else alpha (e^x - 1); torch's alpha is 1. Clevert et al., "Fast and accurate deep network learning by exponential
+ * linear units", 2016. */
+TP_API tp_tensor *tp_elu(tp_tape *T, tp_tensor *x, double alpha);
+/* scale elu(x, alpha) with the two numbers that keep mean 0 and variance 1. Klambauer et al., "Self-normalizing neural
+ * networks", 2017. */
+TP_API tp_tensor *tp_selu(tp_tape *T, tp_tensor *x);
+/* x above 0, else alpha (e^(x / alpha) - 1), whose slope at 0 is 1 on both sides; torch's alpha is 1, 0 is TP_EINVAL. */
+TP_API tp_tensor *tp_celu(tp_tape *T, tp_tensor *x, double alpha);
+TP_API tp_tensor *tp_gelu(tp_tape *T, tp_tensor *x);      /* x P(X <= x) for a standard normal X */
+TP_API tp_tensor *tp_gelu_tanh(tp_tape *T, tp_tensor *x); /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+TP_API tp_tensor *tp_silu(tp_tape *T, tp_tensor *x);      /* x / (1 + e^-x) */
+TP_API tp_tensor *tp_mish(tp_tape *T, tp_tensor *x);      /* x tanh(log(1 + e^x)) */
+/* log(1 + e^(beta x)) / beta, and x itself where beta x is above the threshold; tp_softplus has torch's 1 and 20. */
+TP_API tp_tensor *tp_softplus(tp_tape *T, tp_tensor *x);
+TP_API tp_tensor *tp_softplus_with(tp_tape *T, tp_tensor *x, double beta, double threshold);
+TP_API tp_tensor *tp_log_sigmoid(tp_tape *T, tp_tensor *x); /* -log(1 + e^-x) */
+TP_API tp_tensor *tp_softsign(tp_tape *T, tp_tensor *x);    /* x / (1 + |x|) */
+TP_API tp_tensor *tp_tanhshrink(tp_tape *T, tp_tensor *x);  /* x - tanh x */
+/* a times the sigmoid of b, for the halves a and b of x along dim, whose size is even (TP_ESHAPE); torch's dim is -1. */
+TP_API tp_tensor *tp_glu(tp_tape *T, tp_tensor *x, int dim);
+
+/* ---- dropout -----------------------------------------------------------------------------------
+ *
+ * dropout and alpha_dropout are in random.h. These drop whole channels, x[i][j] of x [n, channels, ...], with probability p in
+ * [0, 1] (TP_EINVAL), and are x itself where not training. dropout1d takes [n, c, l] or [c, l] (TP_ESHAPE), dropout2d
+ * [n, c, h, w], dropout3d [n, c, d, h, w] or [c, d, h, w]. As in torch, the latter two warn of other ranks (tp_warning), of
+ * which dropout2d takes the first two dimensions as [n, c], dropout3d the first one as [c]. */
+
+TP_API tp_tensor *tp_dropout1d(tp_tape *T, tp_tensor *x, double p, bool training);
+TP_API tp_tensor *tp_dropout2d(tp_tape *T, tp_tensor *x, double p, bool training);
+TP_API tp_tensor *tp_dropout3d(tp_tape *T, tp_tensor *x, double p, bool training);
+/* Channels as alpha_dropout does elements; 2 dimensions or more (TP_ESHAPE). */
+TP_API tp_tensor *tp_feature_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training);
+
 /* ---- normalization --------------------------------------------------------------------------- */
 
 /* (x - mean) / sqrt(var + eps) weight + bias, mean and (biased) variance over the last dimensions, which are of
@@ -54,12 +112,19 @@ TP_API tp_tensor *tp_conv_transpose3d(tp_tape *T, tp_tensor *x, tp_tensor *weigh
 TP_API tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
                                 double eps);
 
+/* x / max(|x|_p, eps), with the norms along dim (tp_linalg_vector_norm); torch's p is 2, dim 1, eps 1e-12. */
+TP_API tp_tensor *tp_normalize(tp_tape *T, tp_tensor *x, double p, int dim, double eps);
+
 /* ---- softmax and losses ---------------------------------------------------------------------- */
 
 /* e^x / sum e^x along dim (TP_EINDEX), and its logarithm, x less the logarithm of that sum: of x's shape, floats (TP_EDTYPE).
  * Shifted by the largest element, so that nothing overflows; where all along dim are -infinity it is NaN, as torch's. */
 TP_API tp_tensor *tp_softmax(tp_tape *T, tp_tensor *x, int dim);
 TP_API tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim);
+TP_API tp_tensor *tp_softmin(tp_tape *T, tp_tensor *x, int dim); /* softmax(-x) */
+/* A draw of a class with the logits' probabilities, along dim: softmax((logits + Gumbel noise) / tau), which comes nearer to
+ * a one-hot vector the smaller tau is (not 0: TP_EINVAL; torch's is 1). hard: that vector itself, with the same gradient. */
+TP_API tp_tensor *tp_gumbel_softmax(tp_tape *T, tp_tensor *logits, double tau, bool hard, int dim);
 
 /* What a loss returns: the mean of its terms (the default), their sum, both 0-d, or the terms themselves. */
 typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE } tp_reduction;

@@ -1,8 +1,8 @@
 /* nn_init.h - first values of parameters, as torch.nn.init has them.
  *
  * They write an owned tensor (a parameter of a module: tp_module_param) or a leaf of the tape, draw from the tape's generator
- * what torch draws, and are not recorded. After the same seed the values are torch's bit for bit, but for trunc_normal, which
- * agrees to rounding. Those that draw want contiguous floats: TP_EDTYPE of other dtypes, TP_EINVAL of a view that is not
+ * what torch draws, and are not recorded. After the same seed the values are torch's bit for bit, but for trunc_normal and
+ * orthogonal, which agree to rounding. Those that draw want contiguous floats: TP_EDTYPE of other dtypes, TP_EINVAL of a view that is not
  * contiguous, and of a tensor that was computed. A tensor without elements is left alone.
  *
  * uniform_ and normal_ are tp_uniform_ and tp_normal_ (random.h); constant_, ones_ and zeros_ are tp_fill_ and tp_zero_
@@ -53,6 +53,10 @@ TP_API tp_status tp_init_kaiming_normal_(tp_tape *T, tp_tensor *x, const tp_kaim
 /* Normal, within [low, high]. torch's defaults: mean 0, std 1, from -2 to 2. TP_EINVAL where std is not above 0, or low above
  * high. */
 TP_API tp_status tp_init_trunc_normal_(tp_tape *T, tp_tensor *x, double mean, double std, double low, double high);
+/* gain times a matrix with orthonormal rows, or columns where these are fewer: x [out, ...] as [out, all of them]. The one that
+ * is positive on R's diagonal in the QR factorization of normal numbers (Saxe et al., "Exact solutions to the nonlinear dynamics
+ * of learning in deep linear neural networks", 2014); torch's to rounding, its gain is 1. */
+TP_API tp_status tp_init_orthogonal_(tp_tape *T, tp_tensor *x, double gain);
 /* The identity matrix: x [n, m], else TP_ESHAPE. */
 TP_API tp_status tp_init_eye_(tp_tape *T, tp_tensor *x);
 /* The identity of convolutions: x [out, in, ...] of 3 to 5 dimensions; in each of the groups, into which `out` divides

@@ -85,6 +85,9 @@ int tp__snprintf(char *buffer, size_t n, const char *format, ...) TP_PRINTF(3, 4
 int tp__vsnprintf(char *buffer, size_t n, const char *format, va_list args) TP_PRINTF(3, 0);
 int tp__fprintf(FILE *to, const char *format, ...) TP_PRINTF(2, 3);
 const char *tp__error_text(int error); /* of an errno, in English */
+/* A number as Python prints it, in the fewest digits that are only its own: "0.1", "1.0" ("1" where a `whole` one is one),
+ * "1e-05"; returns text. */
+const char *tp__python_float(double v, bool whole, char text[32]);
 
 /* ASCII's, of any char */
 static inline bool tp__is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Made once; threads that race here make the same, and one is kept. (glibc has it ready.) 0 without memory. */
 static locale_t c_locale(void)
@@ -61,6 +63,24 @@ int tp__fprintf(FILE *to, const char *format, ...)
     leave(own);
     va_end(args);
     return length;
+}
+
+const char *tp__python_float(double v, bool whole, char text[32])
+{
+    locale_t own = enter();
+    int digits = 0;
+    if (isfinite(v)) {
+        do
+            snprintf(text, 32, "%.*e", digits++, v);
+        while (digits < 17 && strtod(text, NULL) != v);
+        int exponent = atoi(strchr(text, 'e') + 1), decimals = digits - 1 - exponent;
+        if (exponent >= -4 && exponent < 16) /* otherwise it stands there */
+            snprintf(text, 32, "%.*f", decimals > 0 ? decimals : !whole, v);
+    } else {
+        snprintf(text, 32, "%s", isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+    }
+    leave(own);
+    return text;
 }
 
 const char *tp__error_text(int error)

@@ -206,6 +206,11 @@ bool tp__trsv(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, const v
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots);
 int tp__getrs(tp_dtype dtype, bool ta, int64_t n, int64_t k, const void *lu, const int *pivots, void *b);
 int tp__potrf(tp_dtype dtype, int64_t n, void *a); /* lower; the other half becomes zero */
+/* The rows of a [k, n], k <= n, as an orthonormal basis of what the first of them span, of the first two, and so on, by the QR
+ * factorization of their transpose; each has the sign with which R is positive on its diagonal (0 where that is 0). Not 0
+ * where the sizes are LAPACK's no more. work has tp__orthonormal_room(k) elements. */
+int64_t tp__orthonormal_room(int64_t k);
+int tp__orthonormal_rows(tp_dtype dtype, int64_t k, int64_t n, void *a, void *work);
 
 /* ---- which BLAS that is (blas_kind.c) ------------------------------------------------------------------------------ */
 

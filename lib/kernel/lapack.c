@@ -318,3 +318,34 @@ int tp__potrf(tp_dtype dtype, int64_t n, void *a)
         memset(element(dtype, a, n, i, i + 1), 0, (size_t)(n - i - 1) * tp_dtype_size(dtype));
     return info;
 }
+
+/* ---- an orthonormal basis ------------------------------------------------------------------------------------------------ */
+
+enum { QR_WORK = 64 }; /* columns that LAPACK takes at once, or more */
+
+int64_t tp__orthonormal_room(int64_t k) { return (QR_WORK + 2) * k; }
+
+int tp__orthonormal_rows(tp_dtype dtype, int64_t k, int64_t n, void *a, void *work)
+{
+    if (!tp__blas_ready(n, k, 0) || k > INT_MAX / QR_WORK)
+        return -1;
+    void *factors = work, *diagonal = element(dtype, work, 0, 0, k), *rest = element(dtype, work, 0, 0, 2 * k);
+    int rows = (int)n, columns = (int)k, room = (int)k * QR_WORK, threads = tp__blas_begin();
+    bool f64 = dtype == TP_F64;
+    int info = f64 ? LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, columns, a, rows, factors, rest, room)
+                   : LAPACKE_sgeqrf_work(LAPACK_COL_MAJOR, rows, columns, a, rows, factors, rest, room);
+    for (int64_t i = 0; i < k; i++)
+        tp__store(element(dtype, diagonal, 0, 0, i), dtype, tp__load(element(dtype, a, n, i, i), dtype));
+    if (info == 0)
+        info = f64 ? LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, columns, columns, a, rows, factors, rest, room)
+                   : LAPACKE_sorgqr_work(LAPACK_COL_MAJOR, rows, columns, columns, a, rows, factors, rest, room);
+    tp__blas_end(threads);
+    for (int64_t i = 0; i < k; i++) {
+        double d = tp__load(element(dtype, diagonal, 0, 0, i), dtype);
+        for (int64_t j = 0; j < n && !(d > 0); j++) {
+            void *to = element(dtype, a, n, i, j);
+            tp__store(to, dtype, d < 0 ? -tp__load(to, dtype) : 0);
+        }
+    }
+    return info;
+}

@@ -65,14 +65,14 @@ CURVE V(log10_slope)(R x) { return (R)0.43429448190325182765 / x; }
 CURVE V(log10_bend)(R x) { return (R)-0.43429448190325182765 / x / x; }
 
 /* Of x inside [eps, 1 - eps]; 0 outside, or NaN where there is no eps */
-CURVE V(logit_slope)(R x, R eps)
+CURVE V(logit_slope)(R x, const double *at)
 {
-    R low = eps < 0 ? 0 : eps, v = 1 / (x * (1 - x));
+    R eps = (R)at[0], low = eps < 0 ? 0 : eps, v = 1 / (x * (1 - x));
     return V(pick)((x >= low) & (x <= 1 - low), v, eps < 0 ? (R)NAN : 0);
 }
-CURVE V(logit_bend)(R x, R eps)
+CURVE V(logit_bend)(R x, const double *at)
 {
-    R w = V(logit_slope)(x, eps);
+    R w = V(logit_slope)(x, at);
     return (2 * x - 1) * w * w;
 }
 
@@ -98,9 +98,6 @@ CURVE V(sigmoid_bend)(R x) { return V(sigmoid_slope)(x) * -V(tanh)((R)0.5 * x); 
 
 CURVE V(tanh_bend)(R x) { return -2 * V(tanh)(x) * V(tanh_slope)(x); }
 
-/* Straight above 20 */
-CURVE V(softplus_slope)(R x) { return V(pick)(x > 20, 1, V(sigmoid)(x)); }
-CURVE V(softplus_bend)(R x) { return V(pick)(x > 20, 0, V(sigmoid_slope)(x)); }
 CURVE V(log_sigmoid_slope)(R x) { return V(sigmoid)(-x); }
 CURVE V(log_sigmoid_bend)(R x) { return -V(sigmoid_slope)(x); }
 
@@ -114,6 +111,153 @@ CURVE V(gelu_bend)(R x)
     R c = V(least)(M(fabs)(x), sizeof(R) == sizeof(float) ? 15 : 39);
     return V(pick)(x == x, V(bell)((R)0.39894228040143267794 * (2 - c * c), c), x);
 }
+
+/* ---- activation functions of e^-|x|, with which the sign of x decides -------------------------------------------------- */
+
+/* Beyond, |x| e^-|x| is 0. */
+#define GONE ((R)(sizeof(R) == sizeof(float) ? 118 : 800))
+
+/* |x|, up to there */
+CURVE V(reach)(R x)
+{
+    R a = M(fabs)(x);
+    return V(either)(a > GONE, GONE, a); /* keeps NaN */
+}
+
+/* x s(x) for the sigmoid s; s (1 + x s(-x)); s'(x) (2 - x tanh(x / 2)) */
+CURVE V(silu)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0);
+    return V(pick)(x < 0, V(exp_times)(-a, -a, 0), x) / (1 + t);
+}
+CURVE V(silu_slope)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0), d = 1 + t;
+    return V(pick)(x < 0, V(exp_times)(d - a, -a, 0), d + a * t) / (d * d);
+}
+CURVE V(silu_bend)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0), d = 1 + t;
+    return V(exp_times)(2 - a * ((1 - t) / d), -a, 0) / (d * d);
+}
+
+/* Misra, "Mish: a self regularized non-monotonic activation function", 2019: x h with h = tanh log(1 + e^x), which is
+ * e (2 + e) / (2 + 2 e + e^2) of e = e^x, and (1 + 2 t) / (1 + 2 t + 2 t^2) of t = e^-x. */
+CURVE V(mish)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0);
+    return V(pick)(x < 0, V(exp_times)(-a * (2 + t), -a, 0) / (2 + t * (2 + t)),
+                   x * (1 + 2 * t) / (1 + 2 * t * (1 + t)));
+}
+CURVE V(mish_slope)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0), d = V(pick)(x < 0, 2 + t * (2 + t), 1 + 2 * t * (1 + t));
+    R left = V(exp_times)((2 + t) * d - 4 * a * (1 + t), -a, 0), right = (1 + 2 * t) * d + 4 * a * t * t * (1 + t);
+    return V(pick)(x < 0, left, right) / (d * d);
+}
+CURVE V(mish_bend)(R x)
+{
+    R a = V(reach)(x), t = V(exp_times)(1, -a, 0), d = V(pick)(x < 0, 2 + t * (2 + t), 1 + 2 * t * (1 + t));
+    R twice = 2 * (1 + t) * d, near = twice - a * (2 + t * (2 - t * (3 + 2 * t)));
+    R far = twice - a * (2 + t * (3 - t * (2 + 2 * t)));
+    return V(pick)(x < 0, V(exp_times)(4 * near, -a, 0), 4 * t * (t * far)) / (d * d * d);
+}
+
+/* ---- activation functions with numbers ------------------------------------------------------------------------------ */
+
+/* x, up to where its product with a number of some size is still one */
+CURVE V(in_range)(R x)
+{
+    R most = sizeof(R) == sizeof(float) ? (R)0x1p100 : (R)0x1p1000, b = V(either)(x < -most, -most, x);
+    return V(either)(b > most, most, b); /* keeps NaN */
+}
+
+/* x (number + less), and what a product with the number lost, up to where e^x ends */
+CURVE V(scaled_exponent)(R x, double number, double less, R *low)
+{
+    double in = (double)V(in_range)(x), wide = in * number;
+    R v = (R)wide, top = sizeof(R) == sizeof(float) ? 89 : 710;
+    R b = V(either)(v < -GONE, -GONE, v), c = V(either)(b > top, top, b); /* keep NaN */
+    R lost = sizeof(R) == sizeof(float) ? (R)(wide - (double)v) : (R)(fma(in, number, -wide) + in * less);
+    *low = V(pick)(c == v, lost, 0);
+    return c;
+}
+
+/* scale x above 0, coefficient (e^(inner x) - 1) up to there; at[] are scale, coefficient, inner, and the inner of slopes as a sum
+ * of two */
+CURVE V(elu)(R x, const double *at)
+{
+    R left = V(in_range)(V(either)(x > 0, 0, x)); /* keeps NaN */
+    return V(pick)(x > 0, x * (R)at[0], V(expm1)(left * (R)at[2]) * (R)at[1]);
+}
+CURVE V(elu_slope)(R x, const double *at)
+{
+    R low, c = V(scaled_exponent)(V(either)(x > 0, 0, x), at[3], at[4], &low);
+    return V(pick)(x > 0, (R)at[0], V(exp_times)((R)(at[1] * at[3]), c, low));
+}
+CURVE V(elu_bend)(R x, const double *at)
+{
+    R low, c = V(scaled_exponent)(V(either)(x > 0, 0, x), at[3], at[4], &low);
+    return V(pick)(x > 0, 0, V(exp_times)((R)(at[1] * at[3] * at[3]), c, low));
+}
+
+/* log(1 + e^(beta x)) / beta, and x itself where beta x is above the threshold; at[] are beta and that */
+CURVE V(softplus)(R x, const double *at)
+{
+    R beta = (R)at[0], v = V(in_range)(x) * beta;
+    return V(pick)(v > (R)at[1], x, V(pick)(v > 0, x, 0) + V(log1p_exp)(M(fabs)(v)) / beta);
+}
+CURVE V(softplus_slope)(R x, const double *at)
+{
+    R low, c = V(scaled_exponent)(x, at[0], 0, &low), s = V(sigmoid)(c);
+    return V(pick)(V(in_range)(x) * (R)at[0] > (R)at[1], 1, s + s * (1 - s) * low);
+}
+CURVE V(softplus_bend)(R x, const double *at)
+{
+    R low, c = V(scaled_exponent)(x, at[0], 0, &low), s = (R)at[0] * V(sigmoid_slope)(c);
+    return V(pick)(V(in_range)(x) * (R)at[0] > (R)at[1], 0, s - s * M(copysign)(low, low * c));
+}
+
+#undef GONE
+
+/* ---- activation functions of algebra, and what tanh leaves ------------------------------------------------------------- */
+
+/* x (x + 3) / 6 between -3 and 3, 0 and x beyond */
+CURVE V(hardswish)(R x)
+{
+    R b = V(either)(x < -3, -3, x), c = V(either)(b > 3, 3, b); /* keep NaN */
+    return V(pick)(x > 3, x, c * ((c + 3) / 6));
+}
+CURVE V(hardswish_slope)(R x) { return V(pick)(x < -3, 0, V(pick)(x >= 3, 1, x / 3 + (R)0.5)); }
+CURVE V(hardswish_bend)(R x) { return V(pick)(M(fabs)(x) < 3, (R)(1.0 / 3), x == x ? 0 : x); }
+
+/* x / (1 + |x|) */
+CURVE V(softsign)(R x)
+{
+    R a = M(fabs)(x), c = V(least)(a, sizeof(R) == sizeof(float) ? (R)0x1p100 : (R)0x1p1000);
+    return V(pick)(x == x, M(copysign)(c / (1 + c), x), x);
+}
+CURVE V(softsign_slope)(R x) { return 1 / (1 + M(fabs)(x)) / (1 + M(fabs)(x)); }
+CURVE V(softsign_bend)(R x)
+{
+    R d = 1 + M(fabs)(x), bend = 2 / d / d / d;
+    return V(pick)(x == 0, 0, M(copysign)(bend, -x));
+}
+
+/* x - tanh x, up to 1 as (x cosh x - sinh x) / cosh x, whose top has the series x^3 / 3 (1 + x^2 / 10 + ...) */
+CURVE V(tanhshrink)(R x)
+{
+    R a = M(fabs)(x), c = V(least)(a, 1), u = c * c, t = V(exp_times)(1, -c, 0), p = 1;
+    for (int k = 8; k >= 1; k--)
+        p = 1 + u * p * (R)(1.0 / (2 * k * (2 * k + 3)));
+    return V(pick)(a < 1, x * (u * p * (R)(2.0 / 3)) * t / (1 + t * t), x - V(tanh)(x));
+}
+CURVE V(tanhshrink_slope)(R x)
+{
+    R h = V(tanh)(x);
+    return h * h;
+}
+CURVE V(tanhshrink_bend)(R x) { return 2 * V(tanh)(x) * V(tanh_slope)(x); }
 
 /* ---- sinc: sin t / t with t = pi a, a = |x| -------------------------------------------------------------------------- */
 

@@ -61,6 +61,7 @@ V_INLINE v_nextafterf(float x, float y)
 #define v_expf expf
 #define v_exp2f exp2f
 #define v_exp2_timesf(factor, x) ((factor)*exp2f(x))
+#define v_exp_timesf(factor, x, low) ((float)v_exp_times((double)(factor), (double)(x), (double)(low)))
 #define v_expm1f expm1f
 #define v_logf logf
 #define v_log2f log2f

@@ -125,6 +125,8 @@ V_WIDE v_tanh_slope(double x)
 /* factor e^(x + low): the exponential alone may be subnormal. */
 V_WIDE v_exp_times(double factor, double x, double low)
 {
+    if (fabs(x) < 700)
+        return factor * (1 + low) * exp(x);
     double root = exp(0.5 * x);
     return factor * (1 + low) * root * root;
 }

@@ -1,5 +1,6 @@
 /* init.c - first values of parameters. Bounds are computed in torch's steps, so that the last bit agrees. */
 #include "nn/nn.h"
+#include "ops/ops.h"
 #include "tapir/inplace.h"
 #include "tapir/ops.h"
 #include "tapir/random.h"
@@ -135,6 +136,25 @@ tp_status tp_init_trunc_normal_(tp_tape *T, tp_tensor *x, double mean, double st
     bool recorded = tp_tape_record(T, false);
     tp_tensor *y = tp_add_scalar(T, tp_mul_scalar(T, tp_erfinv(T, x), std * sqrt(2.0)), mean);
     tp_copy_into(T, x, tp_clamp(T, y, low, high));
+    tp_tape_record(T, recorded);
+    tp__rewind(T, mark);
+    return T->status;
+}
+
+/* ---- orthogonal rows, or columns where there are more rows ---- */
+
+tp_status tp_init_orthogonal_(tp_tape *T, tp_tensor *x, double gain)
+{
+    TP__NAMED(T, "init_orthogonal_");
+    fans f;
+    if (!tp__ok(T) || !fans_of(T, "init_orthogonal_", x, &f) || tp__writable(T, "init_orthogonal_", x) != TP_OK)
+        return tp_error_status(T);
+    tp_mark mark = tp_tape_mark(T);
+    bool recorded = tp_tape_record(T, false);
+    tp_tensor *g = tp_empty(T, x->dtype, (tp_dims){2, {x->shape[0], x->numel / x->shape[0]}});
+    tp_tensor *q = g && tp_normal_(T, g, 0, 1) == TP_OK ? tp__orthonormal(T, g) : NULL;
+    if (q)
+        tp_copy_into(T, x, tp_reshape(T, tp_mul_scalar(T, q, gain), tp__dims_of(x)));
     tp_tape_record(T, recorded);
     tp__rewind(T, mark);
     return T->status;

@@ -116,6 +116,10 @@ tp_status tp__copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 /* May x be written in place? Otherwise T fails (but for NULL, which is quiet), and it is not TP_OK. */
 tp_status tp__writable(tp_tape *T, const char *name, const tp_tensor *x);
 
+/* x [rows, columns], contiguous floats, as its QR factorization has it, with R positive on the diagonal; of fewer rows than
+ * columns the same of its transpose (orthonormal.c). To be called with recording off, of an x that may be overwritten. */
+tp_tensor *tp__orthonormal(tp_tape *T, tp_tensor *x);
+
 /* A view's infer: out[0] on in[0]'s storage. */
 tp_status tp__infer_view(tp_call *c, tp_dims shape, const int64_t *stride, int64_t offset);
 /* Samples an operator of one input. */

@@ -102,6 +102,14 @@ static const struct {
     {"contiguous", tp_contiguous},
     {"t", tp_t},
     {"nn.functional.logsigmoid", tp_log_sigmoid},
+    {"nn.functional.relu6", tp_relu6},
+    {"nn.functional.selu", tp_selu},
+    {"nn.functional.silu", tp_silu},
+    {"nn.functional.mish", tp_mish},
+    {"nn.functional.hardsigmoid", tp_hardsigmoid},
+    {"nn.functional.hardswish", tp_hardswish},
+    {"nn.functional.softsign", tp_softsign},
+    {"nn.functional.tanhshrink", tp_tanhshrink},
 };
 enum { UNARY_CALLS = sizeof unary_calls / sizeof unary_calls[0] };
 

@@ -54,22 +54,70 @@ static tp_tensor *call_linear(test_case *c)
     return tp_linear(c->T, x, weight, arg_tensor_or_null(c, 2, "bias"));
 }
 
+/* ---- activation functions with numbers ---- */
+
+/* clang-format off */
+#define WITH_NUMBER(fn, argument, otherwise)                                                       \
+    static tp_tensor *call_##fn(test_case *c)                                                      \
+    { return tp_##fn(c->T, arg_tensor(c, 0, "input"), arg_double(c, 1, argument, otherwise)); }
+/* clang-format on */
+WITH_NUMBER(leaky_relu, "negative_slope", 0.01)
+WITH_NUMBER(elu, "alpha", 1)
+WITH_NUMBER(celu, "alpha", 1)
+WITH_NUMBER(hardshrink, "lambd", 0.5)
+WITH_NUMBER(softshrink, "lambd", 0.5)
+
 static tp_tensor *call_softplus(test_case *c)
 {
-    if (arg_double(c, 1, "beta", 1) != 1 || arg_double(c, 2, "threshold", 20) != 20)
-        case_skip(c, "beta and threshold");
-    return tp_softplus(c->T, arg_tensor(c, 0, "input"));
+    double beta = arg_double(c, 1, "beta", 1), threshold = arg_double(c, 2, "threshold", 20);
+    return tp_softplus_with(c->T, arg_tensor(c, 0, "input"), beta, threshold);
+}
+
+static tp_tensor *call_hardtanh(test_case *c)
+{
+    double low = arg_double(c, 1, "min_val", -1), high = arg_double(c, 2, "max_val", 1);
+    return tp_hardtanh(c->T, arg_tensor(c, 0, "input"), low, high);
+}
+
+static tp_tensor *call_threshold(test_case *c)
+{
+    double threshold = arg_double(c, 1, "threshold", 0), value = arg_double(c, 2, "value", 0);
+    return tp_threshold(c->T, arg_tensor(c, 0, "input"), threshold, value);
+}
+
+static tp_tensor *call_rrelu(test_case *c)
+{
+    double lower = arg_double(c, 1, "lower", 1. / 8), upper = arg_double(c, 2, "upper", 1. / 3);
+    return tp_rrelu(c->T, arg_tensor(c, 0, "input"), lower, upper, arg_bool(c, 3, "training", false));
+}
+
+static tp_tensor *call_prelu(test_case *c)
+{
+    return tp_prelu(c->T, arg_tensor(c, 0, "input"), arg_tensor(c, 1, "weight"));
+}
+
+static tp_tensor *call_glu(test_case *c)
+{
+    return tp_glu(c->T, arg_tensor(c, 0, "input"), (int)arg_int(c, 1, "dim", -1));
+}
+
+static tp_tensor *call_softmin(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    int dim = (int)arg_int(c, 1, "dim", -1);
+    return tp_softmin(c->T, tp_to(c->T, x, arg_dtype(c, -1, "dtype", tp_dtype_of(x))), dim);
+}
+
+static tp_tensor *call_normalize(test_case *c)
+{
+    double p = arg_double(c, 1, "p", 2), eps = arg_double(c, 3, "eps", 1e-12);
+    return tp_normalize(c->T, arg_tensor(c, 0, "input"), p, (int)arg_int(c, 2, "dim", 1), eps);
 }
 
 static tp_tensor *call_gelu(test_case *c)
 {
     bool tanh = strcmp(arg_string(c, -1, "approximate", "none"), "tanh") == 0;
     return (tanh ? tp_gelu_tanh : tp_gelu)(c->T, arg_tensor(c, 0, "input"));
-}
-
-static tp_tensor *call_leaky_relu(test_case *c)
-{
-    return tp_leaky_relu(c->T, arg_tensor(c, 0, "input"), arg_double(c, 1, "negative_slope", 0.01));
 }
 
 static tp_tensor *call_one_hot(test_case *c)
@@ -84,11 +132,17 @@ static tp_tensor *call_layer_norm(test_case *c)
     return tp_layer_norm(c->T, arg_tensor(c, 0, "input"), shape, weight, bias, arg_double(c, 4, "eps", 1e-5));
 }
 
-static tp_tensor *call_dropout(test_case *c)
-{
-    double p = arg_double(c, 1, "p", .5);
-    return tp_dropout(c->T, arg_tensor(c, 0, "input"), p, arg_bool(c, 2, "training", true));
-}
+/* clang-format off */
+#define DROPOUT(fn, trained)                                                                       \
+    static tp_tensor *call_##fn(test_case *c)                                                      \
+    { double p = arg_double(c, 1, "p", .5); return tp_##fn(c->T, arg_tensor(c, 0, "input"), p, arg_bool(c, 2, "training", trained)); }
+/* clang-format on */
+DROPOUT(dropout, true)
+DROPOUT(dropout1d, true)
+DROPOUT(dropout2d, true)
+DROPOUT(dropout3d, true)
+DROPOUT(alpha_dropout, false)
+DROPOUT(feature_alpha_dropout, false)
 
 static int space_of(const test_case *c) { return c->op[strlen(c->op) - 2] - '0'; }
 
@@ -133,8 +187,24 @@ const call_entry nn_calls[] = {
     {"nn.functional.linear", call_linear},
     {"nn.functional.softplus", call_softplus},
     {"nn.functional.dropout", call_dropout},
+    {"nn.functional.dropout1d", call_dropout1d},
+    {"nn.functional.dropout2d", call_dropout2d},
+    {"nn.functional.dropout3d", call_dropout3d},
+    {"nn.functional.alpha_dropout", call_alpha_dropout},
+    {"nn.functional.feature_alpha_dropout", call_feature_alpha_dropout},
     {"nn.functional.gelu", call_gelu},
     {"nn.functional.leaky_relu", call_leaky_relu},
+    {"nn.functional.elu", call_elu},
+    {"nn.functional.celu", call_celu},
+    {"nn.functional.hardshrink", call_hardshrink},
+    {"nn.functional.softshrink", call_softshrink},
+    {"nn.functional.hardtanh", call_hardtanh},
+    {"nn.functional.threshold", call_threshold},
+    {"nn.functional.rrelu", call_rrelu},
+    {"nn.functional.prelu", call_prelu},
+    {"nn.functional.glu", call_glu},
+    {"nn.functional.softmin", call_softmin},
+    {"nn.functional.normalize", call_normalize},
     {"nn.functional.one_hot", call_one_hot},
     {"nn.functional.layer_norm", call_layer_norm},
     {NULL, NULL},

@@ -27,8 +27,16 @@ void run_printing(test_case *c);
 /* modules.c */
 bool module_known(const char *op);
 void run_module(test_case *c);
-/* The module that the case's "ctor" describes, into c->module. */
+/* The module that the case's "ctor" describes, into c->module; and of these arguments. */
 void module_build(test_case *c, const char *name);
+void module_build_of(test_case *c, const char *name, json_t *args, json_t *kwargs);
+
+/* What reads the arguments of a constructor; a table ends with a NULL name. */
+typedef struct {
+    const char *name;
+    tp_module *(*build)(test_case *c);
+} module_builder;
+extern const module_builder activation_builders[];
 /* optimizers.c */
 bool optimizer_known(const char *op);
 void run_optimizer(test_case *c);

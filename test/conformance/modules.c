@@ -32,10 +32,6 @@ static tp_module *build_unflatten(test_case *c)
 
 /* It takes any arguments, and looks at none. */
 static tp_module *build_identity(test_case *c) { return tp_nn_identity(c->T); }
-static tp_module *build_dropout(test_case *c) { return tp_nn_dropout(c->T, arg_double(c, 0, "p", .5)); }
-static tp_module *build_relu(test_case *c) { return tp_nn_relu(c->T); }
-static tp_module *build_tanh(test_case *c) { return tp_nn_tanh(c->T); }
-static tp_module *build_sigmoid(test_case *c) { return tp_nn_sigmoid(c->T); }
 
 static tp_pad_mode pad_mode_asked(test_case *c, int position)
 {
@@ -50,10 +46,7 @@ static tp_pad_mode pad_mode_asked(test_case *c, int position)
 
 static void padding_asked(test_case *c, int space, tp_nn_conv_options *o)
 {
-    const json_t *ctor = json_object_get(c->json, "ctor"), *args = json_object_get(ctor, "args");
-    const json_t *padding = json_object_get(json_object_get(ctor, "kwargs"), "padding");
-    if (json_array_size(args) > 4)
-        padding = json_array_get(args, 4);
+    const json_t *padding = arg(c, 4, "padding");
     if (json_is_string(padding))
         o->padding_kind = strcmp(arg_string(c, 4, "padding", ""), "same") == 0 ? TP_PADDING_SAME : TP_PADDING_VALID;
     else
@@ -87,16 +80,9 @@ static tp_module *build_conv_transpose1d(test_case *c) { return conv(c, 1, true)
 static tp_module *build_conv_transpose2d(test_case *c) { return conv(c, 2, true); }
 static tp_module *build_conv_transpose3d(test_case *c) { return conv(c, 3, true); }
 
-static const struct {
-    const char *name;
-    tp_module *(*build)(test_case *c);
-} builders[] = {
+static const module_builder builders[] = {
     {"Linear", build_linear},
     {"Flatten", build_flatten},
-    {"Dropout", build_dropout},
-    {"ReLU", build_relu},
-    {"Tanh", build_tanh},
-    {"Sigmoid", build_sigmoid},
     {"Bilinear", build_bilinear},
     {"Unflatten", build_unflatten},
     {"Identity", build_identity},
@@ -106,32 +92,39 @@ static const struct {
     {"ConvTranspose1d", build_conv_transpose1d},
     {"ConvTranspose2d", build_conv_transpose2d},
     {"ConvTranspose3d", build_conv_transpose3d},
+    {NULL, NULL},
 };
-enum { BUILDERS = sizeof builders / sizeof builders[0] };
 
-static int find_builder(const char *name)
+static const module_builder *find_builder(const char *name)
 {
-    for (int i = 0; i < BUILDERS; i++)
-        if (strcmp(builders[i].name, name) == 0)
-            return i;
-    return -1;
+    static const module_builder *const tables[] = {builders, activation_builders};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const module_builder *b = tables[t]; b->name; b++)
+            if (strcmp(b->name, name) == 0)
+                return b;
+    return NULL;
 }
 
 /* "nn.Linear" or "Linear" */
 static const char *short_name(const char *op) { return strncmp(op, "nn.", 3) == 0 ? op + 3 : op; }
 
-bool module_known(const char *op) { return find_builder(short_name(op)) >= 0; }
+bool module_known(const char *op) { return find_builder(short_name(op)) != NULL; }
 
 void module_build(test_case *c, const char *name)
 {
-    int i = find_builder(short_name(name));
     const json_t *ctor = json_object_get(c->json, "ctor");
-    if (i < 0) {
-        case_skip(c, "no such module");
+    module_build_of(c, name, json_object_get(ctor, "args"), json_object_get(ctor, "kwargs"));
+}
+
+void module_build_of(test_case *c, const char *name, json_t *args, json_t *kwargs)
+{
+    const module_builder *b = find_builder(short_name(name));
+    if (b == NULL) {
+        case_skip(c, "no module %s", name);
         return;
     }
-    args_use(c, json_object_get(ctor, "args"), json_object_get(ctor, "kwargs"));
-    c->module = builders[i].build(c);
+    args_use(c, args, kwargs);
+    c->module = b->build(c);
     args_done(c);
 }
 

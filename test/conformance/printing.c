@@ -145,32 +145,72 @@ static tp_module *read_container(test_case *c, const char **at,
     return make(c->T, n, child);
 }
 
-static tp_module *read_leaf(test_case *c, const char *at)
+/* A value as Python prints it: a tuple, a string, None, a truth or a number. */
+static json_t *read_value(const char **at)
 {
-    long long in, out;
-    int start, end;
-    double p;
-    char word[8];
-    if (sscanf(at, "Linear(in_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &out, word) == 3)
-        return tp_nn_linear(c->T, in, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
-    long long in2;
-    if (sscanf(at, "Bilinear(in1_features=%lld, in2_features=%lld, out_features=%lld, bias=%5[A-Za-z]", &in, &in2, &out,
-               word) == 4)
-        return tp_nn_bilinear(c->T, in, in2, out, &(tp_linear_options){.no_bias = word[0] == 'F'});
-    if (sscanf(at, "Dropout(p=%lf, inplace=False)", &p) == 1)
-        return tp_nn_dropout(c->T, p);
-    if (sscanf(at, "Flatten(start_dim=%d, end_dim=%d)", &start, &end) == 2)
-        return tp_nn_flatten(c->T, start, end);
-    if (strncmp(at, "Identity()", 10) == 0)
-        return tp_nn_identity(c->T);
-    if (strncmp(at, "ReLU()", 6) == 0)
-        return tp_nn_relu(c->T);
-    if (strncmp(at, "Tanh()", 6) == 0)
-        return tp_nn_tanh(c->T);
-    if (strncmp(at, "Sigmoid()", 9) == 0)
-        return tp_nn_sigmoid(c->T);
-    case_skip(c, "no module %.*s", (int)strcspn(at, "("), at);
-    return NULL;
+    static const char *const word[] = {"None", "True", "False"};
+    *at += strspn(*at, " ");
+    if (**at == '(') {
+        json_t *list = json_array();
+        for (++*at; **at != ')' && **at != '\0'; *at += strspn(*at, ", "))
+            json_array_append_new(list, read_value(at));
+        *at += **at == ')';
+        return list;
+    }
+    if (**at == '\'') {
+        size_t n = strcspn(*at + 1, "'");
+        json_t *text = json_stringn(*at + 1, n);
+        *at += n + 2;
+        return text;
+    }
+    for (int i = 0; i < 3; i++)
+        if (strncmp(*at, word[i], strlen(word[i])) == 0) {
+            *at += strlen(word[i]);
+            return i == 0 ? json_null() : json_boolean(i == 1);
+        }
+    char *end;
+    double v = strtod(*at, &end);
+    bool whole = strcspn(*at, ".e") >= (size_t)(end - *at);
+    *at = end > *at ? end : *at + strlen(*at);
+    return whole ? json_integer((json_int_t)v) : json_real(v);
+}
+
+/* A word up to where one of `ends` stands, and past that; empty where there is none, or it is too long. */
+static void read_word(const char **at, const char *ends, char word[64])
+{
+    size_t n = strcspn(*at, ends);
+    bool fits = n < 64 && (*at)[n] != '\0';
+    memcpy(word, *at, fits ? n : 0);
+    word[fits ? n : 0] = '\0';
+    *at += fits ? n + 1 : 0;
+}
+
+/* "Name(value, key=value)", of which the arguments are what the constructor takes; but for inplace=False. */
+static tp_module *read_leaf(test_case *c, const char **at)
+{
+    char name[64], key[64];
+    json_t *args = json_array(), *kwargs = json_object();
+    read_word(at, "(", name);
+    while (**at != ')' && **at != '\0') {
+        size_t letters = strspn(*at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+        if ((*at)[letters] == '=') {
+            read_word(at, "=", key);
+            json_object_set_new(kwargs, key, read_value(at));
+        } else {
+            json_array_append_new(args, read_value(at));
+        }
+        *at += strspn(*at, ", ");
+    }
+    *at += **at == ')';
+    if (json_is_false(json_object_get(kwargs, "inplace")))
+        json_object_del(kwargs, "inplace");
+    module_build_of(c, name, args, kwargs);
+    args_use(c, NULL, NULL);
+    json_decref(args);
+    json_decref(kwargs);
+    tp_module *m = c->module;
+    c->module = NULL;
+    return m;
 }
 
 static tp_module *read_module(test_case *c, const char **at)
@@ -179,10 +219,7 @@ static tp_module *read_module(test_case *c, const char **at)
         return read_container(c, at, tp_nn_sequential_of);
     if (strncmp(*at, "ModuleList(", 11) == 0)
         return read_container(c, at, tp_nn_module_list_of);
-    tp_module *m = read_leaf(c, *at);
-    *at += strcspn(*at, ")");
-    *at += **at == ')';
-    return m;
+    return read_leaf(c, at);
 }
 
 static void run_module_text(test_case *c, char *text)

@@ -285,6 +285,7 @@ static void init_kaiming_normal(test_case *c, tp_tensor *x)
     tp_kaiming_options o = kaiming_options(c);
     tp_init_kaiming_normal_(c->T, x, &o);
 }
+static void init_orthogonal(test_case *c, tp_tensor *x) { tp_init_orthogonal_(c->T, x, arg_double(c, 1, "gain", 1)); }
 static void init_eye(test_case *c, tp_tensor *x) { tp_init_eye_(c->T, x); }
 static void init_dirac(test_case *c, tp_tensor *x) { tp_init_dirac_(c->T, x, arg_int(c, 1, "groups", 1)); }
 static void init_sparse(test_case *c, tp_tensor *x)
@@ -308,6 +309,7 @@ static const struct {
     {"xavier_normal_", init_xavier_normal, false},
     {"kaiming_uniform_", init_kaiming_uniform, false},
     {"kaiming_normal_", init_kaiming_normal, false},
+    {"orthogonal_", init_orthogonal, true},
     {"eye_", init_eye, false},
     {"dirac_", init_dirac, false},
     {"sparse_", init_sparse, false},

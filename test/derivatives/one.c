@@ -31,7 +31,7 @@ ROW(sqrt, before(x) ? none : 0.5L / sqrtl(x), before(x) ? none : -0.25L / x / sq
 ROW(rsqrt, before(x) ? none : -0.5L / x / sqrtl(x), before(x) ? none : 0.75L / x / x / sqrtl(x))
 ROW(reciprocal, -1 / x / x, 2 / x / x / x)
 ROW(exp, expl(x), expl(x))
-ROW(exp2, ln2 * exp2l(x), ln2 * ln2 * exp2l(x))
+ROW(exp2, ln2 *exp2l(x), ln2 *ln2 *exp2l(x))
 ROW(log, before(x) ? none : 1 / x, before(x) ? none : -1 / x / x)
 ROW(log1p, x < -1 ? none : 1 / (1 + x), x < -1 ? none : -1 / square_of(1 + x))
 ROW(log2, before(x) ? none : 1 / (ln2 * x), before(x) ? none : -1 / (ln2 * x) / x)
@@ -42,12 +42,15 @@ ROW(tan, isinf(x) ? none : 1 / square_of(cosl(x)), isinf(x) ? none : 2 * tanl(x)
 ROW(sinh, coshl(x), sinhl(x))
 ROW(cosh, sinhl(x), coshl(x))
 ROW(tanh, 4 * sigmoid_slope(2 * x), -8 * tanhl(x) * sigmoid_slope(2 * x))
-ROW(asin, fabsl(x) > 1 ? none : 1 / sqrtl(beside_one(x)), fabsl(x) > 1 ? none : x / (sqrtl(beside_one(x)) * beside_one(x)))
+ROW(asin, fabsl(x) > 1 ? none : 1 / sqrtl(beside_one(x)),
+    fabsl(x) > 1 ? none : x / (sqrtl(beside_one(x)) * beside_one(x)))
 ROW(acos, -asin_1(x), -asin_2(x))
 ROW(atan, fall(x, 1), -2 * x_fall(x, 2))
 ROW(asinh, fall(x, 0.5L), -x_fall(x, 1.5L))
 ROW(acosh, x < 1 ? none : 1 / sqrtl((x - 1) * (x + 1)),
-    x < 1 ? none : isinf(x) ? 0 : -x / ((x - 1) * (x + 1)) / sqrtl((x - 1) * (x + 1)))
+    x < 1      ? none
+    : isinf(x) ? 0
+               : -x / ((x - 1) * (x + 1)) / sqrtl((x - 1) * (x + 1)))
 ROW(atanh, fabsl(x) > 1 ? none : 1 / beside_one(x), fabsl(x) > 1 ? none : 2 * x / square_of(beside_one(x)))
 ROW(sigmoid, sigmoid_slope(x), sigmoid_bend(x))
 ROW(relu, x > 0, 0)
@@ -56,7 +59,7 @@ ROW(log_sigmoid, sigmoid_of(-x), -sigmoid_slope(x))
 ROW(leaky_relu, x > 0 ? 1 : 0.125L, 0)
 ROW(frac, 1, 0)
 ROW(nan_to_num, isinf(x) ? 0 : 1, 0)
-ROW(logit, x < 0 || x > 1 ? none : 1 / (x * (1 - x)), x < 0 || x > 1 ? none : (2 * x - 1) / square_of(x * (1 - x)))
+ROW(logit, x<0 || x> 1 ? none : 1 / (x * (1 - x)), x<0 || x> 1 ? none : (2 * x - 1) / square_of(x * (1 - x)))
 ROW(erf, 2 / sqrtl(pi) * bell_of(x), isinf(x) ? 0 : -4 / sqrtl(pi) * x * bell_of(x))
 ROW(erfc, -erf_1(x), -erf_2(x))
 
@@ -106,10 +109,7 @@ static real density(real x)
     real square = x * x, bell = square > 40000 ? 0 : expl(-0.5L * square) * (1 - 0.5L * fmal(x, x, -square));
     return bell / sqrtl(2 * pi);
 }
-static real gelu_first(real x)
-{
-    return isinf(x) ? x > 0 : 0.5L * erfcl(-root_half * x) + x * density(x);
-}
+static real gelu_first(real x) { return isinf(x) ? x > 0 : 0.5L * erfcl(-root_half * x) + x * density(x); }
 ROW(gelu, gelu_first(x), isinf(x) ? 0 : density(x) * (2 - x * x))
 
 /* With v = 2 sqrt(2/pi) (x + 0.044715 x^3): x s(v), for the sigmoid s. */
@@ -128,6 +128,60 @@ static real gelu_tanh_second(real x)
     return fabsl(x) > 1e4L ? 0 : (2 * v1 + x * tanh_angle_2(x)) * sigmoid_slope(v) + x * v1 * v1 * sigmoid_bend(v);
 }
 ROW(gelu_tanh, gelu_tanh_first(x), gelu_tanh_second(x))
+
+/* ---- other activation functions ---- */
+
+static real silu_first(real x)
+{
+    real t = expl(-fabsl(x)), d = 1 + t;
+    return isinf(x) ? x > 0 : x < 0 ? t * (d + x) / square_of(d) : (d + x * t) / square_of(d);
+}
+ROW(silu, silu_first(x), isinf(x) ? 0 : sigmoid_slope(x) * (2 - x * tanhl(x / 2)))
+
+/* x h, h = tanh log(1 + e^x) = e (e + 2) / q with q = e^2 + 2 e + 2: h' = 4 e (e + 1) / q^2, h" = 4 e (2 + 2 e - 3 e^2 - 2 e^3) /
+ * q^3; right of 0 the same of 1 / e */
+static real mish_first(real x)
+{
+    real e = expl(-fabsl(x)), q = 2 + e * (2 + e), p = 1 + 2 * e * (1 + e);
+    return isinf(x) ? x > 0
+           : x < 0  ? e * ((e + 2) / q + 4 * x * (e + 1) / (q * q))
+                    : (1 + 2 * e) / p + 4 * x * e * e * (1 + e) / (p * p);
+}
+static real mish_second(real x)
+{
+    real e = expl(-fabsl(x)), q = 2 + e * (2 + e), p = 1 + 2 * e * (1 + e);
+    return isinf(x) ? 0
+           : x < 0  ? 4 * e * (2 * (e + 1) * q + x * (2 + 2 * e - 3 * e * e - 2 * e * e * e)) / (q * q * q)
+                    : 4 * e * e * (2 * (e + 1) * p + x * (2 * e * e * e + 2 * e * e - 3 * e - 2)) / (p * p * p);
+}
+ROW(mish, mish_first(x), mish_second(x))
+ROW(elu, x > 0 ? 1 : 0.5L * expl(x), x > 0 ? 0 : 0.5L * expl(x))
+ROW(celu, x > 0 ? 1 : expl(x / 0.75L), x > 0 ? 0 : expl(x / 0.75L) / 0.75L)
+ROW(softplus_with, 3 * x > 2 ? 1 : sigmoid_of(3 * x), 3 * x > 2 ? 0 : 3 * sigmoid_slope(3 * x))
+ROW(hardswish,
+    fabsl(x) == 3 ? none
+    : x < -3      ? 0
+    : x > 3       ? 1
+                  : x / 3 + 0.5L,
+    fabsl(x) < 3 ? 1 / 3.0L
+    : x == x     ? 0
+                 : none)
+ROW(softsign, 1 / square_of(1 + fabsl(x)), x == 0 ? none : -copysignl(2, x) / cube_of(1 + fabsl(x)))
+ROW(tanhshrink, square_of(tanhl(x)), 2 * tanhl(x) * tanh_1(x))
+
+/* ---- straight in pieces ---- */
+
+ROW(hardtanh, x > -0.75L && x < 1.5L, 0)
+ROW(threshold, x > 0.5L, 0)
+ROW(shrink, fabsl(x) > 0.5L, 0)
+ROW(hardsigmoid, fabsl(x) < 3 ? 1 / 6.0F : 0, 0) /* as torch has it */
+static tp_tensor *elu(tp_tape *T, tp_tensor *x) { return tp_elu(T, x, 0.5); }
+static tp_tensor *celu(tp_tape *T, tp_tensor *x) { return tp_celu(T, x, 0.75); }
+static tp_tensor *softplus_with(tp_tape *T, tp_tensor *x) { return tp_softplus_with(T, x, 3, 2); }
+static tp_tensor *hardtanh(tp_tape *T, tp_tensor *x) { return tp_hardtanh(T, x, -0.75, 1.5); }
+static tp_tensor *threshold(tp_tape *T, tp_tensor *x) { return tp_threshold(T, x, 0.5, -2); }
+static tp_tensor *hardshrink(tp_tape *T, tp_tensor *x) { return tp_hardshrink(T, x, 0.5); }
+static tp_tensor *softshrink(tp_tape *T, tp_tensor *x) { return tp_softshrink(T, x, 0.5); }
 
 /* ---- with a number ---- */
 
@@ -188,6 +242,10 @@ const one_row one_rows[] = {
     {OF(asinh), 0, 0}, {OF(acosh), 0, 0}, {OF(atanh), 0, 0},
     {OF(sigmoid), 0, 0}, {OF(relu), FLAT, 0}, {OF(softplus), 0, 0}, {OF(log_sigmoid), 0, 0},
     {OF(gelu), CONDITIONED, 0}, {OF(gelu_tanh), CONDITIONED, 0}, {OF(sinc), CONDITIONED, 0},
+    {OF(silu), CONDITIONED, 0}, {OF(mish), CONDITIONED, 0}, {"elu", elu, elu_1, elu_2, 0, 0}, {"celu", celu, celu_1, celu_2, 0, 0},
+    {"softplus_with", softplus_with, softplus_with_1, softplus_with_2, 0, 0}, {OF(hardswish), CONDITIONED, 0}, {OF(softsign), 0, 0}, {OF(tanhshrink), 0, 0},
+    {"hardtanh", hardtanh, hardtanh_1, hardtanh_2, FLAT, 0}, {"threshold", threshold, threshold_1, threshold_2, FLAT, 0}, {OF(hardsigmoid), FLAT, 0},
+    {"hardshrink", hardshrink, shrink_1, shrink_2, FLAT, 0}, {"softshrink", softshrink, shrink_1, shrink_2, FLAT, 0},
     {"logit", logit, logit_1, logit_2, 0, 0}, {OF(erf), 0, 0}, {OF(erfc), 0, 0},
     {"leaky_relu", leaky_relu, leaky_relu_1, leaky_relu_2, FLAT, 0}, {OF(frac), FLAT, 0}, {"nan_to_num", nan_to_num, nan_to_num_1, nan_to_num_2, FLAT, 0},
     {"sign", tp_sign, flat_1, flat_2, FLAT, 0}, {"angle", tp_angle, flat_1, flat_2, FLAT, 0}, {"floor", tp_floor, flat_1, flat_2, FLAT, 0},

@@ -162,12 +162,22 @@ ROW(bce_slope, bce_xx(x, y), bce_xy(x, y),
     CHANCE(2 * (1 - y) * share_kept(x, 1 - x) * share_slope(x, 1 - x) - 2 * y * share_kept(1 - x, x) * share_slope(1 - x, x)),
     CHANCE((share_kept(1 - x, x) - share_kept(x, 1 - x)) * (share_kept(1 - x, x) + share_kept(x, 1 - x))), CHANCE(0))
 
+/* With a slope of its own for each element */
+static tp_tensor *prelu(tp_tape *T, tp_tensor *x, tp_tensor *y)
+{
+    const tp_op *op = tp_op_find("prelu");
+    tp_tensor *in[2] = {x, y};
+    return tp_apply(T, op, NULL, 2, in);
+}
+ROW(prelu, x > 0 ? 1 : y, x > 0 ? 0 : x, 0, x > 0 ? 0 : 1, 0)
+
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
     {OF(logaddexp2), FLAT | CONDITIONED, 0}, {OF(xlogy), FLAT | CONDITIONED, 0}, {OF(xlog1py), FLAT | CONDITIONED, 0},
     {OF(add), FLAT, 0}, {"add_alpha", add_alpha, {add_alpha_x, add_alpha_y, add_alpha_xx, add_alpha_xy, add_alpha_yy}, FLAT, 0},
     {OF(sub), FLAT, 0}, {OF(mul), FLAT | ANY_GRADIENT, 0}, {OF(div), FLAT | ANY_GRADIENT, 0}, {OF(pow), FLAT | CONDITIONED, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
+    {"prelu", prelu, {prelu_x, prelu_y, prelu_xx, prelu_xy, prelu_yy}, FLAT, 0},
     {OF(maximum), FLAT, 0}, {OF(minimum), FLAT, 0}, {OF(fmax), FLAT, 0}, {OF(fmin), FLAT, 0}, {OF(clamp_min), FLAT, 0},
     {OF(clamp_max), FLAT, 0}, {OF(copysign), FLAT, 0}, {OF(fmod), FLAT, 0}, {OF(remainder), FLAT, 0},
     {"lerp", lerp, {lerp_x, lerp_y, lerp_xx, lerp_xy, lerp_yy}, FLAT, 0},
@@ -193,7 +203,7 @@ const char *const needs_no_row[] = {
     /* parts of derivatives; but for those of lower orders */
     "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
-    "binary_cross_entropy_by_target",
+    "binary_cross_entropy_by_target", "prelu_by_slope", "prelu_below",
     NULL,
 };
 /* clang-format on */

@@ -53,14 +53,20 @@ static const tp_op dropout_op = {
     .infer = dropout_infer, .forward = dropout_forward, .vjp = dropout_vjp, .samples = dropout_samples};
 /* clang-format on */
 
+/* Is p a probability? Otherwise T fails. */
+static bool good(tp_tape *T, const char *name, const tp_tensor *x, double p)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    if (!(p >= 0 && p <= 1))
+        tp_fail(T, TP_EINVAL, "%s: p is %g; 0 to 1 is needed", name, p);
+    return tp__ok(T);
+}
+
 tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
 {
-    if (!tp__usable(T, "dropout", x))
+    if (!good(T, "dropout", x, p))
         return NULL;
-    if (!(p >= 0 && p <= 1)) {
-        tp_fail(T, TP_EINVAL, "dropout: p is %g; 0 to 1 is needed", p);
-        return NULL;
-    }
     if (p == 0 || !training || x->numel == 0)
         return x;
     return p == 1 ? tp_mul_scalar(T, x, 0) : tp__apply1(T, &dropout_op, &p, x);
@@ -68,30 +74,118 @@ tp_tensor *tp_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
 
 /* ---- functions made of draws ---------------------------------------------------------------------------------------- */
 
-tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
+/* 0 with probability p, else 1: for each element, or each channel x[i][j]. */
+static tp_tensor *kept_of(tp_tape *T, const char *name, const tp_tensor *x, double p, bool channels)
 {
-    const double alpha = 1.7580993408473766; /* Klambauer et al., "Self-normalizing neural networks", 2017 */
-    if (!tp__usable(T, "alpha_dropout", x))
-        return NULL;
-    if (!(p >= 0 && p <= 1) || !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EINVAL, "alpha_dropout: p is %g, x is %s; 0 to 1, and float32 or float64, are needed", p,
-                tp_dtype_name(x->dtype));
+    tp_dims shape = tp__dims_of(x);
+    if (channels && shape.ndim < 2) {
+        tp_fail(T, TP_ESHAPE, "%s: x is %s; 2 dimensions or more are needed", name, TP__SHAPE(x));
         return NULL;
     }
+    for (int d = 2; channels && d < shape.ndim; d++)
+        shape.dim[d] = 1;
+    tp_tensor *kept = tp_dtype_is_float(x->dtype) ? tp_empty(T, x->dtype, shape) : NULL;
+    if (tp__ok(T) && kept == NULL)
+        tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
+    return kept && tp_bernoulli_(T, kept, 1 - p) == TP_OK ? kept : NULL;
+}
+
+/* Klambauer et al., "Self-normalizing neural networks", 2017 */
+static tp_tensor *alpha_dropout(tp_tape *T, const char *name, tp_tensor *x, double p, bool training, bool channels)
+{
+    const double alpha = 1.7580993408473766;
+    if (!good(T, name, x, p))
+        return NULL;
     if (p == 0 || !training || x->numel == 0)
         return x;
     if (p == 1)
         return tp_mul_scalar(T, x, 0);
-    tp_tensor *kept = tp_empty_like(T, x);
-    if (tp_bernoulli_(T, kept, 1 - p) != TP_OK)
-        return NULL;
+    tp_tensor *kept = kept_of(T, name, x, p, channels);
     double a = 1 / sqrt((alpha * alpha * p + 1) * (1 - p));
     tp_tensor *shift = tp_add_scalar(T, tp_mul_scalar(T, tp_add_scalar(T, kept, -1), alpha * a), alpha * a * p);
     return tp_add(T, tp_mul(T, x, tp_mul_scalar(T, kept, a)), shift);
 }
 
+tp_tensor *tp_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    TP__NAMED(T, "alpha_dropout");
+    return alpha_dropout(T, "alpha_dropout", x, p, training, false);
+}
+tp_tensor *tp_feature_alpha_dropout(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    TP__NAMED(T, "feature_alpha_dropout");
+    return alpha_dropout(T, "feature_alpha_dropout", x, p, training, true);
+}
+
+static tp_tensor *channel_dropout(tp_tape *T, const char *name, tp_tensor *x, double p, bool training)
+{
+    if (p == 0 || !training || x->numel == 0)
+        return x;
+    if (p == 1)
+        return tp_mul_scalar(T, x, 0);
+    tp_tensor *kept = kept_of(T, name, x, p, true);
+    return kept ? tp_mul(T, x, tp_mul_scalar(T, kept, keep_scale(x, p))) : NULL;
+}
+
+/* The same of [channels, ...] as of one row. */
+static tp_tensor *row_dropout(tp_tape *T, const char *name, tp_tensor *x, double p, bool training)
+{
+    if (!training)
+        return x;
+    return tp_squeeze_dim(T, channel_dropout(T, name, tp_unsqueeze(T, x, 0), p, training), 0);
+}
+
+tp_tensor *tp_dropout1d(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    TP__NAMED(T, "dropout1d");
+    if (!good(T, "dropout1d", x, p))
+        return NULL;
+    if (x->ndim != 2 && x->ndim != 3) {
+        tp_fail(T, TP_ESHAPE, "dropout1d: x is %s; [n, c, l] or [c, l] is needed", TP__SHAPE(x));
+        return NULL;
+    }
+    return (x->ndim == 2 ? row_dropout : channel_dropout)(T, "dropout1d", x, p, training);
+}
+
+tp_tensor *tp_dropout2d(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    TP__NAMED(T, "dropout2d");
+    if (!good(T, "dropout2d", x, p))
+        return NULL;
+    if (x->ndim != 4)
+        tp_warn(T, "dropout2d: x is %s, taken as [n, c, ...]; [n, c, h, w] is needed", TP__SHAPE(x));
+    return channel_dropout(T, "dropout2d", x, p, training);
+}
+
+tp_tensor *tp_dropout3d(tp_tape *T, tp_tensor *x, double p, bool training)
+{
+    TP__NAMED(T, "dropout3d");
+    if (!good(T, "dropout3d", x, p))
+        return NULL;
+    if (x->ndim != 4 && x->ndim != 5)
+        tp_warn(T, "dropout3d: x is %s, taken as [c, ...]; [n, c, d, h, w] or [c, d, h, w] is needed", TP__SHAPE(x));
+    return (x->ndim == 5 ? channel_dropout : row_dropout)(T, "dropout3d", x, p, training);
+}
+
+/* Slopes for what is not above 0, of x's precision as their bounds are; the draws are doubles. */
+static void draw_slopes(tp__rng *g, const tp_tensor *x, double lower, double upper, void *slope)
+{
+    const float *narrow = x->data;
+    const double *wide = x->data;
+    if (x->dtype == TP_F32) {
+        lower = (double)(float)lower;
+        upper = (double)(float)upper;
+    }
+    for (int64_t i = 0; i < x->numel; i++)
+        if (x->dtype == TP_F32)
+            ((float *)slope)[i] = narrow[i] <= 0 ? (float)(tp__rng_uniform_f64(g) * (upper - lower) + lower) : 1;
+        else
+            ((double *)slope)[i] = wide[i] <= 0 ? tp__rng_uniform_f64(g) * (upper - lower) + lower : 1;
+}
+
 tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool training)
 {
+    TP__NAMED(T, "rrelu");
     if (!tp__usable(T, "rrelu", x))
         return NULL;
     if (!(lower <= upper) || !tp_dtype_is_float(x->dtype)) {
@@ -100,18 +194,12 @@ tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool t
                 lower, upper, tp_dtype_name(x->dtype));
         return NULL;
     }
-    tp_tensor *values = tp_contiguous(T, tp_detach(T, x)), *slope = values ? tp_ones_like(T, values) : NULL;
+    if (!training)
+        return tp_leaky_relu(T, x, (lower + upper) / 2);
+    tp_tensor *values = tp_contiguous(T, tp_detach(T, x)), *slope = values ? tp_empty_like(T, values) : NULL;
     if (slope == NULL)
         return NULL;
-    size_t size = tp_dtype_size(x->dtype);
-    if (x->dtype == TP_F32) { /* the bounds are of x's precision, the draw is a double */
-        lower = (double)(float)lower;
-        upper = (double)(float)upper;
-    }
-    for (int64_t i = 0; i < x->numel; i++)
-        if (tp_item_at(values, i) <= 0)
-            tp__store((char *)slope->data + (size_t)i * size, x->dtype,
-                      training ? tp__rng_uniform_f64(&T->rng) * (upper - lower) + lower : (lower + upper) / 2);
+    draw_slopes(&T->rng, values, lower, upper, slope->data);
     return tp_mul(T, x, slope);
 }
 

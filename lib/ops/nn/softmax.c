@@ -78,6 +78,11 @@ static tp_tensor *along(tp_tape *T, const tp_op *op, tp_tensor *x, int dim)
 
 tp_tensor *tp_softmax(tp_tape *T, tp_tensor *x, int dim) { return along(T, &softmax_op, x, dim); }
 tp_tensor *tp_log_softmax(tp_tape *T, tp_tensor *x, int dim) { return along(T, &log_softmax_op, x, dim); }
+tp_tensor *tp_softmin(tp_tape *T, tp_tensor *x, int dim)
+{
+    TP__NAMED(T, "softmin");
+    return tp_softmax(T, tp_neg(T, x), dim);
+}
 
 /* ---- log sum e^x over the middle of [outer, n, inner], -> [outer, inner] ---------------------------------------- */
 
