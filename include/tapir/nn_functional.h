@@ -126,18 +126,87 @@ TP_API tp_tensor *tp_softmin(tp_tape *T, tp_tensor *x, int dim); /* softmax(-x) 
  * a one-hot vector the smaller tau is (not 0: TP_EINVAL; torch's is 1). hard: that vector itself, with the same gradient. */
 TP_API tp_tensor *tp_gumbel_softmax(tp_tape *T, tp_tensor *logits, double tau, bool hard, int dim);
 
-/* What a loss returns: the mean of its terms (the default), their sum, both 0-d, or the terms themselves. */
-typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE } tp_reduction;
+/* What a loss returns: the mean of its terms (the default), their sum, both 0-d, or the terms themselves; tp_kl_div alone
+ * also the sum over the size of the first dimension. Others are TP_EINVAL. */
+typedef enum { TP_MEAN = 0, TP_SUM, TP_NONE, TP_BATCHMEAN } tp_reduction;
+
+/* Of options, 0 or NULL is torch's default; TP_ZERO says zero where that differs. */
 
 /* (x - target)^2 and |x - target|, x and target floats. Shapes that differ are broadcast, and warned of (tp_warning); those
  * that do not fit are TP_ESHAPE. The slope of |x - target| at 0 is 0. */
 TP_API tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 TP_API tp_tensor *tp_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+typedef struct {
+    double       beta; /* 0: 1; TP_ZERO: the loss is |x - target|; below 0 is TP_EINVAL */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_smooth_l1_options;
+typedef struct {
+    double       delta; /* 0: 1; TP_ZERO and below 0 are TP_EINVAL */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_huber_options;
+/* With z = |x - target|, shapes as above: z^2 / (2 beta) where z < beta, else z - beta / 2. And z^2 / 2 where z <= delta, else
+ * delta (z - delta / 2). */
+TP_API tp_tensor *tp_smooth_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_smooth_l1_options *options);
+TP_API tp_tensor *tp_huber_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_huber_options *options);
 /* -(t log x + (1 - t) log(1 - x)) of probabilities x and targets t in [0, 1] of one shape (TP_ESHAPE); the logarithms are
  * clamped at -100, as torch does. The same of logits, log(1 + e^x) - t x, without going by the probability. */
 TP_API tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
 TP_API tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target,
                                                       tp_reduction reduction);
+typedef struct {
+    tp_tensor   *weight;     /* of each term; what can be expanded to x's shape (TP_ESHAPE). NULL: all 1 */
+    tp_tensor   *pos_weight; /* the same of the targets' part, t log x; of logits only (TP_EINVAL)       */
+    tp_reduction reduction;  /* a mean is over the number of terms                                       */
+    TP_RESERVED(4);
+} tp_bce_options;
+TP_API tp_tensor *tp_binary_cross_entropy_weighted(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                                   const tp_bce_options *options);
+TP_API tp_tensor *tp_binary_cross_entropy_with_logits_weighted(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                                               const tp_bce_options *options);
+typedef struct {
+    bool log_target; /* the target is given by its logarithm */
+    tp_reduction
+        reduction; /* TP_BATCHMEAN is what the divergence of distributions in rows is; x is not 0-d then (TP_ESHAPE) */
+    TP_RESERVED(4);
+} tp_kl_div_options;
+/* t (log t - x) of log-probabilities x and probabilities t, 0 for t = 0; or e^t (t - x). Shapes as of mse_loss. */
+TP_API tp_tensor *tp_kl_div(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_kl_div_options *options);
+typedef struct {
+    bool         no_log_input; /* x is the rate, not its logarithm                              */
+    bool         full;         /* adds log t! as Stirling has it, where t > 1                   */
+    double       eps;          /* 0: 1e-8; added to a rate before its logarithm                 */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_poisson_nll_options;
+/* e^x - t x, or x - t log(x + eps), of counts t. They are broadcast. */
+TP_API tp_tensor *tp_poisson_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                      const tp_poisson_nll_options *options);
+typedef struct {
+    bool         full; /* adds log(2 pi) / 2                              */
+    double       eps;  /* 0: 1e-6; the least variance, which is no bound for its derivative */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_gaussian_nll_options;
+/* (log v + (x - t)^2 / v) / 2 of means x, targets t, which are broadcast, and variances v: of x's shape, or of that without
+ * its last dimension, or with a last one of 1 (TP_ESHAPE); one below 0 is TP_EINVAL. */
+TP_API tp_tensor *tp_gaussian_nll_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_tensor *variance,
+                                       const tp_gaussian_nll_options *options);
+typedef struct {
+    double       margin; /* 0: the loss's default */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_margin_loss_options;
+/* Of targets 1 and -1: x where it is 1, max(0, margin - x) where it is -1, both of others; the margin is 1 by default. */
+TP_API tp_tensor *tp_hinge_embedding_loss(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                          const tp_margin_loss_options *options);
+/* log(1 + e^(-t x)) of targets t, 1 or -1. */
+TP_API tp_tensor *tp_soft_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+/* max(0, margin - t (x1 - x2)): x1 should be the larger one where t is 1, the smaller one where it is -1. All of as many
+ * dimensions (TP_ESHAPE), and broadcast; the margin is 0 by default. */
+TP_API tp_tensor *tp_margin_ranking_loss(tp_tape *T, tp_tensor *x1, tp_tensor *x2, tp_tensor *target,
+                                         const tp_margin_loss_options *options);
 typedef struct {
     tp_tensor   *weight;          /* [classes], or NULL                           */
     bool         has_ignore;      /* use ignore_index below; otherwise it is -100 */

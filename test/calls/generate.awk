@@ -96,7 +96,7 @@ function parse(p,    inside)
 function kind_of(type, name, where, counted,    k)
 {
     if ((where " " name) in special) return special[where " " name]
-    if (type ~ /^consttp_[a-z_]*_options\*$/) { k = type; gsub(/^const|\*$/, "", k); if (k in fields) return k }
+    if (type ~ /^consttp_[a-z_0-9]*_options\*$/) { k = type; gsub(/^const|\*$/, "", k); if (k in fields) return k }
     if (!(type in kind)) {
         printf "test/calls/generate.awk: %s takes %s \"%s\", a type that has no kind yet:\n", where, type, name > "/dev/stderr"
         print "    add it to the list at the top, and its values to test/calls/values.h" > "/dev/stderr"
@@ -195,7 +195,7 @@ END {
     print "/* Made by generate.awk. */"
     text = bare(text)
     rest = text
-    while (match(rest, /typedef struct *\{[^}]*\} *tp_[a-z_]*_options;/)) {
+    while (match(rest, /typedef struct *\{[^}]*\} *tp_[a-z_0-9]*_options;/)) {
         one = substr(rest, RSTART, RLENGTH)
         rest = substr(rest, RSTART + RLENGTH)
         body = one; sub(/^[^{]*\{/, "", body); sub(/\}[^}]*$/, "", body)

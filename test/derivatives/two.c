@@ -171,6 +171,31 @@ static tp_tensor *prelu(tp_tape *T, tp_tensor *x, tp_tensor *y)
 }
 ROW(prelu, x > 0 ? 1 : y, x > 0 ? 0 : x, 0, x > 0 ? 0 : 1, 0)
 
+/* Losses between any two numbers, with beta and delta 1; a target of soft_margin_loss is within +-1 */
+#define TERMS(name, type, ...) \
+    static tp_tensor *name(tp_tape *T, tp_tensor *x, tp_tensor *t) \
+    { return tp_##name(T, x, t, &(type){.reduction = TP_NONE, __VA_ARGS__}); }
+TERMS(smooth_l1_loss, tp_smooth_l1_options, .beta = 1)
+TERMS(huber_loss, tp_huber_options, .delta = 1)
+TERMS(kl_div, tp_kl_div_options, .log_target = false)
+static tp_tensor *kl_div_log(tp_tape *T, tp_tensor *x, tp_tensor *t) { return tp_kl_div(T, x, t, &(tp_kl_div_options){.log_target = true, .reduction = TP_NONE}); }
+TERMS(poisson_nll_loss, tp_poisson_nll_options, .no_log_input = true)
+static tp_tensor *poisson_nll_loss_log(tp_tape *T, tp_tensor *x, tp_tensor *t) { return tp_poisson_nll_loss(T, x, t, &(tp_poisson_nll_options){.reduction = TP_NONE}); }
+static tp_tensor *soft_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *t) { return tp_soft_margin_loss(T, x, within(T, t, -1, 1), TP_NONE); }
+static real bent(real d) { return d < -1 ? -1 : d > 1 ? 1 : d; }
+ROW(smooth_l1_loss, bent(x - y), -bent(x - y), fabsl(x - y) <= 1, -(fabsl(x - y) <= 1), fabsl(x - y) <= 1)
+ROW(huber_loss, bent(x - y), -bent(x - y), fabsl(x - y) <= 1, -(fabsl(x - y) <= 1), fabsl(x - y) <= 1)
+ROW(kl_div, -y, signbit(y) ? (real)NAN : logl(y) + 1 - x, 0, -1, signbit(y) ? (real)NAN : 1 / y)
+ROW(kl_div_log, -expl(y), expl(y) * (y - x + 1), 0, -expl(y), expl(y) * (y - x + 2))
+#define RATE(formula) (x >= 0 ? (formula) : (real)NAN)
+ROW(poisson_nll_loss, RATE(1 - y / (x + 1e-8L)), RATE(-logl(x + 1e-8L)), RATE(y / (x + 1e-8L) / (x + 1e-8L)), RATE(-1 / (x + 1e-8L)), 0)
+ROW(poisson_nll_loss_log, isinf(y) ? (real)NAN : expl(x) - y, -x, expl(x), -1, 0)
+#define SIGN(formula) (fabsl(y) <= 1 ? (formula) : (real)NAN)
+static real chance(real u) { return u < 0 ? expl(u) / (1 + expl(u)) : 1 / (1 + expl(-u)); }
+static real chance_slope(real u) { return chance(u) * chance(-u); }
+static real soft_margin_loss_x(real x, real y) { return SIGN(-y * chance(-x * y)); }
+static real soft_margin_loss_xx(real x, real y) { return SIGN(y * y * chance_slope(x * y)); }
+
 #define OF(name) #name, tp_##name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}
 const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
@@ -188,6 +213,8 @@ const two_row two_rows[] = {
     {"zeta", tp_zeta, {NULL, zeta_y, NULL, NULL, zeta_yy}, FLAT | CONDITIONED, 0},
     {"binary_cross_entropy", bce, {bce_x, bce_y, bce_xx, bce_xy, bce_yy}, FLAT | CONDITIONED, 0},
     {"binary_cross_entropy_slope", bce_slope, {bce_slope_x, bce_slope_y, bce_slope_xx, bce_slope_xy, bce_slope_yy}, FLAT | CONDITIONED, 0},
+#define TERM(name) {#name, name, {name##_x, name##_y, name##_xx, name##_xy, name##_yy}, FLAT | CONDITIONED, 0}
+    TERM(smooth_l1_loss), TERM(huber_loss), TERM(kl_div), TERM(kl_div_log), TERM(poisson_nll_loss), TERM(poisson_nll_loss_log), {"soft_margin_loss", soft_margin_loss, {soft_margin_loss_x, NULL, soft_margin_loss_xx, NULL, NULL}, FLAT | CONDITIONED, 0},
     {"nextafter", tp_nextafter, {0}, VALUES, 0}, {"heaviside", tp_heaviside, {0}, VALUES, 0},
     {"floor_divide", tp_floor_divide, {0}, VALUES, 0}, {"trunc_divide", tp_trunc_divide, {0}, VALUES, 0},
     {"eq", tp_eq, {0}, VALUES, 0}, {"lt", tp_lt, {0}, VALUES, 0}, {"logical_xor", tp_logical_xor, {0}, VALUES, 0},
@@ -203,7 +230,7 @@ const char *const needs_no_row[] = {
     /* parts of derivatives; but for those of lower orders */
     "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
-    "binary_cross_entropy_by_target", "prelu_by_slope", "prelu_below",
+    "binary_cross_entropy_by_target", "prelu_by_slope", "prelu_below", "log_divergence", "poisson_nll_loss_slope",
     NULL,
 };
 /* clang-format on */

@@ -2,11 +2,13 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-PROBABILITIES(binary_cross_entropy, SAME, FLOATS((y - 1) * NAME(log_of_rest)(x) - y * NAME(log_of_chance)(x)))
 SLOPE(binary_cross_entropy_slope, SAME, FLOATS((x - y) / NAME(at_least)((1 - x) * x, (ELEM)1e-12)))
 BY_TARGET(binary_cross_entropy_by_target, SAME, FLOATS(NAME(log_of_rest)(x) - NAME(log_of_chance)(x)))
-LOGITS(binary_cross_entropy_with_logits, SAME, FLOATS((1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x))))
 LOGITS_SLOPE(binary_cross_entropy_with_logits_slope, SAME, FLOATS((1 - y) * V(sigmoid)(x) - y * V(sigmoid)(-x)))
+WEIGHTED_SLOPE(binary_cross_entropy_of_classes_slope, SAME, FLOATS((1 - y) * V(sigmoid)(x) - y * z * V(sigmoid)(-x)))
+PROBABILITIES(binary_cross_entropy, SAME, FLOATS((y - 1) * NAME(log_of_rest)(x) - y * NAME(log_of_chance)(x)))
+LOGITS(binary_cross_entropy_with_logits, SAME, FLOATS((1 - y) * x + (x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x))))
+WEIGHTED(binary_cross_entropy_of_classes, SAME, FLOATS((1 - y) * x + (1 - y + y * z) * ((x < 0 ? -x : 0) + V(log1p_exp)(M(fabs)(x)))))
 /* clang-format on */
 
 #else
@@ -20,6 +22,8 @@ LOGITS_SLOPE(binary_cross_entropy_with_logits_slope, SAME, FLOATS((1 - y) * V(si
 #define BY_TARGET UNARY
 #define LOGITS BINARY
 #define LOGITS_SLOPE BINARY
+#define WEIGHTED TERNARY
+#define WEIGHTED_SLOPE TERNARY
 
 /* log x and log(1 - x), at least -100; where they are less, no logarithm of 0 is taken, which raises an exception */
 #define INLINE static inline __attribute__((always_inline))
@@ -119,22 +123,40 @@ static tp_status bce_forward(tp_call *c)
     return tp__loss_forward(c);
 }
 
-/* A target that asks for a gradient has it from the operators; the slope by x is a kernel. */
-static tp_status bce_vjp_fused(tp_vjp *v)
+/* t w log(1 + e^-x) + (1 - t) log(1 + e^x) */
+static tp_status binary_cross_entropy_of_classes_vjp(tp_vjp *v)
 {
-    tp_status status = v->gin[1] ? tp__vjp_fused_by_operators(v, 2) : TP_OK;
-    tp_tensor *x_only[2] = {v->gin[0], NULL};
-    tp_vjp by_x = *v;
-    by_x.gin = x_only;
-    return status == TP_OK ? tp__loss_vjp_fused(&by_x) : status;
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *t = v->in[1], *w = v->in[2], *g = tp__loss_factor(v);
+    tp_tensor *below = tp_neg(T, x);
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *of_rest = tp_mul(T, tp_rsub_scalar(T, t, 1), tp_sigmoid(T, x));
+        v->gin[0] = tp_mul(T, g, tp_sub(T, of_rest, tp_mul(T, tp_mul(T, t, w), tp_sigmoid(T, below))));
+    }
+    if (tp_vjp_needs(v, 1)) {
+        tp_tensor *loss = tp_mul(T, w, tp_log_sigmoid(T, x));
+        v->gin[1] = tp_mul(T, g, tp_sub(T, tp_log_sigmoid(T, below), loss));
+    }
+    if (tp_vjp_needs(v, 2))
+        v->gin[2] = tp_neg(T, tp_mul(T, g, tp_mul(T, t, tp_log_sigmoid(T, x))));
+    return TP_OK;
 }
 
-static void unit_samples(tp_sampler *s) { tp__loss_samples(s, 0.11, 0.89); }
+static void unit_samples(tp_sampler *s) { tp__loss_pairs(s, NULL, 0.11, 0.89); }
+static void weighted_samples(tp_sampler *s)
+{
+    tp__loss_samples(s, 3, NULL, (const double[3]){-2.3, 0.1, 0.4}, (const double[3]){2.1, 0.9, 2.2});
+}
 
 /* clang-format off */
-#define PROBABILITIES(fn, ...) TP__LOSS(fn, bce_forward, bce_vjp_fused, unit_samples, "BinaryCrossEntropyBackward0")
-#define LOGITS(fn, ...) TP__LOSS(fn, tp__loss_forward, bce_vjp_fused, tp__loss_all_samples, "BinaryCrossEntropyWithLogitsBackward0")
-#define LOGITS_SLOPE(fn, ...)
+#define PROBABILITIES(fn, ...) TP__LOSS(fn, 2, bce_forward, unit_samples, "BinaryCrossEntropyBackward0", \
+                                        .slope = {TP__FUNCTION_OF(fn##_slope), TP__FUNCTION_OF(fn##_by_target)})
+#define LOGITS(fn, ...) TP__LOSS(fn, 2, tp__loss_forward, tp__loss_all_samples, "BinaryCrossEntropyWithLogitsBackward0", \
+                                 .slope = {TP__FUNCTION_OF(fn##_slope)})
+#define WEIGHTED(fn, ...) TP__LOSS(fn, 3, tp__loss_forward, weighted_samples, "BinaryCrossEntropyWithLogitsBackward0", \
+                                   .slope = {TP__FUNCTION_OF(fn##_slope)})
+#define LOGITS_SLOPE(fn, ...) TP__FUNCTION(fn);
+#define WEIGHTED_SLOPE(fn, ...) TP__FUNCTION(fn);
 #define SLOPE(fn, RULE, ...) \
     TP__MAP_OP(fn, 2, RULE, .flags = TP__MAP_FLAGS | TP_OP_FORGETS_OUT, .vjp = fn##_vjp, .samples = fn##_samples);
 #define BY_TARGET(fn, RULE, ...) \
@@ -160,12 +182,63 @@ static tp_tensor *bce_by_target(tp_tape *T, tp_tensor *x)
 
 tp_tensor *tp_binary_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__loss(T, &binary_cross_entropy_op, x, target, reduction);
+    return tp__loss(T, &binary_cross_entropy_op, &(tp__loss_attr){.reduction = reduction}, 2,
+                    (tp_tensor *[2]){x, target});
 }
 
 tp_tensor *tp_binary_cross_entropy_with_logits(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__loss(T, &binary_cross_entropy_with_logits_op, x, target, reduction);
+    return tp__loss(T, &binary_cross_entropy_with_logits_op, &(tp__loss_attr){.reduction = reduction}, 2,
+                    (tp_tensor *[2]){x, target});
+}
+
+/* Does a weight spread to x's shape? `what` it is: "weight". Otherwise T fails. */
+static bool weight_fits(tp_tape *T, const char *name, const char *what, const tp_tensor *x, tp_tensor *weight)
+{
+    tp_dims shape;
+    if (weight == NULL)
+        return true;
+    if (!tp__usable(T, name, weight))
+        return false;
+    if (tp__dims_broadcast(tp__dims_of(x), tp__dims_of(weight), &shape) && tp__dims_equal(tp__dims_of(x), shape))
+        return true;
+    tp_fail(T, TP_ESHAPE, "%s: x is %s, %s is %s; what can be expanded to x's shape is needed", name, TP__SHAPE(x),
+            what, TP__SHAPE(weight));
+    return false;
+}
+
+/* The loss with weights, of l, or of l_of_classes where there are such weights. */
+static tp_tensor *weighted(tp_tape *T, const tp__loss_op *l, const tp__loss_op *l_of_classes, tp_tensor *x,
+                           tp_tensor *target, const tp_bce_options *options)
+{
+    tp_bce_options o = options ? *options : (tp_bce_options){0};
+    const char *name = l->op.name;
+    if (!tp__usable_inputs(T, name, 2, (tp_tensor *[2]){x, target}) || !tp__good_reduction(T, name, o.reduction) ||
+        !weight_fits(T, name, "weight", x, o.weight) || !weight_fits(T, name, "pos_weight", x, o.pos_weight))
+        return NULL;
+    tp__loss_attr attr = {.reduction = o.weight ? TP_NONE : o.reduction};
+    tp_tensor *in[3] = {x, target, o.pos_weight};
+    if (o.pos_weight)
+        in[2] = tp_expand(T, tp_to(T, o.pos_weight, x->dtype), tp__dims_of(x));
+    tp_tensor *loss = o.pos_weight ? tp__loss(T, l_of_classes, &attr, 3, in) : tp__loss(T, l, &attr, 2, in);
+    return o.weight ? tp__loss_reduced(T, tp_mul(T, loss, o.weight), o.reduction) : loss;
+}
+
+tp_tensor *tp_binary_cross_entropy_weighted(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_bce_options *options)
+{
+    if (options && options->pos_weight) {
+        tp_fail(T, TP_EINVAL, "binary_cross_entropy_weighted: pos_weight is given; logits are needed for it");
+        return NULL;
+    }
+    TP__NAMED(T, "binary_cross_entropy_weighted");
+    return weighted(T, &binary_cross_entropy_op, NULL, x, target, options);
+}
+
+tp_tensor *tp_binary_cross_entropy_with_logits_weighted(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                                        const tp_bce_options *options)
+{
+    TP__NAMED(T, "binary_cross_entropy_with_logits_weighted");
+    return weighted(T, &binary_cross_entropy_with_logits_op, &binary_cross_entropy_of_classes_op, x, target, options);
 }
 
 const tp_op *const tp__ops_binary_cross_entropy[] = {

@@ -2,8 +2,8 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-VALUE(mse_loss, SAME, FLOATS((x - y) * (x - y)))
 SLOPE(mse_loss_slope, SAME, FLOATS(2 * (x - y)))
+VALUE(mse_loss, SAME, FLOATS((x - y) * (x - y)))
 /* clang-format on */
 
 #else
@@ -19,8 +19,11 @@ SLOPE(mse_loss_slope, SAME, FLOATS(2 * (x - y)))
 
 TP__LOSS_VJP(mse_loss, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp_sub(T, t, x), 2))
 
-#define VALUE(fn, ...) TP__LOSS(fn, tp__loss_forward, tp__loss_vjp_fused, tp__loss_all_samples, "MseLossBackward0")
-#define SLOPE(fn, ...)
+/* clang-format off */
+#define SLOPE(fn, ...) TP__FUNCTION(fn);
+#define VALUE(fn, ...) TP__LOSS(fn, 2, tp__loss_forward, tp__loss_all_samples, "MseLossBackward0", \
+                                .slope = {TP__FUNCTION_OF(fn##_slope)}, .odd = true)
+/* clang-format on */
 
 #endif
 
@@ -31,7 +34,7 @@ TP__LOSS_VJP(mse_loss, tp_mul_scalar(T, tp_sub(T, x, t), 2), tp_mul_scalar(T, tp
 
 tp_tensor *tp_mse_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction)
 {
-    return tp__broadcast_loss(T, &mse_loss_op, x, target, reduction);
+    return tp__regression_loss(T, &mse_loss_op, x, target, &(tp__loss_attr){.reduction = reduction});
 }
 
 const tp_op *const tp__ops_mse_loss[] = {
