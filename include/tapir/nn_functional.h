@@ -207,6 +207,60 @@ TP_API tp_tensor *tp_soft_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *targe
  * dimensions (TP_ESHAPE), and broadcast; the margin is 0 by default. */
 TP_API tp_tensor *tp_margin_ranking_loss(tp_tape *T, tp_tensor *x1, tp_tensor *x2, tp_tensor *target,
                                          const tp_margin_loss_options *options);
+/* 1 - cos(x1, x2) where the target is 1, max(0, cos - margin) where it is -1: x1 and x2 are [n, d], target [n]; or [d], [d] and
+ * [] (TP_ESHAPE). The margin is 0 by default. */
+TP_API tp_tensor *tp_cosine_embedding_loss(tp_tape *T, tp_tensor *x1, tp_tensor *x2, tp_tensor *target,
+                                           const tp_margin_loss_options *options);
+typedef struct {
+    double       margin; /* 0: 1                                                             */
+    double       p, eps; /* of tp_pairwise_distance, the distance by default: 0: 2, and 1e-6 */
+    bool         swap;   /* the negative's distance is that to the nearer of the two others  */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_triplet_options;
+/* max(0, d(anchor, positive) - d(anchor, negative) + margin) of tensors [..., n] of as many dimensions (TP_ESHAPE). */
+TP_API tp_tensor *tp_triplet_margin_loss(tp_tape *T, tp_tensor *anchor, tp_tensor *positive, tp_tensor *negative,
+                                         const tp_triplet_options *options);
+/* The distance of a and b, made on T; NULL after a failure. */
+typedef tp_tensor *(*tp_distance_fn)(tp_tape *T, tp_tensor *a, tp_tensor *b, void *user);
+/* The same of another distance; NULL: as above. */
+TP_API tp_tensor *tp_triplet_margin_with_distance_loss(tp_tape *T, tp_tensor *anchor, tp_tensor *positive,
+                                                       tp_tensor *negative, tp_distance_fn distance, void *user,
+                                                       const tp_triplet_options *options);
+typedef struct {
+    int          p;      /* 1 or 2 (TP_EINVAL); 0: 1                     */
+    double       margin; /* 0: 1                                         */
+    tp_tensor   *weight; /* [classes], of the targets' classes, or NULL  */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_multi_margin_options;
+/* Sum over the classes i but t of max(0, margin - x[t] + x[i])^p / c: x [n, c] and target [n], TP_I64 in [0, c) (TP_EINDEX); or
+ * x [c] and one target. */
+TP_API tp_tensor *tp_multi_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                       const tp_multi_margin_options *options);
+/* The sum of these, p and margin 1, over the right classes t of a row, i being the others: target [n, c], TP_I64, lists the
+ * right ones, up to the first -1; or both are [c]. */
+TP_API tp_tensor *tp_multilabel_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction reduction);
+typedef struct {
+    tp_tensor   *weight; /* of each class; what can be expanded to x's shape. NULL: all 1 */
+    tp_reduction reduction;
+    TP_RESERVED(4);
+} tp_multilabel_soft_margin_options;
+/* The mean over the last dimension of tp_binary_cross_entropy_with_logits, x not 0-d. */
+TP_API tp_tensor *tp_multilabel_soft_margin_loss(tp_tape *T, tp_tensor *x, tp_tensor *target,
+                                                 const tp_multilabel_soft_margin_options *options);
+typedef struct {
+    int64_t      blank;         /* the class that is no label                            */
+    bool         zero_infinity; /* targets that are too long for their input do not count */
+    tp_reduction reduction;     /* a mean is of the losses over their targets' lengths    */
+    TP_RESERVED(4);
+} tp_ctc_options;
+/* - log of the probability of targets, spread in any way over time with blanks between: log_probs [time, n, classes], of
+ * log_softmax; targets [n, most], or one after the other [sum of lengths]; input_lengths and target_lengths [n]; integers. Or
+ * log_probs [time, classes] and the rest of one. Infinite where no way is there. The gradient is torch's, right through
+ * log_softmax. Graves et al., "Connectionist temporal classification", 2006. */
+TP_API tp_tensor *tp_ctc_loss(tp_tape *T, tp_tensor *log_probs, tp_tensor *targets, tp_tensor *input_lengths,
+                              tp_tensor *target_lengths, const tp_ctc_options *options);
 typedef struct {
     tp_tensor   *weight;          /* [classes], or NULL                           */
     bool         has_ignore;      /* use ignore_index below; otherwise it is -100 */

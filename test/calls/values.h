@@ -129,6 +129,13 @@ static inline tp_tensor *get_state(int v) { return v == 0 ? tp_get_rng_state(T) 
 KIND(state, 3 + BASES)
 static inline tp_tensor *get_labels(int v) { return v == 0 ? tp_zeros(T, TP_I64, tp_shape(3)) : odd_tensor(v - 1); }
 KIND(labels, 3 + BASES)
+static inline tp_tensor *get_classes(int v)
+{
+    return v == 0 ? tp_full(T, TP_I64, tp_shape(3, 3), 2) : odd_tensor(v - 1);
+}
+KIND(classes, 3 + BASES)
+static inline tp_tensor *get_single(int v) { return v == 0 ? tp_ones(T, TP_I64, tp_shape(1)) : odd_tensor(v - 1); }
+KIND(single, 3 + BASES)
 static inline tp_tensor *get_mask(int v) { return v == 0 ? square(T, TP_BOOL) : odd_tensor(v - 1); }
 KIND(mask, 3 + BASES)
 
@@ -337,6 +344,12 @@ static inline const tp_function *get_functions(int v)
     return v == 1 ? NULL : list;
 }
 KIND(functions, 5)
+static inline tp_tensor *no_distance(tp_tape *tape, tp_tensor *a, tp_tensor *b, void *user)
+{
+    (void)tape, (void)a, (void)b, (void)user;
+    return NULL;
+}
+FROM(distance, tp_distance_fn, NULL, no_distance)
 static inline tp_status one_step(tp_tape *tape, void *user, int64_t step, int n, tp_tensor *const *state,
                                  tp_tensor **next)
 {

@@ -103,6 +103,77 @@ static tp_tensor *call_margin_ranking_loss(test_case *c)
     return tp_margin_ranking_loss(c->T, x1, x2, target, &options);
 }
 
+static tp_tensor *call_cosine_embedding_loss(test_case *c)
+{
+    tp_tensor *x1 = arg_tensor(c, 0, "input1"), *x2 = arg_tensor(c, 1, "input2"), *target = arg_tensor(c, 2, "target");
+    tp_margin_loss_options options = {.margin = arg_double(c, -1, "margin", 0), .reduction = reduction_asked(c)};
+    return tp_cosine_embedding_loss(c->T, x1, x2, target, &options);
+}
+
+static tp_triplet_options triplet_asked(test_case *c)
+{
+    return (tp_triplet_options){.margin = number_asked(c, -1, "margin", 1),
+                                .swap = arg_bool(c, -1, "swap", false),
+                                .reduction = reduction_asked(c)};
+}
+static tp_tensor *call_triplet_margin_loss(test_case *c)
+{
+    tp_tensor *anchor = arg_tensor(c, 0, "anchor"), *positive = arg_tensor(c, 1, "positive");
+    tp_triplet_options options = triplet_asked(c);
+    options.p = number_asked(c, -1, "p", 2);
+    options.eps = number_asked(c, -1, "eps", 1e-6);
+    return tp_triplet_margin_loss(c->T, anchor, positive, arg_tensor(c, 2, "negative"), &options);
+}
+static tp_tensor *call_triplet_margin_with_distance_loss(test_case *c)
+{
+    tp_tensor *anchor = arg_tensor(c, 0, "anchor"), *positive = arg_tensor(c, 1, "positive");
+    tp_tensor *negative = arg_tensor(c, 2, "negative");
+    tp_triplet_options options = triplet_asked(c);
+    return tp_triplet_margin_with_distance_loss(c->T, anchor, positive, negative, NULL, NULL, &options);
+}
+
+static tp_tensor *call_multi_margin_loss(test_case *c)
+{
+    tp_multi_margin_options options = {.p = (int)arg_int(c, 2, "p", 1),
+                                       .margin = number_asked(c, 3, "margin", 1),
+                                       .weight = arg_tensor_or_null(c, 4, "weight"),
+                                       .reduction = reduction_asked(c)};
+    return tp_multi_margin_loss(c->T, arg_tensor(c, 0, "input"), arg_tensor(c, 1, "target"), &options);
+}
+static tp_tensor *call_multilabel_margin_loss(test_case *c) { return loss(c, tp_multilabel_margin_loss); }
+static tp_tensor *call_multilabel_soft_margin_loss(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input"), *target = arg_tensor(c, 1, "target");
+    tp_multilabel_soft_margin_options options = {.weight = arg_tensor_or_null(c, 2, "weight"),
+                                                 .reduction = reduction_asked(c)};
+    return tp_multilabel_soft_margin_loss(c->T, x, target, &options);
+}
+
+/* A tensor of lengths, or a list of them. */
+static tp_tensor *lengths_asked(test_case *c, int position, const char *name)
+{
+    const json_t *a = arg(c, position, name);
+    int64_t length[64], n = (int64_t)json_array_size(a);
+    if (!json_is_array(a))
+        return arg_tensor(c, position, name);
+    for (int64_t i = 0; i < n && i < 64; i++)
+        length[i] = json_integer_value(json_array_get(a, (size_t)i));
+    return tp_from(c->T, TP_I64, tp_shape(n < 64 ? n : 64), length);
+}
+static tp_tensor *ctc_loss_asked(test_case *c, const tp_ctc_options *options)
+{
+    tp_tensor *x = arg_tensor(c, 0, "log_probs"), *targets = arg_tensor(c, 1, "targets");
+    tp_tensor *times = lengths_asked(c, 2, "input_lengths"), *lengths = lengths_asked(c, 3, "target_lengths");
+    return tp_ctc_loss(c->T, x, targets, times, lengths, options);
+}
+static tp_tensor *call_ctc_loss(test_case *c)
+{
+    tp_ctc_options options = {.blank = arg_int(c, 4, "blank", 0),
+                              .zero_infinity = arg_bool(c, -1, "zero_infinity", false),
+                              .reduction = reduction_asked(c)};
+    return ctc_loss_asked(c, &options);
+}
+
 typedef tp_tensor *(*class_loss_fn)(tp_tape *, tp_tensor *, tp_tensor *, const tp_class_loss_options *);
 
 static tp_tensor *class_loss(test_case *c, class_loss_fn f)
@@ -260,6 +331,13 @@ const call_entry nn_calls[] = {
     {"nn.functional.hinge_embedding_loss", call_hinge_embedding_loss},
     {"nn.functional.soft_margin_loss", call_soft_margin_loss},
     {"nn.functional.margin_ranking_loss", call_margin_ranking_loss},
+    {"nn.functional.cosine_embedding_loss", call_cosine_embedding_loss},
+    {"nn.functional.triplet_margin_loss", call_triplet_margin_loss},
+    {"nn.functional.triplet_margin_with_distance_loss", call_triplet_margin_with_distance_loss},
+    {"nn.functional.multi_margin_loss", call_multi_margin_loss},
+    {"nn.functional.multilabel_margin_loss", call_multilabel_margin_loss},
+    {"nn.functional.multilabel_soft_margin_loss", call_multilabel_soft_margin_loss},
+    {"nn.functional.ctc_loss", call_ctc_loss},
     {"nn.functional.nll_loss", call_nll_loss},
     {"nn.functional.cross_entropy", call_cross_entropy},
     {"nn.functional.linear", call_linear},

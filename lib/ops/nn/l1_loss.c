@@ -59,6 +59,7 @@ tp_tensor *tp_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, tp_reduction 
 
 tp_tensor *tp_smooth_l1_loss(tp_tape *T, tp_tensor *x, tp_tensor *target, const tp_smooth_l1_options *options)
 {
+    TP__NAMED(T, "smooth_l1_loss");
     tp_smooth_l1_options o = options ? *options : (tp_smooth_l1_options){0};
     tp__loss_attr attr = {{tp__or_default(o.beta, 1)}, o.reduction};
     if (!tp__usable_inputs(T, "smooth_l1_loss", 2, (tp_tensor *[2]){x, target}))
