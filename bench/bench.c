@@ -37,8 +37,8 @@ typedef struct {
     int n_patterns;
 } options;
 
-static const workload *const groups[] = {bench_products,   bench_operators, bench_elementwise, bench_training,
-                                         bench_optimizers, bench_linalg,    bench_scaling};
+static const workload *const groups[] = {bench_products, bench_operators,  bench_elementwise, bench_convolutions,
+                                         bench_training, bench_optimizers, bench_linalg,      bench_scaling};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */

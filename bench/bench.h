@@ -40,6 +40,7 @@ double bench_figure(const workload *w, double seconds);
 extern const workload bench_products[];
 extern const workload bench_operators[];
 extern const workload bench_elementwise[];
+extern const workload bench_convolutions[];
 extern const workload bench_training[];
 extern const workload bench_optimizers[];
 extern const workload bench_linalg[];

@@ -196,6 +196,51 @@ def elementwise_rows():
         yield Row(f"ew_gelu_64k{end}", unit, 1e9 / 65536, lambda t=dtype: gelu_in_cache(t), less=True)
 
 
+def convolution_rows():
+    layers = [  # name, images, channels in and out, size, kernel, stride, padding, groups
+        ("cnn1", 64, 1, 32, 28, 3, 1, 0, 1),
+        ("cnn2", 64, 32, 64, 26, 3, 1, 0, 1),
+        ("res", 32, 64, 64, 32, 3, 1, 1, 1),
+        ("c128", 32, 128, 128, 16, 3, 1, 1, 1),
+        ("c256", 32, 256, 256, 8, 3, 1, 1, 1),
+        ("1x1", 32, 64, 256, 32, 1, 1, 0, 1),
+        ("5x5", 64, 6, 16, 14, 5, 1, 0, 1),
+        ("stride2", 32, 64, 128, 32, 3, 2, 1, 1),
+        ("depthwise", 32, 64, 64, 32, 3, 1, 1, 64),
+    ]
+
+    def call_of(layer, layout, backward):
+        name, n, inside, outside, size, k, stride, padding, groups = layer
+        x = torch.randn(n, inside, size, size).to(memory_format=layout)
+        w = torch.randn(outside, inside // groups, k, k).to(memory_format=layout)
+        given = [w] if name == "cnn1" else [x, w]  # the first layer's x needs no gradient
+
+        def forward():
+            with torch.no_grad():
+                torch.nn.functional.conv2d(x, w, None, stride, padding, 1, groups)
+
+        def both():
+            y = torch.nn.functional.conv2d(x, w, None, stride, padding, 1, groups)
+            torch.autograd.grad(y, given, cotangent)
+        if not backward:
+            return forward
+        for t in given:
+            t.requires_grad_()
+        cotangent = torch.ones_like(torch.nn.functional.conv2d(x, w, None, stride, padding, 1, groups).detach())
+        return both
+
+    def faster(layer, backward):  # of the two layouts
+        calls = [call_of(layer, layout, backward) for layout in (torch.contiguous_format, torch.channels_last)]
+        return min(calls, key=lambda call: min(measure(call, 0.1)[0]))
+
+    for layer in layers:
+        name, n, inside, outside, size, k, stride, padding, groups = layer
+        side = (size + 2 * padding - k) // stride + 1
+        work = 2e-9 * n * inside * outside / groups * k * k * side * side
+        yield Row(f"conv_{name}_fwd", "GFLOP/s", work, lambda c=layer: faster(c, False))
+        yield Row(f"conv_{name}_fwdbwd", "GFLOP/s", work * (2 if name == "cnn1" else 3), lambda c=layer: faster(c, True))
+
+
 OPTIMIZERS = {
     "sgd": lambda params: torch.optim.SGD(params, lr=1e-3),
     "sgdm": lambda params: torch.optim.SGD(params, lr=1e-3, momentum=0.9),
@@ -339,8 +384,8 @@ def scaling_rows():
 
 
 def all_rows():
-    for part in (product_rows, operator_rows, elementwise_rows, training_rows, optimizer_rows, linalg_rows,
-                 scaling_rows):
+    for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, training_rows, optimizer_rows,
+                 linalg_rows, scaling_rows):
         yield from part()
 
 
