@@ -17,9 +17,10 @@
 #include <string.h>
 
 enum {
-    DEPTH = 256,          /* rows of x in a stretch, at most                                    */
+    DEPTH = 240,          /* rows of x in a stretch, at most: 64 channels of a tile are one call of a small kernel */
     CHANNELS = 256,       /* of the output at a time, at most: a tile of them is as large       */
     WEIGHTS = 128,        /* ... by weight, where a job holds their products with a stretch     */
+    RUN = 9,              /* pixels: shorter rows are fetched one by one   */
     TILE = 64,            /* pixels, at most                                                    */
     TILE_BYTES = 256,     /* of a row of it, at most                                            */
     ROOM = TP__CONV_ROOM, /* of a thread: what is gathered, a tile of the output, products      */
@@ -215,18 +216,44 @@ static void runs_of(const plan *p, const tile *t, int64_t tap, tp__conv_run *run
     }
 }
 
+/* Runs as a place for each pixel of a tile. */
+static void places_of(const tile *t, const tp__conv_run *run, int64_t stride, int32_t *place)
+{
+    for (int i = 0; i < TILE; i++)
+        place[i] = -1;
+    for (int k = 0; k < t->rows; k++)
+        for (int32_t i = run[k].lo; i < run[k].hi; i++)
+            place[run[k].at + i] = (int32_t)(run[k].from + (i - run[k].lo) * stride);
+}
+
+/* Are its rows so short that elements are better fetched one by one, and places small numbers? */
+static bool is_ragged(const plan *p, const tile *t)
+{
+    const tp__conv *c = &p->job->shape;
+    int64_t images = t->n > 0 ? t->row[t->rows - 1].image - t->row[0].image + 1 : 0;
+    return t->rows * RUN > t->n && images * c->groups * c->cin * p->plane_in < INT32_MAX;
+}
+
 static void gather(const plan *p, const tile *t, int64_t group, stretch s, const void *x, char *column)
 {
     const tp__conv *c = &p->job->shape;
-    const char *from = (const char *)x + (group * c->cin + s.c) * p->plane_in * p->size;
-    int64_t row = p->tile * p->size;
+    int64_t row = p->tile * p->size, image = c->groups * c->cin * p->plane_in, first = t->row[0].image * image;
+    const char *from = (const char *)x + (first + (group * c->cin + s.c) * p->plane_in) * p->size;
+    bool ragged = is_ragged(p, t);
     tp__conv_run run[TILE];
-    if (t->n < p->tile)
+    int32_t place[TILE];
+    if (t->n < p->tile && !ragged)
         memset(column, 0, (size_t)(rows_of(s) * row));
-    for (int64_t i = 0; i < s.taps; i++) {
+    for (int64_t i = 0; i < s.taps; i++, column += row) {
         runs_of(p, t, s.t + i, run);
-        p->kernels->gather(t->rows, run, s.channels, p->plane_in, c->stride[2], s.taps * p->tile, from,
-                           column + i * row);
+        for (int k = 0; k < t->rows; k++)
+            run[k].from -= first;
+        if (ragged) {
+            places_of(t, run, c->stride[2], place);
+            p->kernels->pick(place, s.channels, p->plane_in, s.taps * p->tile, from, column);
+        } else {
+            p->kernels->gather(t->rows, run, s.channels, p->plane_in, c->stride[2], s.taps * p->tile, from, column);
+        }
     }
 }
 

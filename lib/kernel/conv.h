@@ -74,6 +74,8 @@ typedef struct {
     /* column [channels, step] = x at the runs, channels `plane` apart */
     void (*gather)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride, int64_t step,
                    const void *x, void *column);
+    /* the same of a whole tile, an element from each place, 0 where that is negative: for short rows */
+    void (*pick)(const int32_t *place, int64_t channels, int64_t plane, int64_t step, const void *x, void *column);
     /* the other way: x += column */
     void (*spread)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride, int64_t step,
                    const void *column, void *x);
@@ -83,7 +85,7 @@ typedef struct {
     /* c [m, tile] (+)= A [m, k] B [k, tile]; A's rows and columns any elements apart */
     void (*multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b, bool accumulate,
                      void *c);
-    /* c [k, m] += B [k, tile] A^T [m, tile], kept as one vector an element; then those added up */
+    /* Of floats alone: c [k, m] += B [k, tile] A^T [m, tile], kept as one vector an element; then those added up */
     void (*dots)(int64_t k, int64_t m, const void *b, const void *a, void *c);
     void (*add_up)(int64_t n, const void *c, void *sums);
     /* y [rows, n] = sum over the terms of w[r row + term.w] x[term.x], x[term.x + 1], ...; n is a multiple of a line's

@@ -57,6 +57,16 @@ static void NAME(gather)(int runs, const tp__conv_run *run, int64_t channels, in
         }
 }
 
+static void NAME(pick)(const int32_t *restrict place, int64_t channels, int64_t plane, int64_t step, const void *from,
+                       void *to)
+{
+    const REAL *x = from;
+    REAL *restrict column = to;
+    for (int64_t c = 0; c < channels; c++, x += plane, column += step)
+        for (int i = 0; i < TILE; i++)
+            column[i] = place[i] < 0 ? 0 : x[place[i]];
+}
+
 static void NAME(spread)(int runs, const tp__conv_run *run, int64_t channels, int64_t plane, int64_t stride,
                          int64_t step, const void *from, void *to)
 {
@@ -100,34 +110,39 @@ static void NAME(deposit)(int64_t rows, int64_t n, const void *x, int64_t x_row,
         NAME(deposit_row)(n, x ? (const REAL *)x + r * x_row : NULL, bias, accumulate, (REAL *)y + r * y_row);
 }
 
+#ifdef IS_F64 /* floats */
+
+/* Some rows by WIDE lines of a tile. */
 static ALWAYS_INLINE void NAME(multiply_rows)(int rows, int64_t k, const REAL *a, int64_t row, int64_t column,
                                               const REAL *b, bool accumulate, REAL *c)
 {
-    NAME(line) sum[4][LINES];
+    NAME(line) sum[4][WIDE];
     for (int r = 0; r < rows; r++)
-        for (int j = 0; j < LINES; j++)
+        for (int j = 0; j < WIDE; j++)
             sum[r][j] = accumulate ? *(NAME(line) *)(c + r * TILE + j * LANES) : (NAME(line)){0};
     for (int64_t i = 0; i < k; i++, b += TILE, a += column)
-        for (int j = 0; j < LINES; j++) {
+        for (int j = 0; j < WIDE; j++) {
             NAME(line) x = *(const NAME(line) *)(b + j * LANES);
             for (int r = 0; r < rows; r++)
                 sum[r][j] += x * a[r * row];
         }
     for (int r = 0; r < rows; r++)
-        for (int j = 0; j < LINES; j++)
+        for (int j = 0; j < WIDE; j++)
             *(NAME(line) *)(c + r * TILE + j * LANES) = sum[r][j];
 }
 
 static void NAME(multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b,
                            bool accumulate, void *c)
 {
-    const REAL *left = a;
-    REAL *to = c;
-    int64_t i = 0;
-    for (; i + 4 <= m; i += 4)
-        NAME(multiply_rows)(4, k, left + i * row, row, column, b, accumulate, to + i * TILE);
-    for (; i < m; i++)
-        NAME(multiply_rows)(1, k, left + i * row, row, column, b, accumulate, to + i * TILE);
+    for (int64_t i = 0; i < m; i += m - i < 4 ? 1 : 4)
+        for (int j = 0; j < TILE; j += WIDE * LANES) {
+            const REAL *left = (const REAL *)a + i * row, *right = (const REAL *)b + j;
+            REAL *to = (REAL *)c + i * TILE + j;
+            if (m - i < 4)
+                NAME(multiply_rows)(1, k, left, row, column, right, accumulate, to);
+            else
+                NAME(multiply_rows)(4, k, left, row, column, right, accumulate, to);
+        }
 }
 
 static ALWAYS_INLINE void NAME(dots_of)(int rows, int columns, int64_t m, const REAL *b, const REAL *a, REAL *c)
@@ -182,7 +197,7 @@ static void NAME(add_up)(int64_t n, const void *from, void *to)
 static ALWAYS_INLINE void NAME(shifted_of)(int rows, int lines, int64_t terms, const tp__conv_term *term, const REAL *w,
                                            int64_t row, const REAL *x, int64_t n, REAL *y)
 {
-    NAME(line) sum[4][4] = {{{0}}};
+    NAME(line) sum[4][WIDE] = {{{0}}};
     for (int64_t i = 0; i < terms; i++)
         for (int j = 0; j < lines; j++) {
             NAME(line) v = *(const NAME(line) *)(x + term[i].x + j * LANES);
@@ -198,8 +213,8 @@ static ALWAYS_INLINE void NAME(shifted_rows)(int rows, int64_t terms, const tp__
                                              int64_t row, const REAL *x, int64_t n, REAL *y)
 {
     int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES)
-        NAME(shifted_of)(rows, 4, terms, term, w, row, x + i, n, y + i);
+    for (; i + WIDE * LANES <= n; i += WIDE * LANES)
+        NAME(shifted_of)(rows, WIDE, terms, term, w, row, x + i, n, y + i);
     for (; i < n; i += LANES)
         NAME(shifted_of)(rows, 1, terms, term, w, row, x + i, n, y + i);
 }
@@ -209,12 +224,9 @@ static void NAME(shifted)(int64_t rows, int64_t terms, const tp__conv_term *term
 {
     if (rows == 4)
         NAME(shifted_rows)(4, terms, term, w, row, x, n, y);
-    else if (rows == 3)
-        NAME(shifted_rows)(3, terms, term, w, row, x, n, y);
-    else if (rows == 2)
-        NAME(shifted_rows)(2, terms, term, w, row, x, n, y);
     else
-        NAME(shifted_rows)(1, terms, term, w, row, x, n, y);
+        for (int64_t r = 0; r < rows; r++)
+            NAME(shifted_rows)(1, terms, term, (const REAL *)w + r * row, row, x, n, (REAL *)y + r * n);
 }
 
 static ALWAYS_INLINE void NAME(distances_of)(int rows, int count, const tp__conv_term *term, const REAL *x,
@@ -254,6 +266,24 @@ static void NAME(distances)(int64_t rows, int64_t terms, const tp__conv_term *te
             NAME(distances_of)(1, 1, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
     }
 }
+
+#else
+
+static void NAME(multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b,
+                           bool accumulate, void *c)
+{
+    const REAL *left = a, *right = b;
+    REAL *restrict sum = c;
+    for (int64_t r = 0; r < m; r++, sum += TILE) {
+        for (int i = 0; i < TILE && !accumulate; i++)
+            sum[i] = 0;
+        for (int64_t j = 0; j < k; j++)
+            for (int i = 0; i < TILE; i++)
+                sum[i] = (REAL)(sum[i] + left[r * row + j * column] * right[j * TILE + i]);
+    }
+}
+
+#endif
 
 #undef LANES
 #undef TILE

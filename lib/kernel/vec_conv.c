@@ -5,6 +5,15 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+/* Lines that are added up at once, for each of four rows: as many as the registers hold. */
+#if defined(__AVX512F__)
+enum { WIDE = 4 };
+#elif defined(__AVX2__)
+enum { WIDE = 2 };
+#else
+enum { WIDE = 1 };
+#endif
+
 #define TP__BODY "kernel/conv_body.h"
 #include "kernel/per_float.h"
 
@@ -28,12 +37,9 @@
 
 TP__DTYPES_ARE(6); /* all but TP_BOOL */
 /* clang-format off */
-#define KERNELS(dtype)                                                                             \
-    {gather_##dtype, spread_##dtype, deposit_##dtype, multiply_##dtype, dots_##dtype, add_up_##dtype,  \
-     shifted_##dtype, distances_##dtype}
+#define MOVE(dtype) .gather = gather_##dtype, .pick = pick_##dtype, .spread = spread_##dtype, .deposit = deposit_##dtype, \
+    .multiply = multiply_##dtype
+#define SUM(dtype) .dots = dots_##dtype, .add_up = add_up_##dtype, .shifted = shifted_##dtype, .distances = distances_##dtype
+const tp__conv_table TP__OF_ISA(tp__conv_table) = {.of = {[TP_F32] = {MOVE(f32), SUM(f32)}, [TP_F64] = {MOVE(f64), SUM(f64)},
+    [TP_I64] = {MOVE(i64)}, [TP_I32] = {MOVE(i32)}, [TP_U8] = {MOVE(u8)}}};
 /* clang-format on */
-const tp__conv_table TP__OF_ISA(tp__conv_table) = {.of = {[TP_F32] = KERNELS(f32),
-                                                          [TP_F64] = KERNELS(f64),
-                                                          [TP_I64] = KERNELS(i64),
-                                                          [TP_I32] = KERNELS(i32),
-                                                          [TP_U8] = KERNELS(u8)}};
