@@ -290,6 +290,29 @@ TP_API tp_module *tp_nn_conv_transpose2d(tp_tape *T, int64_t in, int64_t out, tp
 TP_API tp_module *tp_nn_conv_transpose3d(tp_tape *T, int64_t in, int64_t out, tp_dims kernel,
                                          const tp_nn_conv_options *options);
 
+/* ---- pooling ---- */
+
+/* As tp_max_pool1d and so on (nn_functional.h), with a second output where one is asked for: the indices. */
+TP_API tp_module *tp_nn_max_pool1d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_max_pool2d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_max_pool3d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+/* Two inputs, x and indices. */
+TP_API tp_module *tp_nn_max_unpool1d(tp_tape *T, tp_dims kernel, const tp_unpool_options *options);
+TP_API tp_module *tp_nn_max_unpool2d(tp_tape *T, tp_dims kernel, const tp_unpool_options *options);
+TP_API tp_module *tp_nn_max_unpool3d(tp_tape *T, tp_dims kernel, const tp_unpool_options *options);
+TP_API tp_module *tp_nn_avg_pool1d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_avg_pool2d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_avg_pool3d(tp_tape *T, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_lp_pool1d(tp_tape *T, double p, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_module *tp_nn_lp_pool2d(tp_tape *T, double p, tp_dims kernel, const tp_pool_options *options);
+/* Such that these sizes come out; -1 is x's own. */
+TP_API tp_module *tp_nn_adaptive_max_pool1d(tp_tape *T, tp_dims size); /* and indices, as above */
+TP_API tp_module *tp_nn_adaptive_max_pool2d(tp_tape *T, tp_dims size); /* and indices, as above */
+TP_API tp_module *tp_nn_adaptive_max_pool3d(tp_tape *T, tp_dims size); /* and indices, as above */
+TP_API tp_module *tp_nn_adaptive_avg_pool1d(tp_tape *T, tp_dims size);
+TP_API tp_module *tp_nn_adaptive_avg_pool2d(tp_tape *T, tp_dims size);
+TP_API tp_module *tp_nn_adaptive_avg_pool3d(tp_tape *T, tp_dims size);
+
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 /* Dimension `dim` as those of these sizes, of which one may be -1, as tp_unflatten. */

@@ -1,4 +1,5 @@
-/* nn_functional.h - convolutions, activation functions, normalization, softmax and losses as functions (torch.nn.functional).
+/* nn_functional.h - convolutions, pooling, activation functions, normalization, softmax and losses as functions
+ * (torch.nn.functional).
  * ops.h says what holds for all operators.
  */
 #ifndef TAPIR_NN_FUNCTIONAL_H
@@ -45,6 +46,59 @@ TP_API tp_tensor *tp_conv_transpose2d(tp_tape *T, tp_tensor *x, tp_tensor *weigh
                                       const tp_conv_options *options);
 TP_API tp_tensor *tp_conv_transpose3d(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tensor *bias,
                                       const tp_conv_options *options);
+/* ---- pooling ---------------------------------------------------------------------------------
+ *
+ * Of x [n, c, l], [n, c, h, w] or [n, c, d, h, w], floats (TP_EDTYPE), or without n; no size but n is 0 (TP_ESHAPE). A kernel is
+ * tp_shape(2), for all dimensions of space, or has a size for each. */
+
+/* An entry for each dimension of space. torch's defaults where it is 0. */
+typedef struct {
+    int64_t stride[3];   /* 0: the kernel's size */
+    int64_t padding[3];  /* on both sides; at most half the kernel */
+    int64_t dilation[3]; /* 0: 1; of max pooling alone */
+    bool    ceil_mode;   /* a last window may go beyond the end */
+    bool    exclude_pad; /* the padding does not count in a mean (torch's count_include_pad=False) */
+    int64_t divisor;     /* of average pooling, instead of how many elements there are (divisor_override); 0: none */
+    TP_RESERVED(4);
+} tp_pool_options;
+/* The largest of each window; padding does not count, NaN is the largest. A size comes to
+ * (x + 2 padding - dilation (k - 1) - 1) / stride + 1, rounded down, or with ceil_mode up (TP_ESHAPE where that is less than
+ * 1). Where indices is not NULL it gets where they are (the first of several), as row-major places in the space of x, TP_I64. */
+TP_API tp_tensor *tp_max_pool1d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options,
+                                tp_tensor **indices);
+TP_API tp_tensor *tp_max_pool2d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options,
+                                tp_tensor **indices);
+TP_API tp_tensor *tp_max_pool3d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options,
+                                tp_tensor **indices);
+/* As torch's max_unpool: zeros, but for x at these indices (TP_I64, of x's shape; TP_EINDEX), of places named twice the last
+ * one. A size comes to (x - 1) stride - 2 padding + k, or to output_size, which is less than a stride off (TP_EINVAL). */
+typedef struct {
+    int64_t stride[3]; /* 0: the kernel's size */
+    int64_t padding[3];
+    tp_dims output_size; /* of space, or all; empty: as above */
+    TP_RESERVED(4);
+} tp_unpool_options;
+TP_API tp_tensor *tp_max_unpool1d(tp_tape *T, tp_tensor *x, tp_tensor *indices, tp_dims kernel,
+                                  const tp_unpool_options *options);
+TP_API tp_tensor *tp_max_unpool2d(tp_tape *T, tp_tensor *x, tp_tensor *indices, tp_dims kernel,
+                                  const tp_unpool_options *options);
+TP_API tp_tensor *tp_max_unpool3d(tp_tape *T, tp_tensor *x, tp_tensor *indices, tp_dims kernel,
+                                  const tp_unpool_options *options);
+/* The mean of each window, in which padding counts as zeros. Sizes as above. */
+TP_API tp_tensor *tp_avg_pool1d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_tensor *tp_avg_pool2d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_tensor *tp_avg_pool3d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool_options *options);
+/* (sum x^p)^(1/p) of each window, 0 where that sum is below 0. There are stride and ceil_mode only (TP_EINVAL). */
+TP_API tp_tensor *tp_lp_pool1d(tp_tape *T, tp_tensor *x, double p, tp_dims kernel, const tp_pool_options *options);
+TP_API tp_tensor *tp_lp_pool2d(tp_tape *T, tp_tensor *x, double p, tp_dims kernel, const tp_pool_options *options);
+/* Windows such that these sizes come out, from i x / size to (i + 1) x / size, rounded to the outside. One size is for all
+ * dimensions; -1 keeps x's (torch's None). */
+TP_API tp_tensor *tp_adaptive_max_pool1d(tp_tape *T, tp_tensor *x, tp_dims size, tp_tensor **indices);
+TP_API tp_tensor *tp_adaptive_max_pool2d(tp_tape *T, tp_tensor *x, tp_dims size, tp_tensor **indices);
+TP_API tp_tensor *tp_adaptive_max_pool3d(tp_tape *T, tp_tensor *x, tp_dims size, tp_tensor **indices);
+TP_API tp_tensor *tp_adaptive_avg_pool1d(tp_tape *T, tp_tensor *x, tp_dims size);
+TP_API tp_tensor *tp_adaptive_avg_pool2d(tp_tape *T, tp_tensor *x, tp_dims size);
+TP_API tp_tensor *tp_adaptive_avg_pool3d(tp_tape *T, tp_tensor *x, tp_dims size);
 
 /* ---- activation functions --------------------------------------------------------------------
  *

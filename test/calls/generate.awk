@@ -57,6 +57,15 @@ BEGIN {
             special["tp_" conv " bias"] = "pair"
             special["tp_nn_" conv " kernel"] = "window"
         }
+    for (d = 1; d <= 3; d++) {
+        n = split("max_pool avg_pool lp_pool adaptive_max_pool adaptive_avg_pool max_unpool", pool, " ")
+        for (i = 1; i <= n; i++) {
+            special["tp_" pool[i] d "d x"] = "image" d
+            special["tp_" pool[i] d "d indices"] = pool[i] == "max_unpool" ? "map" d : "outputs"
+            special["tp_" pool[i] d "d kernel"] = special["tp_nn_" pool[i] d "d kernel"] = "window"
+            special["tp_" pool[i] d "d size"] = special["tp_nn_" pool[i] d "d size"] = "window"
+        }
+    }
     # A result for each pair of them.
     special["tp_hessian n_in"] = special["tp_jacobian n_in"] = special["tp_jacobian n_out"] = "side"
 }

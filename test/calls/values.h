@@ -151,6 +151,14 @@ static inline tp_tensor *get_image2(int v) { return v == 0 ? filled(2, 1, 5) : o
 KIND(image2, 3 + BASES)
 static inline tp_tensor *get_image3(int v) { return v == 0 ? filled(3, 1, 5) : odd_tensor(v - 1); }
 KIND(image3, 3 + BASES)
+/* Indices for such an image. */
+static inline tp_tensor *mapped(int space) { return tp_to(T, filled(space, 1, 5), TP_I64); }
+static inline tp_tensor *get_map1(int v) { return v == 0 ? mapped(1) : odd_tensor(v - 1); }
+KIND(map1, 3 + BASES)
+static inline tp_tensor *get_map2(int v) { return v == 0 ? mapped(2) : odd_tensor(v - 1); }
+KIND(map2, 3 + BASES)
+static inline tp_tensor *get_map3(int v) { return v == 0 ? mapped(3) : odd_tensor(v - 1); }
+KIND(map3, 3 + BASES)
 static inline tp_tensor *get_filter1(int v) { return v == 0 ? filled(1, 2, 3) : odd_tensor(v - 1); }
 KIND(filter1, 3 + BASES)
 static inline tp_tensor *get_filter2(int v) { return v == 0 ? filled(2, 2, 3) : odd_tensor(v - 1); }

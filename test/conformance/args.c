@@ -226,3 +226,14 @@ tp_tensor *times_alpha(test_case *c, tp_tensor *x)
         return x;
     return tp_dtype_of(x) == TP_BOOL ? tp_mul(c->T, x, tp_scalar(c->T, TP_BOOL, alpha)) : tp_mul_scalar(c->T, x, alpha);
 }
+
+tp_dims arg_sizes_or_none(test_case *c, int position, const char *name)
+{
+    const json_t *a = arg(c, position, name);
+    tp_dims sizes = {.ndim = json_is_array(a) ? (int)json_array_size(a) : 1};
+    for (int d = 0; d < sizes.ndim && d < TP_MAX_DIMS; d++) {
+        const json_t *size = json_is_array(a) ? json_array_get(a, (size_t)d) : a;
+        sizes.dim[d] = json_is_integer(size) ? json_integer_value(size) : -1;
+    }
+    return sizes;
+}

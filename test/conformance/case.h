@@ -99,6 +99,8 @@ typedef struct {
 dim_list arg_dims(test_case *c, int position, const char *name);
 /* n sizes, of a list or all of one number; out is left where there are none. */
 void arg_sizes(test_case *c, int position, const char *name, int n, int64_t *out);
+/* Sizes as a list or one for all; None is -1. */
+tp_dims arg_sizes_or_none(test_case *c, int position, const char *name);
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
 /* x times the argument alpha, in x's dtype: booleans stay booleans. */
 tp_tensor *times_alpha(test_case *c, tp_tensor *x);

@@ -572,7 +572,8 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
 }
 
 /* Those of which no large sample can be made, since their attributes hold the sizes or their inputs are of a kind. The views
- * compute nothing and a histogram is counted on one thread; of the others there are large ones below, and in test_conv.c. */
+ * compute nothing and a histogram is counted on one thread; of the others there are large ones below, in test_conv.c and
+ * in test_pool.c. */
 static const char *const sized[] = {"dot",
                                     "linalg_cross",
                                     "view",
@@ -587,7 +588,10 @@ static const char *const sized[] = {"dot",
                                     "linalg_cholesky",
                                     "convolution",
                                     "convolution_by_input",
-                                    "convolution_by_weight"};
+                                    "convolution_by_weight",
+                                    "max_pool",
+                                    "avg_pool",
+                                    "adaptive_avg_pool"};
 
 START_TEST(threads)
 {

@@ -1,0 +1,159 @@
+/* resample.c - sums over windows as operators, and the tables of windows. */
+#include "ops/nn/resample.h"
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+static const tp__taps single = {.n = 1, .step = 1, .divisor = 1};
+
+static bool axis_of(const tp_call *c, tp__taps_fn taps, const void *attr, tp_dtype dtype, int d, int64_t n_in,
+                    int64_t n_out, bool divides, tp__axis *a)
+{
+    int64_t all = 0;
+    for (int64_t o = 0; o < n_out && all < INT64_MAX / 64; o++)
+        all = tp__add_clipped(all, taps ? taps(attr, dtype, d, o).n : 1);
+    void *memory = all < INT64_MAX / 64 ? tp_call_scratch(c, tp__axis_bytes(n_out, all)) : NULL;
+    if (memory == NULL) {
+        if (c->tape->status == TP_OK)
+            tp_fail(c->tape, TP_ENOMEM, "%s: windows of %lld elements; less is needed", c->op->name, (long long)all);
+        return false;
+    }
+    tp__axis_at(a, memory, n_in, n_out, all, divides);
+    a->start[0] = 0;
+    for (int64_t o = 0, k = 0; o < n_out; o++) {
+        tp__taps t = taps ? taps(attr, dtype, d, o) : single;
+        for (int64_t i = 0; i < t.n; i++, k++) {
+            a->at[k] = t.listed ? t.at[i] : t.first + i * t.step;
+            a->weight[k] = t.listed ? t.weight[i] : 1;
+        }
+        a->start[o + 1] = k;
+        if (divides)
+            a->divisor[o] = t.divisor;
+    }
+    return true;
+}
+
+bool tp__axes(const tp_call *c, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype, const int64_t *in,
+              const int64_t *out, bool divides, tp__windows *w)
+{
+    for (int d = 0; d < TP__SPACE; d++)
+        if (!axis_of(c, d < TP__SPACE - space ? NULL : taps, attr, dtype, d, in[d], out[d], divides, &w->axis[d]))
+            return false;
+    return true;
+}
+
+bool tp__columns_of(const tp_call *c, tp_dtype dtype, tp__windows *w)
+{
+    size_t bytes = tp__columns_bytes(w, dtype);
+    void *memory = bytes ? tp_call_scratch(c, bytes) : NULL;
+    if (memory)
+        tp__columns_at(w, dtype, memory);
+    return memory || bytes == 0;
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+
+bool tp__has_space(tp_tape *T, const char *name, const tp_tensor *x, int space)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    bool fits = x->ndim == space + 1 || x->ndim == space + 2;
+    for (int d = x->ndim == space + 2; fits && d < x->ndim; d++)
+        fits = x->shape[d] > 0;
+    if (!fits)
+        tp_fail(T, TP_ESHAPE,
+                "%s: x is %s; channels and %d dimensions, all above 0, are needed, with or without samples", name,
+                TP__SHAPE(x), space);
+    return fits;
+}
+
+tp_dims tp__space_shape(const tp_tensor *x, int space, const int64_t *size)
+{
+    tp_dims s = tp__dims_of(x);
+    for (int d = 0; d < space; d++)
+        s.dim[s.ndim - space + d] = size[TP__SPACE - space + d];
+    return s;
+}
+
+int64_t tp__planes_of(const tp_tensor *x, int space)
+{
+    int64_t n = 1;
+    for (int d = 0; d < x->ndim - space; d++)
+        n *= x->shape[d];
+    return n;
+}
+
+void tp__space_of(const tp_tensor *x, int space, int64_t *size)
+{
+    for (int d = 0; d < TP__SPACE; d++)
+        size[d] = d < TP__SPACE - space ? 1 : x->shape[x->ndim - TP__SPACE + d];
+}
+
+/* ---- the operators ------------------------------------------------------------------------------------------------ */
+
+tp_status tp__resample_infer(tp_call *c)
+{
+    const tp__resampling *r = c->attr;
+    const tp_tensor *x = c->in[0];
+    const int64_t *in = r->transposed ? r->out : r->in, *out = r->transposed ? r->in : r->out;
+    if (!tp_dtype_is_float(x->dtype))
+        return tp__no_float(c, x);
+    if (x->ndim < r->space || !tp__dims_equal(tp__dims_of(x), tp__space_shape(x, r->space, in)))
+        return tp_call_fail(c, TP_ESHAPE, "x is %s; another shape is needed", TP__SHAPE(x));
+    return tp_call_out(c, 0, x->dtype, tp__space_shape(x, r->space, out));
+}
+
+/* y (+)= the sums of x's windows, or of their gradients. Where y is added to, weights are divided beforehand. */
+static tp_status run(const tp_call *c, const tp__resampling *r, bool transposed, const tp_tensor *x, tp_tensor *y,
+                     bool accumulate)
+{
+    const tp__resample_op *op = (const tp__resample_op *)c->op;
+    tp__windows w = {.accumulate = accumulate, .x = x->data, .y = y->data};
+    if (y->numel == 0 || !tp__axes(c, op->taps, r, r->space, x->dtype, r->in, r->out, op->divides, &w))
+        return c->tape->status;
+    for (int times = transposed ? 1 : accumulate && op->divides ? 2 : 0; times > 0; times--)
+        for (int d = 0; d < TP__SPACE; d++) {
+            tp__axis from = w.axis[d];
+            void *memory = tp_call_scratch(c, tp__axis_bytes(from.n_in, from.start[from.n_out]));
+            if (memory == NULL)
+                return c->tape->status;
+            tp__axis_transpose(&w.axis[d], &from, memory);
+        }
+    if (!tp__columns_of(c, x->dtype, &w))
+        return c->tape->status;
+    tp__window_sums(x->dtype, tp__planes_of(y, r->space), &w);
+    return TP_OK;
+}
+
+tp_status tp__resample_forward(tp_call *c)
+{
+    const tp__resampling *r = c->attr;
+    return run(c, r, r->transposed, c->in[0], c->out[0], false);
+}
+
+tp_status tp__resample_vjp(tp_vjp *v)
+{
+    tp__resampling r = *(const tp__resampling *)v->attr;
+    r.transposed = !r.transposed;
+    v->gin[0] = tp__apply1(v->tape, v->op, &r, v->gout[0]);
+    return TP_OK;
+}
+
+tp_status tp__resample_vjp_fused(tp_vjp *v)
+{
+    const tp__resampling *r = v->attr;
+    tp_call c = {.tape = v->tape, .op = v->op};
+    return run(&c, r, !r->transposed, v->gout[0], v->gin[0], !(v->fresh & 1u));
+}
+
+void tp__resample_sample(tp_sampler *s, const tp__resampling *r)
+{
+    tp__resampling both[2] = {*r, *r};
+    both[1].transposed = true;
+    for (int k = 0; k < 2; k++) {
+        tp_dims shape = {.ndim = r->space + 1 + k, .dim = {2, 2}};
+        for (int d = 0; d < r->space; d++)
+            shape.dim[shape.ndim - r->space + d] = (k ? r->out : r->in)[TP__SPACE - r->space + d];
+        tp_tensor *x = tp_sample_tensor(s, shape, -1.9, 2.1);
+        tp_sample(s, &both[k], 1, &x);
+    }
+}

@@ -1,0 +1,75 @@
+/* resample.h - operators whose result is, along each dimension of space, a sum over a window of x with weights that do not
+ * depend on x: average pooling, interpolation, padding by x's own elements. What differs is a function that says which
+ * elements a window has. The gradient is the same operator with `transposed` turned (kernel/window.h).
+ */
+#ifndef TAPIR_OPS_RESAMPLE_H
+#define TAPIR_OPS_RESAMPLE_H
+
+#include "kernel/window.h"
+#include "ops/ops.h"
+
+enum { TP__SPACE = 3, TP__LISTED = 4 };
+
+/* The elements of a window along one dimension: first, first + step, ... with weight 1, or a list. */
+typedef struct {
+    int64_t n, first, step;
+    double divisor; /* of the sum */
+    bool listed;
+    int64_t at[TP__LISTED];
+    double weight[TP__LISTED];
+} tp__taps;
+/* Of window o along dimension d of space, from TP__SPACE - space on. */
+typedef tp__taps (*tp__taps_fn)(const void *attr, tp_dtype dtype, int d, int64_t o);
+
+/* Sizes are those of space, right-aligned, 1 in front of it. */
+typedef struct {
+    int space;
+    bool transposed;
+    int64_t in[TP__SPACE], out[TP__SPACE];
+    int64_t kernel[TP__SPACE], stride[TP__SPACE], padding[TP__SPACE]; /* of pooling; padding in front */
+    bool exclude_pad;
+    int64_t divisor; /* 0: how many elements there are */
+    int rule;        /* of interpolation and padding */
+    bool align_corners;
+    double scale[TP__SPACE]; /* by which the size was multiplied; 0: out over in */
+} tp__resampling;
+
+typedef struct {
+    tp_op op;
+    tp__taps_fn taps;
+    bool divides;
+} tp__resample_op;
+
+tp_status tp__resample_infer(tp_call *c);
+tp_status tp__resample_forward(tp_call *c);
+tp_status tp__resample_vjp(tp_vjp *v);
+tp_status tp__resample_vjp_fused(tp_vjp *v);
+/* Both ways. */
+void tp__resample_sample(tp_sampler *s, const tp__resampling *r);
+
+/* clang-format off */
+#define TP__RESAMPLE_OP(id, DIVIDES, PRINTED)                                                      \
+    static const tp__resample_op id##_op = {{                                                      \
+        .name = #id, .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__resampling), .grad_name = PRINTED, \
+        .flags = TP__OP_OURS | TP__READS_NOTHING | TP_OP_OVERWRITES, .infer = tp__resample_infer,    \
+        .forward = tp__resample_forward, .vjp = tp__resample_vjp, .vjp_fused = tp__resample_vjp_fused, \
+        .samples = id##_samples}, id##_taps, DIVIDES};
+/* clang-format on */
+
+/* The axes of windows, in scratch memory; false: there is none, and the tape has failed. A dimension in front of space
+ * has one window of one element. */
+bool tp__axes(const tp_call *c, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype, const int64_t *in,
+              const int64_t *out, bool divides, tp__windows *w);
+/* Once the axes are there: columns, where they serve. */
+bool tp__columns_of(const tp_call *c, tp_dtype dtype, tp__windows *w);
+
+/* Does x have `space` dimensions behind channels, or behind samples and channels, none of which but samples is 0? Otherwise
+ * T fails. */
+bool tp__has_space(tp_tape *T, const char *name, const tp_tensor *x, int space);
+/* x's shape with these sizes of space. */
+tp_dims tp__space_shape(const tp_tensor *x, int space, const int64_t *size);
+/* Product of x's dimensions in front of space. */
+int64_t tp__planes_of(const tp_tensor *x, int space);
+void tp__space_of(const tp_tensor *x, int space, int64_t *size);
+
+#endif

@@ -1,0 +1,104 @@
+/* calls_space.c - functions over space: pooling. */
+#include "calls.h"
+
+#include <string.h>
+
+static int space_of(const test_case *c) { return c->op[strcspn(c->op, "123")] - '0'; }
+
+/* ---- pooling ---- */
+
+/* A stride or dilation of 0, which torch refuses, is the default here; what stands for it is one below. */
+static void steps_asked(test_case *c, int position, const char *name, int space, int64_t *out)
+{
+    for (int d = 0; d < space; d++)
+        out[d] = INT64_MAX;
+    arg_sizes(c, position, name, space, out);
+    for (int d = 0; d < space; d++)
+        out[d] = out[d] == INT64_MAX ? 0 : out[d] == 0 ? -1 : out[d];
+}
+
+static tp_tensor *call_max_pool(test_case *c)
+{
+    tp_tensor *(*const calls[])(tp_tape *, tp_tensor *, tp_dims, const tp_pool_options *,
+                                tp_tensor **) = {tp_max_pool1d, tp_max_pool2d, tp_max_pool3d};
+    int space = space_of(c);
+    tp_pool_options o = {.ceil_mode = arg_bool(c, 5, "ceil_mode", false)};
+    tp_dims kernel = arg_sizes_or_none(c, 1, "kernel_size");
+    steps_asked(c, 2, "stride", space, o.stride);
+    arg_sizes(c, 3, "padding", space, o.padding);
+    steps_asked(c, 4, "dilation", space, o.dilation);
+    c->n_out = 1 + arg_bool(c, 6, "return_indices", false);
+    return calls[space - 1](c->T, arg_tensor(c, 0, "input"), kernel, &o, c->n_out > 1 ? &c->out[1] : NULL);
+}
+
+static tp_tensor *call_adaptive_max_pool(test_case *c)
+{
+    tp_tensor *(*const calls[])(tp_tape *, tp_tensor *, tp_dims, tp_tensor **) = {
+        tp_adaptive_max_pool1d, tp_adaptive_max_pool2d, tp_adaptive_max_pool3d};
+    tp_dims size = arg_sizes_or_none(c, 1, "output_size");
+    c->n_out = 1 + arg_bool(c, 2, "return_indices", false);
+    return calls[space_of(c) - 1](c->T, arg_tensor(c, 0, "input"), size, c->n_out > 1 ? &c->out[1] : NULL);
+}
+
+static tp_tensor *call_adaptive_avg_pool(test_case *c)
+{
+    tp_tensor *(*const calls[])(tp_tape *, tp_tensor *, tp_dims) = {tp_adaptive_avg_pool1d, tp_adaptive_avg_pool2d,
+                                                                    tp_adaptive_avg_pool3d};
+    return calls[space_of(c) - 1](c->T, arg_tensor(c, 0, "input"), arg_sizes_or_none(c, 1, "output_size"));
+}
+
+static tp_tensor *call_avg_pool(test_case *c)
+{
+    tp_tensor *(*const calls[])(tp_tape *, tp_tensor *, tp_dims,
+                                const tp_pool_options *) = {tp_avg_pool1d, tp_avg_pool2d, tp_avg_pool3d};
+    int space = space_of(c);
+    tp_pool_options o = {.ceil_mode = arg_bool(c, 4, "ceil_mode", false),
+                         .exclude_pad = !arg_bool(c, 5, "count_include_pad", true),
+                         .divisor = arg_int(c, 6, "divisor_override", 0)};
+    steps_asked(c, 2, "stride", space, o.stride);
+    arg_sizes(c, 3, "padding", space, o.padding);
+    return calls[space - 1](c->T, arg_tensor(c, 0, "input"), arg_sizes_or_none(c, 1, "kernel_size"), &o);
+}
+
+static tp_tensor *call_lp_pool(test_case *c)
+{
+    int space = space_of(c);
+    tp_pool_options o = {.ceil_mode = arg_bool(c, 4, "ceil_mode", false)};
+    double p = arg_double(c, 1, "norm_type", 2);
+    steps_asked(c, 3, "stride", space, o.stride);
+    tp_dims kernel = arg_sizes_or_none(c, 2, "kernel_size");
+    return (space == 1 ? tp_lp_pool1d : tp_lp_pool2d)(c->T, arg_tensor(c, 0, "input"), p, kernel, &o);
+}
+
+static tp_tensor *call_max_unpool(test_case *c)
+{
+    tp_tensor *(*const calls[])(tp_tape *, tp_tensor *, tp_tensor *, tp_dims,
+                                const tp_unpool_options *) = {tp_max_unpool1d, tp_max_unpool2d, tp_max_unpool3d};
+    int space = space_of(c);
+    tp_unpool_options o = {.output_size = arg_shape(c, 5, "output_size")};
+    steps_asked(c, 3, "stride", space, o.stride);
+    arg_sizes(c, 4, "padding", space, o.padding);
+    tp_tensor *x = arg_tensor(c, 0, "input"), *indices = arg_tensor(c, 1, "indices");
+    return calls[space - 1](c->T, x, indices, arg_sizes_or_none(c, 2, "kernel_size"), &o);
+}
+
+const call_entry space_calls[] = {
+    {"nn.functional.max_pool1d", call_max_pool},
+    {"nn.functional.adaptive_max_pool1d", call_adaptive_max_pool},
+    {"nn.functional.adaptive_avg_pool1d", call_adaptive_avg_pool},
+    {"nn.functional.avg_pool1d", call_avg_pool},
+    {"nn.functional.lp_pool1d", call_lp_pool},
+    {"nn.functional.max_unpool1d", call_max_unpool},
+    {"nn.functional.max_pool2d", call_max_pool},
+    {"nn.functional.adaptive_max_pool2d", call_adaptive_max_pool},
+    {"nn.functional.adaptive_avg_pool2d", call_adaptive_avg_pool},
+    {"nn.functional.avg_pool2d", call_avg_pool},
+    {"nn.functional.lp_pool2d", call_lp_pool},
+    {"nn.functional.max_unpool2d", call_max_unpool},
+    {"nn.functional.max_pool3d", call_max_pool},
+    {"nn.functional.adaptive_max_pool3d", call_adaptive_max_pool},
+    {"nn.functional.adaptive_avg_pool3d", call_adaptive_avg_pool},
+    {"nn.functional.avg_pool3d", call_avg_pool},
+    {"nn.functional.max_unpool3d", call_max_unpool},
+    {NULL, NULL},
+};
