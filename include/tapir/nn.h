@@ -115,7 +115,7 @@ TP_API void tp_module_eval(tp_module *m); /* tp_module_train(m, false) */
 TP_API void tp_module_requires_grad(tp_module *m, bool on);
 TP_API void tp_module_zero_grad(tp_module *m);
 
-/* A deep copy: new parameters and buffers of the same values (and without gradients), tied where they were, in training or
+/* A deep copy, as Python's copy.deepcopy: new parameters and buffers of the same values (and without gradients), tied where they were, in training or
  * not, asking for gradients or not, as they are. The struct is copied; what in it points to a parameter, buffer or module
  * below m (a word at a multiple of eight bytes) points to the copy's. Without hooks and without a set. TP_EUNSUPPORTED where
  * a class has a `free` and no `clone`. */
@@ -124,22 +124,23 @@ TP_API tp_module *tp_module_clone(tp_tape *T, tp_module *m);
 /* ---- walking: visitors are called in torch's order, names are dotted, of any length, and theirs for the call. The first
  * status that is not TP_OK ends the walk and is returned. A visitor may free modules: what is gone is passed over. */
 
-/* Each parameter and buffer below m, in the order of torch's state_dict; tied ones under each of their names. */
+/* Each parameter and buffer below m, in the order of torch's state_dict (unsaved ones, too); tied ones under each of their
+ * names. */
 typedef tp_status (*tp_module_visitor)(const char *name, tp_tensor *x, bool is_param, void *user);
 TP_API tp_status tp_module_visit(tp_module *m, tp_module_visitor visit, void *user);
-/* named_parameters, named_buffers: each one once, under the name that comes first. */
+/* torch.nn.Module.named_parameters, named_buffers: each one once, under the name that comes first. */
 TP_API tp_status tp_module_visit_parameters(tp_module *m, tp_module_visitor visit, void *user);
 TP_API tp_status tp_module_visit_buffers(tp_module *m, tp_module_visitor visit, void *user);
-/* named_modules: m itself, whose name is "", and all below it, parents before children. */
+/* torch.nn.Module.named_modules: m itself, whose name is "", and all below it, parents before children. */
 typedef tp_status (*tp_submodule_visitor)(const char *name, tp_module *m, void *user);
 TP_API tp_status tp_module_visit_modules(tp_module *m, tp_submodule_visitor visit, void *user);
-/* named_children: those of m alone. */
+/* torch.nn.Module.named_children: those of m alone. */
 TP_API tp_status tp_module_visit_children(tp_module *m, tp_submodule_visitor visit, void *user);
 /* As visit_modules, but children before parents: to give all of a kind their first values. m->type->name says which is
  * which. */
 TP_API tp_status tp_module_apply(tp_module *m, tp_submodule_visitor apply, void *user);
 
-/* The module as torch prints it; as snprintf. */
+/* The module as torch prints it (its repr); as snprintf. */
 TP_API int64_t tp_module_format(const tp_module *m, char *buffer, size_t n);
 
 /* A table, a line a module: the shape of what it gives for these inputs, how many parameters it has of its own, the bytes of
@@ -258,6 +259,7 @@ TP_API tp_module *tp_nn_linear(tp_tape *T, int64_t in, int64_t out, const tp_lin
 /* Two inputs, a [..., in1] and b [..., in2] -> [..., out], as tp_bilinear; weight [out, in1, in2] and bias [out] are uniform
  * on +-1/sqrt(in1). */
 TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t out, const tp_linear_options *options);
+
 /* ---- convolutions ---- */
 
 /* What lies round x: 0, x mirrored at its edge (which is not doubled), its edge, or its other end. */

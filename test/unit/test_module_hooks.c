@@ -263,6 +263,43 @@ START_TEST(noted_gradients_stay)
 }
 END_TEST
 
+static tp_status through_module(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)n_in, (void)n_out;
+    out[0] = tp_forward(tape, user, tp_forward(tape, user, in[0]));
+    return TP_OK;
+}
+
+/* Where the forward runs again in backward the hooks see the same, once a call; so where a sweep leads to an input only. */
+START_TEST(checkpointed)
+{
+    static const double ten = 10;
+    tp_module *m = tp_nn_linear(T, 2, 2, &(tp_linear_options){.dtype = TP_F64});
+    tp_tensor *x = points(true), *y, *g, *loss;
+    tp_module_register_full_backward_hook(T, m, look, (void *)(uintptr_t)&ten);
+    through_module(T, m, 1, &x, 1, &y);
+    tp_backward(T, tp_sum(T, tp_square(T, y)));
+    ck_assert_int_eq(calls, 2);
+    tp_tensor *wanted = tp_clone(T, tp_grad(x)), *of_weight = tp_clone(T, tp_grad(tp_module_param(m, "weight")));
+    tp_zero_grad(x);
+    tp_module_zero_grad(m);
+    tp_checkpoint(T, through_module, m, 1, &x, 1, &y);
+    tp_backward(T, tp_sum(T, tp_square(T, y)));
+    ck_no_error(T);
+    ck_assert_int_eq(calls, 4);
+    ck_assert(tensors_identical(tp_grad(x), wanted) &&
+              tensors_identical(tp_grad(tp_module_param(m, "weight")), of_weight));
+    through_module(T, m, 1, &x, 1, &y);
+    loss = tp_sum(T, tp_square(T, y));
+    tp_gradients(T, 1, &loss, 1, &x, &g, NULL);
+    ck_assert(calls == 6 && tensors_identical(g, wanted));
+    ck_assert_int_eq(tp_tape_check(T, NULL, 0), TP_OK);
+    ck_no_error(T);
+    forget();
+    tp_module_free(m);
+}
+END_TEST
+
 static tp_status wrong_shape(tp_tape *tape, tp_module *m, int n_in, tp_tensor **in, int n_out, tp_tensor *const *out,
                              void *user)
 {
@@ -488,6 +525,7 @@ int main(void)
     tcase_add_test(t, second_order);
     tcase_add_test(t, backward_of_several);
     tcase_add_test(t, noted_gradients_stay);
+    tcase_add_test(t, checkpointed);
     tcase_add_test(t, refusals);
     tcase_add_loop_test(t, deeds, 0, DEEDS);
     tcase_add_test(t, freed_before_backward);
