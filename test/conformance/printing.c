@@ -125,24 +125,75 @@ enum { MAX_CHILDREN = 16 };
 
 static tp_module *read_module(test_case *c, const char **at);
 
-/* What stands before the parenthesis, and a line "(0): module" for each child, up to the closing one */
-static tp_module *read_container(test_case *c, const char **at,
-                                 tp_module *(*make)(tp_tape *T, int n, tp_module *const *modules))
-{
+/* Children and parameters by their names, as they are read. */
+typedef struct {
+    int n;
+    char name[MAX_CHILDREN][64];
+    const char *names[MAX_CHILDREN];
     tp_module *child[MAX_CHILDREN];
-    int n = 0;
-    *at += strcspn(*at, "(") + 1;
+    tp_tensor *parameter[MAX_CHILDREN];
+} members;
+
+/* "(name): " of the next member; false at the closing parenthesis. */
+static bool read_name(const char **at, members *m)
+{
     *at += strspn(*at, " \n");
-    for (; **at == '(' && n < MAX_CHILDREN && c->came_to == PASSED; n++) {
-        const char *colon = strstr(*at, "): ");
-        if (colon == NULL)
-            break;
-        *at = colon + 3;
-        child[n] = read_module(c, at);
-        *at += strspn(*at, " \n");
+    const char *colon = **at == '(' ? strstr(*at, "): ") : NULL;
+    if (colon == NULL || m->n == MAX_CHILDREN || colon - *at > (int)sizeof m->name[0])
+        return false;
+    snprintf(m->name[m->n], sizeof m->name[0], "%.*s", (int)(colon - *at - 1), *at + 1);
+    m->names[m->n] = m->name[m->n];
+    *at = colon + 3;
+    return true;
+}
+
+/* What stands before the parenthesis, and a line "(0): module" for each child, up to the closing one */
+static void read_children(test_case *c, const char **at, members *m)
+{
+    *at += strcspn(*at, "(") + 1;
+    while (c->came_to == PASSED && read_name(at, m))
+        m->child[m->n++] = read_module(c, at);
+    *at += **at == ')';
+}
+
+/* The same of "(0): Parameter containing: [torch.float32 of size 3x4]", or "torch.FloatTensor of" */
+static void read_parameters(test_case *c, const char **at, members *m)
+{
+    *at += strcspn(*at, "(") + 1;
+    while (read_name(at, m)) {
+        tp_dtype dtype = strstr(*at, "[torch.float64") == *at + 22 || strstr(*at, "[torch.Double") == *at + 22 ? TP_F64
+                                                                                                               : TP_F32;
+        tp_dims shape = {0};
+        *at += strcspn(*at, "[");
+        const char *digits = strstr(*at, "of size ");
+        for (digits = digits ? digits + 8 : "]"; *digits >= '0' && *digits <= '9' && shape.ndim < TP_MAX_DIMS;) {
+            char *end;
+            shape.dim[shape.ndim++] = strtoll(digits, &end, 10);
+            digits = *end == 'x' ? end + 1 : end;
+        }
+        m->parameter[m->n++] = tp_keep(tp_zeros(c->T, dtype, shape));
+        *at += strcspn(*at, "]") + 1;
     }
     *at += **at == ')';
-    return make(c->T, n, child);
+}
+
+/* NULL where the text does not begin with a container. */
+static tp_module *read_container(test_case *c, const char **at)
+{
+    members m = {0};
+    const char *name = *at;
+    if (strncmp(name, "ParameterList(", 14) == 0 || strncmp(name, "ParameterDict(", 14) == 0) {
+        read_parameters(c, at, &m);
+        return name[9] == 'L' ? tp_nn_parameter_list(c->T, m.n, m.parameter)
+                              : tp_nn_parameter_dict(c->T, m.n, m.names, m.parameter);
+    }
+    bool chain = strncmp(name, "Sequential(", 11) == 0, dict = strncmp(name, "ModuleDict(", 11) == 0;
+    if (!chain && !dict && strncmp(name, "ModuleList(", 11) != 0)
+        return NULL;
+    read_children(c, at, &m);
+    return chain  ? tp_nn_sequential_of(c->T, m.n, m.child)
+           : dict ? tp_nn_module_dict(c->T, m.n, m.names, m.child)
+                  : tp_nn_module_list_of(c->T, m.n, m.child);
 }
 
 /* A value as Python prints it: a tuple, a string, None, a truth or a number. */
@@ -215,11 +266,9 @@ static tp_module *read_leaf(test_case *c, const char **at)
 
 static tp_module *read_module(test_case *c, const char **at)
 {
-    if (strncmp(*at, "Sequential(", 11) == 0)
-        return read_container(c, at, tp_nn_sequential_of);
-    if (strncmp(*at, "ModuleList(", 11) == 0)
-        return read_container(c, at, tp_nn_module_list_of);
-    return read_leaf(c, at);
+    const char *begin = *at;
+    tp_module *m = read_container(c, at);
+    return m != NULL || *at != begin ? m : read_leaf(c, at);
 }
 
 static void run_module_text(test_case *c, char *text)
