@@ -175,10 +175,9 @@ CURVE V(in_range)(R x)
 /* x (number + less), and what a product with the number lost, up to where e^x ends */
 CURVE V(scaled_exponent)(R x, double number, double less, R *low)
 {
-    double in = (double)V(in_range)(x), wide = in * number;
-    R v = (R)wide, top = sizeof(R) == sizeof(float) ? 89 : 710;
+    R in = V(in_range)(x), factor = (R)number, rest = (R)(number - (double)factor) + (R)less, v = in * factor;
+    R top = sizeof(R) == sizeof(float) ? 89 : 710, lost = M(fma)(in, factor, -v) + in * rest;
     R b = V(either)(v < -GONE, -GONE, v), c = V(either)(b > top, top, b); /* keep NaN */
-    R lost = sizeof(R) == sizeof(float) ? (R)(wide - (double)v) : (R)(fma(in, number, -wide) + in * less);
     *low = V(pick)(c == v, lost, 0);
     return c;
 }
@@ -188,7 +187,7 @@ CURVE V(scaled_exponent)(R x, double number, double less, R *low)
 CURVE V(elu)(R x, const double *at)
 {
     R left = V(in_range)(V(either)(x > 0, 0, x)); /* keeps NaN */
-    return V(pick)(x > 0, x * (R)at[0], V(expm1)(left * (R)at[2]) * (R)at[1]);
+    return V(pick)(x > 0, x * (R)at[0], V(power_less_one)(left * (R)at[2]) * (R)at[1]);
 }
 CURVE V(elu_slope)(R x, const double *at)
 {

@@ -63,6 +63,20 @@ V_INLINE v_gelu_tanhf(float x) { return (float)v_gelu_tanh((double)x); }
 V_INLINE v_gelu_tanh_slopef(float x) { return (float)v_gelu_tanh_slope((double)x); }
 V_INLINE v_gelu_tanh_bendf(float x) { return (float)v_gelu_tanh_bend((double)x); }
 
+/* e^x - 1 as v_expm1, of float by floats alone: 2^n (e^r - 1) + (2^n - 1), halved on the way, for 2^128 */
+#define v_power_less_one v_expm1
+#if defined(__FMA__)
+V_INLINE v_power_less_onef(float x)
+{
+    float b = v_eitherf(x < -80, -80, x), c = v_eitherf(b > 89, 89, b); /* keep NaN */
+    float shifted = V_FMA(c, 1.44269504088896341f, V_ROUNDER_127), r = v_less_ln2f(c, shifted - V_ROUNDER_127);
+    float half = v_float((v_bits(shifted) - 1) << 23), e = V_FMA(r * r, v_power_partf(r), r);
+    return 2 * V_FMA(half, e, half - 0.5f);
+}
+#else
+#define v_power_less_onef v_expm1f
+#endif
+
 #define R double
 #define V(name) v_##name
 #define M(name) name
