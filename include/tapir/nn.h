@@ -371,6 +371,55 @@ TP_API tp_module *tp_nn_dropout2d(tp_tape *T, double p);
 TP_API tp_module *tp_nn_dropout3d(tp_tape *T, double p);
 TP_API tp_module *tp_nn_alpha_dropout(tp_tape *T, double p);
 TP_API tp_module *tp_nn_feature_alpha_dropout(tp_tape *T, double p);
+
+/* ---- losses ---- */
+
+/* What the functions of nn_functional.h make, with their inputs in the same order (tp_forward_n) and their options; NULL: all
+ * defaults. A weight becomes a buffer of the module, "weight" or "pos_weight". */
+TP_API tp_module *tp_nn_l1_loss(tp_tape *T, tp_reduction reduction);
+TP_API tp_module *tp_nn_mse_loss(tp_tape *T, tp_reduction reduction);
+TP_API tp_module *tp_nn_cross_entropy_loss(tp_tape *T, const tp_class_loss_options *options);
+TP_API tp_module *tp_nn_ctc_loss(tp_tape *T, const tp_ctc_options *options);
+TP_API tp_module *tp_nn_nll_loss(tp_tape *T, const tp_class_loss_options *options);
+TP_API tp_module *tp_nn_poisson_nll_loss(tp_tape *T, const tp_poisson_nll_options *options);
+TP_API tp_module *tp_nn_gaussian_nll_loss(tp_tape *T, const tp_gaussian_nll_options *options);
+TP_API tp_module *tp_nn_kl_div_loss(tp_tape *T, const tp_kl_div_options *options);
+TP_API tp_module *tp_nn_bce_loss(tp_tape *T, const tp_bce_options *options);
+TP_API tp_module *tp_nn_bce_with_logits_loss(tp_tape *T, const tp_bce_options *options);
+TP_API tp_module *tp_nn_margin_ranking_loss(tp_tape *T, const tp_margin_loss_options *options);
+TP_API tp_module *tp_nn_hinge_embedding_loss(tp_tape *T, const tp_margin_loss_options *options);
+TP_API tp_module *tp_nn_multilabel_margin_loss(tp_tape *T, tp_reduction reduction);
+TP_API tp_module *tp_nn_huber_loss(tp_tape *T, const tp_huber_options *options);
+TP_API tp_module *tp_nn_smooth_l1_loss(tp_tape *T, const tp_smooth_l1_options *options);
+TP_API tp_module *tp_nn_soft_margin_loss(tp_tape *T, tp_reduction reduction);
+TP_API tp_module *tp_nn_multilabel_soft_margin_loss(tp_tape *T, const tp_multilabel_soft_margin_options *options);
+TP_API tp_module *tp_nn_cosine_embedding_loss(tp_tape *T, const tp_margin_loss_options *options);
+TP_API tp_module *tp_nn_multi_margin_loss(tp_tape *T, const tp_multi_margin_options *options);
+TP_API tp_module *tp_nn_triplet_margin_loss(tp_tape *T, const tp_triplet_options *options);
+/* `user` is what the distance is called with. */
+TP_API tp_module *tp_nn_triplet_margin_with_distance_loss(tp_tape *T, tp_distance_fn distance, void *user,
+                                                          const tp_triplet_options *options);
+/* Two inputs, as the functions of linalg.h; torch's defaults are 1 and 1e-8; 2, 1e-6 and false. */
+TP_API tp_module *tp_nn_cosine_similarity(tp_tape *T, int dim, double eps);
+TP_API tp_module *tp_nn_pairwise_distance(tp_tape *T, double p, double eps, bool keepdim);
+
+typedef struct {
+    double   div_value; /* 0: 4; cluster k has in / div_value^(k + 1) features */
+    bool     head_bias;
+    tp_dtype dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_adaptive_softmax_options;
+/* A softmax of many classes, sorted by how often they occur: those below cutoffs[0] are in the head, the rest in n clusters,
+ * of which the last ends with the last class; cutoffs go up, between 0 and the number of classes (TP_EINVAL). x [m, in] and
+ * target [m], TP_I64 in [0, classes) (TP_EINDEX), or x [in] and one target -> the targets' log-probabilities, and as a second
+ * output the mean of their negatives. Grave et al., "Efficient softmax approximation for GPUs", 2017. */
+TP_API tp_module *tp_nn_adaptive_log_softmax_with_loss(tp_tape *T, int64_t in, int64_t classes, int n,
+                                                       const int64_t                     *cutoffs,
+                                                       const tp_adaptive_softmax_options *options);
+/* Of such a module: the log-probabilities [m, classes] of all classes, and the likeliest ones [m], of x [m, in]. */
+TP_API tp_tensor *tp_adaptive_log_softmax_log_prob(tp_tape *T, tp_module *module, tp_tensor *x);
+TP_API tp_tensor *tp_adaptive_log_softmax_predict(tp_tape *T, tp_module *module, tp_tensor *x);
+
 #ifdef __cplusplus
 }
 #endif

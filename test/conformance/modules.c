@@ -97,7 +97,7 @@ static const module_builder builders[] = {
 
 static const module_builder *find_builder(const char *name)
 {
-    static const module_builder *const tables[] = {builders, activation_builders, space_builders};
+    static const module_builder *const tables[] = {builders, activation_builders, space_builders, loss_builders};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const module_builder *b = tables[t]; b->name; b++)
             if (strcmp(b->name, name) == 0)
@@ -162,12 +162,26 @@ static void check_module_gradients(test_case *c)
     check_gradients(c, n, param, name);
 }
 
+/* A list of integers is a tensor of them. */
+static tp_tensor *list_input(test_case *c, const json_t *list)
+{
+    int64_t length[64], n = (int64_t)json_array_size(list);
+    if (n > 64) {
+        case_skip(c, "a list of %lld", (long long)n);
+        return NULL;
+    }
+    for (int64_t i = 0; i < n; i++)
+        length[i] = json_integer_value(json_array_get(list, (size_t)i));
+    return tp_from(c->T, TP_I64, tp_shape(n), length);
+}
+
 /* The module's inputs are the arguments in their order, of which some may be None. */
 static int module_inputs(test_case *c, tp_tensor **in)
 {
     int n = (int)json_array_size(c->args);
     for (int i = 0; i < n && i < CASE_MAX_IN; i++)
-        in[i] = arg_tensor_or_null(c, i, "input");
+        in[i] = json_is_array(arg(c, i, "input")) ? list_input(c, arg(c, i, "input"))
+                                                  : arg_tensor_or_null(c, i, "input");
     args_done(c);
     return n;
 }
