@@ -315,6 +315,50 @@ TP_API tp_module *tp_nn_adaptive_avg_pool1d(tp_tape *T, tp_dims size);
 TP_API tp_module *tp_nn_adaptive_avg_pool2d(tp_tape *T, tp_dims size);
 TP_API tp_module *tp_nn_adaptive_avg_pool3d(tp_tape *T, tp_dims size);
 
+/* ---- normalization ---- */
+
+typedef struct {
+    double   eps;              /* 0: 1e-5; TP_ZERO: 0                                            */
+    double   momentum;         /* 0: 0.1;  TP_ZERO: 0                                            */
+    bool     cumulative;       /* the running statistics are the mean over all batches (torch's momentum=None) */
+    bool     no_affine;        /* without weight and bias                                        */
+    bool     no_running_stats; /* the batch's own in evaluation, too (torch's track_running_stats=False) */
+    tp_dtype dtype;            /* 0: TP_F32                                                      */
+    TP_RESERVED(4);
+} tp_nn_batch_norm_options;
+/* As tp_batch_norm, of x [b, n] or [b, n, l]; [b, n, h, w]; [b, n, d, h, w]. weight [n] is 1 and bias [n] 0 at first. The
+ * buffers running_mean, running_var [n] and num_batches_tracked, TP_I64, are part of the state; each forward in training
+ * moves them, also one that a checkpoint repeats, as in torch; in evaluation they are used. */
+TP_API tp_module *tp_nn_batch_norm1d(tp_tape *T, int64_t n, const tp_nn_batch_norm_options *options);
+TP_API tp_module *tp_nn_batch_norm2d(tp_tape *T, int64_t n, const tp_nn_batch_norm_options *options);
+TP_API tp_module *tp_nn_batch_norm3d(tp_tape *T, int64_t n, const tp_nn_batch_norm_options *options);
+typedef struct {
+    double   eps;      /* 0: 1e-5; TP_ZERO: 0 */
+    double   momentum; /* 0: 0.1;  TP_ZERO: 0 */
+    bool     affine, track_running_stats;
+    tp_dtype dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_nn_instance_norm_options;
+/* As tp_instance_norm, of x [b, n, l], [b, n, h, w], [b, n, d, h, w], or these without b. With track_running_stats there are
+ * the buffers of batch normalization, which are used in evaluation (num_batches_tracked stays 0, as in torch). */
+TP_API tp_module *tp_nn_instance_norm1d(tp_tape *T, int64_t n, const tp_nn_instance_norm_options *options);
+TP_API tp_module *tp_nn_instance_norm2d(tp_tape *T, int64_t n, const tp_nn_instance_norm_options *options);
+TP_API tp_module *tp_nn_instance_norm3d(tp_tape *T, int64_t n, const tp_nn_instance_norm_options *options);
+typedef struct {
+    double   eps;       /* 0: 1e-5; TP_ZERO: 0 */
+    bool     no_affine; /* without weight and bias */
+    tp_dtype dtype;     /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_nn_norm_options;
+/* As tp_group_norm, of x [b, n, ...]; weight and bias [n]; n is a multiple of the groups (TP_EINVAL). */
+TP_API tp_module *tp_nn_group_norm(tp_tape *T, int64_t groups, int64_t n, const tp_nn_norm_options *options);
+/* As tp_layer_norm, over the last dimensions of x, whose sizes these are; so are weight's and bias's. */
+TP_API tp_module *tp_nn_layer_norm(tp_tape *T, tp_dims normalized_shape, const tp_nn_norm_options *options);
+/* As tp_rms_norm; weight alone, and eps 0 is the dtype's epsilon. */
+TP_API tp_module *tp_nn_rms_norm(tp_tape *T, tp_dims normalized_shape, const tp_nn_norm_options *options);
+/* As tp_local_response_norm. */
+TP_API tp_module *tp_nn_local_response_norm(tp_tape *T, int64_t size, const tp_local_response_norm_options *options);
+
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 /* Dimension `dim` as those of these sizes, of which one may be -1, as tp_unflatten. */

@@ -165,9 +165,56 @@ TP_API tp_tensor *tp_feature_alpha_dropout(tp_tape *T, tp_tensor *x, double p, b
  * float (TP_EDTYPE). torch's eps is 1e-5. Ba, Kiros and Hinton, "Layer normalization", 2016. */
 TP_API tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
                                 double eps);
+/* x / sqrt(mean of x^2 + eps) weight, the same way; weight may be NULL. eps 0: the dtype's epsilon, torch's default; TP_ZERO: 0.
+ * Zhang and Sennrich, "Root mean square layer normalization", 2019. */
+TP_API tp_tensor *tp_rms_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, double eps);
 
 /* x / max(|x|_p, eps), with the norms along dim (tp_linalg_vector_norm); torch's p is 2, dim 1, eps 1e-12. */
 TP_API tp_tensor *tp_normalize(tp_tape *T, tp_tensor *x, double p, int dim, double eps);
+
+/* Below, x is [n, channels, ...], floats (TP_EDTYPE), weight and bias are [channels] or NULL, and eps is added to a variance.
+ * Statistics are gathered in float64, the variance is biased; y = (x - mean) / sqrt(var + eps) weight + bias.
+ *
+ * running_mean and running_var [channels] are leaves: each call that makes statistics moves them, by
+ * running = (1 - momentum) running + momentum statistic, with the unbiased variance, and averaged over samples where each has
+ * its own. So does a second call in backward (tp_checkpoint), as in torch. Calls that use them do not. */
+typedef struct {
+    tp_tensor *weight, *bias;
+    bool       training; /* by the batch's own statistics, which move the running ones */
+    double     momentum; /* 0: 0.1;  TP_ZERO: 0 */
+    double     eps;      /* 0: 1e-5; TP_ZERO: 0 */
+    TP_RESERVED(4);
+} tp_batch_norm_options;
+/* By statistics of each channel over all samples, or the running ones, which are needed then (TP_EINVAL) and may be NULL, both,
+ * in training. There a single value per channel is TP_ESHAPE. Ioffe and Szegedy, "Batch normalization", 2015. */
+TP_API tp_tensor *tp_batch_norm(tp_tape *T, tp_tensor *x, tp_tensor *running_mean, tp_tensor *running_var,
+                                const tp_batch_norm_options *options);
+typedef struct {
+    tp_tensor *running_mean, *running_var, *weight, *bias;
+    bool       use_running_stats; /* torch's use_input_stats=False */
+    double     momentum;          /* 0: 0.1;  TP_ZERO: 0 */
+    double     eps;               /* 0: 1e-5; TP_ZERO: 0 */
+    TP_RESERVED(4);
+} tp_instance_norm_options;
+/* By statistics of each channel of each sample, of more than one element (TP_ESHAPE). */
+TP_API tp_tensor *tp_instance_norm(tp_tape *T, tp_tensor *x, const tp_instance_norm_options *options);
+/* By statistics of each of `groups` of channels of each sample, into which they divide evenly, of more than one element in all
+ * (TP_ESHAPE). torch's eps is 1e-5. Wu and He, "Group normalization", 2018. */
+TP_API tp_tensor *tp_group_norm(tp_tape *T, tp_tensor *x, int64_t groups, tp_tensor *weight, tp_tensor *bias,
+                                double eps);
+
+typedef struct tp_local_response_norm_options {
+    double alpha; /* 0: 1e-4; TP_ZERO: 0 */
+    double beta;  /* 0: 0.75; TP_ZERO: 0 */
+    double k;     /* 0: 1;    TP_ZERO: 0 */
+    TP_RESERVED(4);
+} tp_local_response_norm_options;
+/* x / (k + alpha m)^beta, where m is the mean of x^2 over `size` (1 or more, TP_EINVAL) channels round each, those that are not
+ * there being 0: from size / 2 before it to (size - 1) / 2 after it. x has 3 dimensions or more (TP_ESHAPE); of TP_I64, m is
+ * whole and float32 comes out, as in torch. Krizhevsky et al., "ImageNet classification with deep convolutional neural
+ * networks", 2012. */
+TP_API tp_tensor *tp_local_response_norm(tp_tape *T, tp_tensor *x, int64_t size,
+                                         const tp_local_response_norm_options *options);
 
 /* ---- softmax and losses ---------------------------------------------------------------------- */
 

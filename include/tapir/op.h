@@ -53,15 +53,16 @@ typedef struct tp_vjp {
 static inline bool tp_vjp_needs(const tp_vjp *v, int i) { return i > 31 || ((v->need >> i) & 1u); }
 
 enum {
-    TP_OP_VIEW = 1u << 0,        /* out[0] shares in[0]'s storage                                         */
-    TP_OP_RANDOM = 1u << 1,      /* draws from the tape's generator                                       */
-    TP_OP_NO_GRAD = 1u << 2,     /* has no derivative: results never ask for a gradient                   */
-    TP_OP_STRIDED = 1u << 3,     /* forward and vjp_fused take any strides; otherwise both get contiguous */
-    TP_OP_FORGETS_IN = 1u << 4,  /* vjp reads shapes and dtypes of inputs only, not their values          */
-    TP_OP_FORGETS_OUT = 1u << 5, /* the same of outputs                                                   */
-    TP_OP_OVERWRITES = 1u << 6,  /* vjp_fused honours `fresh`; otherwise buffers come zeroed              */
-    TP_OP_ELEMENTWISE = 1u << 7, /* vjp_fused is for inputs and gout of one shape and dtype, contiguous */
-    TP_OP_SYMMETRIC = 1u << 8    /* in[0] is taken as symmetric: its derivative is along such directions  */
+    TP_OP_VIEW = 1u << 0,           /* out[0] shares in[0]'s storage                                         */
+    TP_OP_RANDOM = 1u << 1,         /* draws from the tape's generator                                       */
+    TP_OP_NO_GRAD = 1u << 2,        /* has no derivative: results never ask for a gradient                   */
+    TP_OP_STRIDED = 1u << 3,        /* forward and vjp_fused take any strides; otherwise both get contiguous */
+    TP_OP_FORGETS_IN = 1u << 4,     /* vjp reads shapes and dtypes of inputs only, not their values          */
+    TP_OP_FORGETS_OUT = 1u << 5,    /* the same of outputs                                                   */
+    TP_OP_OVERWRITES = 1u << 6,     /* vjp_fused honours `fresh`; otherwise buffers come zeroed              */
+    TP_OP_ELEMENTWISE = 1u << 7,    /* vjp_fused is for inputs and gout of one shape and dtype, contiguous */
+    TP_OP_SYMMETRIC = 1u << 8,      /* in[0] is taken as symmetric: its derivative is along such directions  */
+    TP_OP_FORGETS_RESULTS = 1u << 9 /* vjp reads the values of constant outputs (constant_out) only       */
 };
 
 struct tp_op {

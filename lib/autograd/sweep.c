@@ -141,10 +141,10 @@ static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
 
 /* Inputs are written as leaves; outputs through a tensor that shares their storage (tp_detach). */
 static tp_status check_versions(const tp__sweep *s, const tp__node *node, const char *what, uint32_t n,
-                                tp_tensor *const *x, const uint32_t *versions)
+                                tp_tensor *const *x, uint32_t saved, const uint32_t *versions)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (x[i] && x[i]->storage && x[i]->storage->version != versions[i])
+    for (uint32_t i = 0; i < n && saved != 0; i++)
+        if (tp__has_bit(saved, i) && x[i] && x[i]->storage && x[i]->storage->version != versions[i])
             return tp_fail(s->T, TP_EMUTATED,
                            "%s: %s %u was changed in place after it was saved; backward needs it as it was",
                            node->op->name, what, (unsigned)i);
@@ -154,21 +154,18 @@ static tp_status check_versions(const tp__sweep *s, const tp__node *node, const 
 /* What was saved must still be there, and as it was. */
 static tp_status check_saved(const tp__sweep *s, const tp__node *node)
 {
-    unsigned forgets = node->op->flags & (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT);
+    uint32_t in = node->op->flags & TP_OP_FORGETS_IN ? 0 : UINT32_MAX, out = tp__saved_outputs(node->op);
     if (node->converted)
         return tp_fail(s->T, TP_EMUTATED,
                        "%s: a parameter that it used was converted by tp_module_to since; backward needs it as it was",
                        node->op->name);
-    if (node->consumed && forgets != (TP_OP_FORGETS_IN | TP_OP_FORGETS_OUT))
+    if (node->consumed && (in | out) != 0)
         return tp_fail(s->T, TP_EGRAPH,
                        "%s: a second backward through a graph that was given back; ask for retain_graph the first time",
                        node->op->name);
-    if (!(forgets & TP_OP_FORGETS_IN) &&
-        check_versions(s, node, "input", node->n_in, node->in, node->versions) != TP_OK)
+    if (check_versions(s, node, "input", node->n_in, node->in, in, node->versions) != TP_OK)
         return s->T->status;
-    if (forgets & TP_OP_FORGETS_OUT)
-        return TP_OK;
-    return check_versions(s, node, "output", node->n_out, node->out, node->versions + node->n_in);
+    return check_versions(s, node, "output", node->n_out, node->out, out, node->versions + node->n_in);
 }
 
 /* All of one shape and dtype, contiguous. */

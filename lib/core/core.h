@@ -234,6 +234,8 @@ static inline int32_t tp__to_i32(double v) { return v > -0x1p31 - 1 && v < 0x1p3
 /* Can a number be an element of this dtype? torch's rule: what is truncated to one can (but not -0.5 to uint8), floats
  * and booleans take all, and whole numbers down to -255 count from the end of uint8. */
 bool tp__holds(tp_dtype dtype, double value);
+/* An option: 0 stands for the default, negative zero for zero (TP_ZERO). */
+double tp__option(double value, double otherwise);
 double tp__load(const void *p, tp_dtype dtype);        /* any element as a double */
 int64_t tp__load_i64(const void *p, tp_dtype dtype);   /* any element as an integer, exactly where it is one */
 void tp__store(void *p, tp_dtype dtype, double value); /* converted as elements are */

@@ -67,3 +67,5 @@ void tp__store(void *p, tp_dtype dtype, double value)
         break;
     }
 }
+
+double tp__option(double value, double otherwise) { return value != 0 ? value : signbit(value) ? 0 : otherwise; }

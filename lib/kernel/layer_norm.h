@@ -12,6 +12,7 @@ typedef struct {
     void *y;          /* the output, or the gradient of x */
     void *partial[2]; /* gradients of weight and bias, [chunks, n]; NULL: not wanted */
     bool accumulate;
+    bool about_zero; /* squares are about 0, not the mean */
 } tp__norm_rows;
 
 typedef struct {
@@ -22,5 +23,10 @@ TP__TABLE_OF(tp__norm_table, tp__norm_table);
 
 /* Rows whose gradients of weight and bias gather in one partial sum. */
 static inline int64_t tp__norm_chunk(int64_t n) { return n <= TP__SHORT ? 512 : 64; }
+
+/* As tp__layer_norm and its backward (kernel.h), by squares about 0, without a bias: gin[2] is NULL. */
+void tp__rms_norm(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight, void *y);
+void tp__rms_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps, const void *x, const void *weight,
+                           const void *g, void *const gin[3], uint32_t fresh, void *scratch);
 
 #endif

@@ -54,7 +54,7 @@ static NAME(stats) NAME(scaled_stats)(const tp__norm_rows *w, const REAL *x)
     frexp(top < (double)INFINITY ? top : 1, &e);
     e = e < -MOST_EXPONENT ? -MOST_EXPONENT : e > MOST_EXPONENT ? MOST_EXPONENT : e;
     scale = ldexp(1, -e);
-    for (int64_t i = 0; i < w->n; i++)
+    for (int64_t i = 0; i < (w->about_zero ? 0 : w->n); i++)
         sum += (double)x[i] * scale;
     sum /= (double)w->n;
     for (int64_t i = 0; i < w->n; i++)
@@ -64,7 +64,7 @@ static NAME(stats) NAME(scaled_stats)(const tp__norm_rows *w, const REAL *x)
 
 static NAME(stats) NAME(row_stats)(const tp__norm_rows *w, const REAL *x)
 {
-    REAL mean = (REAL)(NAME(row_sum)(w->n, x) / (double)w->n);
+    REAL mean = w->about_zero ? 0 : (REAL)(NAME(row_sum)(w->n, x) / (double)w->n);
     double variance = NAME(row_squares)(w->n, x, mean) / (double)w->n + w->eps;
     if (!(variance >= LEAST_VARIANCE && variance < (double)INFINITY))
         return NAME(scaled_stats)(w, x);
@@ -90,7 +90,7 @@ static bool NAME(turned_normal)(const tp__norm_rows *w, REAL *restrict x, REAL *
     double sum[TURN] = {0}, squares[TURN] = {0};
     REAL mean[TURN];
     int strays = 0;
-    for (int64_t k = 0; k < w->n; k++)
+    for (int64_t k = 0; k < (w->about_zero ? 0 : w->n); k++)
         for (int64_t c = 0; c < TURN; c++)
             sum[c] += (double)x[k * TURN + c];
     for (int64_t c = 0; c < TURN; c++)
@@ -143,7 +143,7 @@ static void NAME(input_turned)(const tp__norm_rows *w, int64_t r, int64_t count,
         }
     }
     for (int64_t c = 0; c < TURN; c++) {
-        shift[c] = (REAL)(sum[c] / (double)w->n);
+        shift[c] = w->about_zero ? 0 : (REAL)(sum[c] / (double)w->n);
         slope[c] = (REAL)(dot[c] / (double)w->n);
     }
     for (int64_t k = 0; k < w->n; k++)
@@ -240,6 +240,7 @@ static void NAME(input_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s)
     const REAL *x = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n, *weight = w->weight;
     REAL *restrict gx = (REAL *)w->y + r * w->n, shift, slope;
     NAME(row_dots)(w->n, g, weight, x, &s, &shift, &slope);
+    shift = w->about_zero ? 0 : shift;
     for (int64_t i = 0; i < w->n; i++) {
         REAL h = (weight ? g[i] * weight[i] : g[i]) - shift - NAME(normal)(x[i], &s) * slope;
         gx[i] = h * s.rstd * s.scale + (w->accumulate ? gx[i] : 0);

@@ -75,7 +75,7 @@ tp_status tp__dims_mask(const tp_call *c, int ndim, int n, const int *dims, uint
 
 tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which)
 {
-    enum { MOST = 4 };
+    enum { MOST = 8 };
     tp_tensor *g[MOST] = {NULL};
     tp_vjp by_vjp = *v;
     by_vjp.gin = g;

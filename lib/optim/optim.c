@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-double tp__option(double value, double otherwise) { return value != 0 ? value : signbit(value) ? 0 : otherwise; }
 
 bool tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value, const char *needed)
 {

@@ -59,8 +59,6 @@ tp_status tp__optim_add_group(tp_tape *T, tp_optim *o, const tp__optim_class *ty
 bool tp__optim_evaluate(tp_tape *T, const tp_optim *o, tp_closure closure, void *user, double *loss);
 /* Fails T: "sgd: momentum is -1; 0 or more is needed". Returns false. */
 bool tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value, const char *needed);
-/* An option: 0 stands for the default, negative zero for zero. */
-double tp__option(double value, double otherwise);
 tp_status tp__update_forward(tp_call *c);
 
 #define TP__OPTIM_OP(title) \

@@ -144,7 +144,8 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     node->out = node->in + n_in;
     node->versions = (uint32_t *)(void *)(node->out + n_out);
     node->attr = attr ? memcpy((char *)node + bytes, c->attr, attr) : NULL;
-    bool saves_in = !(c->op->flags & TP_OP_FORGETS_IN), saves_out = !(c->op->flags & TP_OP_FORGETS_OUT);
+    bool saves_in = !(c->op->flags & TP_OP_FORGETS_IN);
+    uint32_t saved = tp__saved_outputs(c->op);
     for (size_t i = 0; i < n_in; i++) {
         tp_tensor *x = node->in[i] = c->in[i];
         node->versions[i] = x->storage ? x->storage->version : 0;
@@ -159,7 +160,7 @@ static inline tp_status record(tp_tape *T, const tp_call *c)
     for (size_t i = 0; i < n_out; i++) {
         tp_tensor *y = node->out[i] = c->out[i];
         node->versions[n_in + i] = y->storage ? y->storage->version : 0;
-        y->saves += saves_out;
+        y->saves += tp__has_bit(saved, i);
         if (tp__is_float(y->dtype) && (i > 31 || !((c->op->constant_out >> i) & 1u))) {
             y->node = node;
             y->flags |= TP__REQUIRES_GRAD;

@@ -57,13 +57,13 @@ static bool is_gone(const tp_tape *T, const tp_tensor *x)
            (x->tape ? x->tape != T || x->serial == 0 : atomic_load_explicit(&x->holds, memory_order_relaxed) == 0);
 }
 
-static tp_status count_saved(const tp_tape *T, const tp__node *node, uint32_t n, tp_tensor *const *list, bool saves,
+static tp_status count_saved(const tp_tape *T, const tp__node *node, uint32_t n, tp_tensor *const *list, uint32_t saved,
                              const report *r)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (is_gone(T, list[i]))
             return wrong(r, "call %u (%s): a tensor of it was given back", (unsigned)node->index, node->op->name);
-        if (saves && list[i]->tape && !node->consumed)
+        if (tp__has_bit(saved, i) && list[i]->tape && !node->consumed)
             list[i]->uses++;
     }
     return TP_OK;
@@ -75,8 +75,9 @@ static tp_status check_nodes(const tp_tape *T, const report *r)
         const tp__node *node = T->nodes[k];
         if (node->index != k)
             return wrong(r, "call %u says that it is %u", (unsigned)k, (unsigned)node->index);
-        if (count_saved(T, node, node->n_in, node->in, !(node->op->flags & TP_OP_FORGETS_IN), r) != TP_OK ||
-            count_saved(T, node, node->n_out, node->out, !(node->op->flags & TP_OP_FORGETS_OUT), r) != TP_OK)
+        if (count_saved(T, node, node->n_in, node->in, node->op->flags & TP_OP_FORGETS_IN ? 0 : UINT32_MAX, r) !=
+                TP_OK ||
+            count_saved(T, node, node->n_out, node->out, tp__saved_outputs(node->op), r) != TP_OK)
             return TP_EINVAL;
     }
     return TP_OK;

@@ -17,8 +17,10 @@ void tp__node_consume(tp__node *node)
     node->consumed = true;
     for (uint32_t i = 0; i < node->n_in && !(node->op->flags & TP_OP_FORGETS_IN); i++)
         tp__unsave(node->in[i]);
-    for (uint32_t i = 0; i < node->n_out && !(node->op->flags & TP_OP_FORGETS_OUT); i++)
-        tp__unsave(node->out[i]);
+    uint32_t saved = tp__saved_outputs(node->op);
+    for (uint32_t i = 0; i < node->n_out && saved != 0; i++)
+        if (tp__has_bit(saved, i))
+            tp__unsave(node->out[i]);
 }
 
 void tp__nodes_convert(tp_tape *T, const tp_tensor *x)

@@ -204,6 +204,12 @@ tp_status tp__missing(tp_tape *T, const char *name, const char *what);
 /* Frees the attributes that nodes from `begin` on own. */
 void tp__cleanup(tp_tape *T, uint32_t begin);
 
+/* A bit for each output whose values vjp reads; the last one is of all from there on. */
+static inline uint32_t tp__saved_outputs(const tp_op *op)
+{
+    return op->flags & TP_OP_FORGETS_OUT ? 0 : op->flags & TP_OP_FORGETS_RESULTS ? op->constant_out : UINT32_MAX;
+}
+static inline bool tp__has_bit(uint32_t mask, size_t i) { return (mask >> (i < 31 ? i : 31)) & 1u; }
 /* Pushes a node for a call that has run. */
 tp_status tp__record(tp_tape *T, const tp_call *call);
 /* Forgets the nodes from `begin` on: what they had saved is theirs no more. Results that were made before `clock` stay,

@@ -119,6 +119,12 @@ double arg_double(test_case *c, int position, const char *name, double otherwise
     return number_of(a);
 }
 
+double arg_option(test_case *c, int position, const char *name, double otherwise)
+{
+    double value = arg_double(c, position, name, otherwise);
+    return value != 0 ? value : TP_ZERO;
+}
+
 const char *arg_string(test_case *c, int position, const char *name, const char *otherwise)
 {
     const json_t *a = arg(c, position, name);

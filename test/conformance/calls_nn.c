@@ -285,6 +285,50 @@ DROPOUT(dropout3d, true)
 DROPOUT(alpha_dropout, false)
 DROPOUT(feature_alpha_dropout, false)
 
+/* torch writes running statistics that are given as an input; the case's are leaves that may be. */
+static tp_tensor *call_batch_norm(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    tp_tensor *mean = arg_tensor_or_null(c, 1, "running_mean"), *var = arg_tensor_or_null(c, 2, "running_var");
+    tp_batch_norm_options o = {.weight = arg_tensor_or_null(c, 3, "weight"),
+                               .bias = arg_tensor_or_null(c, 4, "bias"),
+                               .training = arg_bool(c, 5, "training", false),
+                               .momentum = arg_option(c, 6, "momentum", 0.1),
+                               .eps = arg_option(c, 7, "eps", 1e-5)};
+    return tp_batch_norm(c->T, x, mean, var, &o);
+}
+
+static tp_tensor *call_instance_norm(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    tp_instance_norm_options o = {.running_mean = arg_tensor_or_null(c, 1, "running_mean"),
+                                  .running_var = arg_tensor_or_null(c, 2, "running_var"),
+                                  .weight = arg_tensor_or_null(c, 3, "weight"),
+                                  .bias = arg_tensor_or_null(c, 4, "bias"),
+                                  .use_running_stats = !arg_bool(c, 5, "use_input_stats", true),
+                                  .momentum = arg_option(c, 6, "momentum", 0.1),
+                                  .eps = arg_option(c, 7, "eps", 1e-5)};
+    return tp_instance_norm(c->T, x, &o);
+}
+
+static tp_tensor *call_local_response_norm(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    int64_t size = arg_int(c, 1, "size", 1);
+    tp_local_response_norm_options o = {.alpha = arg_option(c, 2, "alpha", 1e-4),
+                                        .beta = arg_option(c, 3, "beta", 0.75),
+                                        .k = arg_option(c, 4, "k", 1)};
+    return tp_local_response_norm(c->T, x, size, &o);
+}
+
+static tp_tensor *call_group_norm(test_case *c)
+{
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    int64_t groups = arg_int(c, 1, "num_groups", 1);
+    tp_tensor *weight = arg_tensor_or_null(c, 2, "weight"), *bias = arg_tensor_or_null(c, 3, "bias");
+    return tp_group_norm(c->T, x, groups, weight, bias, arg_double(c, 4, "eps", 1e-5));
+}
+
 static int space_of(const test_case *c) { return c->op[strlen(c->op) - 2] - '0'; }
 
 static tp_tensor *conv(test_case *c, bool transposed)
@@ -363,5 +407,9 @@ const call_entry nn_calls[] = {
     {"nn.functional.normalize", call_normalize},
     {"nn.functional.one_hot", call_one_hot},
     {"nn.functional.layer_norm", call_layer_norm},
+    {"nn.functional.batch_norm", call_batch_norm},
+    {"nn.functional.instance_norm", call_instance_norm},
+    {"nn.functional.group_norm", call_group_norm},
+    {"nn.functional.local_response_norm", call_local_response_norm},
     {NULL, NULL},
 };

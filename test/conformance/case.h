@@ -87,6 +87,8 @@ tp_tensor *arg_tensor_or_null(test_case *c, int position, const char *name);
 int64_t arg_int(test_case *c, int position, const char *name, int64_t otherwise);
 bool arg_bool(test_case *c, int position, const char *name, bool otherwise);
 double arg_double(test_case *c, int position, const char *name, double otherwise);
+/* The same for an option of ours, of which 0 is the default. */
+double arg_option(test_case *c, int position, const char *name, double otherwise);
 const char *arg_string(test_case *c, int position, const char *name, const char *otherwise);
 tp_dtype arg_dtype(test_case *c, int position, const char *name, tp_dtype otherwise);
 /* A list of sizes, or the rest of the positional arguments as one. */

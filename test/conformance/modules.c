@@ -97,7 +97,7 @@ static const module_builder builders[] = {
 
 static const module_builder *find_builder(const char *name)
 {
-    static const module_builder *const tables[] = {builders, activation_builders, space_builders, loss_builders};
+    static const module_builder *const tables[] = {builders, activation_builders, space_builders, loss_builders, norm_builders};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const module_builder *b = tables[t]; b->name; b++)
             if (strcmp(b->name, name) == 0)
@@ -132,9 +132,10 @@ void module_build_of(test_case *c, const char *name, json_t *args, json_t *kwarg
 
 enum { MAX_PARAMS = CASE_MAX_IN };
 
-static void load_parameters(test_case *c)
+/* Parameters, or buffers: what is listed at the key. */
+static void load_listed(test_case *c, const char *key)
 {
-    const json_t *names = json_object_get(c->json, "params");
+    const json_t *names = json_object_get(c->json, key);
     for (size_t i = 0; i < json_array_size(names) && case_ok(c); i++) {
         const char *name = json_string_value(json_array_get(names, i));
         tp_tensor *param = tp_module_param(c->module, name);
@@ -142,6 +143,15 @@ static void load_parameters(test_case *c)
             case_fail(c, "no parameter %s", name);
         else
             tp_copy_into(c->T, param, case_tensor(c, "param", name));
+    }
+}
+
+static void check_buffers(test_case *c)
+{
+    const json_t *names = json_object_get(c->json, "buffers_after");
+    for (size_t i = 0; i < json_array_size(names) && case_ok(c); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        check_stored(c, tp_module_param(c->module, name), "buf", name, case_tolerance(c, ""));
     }
 }
 
@@ -197,7 +207,8 @@ void run_module(test_case *c)
     if (!case_ok(c))
         return;
     tp_module_train(c->module, json_is_true(json_object_get(c->json, "training")));
-    load_parameters(c);
+    load_listed(c, "params");
+    load_listed(c, "buffers");
     args_use(c, args, kwargs);
     tp_tensor *in[CASE_MAX_IN];
     n = module_inputs(c, in);
@@ -206,6 +217,7 @@ void run_module(test_case *c)
     c->n_out = (int)json_integer_value(json_object_get(c->json, "outputs"));
     tp_forward_n(c->T, c->module, n, in, c->n_out, c->out);
     check_outputs(c);
+    check_buffers(c);
     if (case_ok(c))
         check_module_gradients(c);
 }

@@ -1,15 +1,17 @@
-/* layer_norm.c - normalization. */
+/* layer_norm.c - normalization over the last dimensions, by mean and variance, or by the mean square. */
 #include "kernel/layer_norm.h"
 #include "ops/ops.h"
 
+#include <float.h>
 #include <math.h>
 
-/* ---- layer_norm: over the last dimensions, then times weight, plus bias ------------------------------------- */
+/* ---- layer_norm and rms_norm: over the last dimensions, then times weight, plus bias ------------------------------------- */
 
 typedef struct {
     double eps;
     int dims; /* how many of the last dimensions */
     bool weight, bias;
+    bool about_zero; /* rms_norm: squares are about 0, not the mean */
 } layer;
 
 static const tp_tensor *weight_of(const layer *a, tp_tensor *const *in) { return a->weight ? in[1] : NULL; }
@@ -57,7 +59,9 @@ static tp_status layer_norm_forward(tp_call *c)
     const layer *a = c->attr;
     const tp_tensor *x = c->in[0];
     int64_t n = row_of(x, a);
-    if (x->numel)
+    if (x->numel && a->about_zero)
+        tp__rms_norm(x->dtype, x->numel / n, n, a->eps, x->data, data_of(weight_of(a, c->in)), c->out[0]->data);
+    else if (x->numel)
         tp__layer_norm(x->dtype, x->numel / n, n, a->eps, x->data, data_of(weight_of(a, c->in)),
                        data_of(bias_of(a, c->in)), c->out[0]->data);
     return TP_OK;
@@ -88,7 +92,7 @@ static bool scales_of(tp_tape *T, const tp_tensor *x, const layer *a, tp_tensor 
     return *scale && *eps;
 }
 
-/* rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight; g xhat and g, summed by the sweep. x is scaled on the way, so that
+/* rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight, about 0 without mean(h); g xhat and g, summed by the sweep. x is scaled on the way, so that
  * no square leaves the range. */
 static tp_status layer_norm_vjp(tp_vjp *v)
 {
@@ -101,13 +105,14 @@ static tp_status layer_norm_vjp(tp_vjp *v)
     if (!scales_of(T, x, a, &scale, &eps))
         return T->status;
     tp_tensor *scaled = tp_mul(T, x, scale);
-    tp_tensor *centred = tp_sub(T, scaled, tp_mean_dims(T, scaled, a->dims, over, true));
+    tp_tensor *centred = a->about_zero ? scaled : tp_sub(T, scaled, tp_mean_dims(T, scaled, a->dims, over, true));
     tp_tensor *var = tp_mean_dims(T, tp_square(T, centred), a->dims, over, true);
     tp_tensor *rstd = tp_rsqrt(T, tp_add(T, var, eps)), *xhat = tp_mul(T, centred, rstd);
     if (tp_vjp_needs(v, 0)) {
         tp_tensor *h = a->weight ? tp_mul(T, g, v->in[1]) : g;
         tp_tensor *along = tp_mul(T, xhat, tp_mean_dims(T, tp_mul(T, h, xhat), a->dims, over, true));
-        tp_tensor *rest = tp_sub(T, tp_sub(T, h, tp_mean_dims(T, h, a->dims, over, true)), along);
+        tp_tensor *own = a->about_zero ? h : tp_sub(T, h, tp_mean_dims(T, h, a->dims, over, true));
+        tp_tensor *rest = tp_sub(T, own, along);
         v->gin[0] = tp_mul(T, tp_mul(T, rest, rstd), scale);
     }
     if (a->weight && tp_vjp_needs(v, 1))
@@ -132,8 +137,8 @@ static tp_status layer_norm_vjp_fused(tp_vjp *v)
         if ((scratch = tp_vjp_scratch(v, 2 * bytes)) == NULL)
             return v->tape->status;
     }
-    tp__layer_norm_backward(x->dtype, rows, n, a->eps, x->data, data_of(weight_of(a, v->in)), v->gout[0]->data, gin,
-                            fresh, scratch);
+    (a->about_zero ? tp__rms_norm_backward : tp__layer_norm_backward)(
+        x->dtype, rows, n, a->eps, x->data, data_of(weight_of(a, v->in)), v->gout[0]->data, gin, fresh, scratch);
     return TP_OK;
 }
 
@@ -142,13 +147,25 @@ static void layer_norm_samples(tp_sampler *s)
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -1.7, 2.1),
                         tp_sample_tensor(s, (tp_dims){1, {5}}, 0.5, 1.7),
                         tp_sample_tensor(s, (tp_dims){1, {5}}, -1, 1)};
-    tp_sample(s, &(layer){1e-5, 1, true, true}, 3, in);
-    tp_sample(s, &(layer){1e-5, 1, true, false}, 2, in);
-    tp_sample(s, &(layer){1e-5, 2, false, false}, 1, in);
+    tp_sample(s, &(layer){1e-5, 1, true, true, false}, 3, in);
+    tp_sample(s, &(layer){1e-5, 1, true, false, false}, 2, in);
+    tp_sample(s, &(layer){1e-5, 2, false, false, false}, 1, in);
     in[1] = in[2];
-    tp_sample(s, &(layer){0.1, 1, false, true}, 2, in);
+    tp_sample(s, &(layer){0.1, 1, false, true, false}, 2, in);
     in[0] = tp_sample_tensor(s, (tp_dims){3, {2, 0, 5}}, -1, 1);
-    tp_sample(s, &(layer){1e-5, 1, false, true}, 2, in);
+    tp_sample(s, &(layer){1e-5, 1, false, true, false}, 2, in);
+}
+
+static void rms_norm_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_sample_tensor(s, (tp_dims){2, {3, 5}}, -1.7, 2.1),
+                        tp_sample_tensor(s, (tp_dims){1, {5}}, 0.5, 1.7)};
+    tp_sample(s, &(layer){1e-5, 1, true, false, true}, 2, in);
+    tp_sample(s, &(layer){0.1, 2, false, false, true}, 1, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){3, {4, 3, 50}}, -1, 1);
+    tp_sample(s, &(layer){1e-3, 1, false, false, true}, 1, in);
+    in[0] = tp_sample_tensor(s, (tp_dims){3, {2, 0, 5}}, -1, 1);
+    tp_sample(s, &(layer){1e-5, 1, true, false, true}, 2, in);
 }
 
 /* clang-format off */
@@ -157,21 +174,42 @@ static const tp_op layer_norm_op = {
     .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, .grad_name = "NativeLayerNormBackward0",
     .infer = layer_norm_infer, .forward = layer_norm_forward, .vjp = layer_norm_vjp, .vjp_fused = layer_norm_vjp_fused,
     .samples = layer_norm_samples};
+static const tp_op rms_norm_op = {
+    .name = "rms_norm", .n_in = -1, .n_out = 1, .attr_size = sizeof(layer),
+    .flags = TP_OP_FORGETS_OUT | TP_OP_OVERWRITES, .grad_name = "MulBackward0",
+    .infer = layer_norm_infer, .forward = layer_norm_forward, .vjp = layer_norm_vjp, .vjp_fused = layer_norm_vjp_fused,
+    .samples = rms_norm_samples};
 /* clang-format on */
+
+/* Are these x's last dimensions? Otherwise T fails. */
+static bool shape_fits(tp_tape *T, const char *name, const tp_tensor *x, tp_dims shape)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    if (shape.ndim < 1 || shape.ndim > x->ndim || !tp__dims_equal(normalized(x, shape.ndim), shape))
+        tp_fail(T, TP_ESHAPE, "%s: normalized_shape is %s, x is %s; x's last dimensions are needed", name,
+                TP__DIMS(shape), TP__SHAPE(x));
+    return tp__ok(T);
+}
 
 tp_tensor *tp_layer_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, tp_tensor *bias,
                          double eps)
 {
-    layer a = {eps, normalized_shape.ndim, weight != NULL, bias != NULL};
+    layer a = {eps, normalized_shape.ndim, weight != NULL, bias != NULL, false};
     tp_tensor *in[3] = {x, weight ? weight : bias, bias};
-    if (!tp__usable(T, "layer_norm", x))
+    if (!shape_fits(T, "layer_norm", x, normalized_shape))
         return NULL;
-    if (a.dims < 1 || a.dims > x->ndim || !tp__dims_equal(normalized(x, a.dims), normalized_shape)) {
-        tp_fail(T, TP_ESHAPE, "layer_norm: normalized_shape is %s, x is %s; x's last dimensions are needed",
-                TP__DIMS(normalized_shape), TP__SHAPE(x));
-        return NULL;
-    }
     return tp_apply(T, &layer_norm_op, &a, 1 + a.weight + a.bias, in);
+}
+
+tp_tensor *tp_rms_norm(tp_tape *T, tp_tensor *x, tp_dims normalized_shape, tp_tensor *weight, double eps)
+{
+    tp_tensor *in[2] = {x, weight};
+    if (!shape_fits(T, "rms_norm", x, normalized_shape))
+        return NULL;
+    double least = x->dtype == TP_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    layer a = {tp__option(eps, least), normalized_shape.ndim, weight != NULL, false, true};
+    return tp_apply(T, &rms_norm_op, &a, 1 + a.weight, in);
 }
 
 const tp_op *const tp__ops_norm[] = {
