@@ -262,8 +262,6 @@ TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t o
 
 /* ---- convolutions ---- */
 
-/* What lies round x: 0, x mirrored at its edge (which is not doubled), its edge, or its other end. */
-typedef enum { TP_PAD_ZEROS = 0, TP_PAD_REFLECT, TP_PAD_REPLICATE, TP_PAD_CIRCULAR } tp_pad_mode;
 /* As tp_conv_options (nn_functional.h), an entry for each dimension of space. */
 typedef struct {
     int64_t         stride[3]; /* 0: 1 */
@@ -358,6 +356,29 @@ TP_API tp_module *tp_nn_layer_norm(tp_tape *T, tp_dims normalized_shape, const t
 TP_API tp_module *tp_nn_rms_norm(tp_tape *T, tp_dims normalized_shape, const tp_nn_norm_options *options);
 /* As tp_local_response_norm. */
 TP_API tp_module *tp_nn_local_response_norm(tp_tape *T, int64_t size, const tp_local_response_norm_options *options);
+
+/* ---- padding, and pixels out of channels ---- */
+
+/* As tp_pad. A padding is tp_shape(1), on all sides, or has two numbers for each dimension of space, from the last on. */
+TP_API tp_module *tp_nn_constant_pad1d(tp_tape *T, tp_dims padding, double value);
+TP_API tp_module *tp_nn_constant_pad2d(tp_tape *T, tp_dims padding, double value);
+TP_API tp_module *tp_nn_constant_pad3d(tp_tape *T, tp_dims padding, double value);
+TP_API tp_module *tp_nn_zero_pad1d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_zero_pad2d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_zero_pad3d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_reflection_pad1d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_reflection_pad2d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_reflection_pad3d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_replication_pad1d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_replication_pad2d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_replication_pad3d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_circular_pad1d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_circular_pad2d(tp_tape *T, tp_dims padding);
+TP_API tp_module *tp_nn_circular_pad3d(tp_tape *T, tp_dims padding);
+/* As the functions of these names; factors are 1 or more (TP_EINVAL). */
+TP_API tp_module *tp_nn_pixel_shuffle(tp_tape *T, int64_t factor);
+TP_API tp_module *tp_nn_pixel_unshuffle(tp_tape *T, int64_t factor);
+TP_API tp_module *tp_nn_channel_shuffle(tp_tape *T, int64_t groups);
 
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);

@@ -100,6 +100,22 @@ TP_API tp_tensor *tp_adaptive_avg_pool1d(tp_tape *T, tp_tensor *x, tp_dims size)
 TP_API tp_tensor *tp_adaptive_avg_pool2d(tp_tape *T, tp_tensor *x, tp_dims size);
 TP_API tp_tensor *tp_adaptive_avg_pool3d(tp_tape *T, tp_tensor *x, tp_dims size);
 
+/* ---- padding, and pixels out of channels ------------------------------------------------------- */
+
+/* What lies round x: 0 (or another value), x mirrored at its edge (which is not doubled), its edge, or its other end. */
+typedef enum { TP_PAD_ZEROS = 0, TP_PAD_REFLECT, TP_PAD_REPLICATE, TP_PAD_CIRCULAR } tp_pad_mode;
+/* x with so many elements more in front of and behind the last dimension, then the one before, ...: tp_shape(1, 2) or
+ * tp_shape(1, 2, 0, 3); below 0 so many are left out (TP_ESHAPE where there are not that many). `value` is what lies round x
+ * with TP_PAD_ZEROS. The other modes are for 1 to 3 dimensions, all behind channels, with or without samples, and take no more
+ * than there is (TP_ESHAPE). Any dtype. */
+TP_API tp_tensor *tp_pad(tp_tape *T, tp_tensor *x, tp_dims padding, tp_pad_mode mode, double value);
+/* x [.., c r r, h, w] -> [.., c, h r, w r], and back: blocks of r by r pixels out of as many channels. TP_ESHAPE where sizes are
+ * not divisible. */
+TP_API tp_tensor *tp_pixel_shuffle(tp_tape *T, tp_tensor *x, int64_t r);
+TP_API tp_tensor *tp_pixel_unshuffle(tp_tape *T, tp_tensor *x, int64_t r);
+/* x [n, c, ..], of which channel i of group g of `groups` becomes channel i groups + g. */
+TP_API tp_tensor *tp_channel_shuffle(tp_tape *T, tp_tensor *x, int64_t groups);
+
 /* ---- activation functions --------------------------------------------------------------------
  *
  * Of each element, x's shape comes out. relu, sigmoid and tanh are in elementwise.h, one_hot in index.h, rrelu in random.h.
@@ -203,7 +219,7 @@ TP_API tp_tensor *tp_instance_norm(tp_tape *T, tp_tensor *x, const tp_instance_n
 TP_API tp_tensor *tp_group_norm(tp_tape *T, tp_tensor *x, int64_t groups, tp_tensor *weight, tp_tensor *bias,
                                 double eps);
 
-typedef struct tp_local_response_norm_options {
+typedef struct {
     double alpha; /* 0: 1e-4; TP_ZERO: 0 */
     double beta;  /* 0: 0.75; TP_ZERO: 0 */
     double k;     /* 0: 1;    TP_ZERO: 0 */

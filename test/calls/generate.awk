@@ -57,7 +57,13 @@ BEGIN {
             special["tp_" conv " bias"] = "pair"
             special["tp_nn_" conv " kernel"] = "window"
         }
+    special["tp_pad x"] = special["tp_pixel_shuffle x"] = special["tp_pixel_unshuffle x"] = "image2"
+    special["tp_channel_shuffle x"] = "image2"
+    special["tp_pad padding"] = "sides"
+    special["tp_pixel_shuffle r"] = special["tp_pixel_unshuffle r"] = special["tp_channel_shuffle groups"] = "few"
     for (d = 1; d <= 3; d++) {
+        n = split("zero reflection replication circular constant", side, " ")
+        for (i = 1; i <= n; i++) special["tp_nn_" side[i] "_pad" d "d padding"] = "window"
         n = split("max_pool avg_pool lp_pool adaptive_max_pool adaptive_avg_pool max_unpool", pool, " ")
         for (i = 1; i <= n; i++) {
             special["tp_" pool[i] d "d x"] = "image" d

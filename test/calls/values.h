@@ -243,6 +243,8 @@ static inline const tp_dims *get_shapes(int v)
 KIND(shapes, 21)
 static inline tp_dims get_window(int v) { return v == 0 ? tp_shape(3) : get_dims(v - 1); }
 KIND(window, 1 + N_dims)
+static inline tp_dims get_sides(int v) { return v == 0 ? tp_shape(1, 2) : get_dims(v - 1); }
+KIND(sides, 1 + N_dims)
 static inline tp_dims *get_shape_out(int v)
 {
     static tp_dims s;

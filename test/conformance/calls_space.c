@@ -1,4 +1,4 @@
-/* calls_space.c - functions over space: pooling. */
+/* calls_space.c - functions over space: pooling, padding, pixels. */
 #include "calls.h"
 
 #include <string.h>
@@ -82,6 +82,41 @@ static tp_tensor *call_max_unpool(test_case *c)
     return calls[space - 1](c->T, x, indices, arg_sizes_or_none(c, 2, "kernel_size"), &o);
 }
 
+/* ---- padding, and pixels out of channels ---- */
+
+static tp_tensor *call_pad(test_case *c)
+{
+    static const char *const modes[] = {"constant", "reflect", "replicate", "circular"};
+    const char *mode = arg_string(c, 2, "mode", "constant");
+    tp_dims padding = arg_sizes_or_none(c, 1, "pad");
+    double value = arg_double(c, 3, "value", 0);
+    for (int i = 0; i < 4; i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return tp_pad(c->T, arg_tensor(c, 0, "input"), padding, (tp_pad_mode)i, value);
+    case_skip(c, "mode %s", mode);
+    return NULL;
+}
+
+static tp_tensor *call_constant_pad(test_case *c)
+{
+    tp_dims padding = arg_sizes_or_none(c, 1, "pad");
+    double value = arg_double(c, 2, "value", 0);
+    return tp_pad(c->T, arg_tensor(c, 0, "input"), padding, TP_PAD_ZEROS, value);
+}
+
+static tp_tensor *call_pixel_shuffle(test_case *c)
+{
+    return tp_pixel_shuffle(c->T, arg_tensor(c, 0, "input"), arg_int(c, 1, "upscale_factor", 0));
+}
+static tp_tensor *call_pixel_unshuffle(test_case *c)
+{
+    return tp_pixel_unshuffle(c->T, arg_tensor(c, 0, "input"), arg_int(c, 1, "downscale_factor", 0));
+}
+static tp_tensor *call_channel_shuffle(test_case *c)
+{
+    return tp_channel_shuffle(c->T, arg_tensor(c, 0, "input"), arg_int(c, 1, "groups", 0));
+}
+
 const call_entry space_calls[] = {
     {"nn.functional.max_pool1d", call_max_pool},
     {"nn.functional.adaptive_max_pool1d", call_adaptive_max_pool},
@@ -100,5 +135,10 @@ const call_entry space_calls[] = {
     {"nn.functional.adaptive_avg_pool3d", call_adaptive_avg_pool},
     {"nn.functional.avg_pool3d", call_avg_pool},
     {"nn.functional.max_unpool3d", call_max_unpool},
+    {"nn.functional.pad", call_pad},
+    {"constant_pad_nd", call_constant_pad},
+    {"nn.functional.pixel_shuffle", call_pixel_shuffle},
+    {"nn.functional.pixel_unshuffle", call_pixel_unshuffle},
+    {"nn.functional.channel_shuffle", call_channel_shuffle},
     {NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* modules_space.c - modules over space that have no parameters: pooling. */
+/* modules_space.c - modules over space that have no parameters: pooling, padding, pixels. */
 #include "groups.h"
 
 /* ---- pooling ---- */
@@ -69,6 +69,51 @@ static tp_module *build_adaptive_max_pool1d(test_case *c) { return adaptive(c, t
 static tp_module *build_adaptive_max_pool2d(test_case *c) { return adaptive(c, tp_nn_adaptive_max_pool2d); }
 static tp_module *build_adaptive_max_pool3d(test_case *c) { return adaptive(c, tp_nn_adaptive_max_pool3d); }
 
+/* ---- padding, and pixels out of channels ---- */
+
+static tp_module *build_constant_pad1d(test_case *c)
+{
+    tp_dims padding = arg_sizes_or_none(c, 0, "padding");
+    return tp_nn_constant_pad1d(c->T, padding, arg_double(c, 1, "value", 0));
+}
+static tp_module *build_constant_pad2d(test_case *c)
+{
+    tp_dims padding = arg_sizes_or_none(c, 0, "padding");
+    return tp_nn_constant_pad2d(c->T, padding, arg_double(c, 1, "value", 0));
+}
+static tp_module *build_constant_pad3d(test_case *c)
+{
+    tp_dims padding = arg_sizes_or_none(c, 0, "padding");
+    return tp_nn_constant_pad3d(c->T, padding, arg_double(c, 1, "value", 0));
+}
+
+static tp_module *pad(test_case *c, tp_module *(*make)(tp_tape *, tp_dims))
+{
+    return make(c->T, arg_sizes_or_none(c, 0, "padding"));
+}
+static tp_module *build_zero_pad1d(test_case *c) { return pad(c, tp_nn_zero_pad1d); }
+static tp_module *build_zero_pad2d(test_case *c) { return pad(c, tp_nn_zero_pad2d); }
+static tp_module *build_zero_pad3d(test_case *c) { return pad(c, tp_nn_zero_pad3d); }
+static tp_module *build_reflection_pad1d(test_case *c) { return pad(c, tp_nn_reflection_pad1d); }
+static tp_module *build_reflection_pad2d(test_case *c) { return pad(c, tp_nn_reflection_pad2d); }
+static tp_module *build_reflection_pad3d(test_case *c) { return pad(c, tp_nn_reflection_pad3d); }
+static tp_module *build_replication_pad1d(test_case *c) { return pad(c, tp_nn_replication_pad1d); }
+static tp_module *build_replication_pad2d(test_case *c) { return pad(c, tp_nn_replication_pad2d); }
+static tp_module *build_replication_pad3d(test_case *c) { return pad(c, tp_nn_replication_pad3d); }
+
+static tp_module *build_pixel_shuffle(test_case *c)
+{
+    return tp_nn_pixel_shuffle(c->T, arg_int(c, 0, "upscale_factor", 0));
+}
+static tp_module *build_pixel_unshuffle(test_case *c)
+{
+    return tp_nn_pixel_unshuffle(c->T, arg_int(c, 0, "downscale_factor", 0));
+}
+static tp_module *build_channel_shuffle(test_case *c)
+{
+    return tp_nn_channel_shuffle(c->T, arg_int(c, 0, "groups", 0));
+}
+
 const module_builder space_builders[] = {
     {"MaxPool1d", build_max_pool1d},
     {"AvgPool1d", build_avg_pool1d},
@@ -87,5 +132,20 @@ const module_builder space_builders[] = {
     {"MaxUnpool3d", build_max_unpool3d},
     {"AdaptiveAvgPool3d", build_adaptive_avg_pool3d},
     {"AdaptiveMaxPool3d", build_adaptive_max_pool3d},
+    {"ConstantPad1d", build_constant_pad1d},
+    {"ConstantPad2d", build_constant_pad2d},
+    {"ConstantPad3d", build_constant_pad3d},
+    {"ZeroPad1d", build_zero_pad1d},
+    {"ZeroPad2d", build_zero_pad2d},
+    {"ZeroPad3d", build_zero_pad3d},
+    {"ReflectionPad1d", build_reflection_pad1d},
+    {"ReflectionPad2d", build_reflection_pad2d},
+    {"ReflectionPad3d", build_reflection_pad3d},
+    {"ReplicationPad1d", build_replication_pad1d},
+    {"ReplicationPad2d", build_replication_pad2d},
+    {"ReplicationPad3d", build_replication_pad3d},
+    {"PixelShuffle", build_pixel_shuffle},
+    {"PixelUnshuffle", build_pixel_unshuffle},
+    {"ChannelShuffle", build_channel_shuffle},
     {NULL, NULL},
 };

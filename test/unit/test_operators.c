@@ -591,7 +591,8 @@ static const char *const sized[] = {"dot",
                                     "convolution_by_weight",
                                     "max_pool",
                                     "avg_pool",
-                                    "adaptive_avg_pool"};
+                                    "adaptive_avg_pool",
+                                    "pad"};
 
 START_TEST(threads)
 {

@@ -246,6 +246,10 @@ START_TEST(edges)
                                &indices);
     ck_values(y, 0, 5, 3);
     ck_values(indices, 0, 1, 2);
+    y = tp_adaptive_avg_pool2d(T, tp_from(T, TP_F32, tp_shape(1, 2, 2), (const float[]){1, 5, 3, 3}), tp_shape(1));
+    ck_assert(tp_ndim(y) == 3 && tp_item(y) == 3);
+    tp_adaptive_avg_pool1d(T, tp_ones(T, TP_I64, tp_shape(1, 4)), tp_shape(1));
+    ck_error(T, TP_EDTYPE, "adaptive_avg_pool1d");
     x = tp_from(T, TP_F32, tp_shape(1, 2), (const float[]){7, 8});
     y = tp_max_unpool1d(T, x, tp_from(T, TP_I64, tp_shape(1, 2), (const int64_t[]){1, 2}), tp_shape(2), NULL);
     ck_values(y, 0, 0, 7, 8, 0);
