@@ -254,10 +254,13 @@ $(BUILD)/bench/tapir-sweep: $(call object_of,bench/sweep/*.c) $(BUILD)/libtapir.
 
 # ---- running -------------------------------------------------------------------------------------
 
+# MODEL=cnn: a convolutional network, which takes minutes. DEMO='--epochs 3': its options.
+demo_program := $(if $(filter cnn,$(MODEL)),fashion_cnn,fashion_mnist)
 demo:
 	@+$(MAKE) --no-print-directory deps || echo 'Going on with what is there.'
 	$(again) all
-	@$(BUILD)/examples/fashion_mnist --save $(BUILD)/fashion_mnist.safetensors --plot $(BUILD)/fashion_mnist.png $(DEMO)
+	@$(BUILD)/examples/$(demo_program) --save $(BUILD)/$(demo_program).safetensors --plot $(BUILD)/$(demo_program).png \
+	    $(if $(filter cnn,$(MODEL)),--mistakes $(BUILD)/$(demo_program)_mistakes.png) $(DEMO)
 
 # The graph of a small network, drawn by Graphviz.
 graph: $(BUILD)/examples/graph

@@ -152,16 +152,21 @@ tp_module *tp_nn_adaptive_log_softmax_with_loss(tp_tape *T, int64_t in, int64_t 
 }
 
 /* Is it such a layer, and x a batch? Otherwise T fails. */
-static bool usable(tp_tape *T, const char *name, const tp_module *m, tp_tensor *x)
+static bool usable(tp_tape *T, const char *name, tp_module *m, tp_tensor *x)
 {
     if (m == NULL)
         tp__missing(T, name, "the module");
     if (m == NULL || !tp__usable(T, name, x))
         return false;
-    if (m->type == &adaptive_class && x->ndim == 2)
+    if (m->type != &adaptive_class) {
+        tp_fail(T, TP_EINVAL, "%s: %s is given; AdaptiveLogSoftmaxWithLoss is needed", name, m->type->name);
+        return false;
+    }
+    const tp_tensor *weight = tp_module_param(tp_module_child(m, "head"), "weight");
+    if (x->ndim == 2 && x->shape[1] == weight->shape[1] && x->dtype == weight->dtype)
         return true;
-    tp_fail(T, TP_EINVAL, "%s: %s is given, and x is %s; AdaptiveLogSoftmaxWithLoss and [n, in] are needed", name,
-            m->type->name, TP__SHAPE(x));
+    tp_fail(T, x->dtype == weight->dtype ? TP_ESHAPE : TP_EDTYPE, "%s: x is %s of %s; [n, %lld] of %s is needed", name,
+            TP__SHAPE(x), tp_dtype_name(x->dtype), (long long)weight->shape[1], tp_dtype_name(weight->dtype));
     return false;
 }
 

@@ -78,16 +78,16 @@ static tp_module *finished(tp_tape *T, criterion *m)
 #define PLAIN(fn, Name, call)                                                                      \
     CRITERION(fn, Name, 2, call)                                                                   \
     tp_module *tp_nn_##fn(tp_tape *T, tp_reduction reduction)                                      \
-    { criterion *m = new_criterion(T, &fn##_class); if (m) m->o.reduction = reduction; return finished(T, m); }
+    { TP__NAMED(T, "nn_" #fn); criterion *m = new_criterion(T, &fn##_class); if (m) m->o.reduction = reduction; return finished(T, m); }
 #define WITH_OPTIONS(fn, Name, n, type, field, call)                                               \
     CRITERION(fn, Name, n, call)                                                                   \
     tp_module *tp_nn_##fn(tp_tape *T, const type *options)                                         \
-    { criterion *m = new_criterion(T, &fn##_class); if (m && options) m->o.field = *options; return finished(T, m); }
+    { TP__NAMED(T, "nn_" #fn); criterion *m = new_criterion(T, &fn##_class); if (m && options) m->o.field = *options; return finished(T, m); }
 /* And with weights. */
 #define WITH_WEIGHT(fn, Name, type, field, call)                                                   \
     CRITERION(fn, Name, 2, call)                                                                   \
     tp_module *tp_nn_##fn(tp_tape *T, const type *options)                                         \
-    { criterion *m = new_criterion(T, &fn##_class);                                                \
+    { TP__NAMED(T, "nn_" #fn); criterion *m = new_criterion(T, &fn##_class);                                                \
       if (m && options) { m->o.field = *options; m->o.field.weight = kept(T, m, "weight", options->weight); } \
       return finished(T, m); }
 
@@ -134,11 +134,13 @@ tp_module *tp_nn_bce_loss(tp_tape *T, const tp_bce_options *options)
         tp_fail(T, TP_EINVAL, "nn_bce_loss: pos_weight is given; logits are needed for it");
         return NULL;
     }
+    TP__NAMED(T, "nn_bce_loss");
     return bce(T, &bce_loss_class, options);
 }
 
 tp_module *tp_nn_bce_with_logits_loss(tp_tape *T, const tp_bce_options *options)
 {
+    TP__NAMED(T, "nn_bce_with_logits_loss");
     return bce(T, &bce_with_logits_loss_class, options);
 }
 

@@ -325,6 +325,16 @@ static inline const char *const *get_texts(int v)
 }
 KIND(texts, 4)
 
+/* A softmax of nine classes with two cutoffs */
+FROM(nine, int64_t, 9, 0, -1, 5)
+static const int64_t two_cutoffs[] = {2, 5};
+FROM(cutoffs, const int64_t *, two_cutoffs, NULL)
+static inline tp_module *get_adaptive(int v)
+{
+    return v ? NULL : hold(tp_nn_adaptive_log_softmax_with_loss(T, 3, 9, 2, two_cutoffs, NULL), free_module);
+}
+KIND(adaptive, 2)
+
 /* ---- functions of the caller's --------------------------------------------------------------------------------------- */
 
 static inline tp_status squares(tp_tape *tape, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)

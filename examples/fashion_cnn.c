@@ -1,0 +1,306 @@
+/* fashion_cnn.c - a convolutional network on Fashion-MNIST, with pictures that are flipped and shifted as it learns.
+ *
+ *     fashion_cnn --epochs 8 --batch-size 128 --lr 3e-3
+ *
+ * Two convolutions with batch normalization and pooling, two linear layers. Shows its progress, a learning curve, and the
+ * twelve pictures of the test set that it was most wrong about.
+ */
+#define _DEFAULT_SOURCE
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapir.h>
+#include <unistd.h>
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MAX_EPOCHS = 200, WORST = 12, SHIFT = 2 };
+
+static const char *const class_names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress",  "Coat",
+                                                 "Sandal",      "Shirt",   "Sneaker",  "Bag",    "Ankle boot"};
+
+/* ---- options ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    double      epochs, batch_size, lr, seed, train_samples;
+    const char *data, *save, *plot, *mistakes;
+} options;
+
+static bool parse(options *o, int argc, char **argv)
+{
+    const struct {
+        const char  *name;
+        double      *number, low, high;
+        const char **text;
+    } known[] = {{"--epochs", &o->epochs, 1, MAX_EPOCHS, NULL},
+                 {"--batch-size", &o->batch_size, 2, 60000, NULL},
+                 {"--lr", &o->lr, 0, 100, NULL},
+                 {"--seed", &o->seed, 0, 9e15, NULL},
+                 {"--train-samples", &o->train_samples, 2, 60000, NULL},
+                 {"--data", NULL, 0, 0, &o->data},
+                 {"--save", NULL, 0, 0, &o->save},
+                 {"--plot", NULL, 0, 0, &o->plot},
+                 {"--mistakes", NULL, 0, 0, &o->mistakes}};
+    for (int i = 1; i < argc; i += 2) {
+        size_t k = 0, n = sizeof known / sizeof *known;
+        char *end = NULL;
+        while (k < n && strcmp(known[k].name, argv[i]) != 0)
+            k++;
+        if (k < n && i + 1 < argc && known[k].text)
+            *known[k].text = argv[i + 1];
+        else if (k < n && i + 1 < argc)
+            *known[k].number = strtod(argv[i + 1], &end);
+        if (k == n || i + 1 == argc || (end && (*end || !(*known[k].number >= known[k].low && *known[k].number <= known[k].high)))) {
+            fprintf(stderr, "fashion_cnn: %s?\nIt takes", argv[i]);
+            for (k = 0; k < n; k++)
+                fprintf(stderr, " %s %s", known[k].name, known[k].text ? "TEXT" : "N");
+            fputc('\n', stderr);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------- */
+
+/* x [n, 1, 28, 28] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
+static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", directory, which);
+    tp_tensor *images = tp_read_idx(T, path);
+    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", directory, which);
+    tp_tensor *labels = tp_read_idx(T, path);
+    if (most < tp_size(images, 0)) {
+        images = tp_narrow(T, images, 0, 0, most);
+        labels = tp_narrow(T, labels, 0, 0, most);
+    }
+    images = tp_mul_scalar(T, tp_to(T, tp_unsqueeze(T, images, 1), TP_F32), 1.0 / 255);
+    *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
+    *y = tp_keep(tp_to(T, labels, TP_I64));
+    tp_tape_reset(T);
+}
+
+/* Each picture as it is or from the other side, and moved by up to SHIFT pixels each way over what is dark. */
+static tp_tensor *augmented(tp_tape *T, tp_tensor *x)
+{
+    int64_t n = tp_size(x, 0);
+    tp_tensor *y = tp_full(T, TP_F32, tp_shape_of(x), -0.2860 / 0.3530);
+    tp_tensor *draws = tp_randint(T, TP_I64, tp_shape(n, 3), 0, 1 << 20);
+    if (draws == NULL || y == NULL)
+        return NULL;
+    const int64_t *draw = tp_data(draws);
+    for (int64_t i = 0; i < n; i++, draw += 3) {
+        const float *from = (const float *)tp_data(x) + i * PIXELS;
+        float *to = (float *)tp_data(y) + i * PIXELS;
+        int down = (int)(draw[0] % (2 * SHIFT + 1)) - SHIFT, right = (int)(draw[1] % (2 * SHIFT + 1)) - SHIFT;
+        for (int r = 0; r < SIDE; r++)
+            for (int c = 0; c < SIDE; c++) {
+                int row = r - down, column = c - right;
+                if (row >= 0 && row < SIDE && column >= 0 && column < SIDE)
+                    to[r * SIDE + c] = from[row * SIDE + (draw[2] & 1 ? SIDE - 1 - column : column)];
+            }
+    }
+    return y;
+}
+
+/* ---- model -------------------------------------------------------------------------------------------------- */
+
+static tp_module *make_network(tp_tape *T)
+{
+    const tp_nn_conv_options same = {.padding_kind = TP_PADDING_SAME};
+    return tp_nn_sequential(T,
+        tp_nn_conv2d(T, 1, 32, tp_shape(3), &same), tp_nn_batch_norm2d(T, 32, NULL), tp_nn_relu(T),
+        tp_nn_max_pool2d(T, tp_shape(2), NULL),
+        tp_nn_conv2d(T, 32, 64, tp_shape(3), &same), tp_nn_batch_norm2d(T, 64, NULL), tp_nn_relu(T),
+        tp_nn_max_pool2d(T, tp_shape(2), NULL),
+        tp_nn_flatten(T, 1, -1), tp_nn_linear(T, 64 * 7 * 7, 256, NULL), tp_nn_relu(T), tp_nn_dropout(T, 0.3),
+        tp_nn_linear(T, 256, CLASSES, NULL));
+}
+
+/* A picture that the network is wrong about, and how sure it was. */
+typedef struct {
+    int64_t which;
+    int     label, taken_for;
+    double  loss;
+} mistake;
+
+/* The accuracy over the test set; the worst mistakes, the worst one first. */
+static double evaluate(tp_tape *T, tp_module *network, tp_loader *loader, mistake worst[WORST])
+{
+    tp_tensor *batch[2];
+    int64_t right = 0, all = 0;
+    bool was = tp_tape_record(T, false);
+    tp_module_train(network, false);
+    memset(worst, 0, WORST * sizeof *worst);
+    tp_loader_start(T, loader);
+    while (tp_loader_next(T, loader, batch)) {
+        tp_tensor *logits = tp_forward(T, network, batch[0]);
+        tp_tensor *guess = tp_argmax(T, logits, 1, false);
+        tp_tensor *loss = tp_cross_entropy(T, logits, batch[1], &(tp_class_loss_options){.reduction = TP_NONE});
+        for (int64_t i = 0; i < tp_numel(loss); i++, all++) {
+            mistake m = {all, (int)tp_item_at(batch[1], i), (int)tp_item_at(guess, i), tp_item_at(loss, i)};
+            int k = WORST;
+            if (m.label == m.taken_for) {
+                right++;
+                continue;
+            }
+            while (k > 0 && worst[k - 1].loss < m.loss)
+                k--;
+            if (k < WORST) {
+                memmove(&worst[k + 1], &worst[k], (size_t)(WORST - 1 - k) * sizeof *worst);
+                worst[k] = m;
+            }
+        }
+        tp_tape_reset(T);
+    }
+    tp_module_train(network, true);
+    tp_tape_record(T, was);
+    return all ? (double)right / (double)all : 0;
+}
+
+/* ---- pictures, by gnuplot ------------------------------------------------------------------------------------- */
+
+/* A pipe to gnuplot, which is to draw to a file; NULL where there is none. */
+static FILE *open_plot(const char *path, int width, int height)
+{
+    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
+    if (g == NULL)
+        return NULL;
+    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
+    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", width, height);
+    for (const char *c = path; *c; c++) /* a quote is doubled */
+        fprintf(g, *c == '\'' ? "''" : "%c", *c);
+    fprintf(g, "'\n");
+    return g;
+}
+
+static bool plot_curve(const char *path, int n, const double *loss, const double *accuracy)
+{
+    FILE *g = open_plot(path, 900, 540);
+    if (g == NULL)
+        return false;
+    fprintf(g, "set title 'Fashion-MNIST, convolutional network'\nset xlabel 'epoch'\nset ylabel 'training loss'\n"
+               "set y2label 'test accuracy, %%'\nset ytics nomirror\nset y2tics\nset grid\nset key center right\n"
+               "set xrange [1:%d]\nset yrange [0:*]\n"
+               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
+               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n", n > 1 ? n : 2);
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, loss[i]);
+    fprintf(g, "e\n");
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
+    fprintf(g, "e\n");
+    return pclose(g) == 0;
+}
+
+static bool plot_mistakes(const char *path, const tp_tensor *x, const mistake worst[WORST])
+{
+    FILE *g = open_plot(path, 1000, 840);
+    if (g == NULL)
+        return false;
+    fprintf(g, "set multiplot layout 3,4 title 'what the network was most wrong about'\nset palette gray negative\n"
+               "unset colorbox\nunset tics\nset size ratio -1\nset yrange [27.5:-0.5]\nset xrange [-0.5:27.5]\n");
+    for (int k = 0; k < WORST && worst[k].loss > 0; k++) {
+        const float *at = (const float *)tp_data(x) + worst[k].which * PIXELS;
+        fprintf(g, "set title \"%s,\\ntaken for %s\"\nplot '-' matrix with image notitle\n", class_names[worst[k].label],
+                class_names[worst[k].taken_for]);
+        for (int i = 0; i < PIXELS; i++)
+            fprintf(g, "%g%c", (double)at[i], i % SIDE == SIDE - 1 ? '\n' : ' ');
+        fprintf(g, "e\ne\n");
+    }
+    fprintf(g, "unset multiplot\n");
+    return pclose(g) == 0;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+int main(int argc, char **argv)
+{
+    options o = {.epochs = 8, .batch_size = 128, .lr = 3e-3, .seed = 1, .train_samples = 60000,
+                 .data = "/usr/share/datasets/fashion-mnist", .save = "fashion_cnn.safetensors", .plot = "fashion_cnn.png",
+                 .mistakes = "fashion_cnn_mistakes.png"};
+    if (!parse(&o, argc, argv))
+        return 2;
+    if (access(o.data, R_OK) != 0) {
+        fprintf(stderr, "Fashion-MNIST is not in %s: apt install dataset-fashion-mnist, or name its directory with --data\n", o.data);
+        return 1;
+    }
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, (uint64_t)o.seed);
+    tp_tensor *train[2], *test[2], *batch[2];
+    read_set(T, o.data, "train", (int64_t)o.train_samples, &train[0], &train[1]);
+    read_set(T, o.data, "t10k", 10000, &test[0], &test[1]);
+    tp_loader *train_loader = tp_loader_new(T, 2, train,
+        &(tp_loader_options){.batch_size = (int64_t)o.batch_size, .shuffle = true, .drop_last = true});
+    tp_loader *test_loader = tp_loader_new(T, 2, test, &(tp_loader_options){.batch_size = 500});
+    tp_module *network = make_network(T);
+    tp_optim *optimizer = tp_optim_adam(T, tp_module_params(network), &(tp_adam_options){.lr = o.lr});
+
+    char text[4096];
+    tp_module_format(network, text, sizeof text);
+    if (!tp_error(T))
+        printf("%s\n%lld parameters\n\n", text, (long long)tp_params_count(tp_module_params(network)));
+
+    double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
+    mistake worst[WORST];
+    int64_t steps = (int64_t)o.epochs * tp_loader_length(train_loader), step = 0;
+    int epochs = (int)o.epochs;
+    bool terminal = isatty(STDOUT_FILENO);
+    tp_progress whole, p;
+    tp_progress_start(&whole, 0);
+    for (int epoch = 0; epoch < epochs && !tp_error(T); epoch++) {
+        double sum = 0;
+        tp_progress_start(&p, tp_loader_length(train_loader) * (int64_t)o.batch_size);
+        p.width = 64;
+        tp_loader_start(T, train_loader);
+        while (tp_loader_next(T, train_loader, batch)) {
+            tp_optim_set_lr(optimizer, o.lr * 0.5 * (1 + cos(acos(-1) * (double)step++ / (double)steps)));
+            tp_tensor *loss = tp_cross_entropy(T, tp_forward(T, network, augmented(T, batch[0])), batch[1], NULL);
+            tp_optim_zero_grad(optimizer);
+            tp_backward(T, loss);
+            tp_optim_step(T, optimizer);
+            int64_t n = tp_size(batch[0], 0);
+            sum += tp_item(loss) * (double)n;
+            if (tp_progress_add(&p, n) && terminal) {
+                tp_progress_format(&p, sum / (double)p.done, text, sizeof text);
+                printf("\r\033[Kepoch %2d/%d  %s", epoch + 1, epochs, text);
+                fflush(stdout);
+            }
+            tp_tape_reset(T);
+        }
+        double seconds = tp_progress_seconds(&p);
+        losses[epoch] = sum / (double)(p.done ? p.done : 1);
+        accuracy[epoch] = evaluate(T, network, test_loader, worst);
+        printf("%sepoch %2d/%d  loss %.4f  test accuracy %.2f %%  %.0f samples/s  %.1f s\n", terminal ? "\r\033[K" : "", epoch + 1,
+               epochs, losses[epoch], 100 * accuracy[epoch], (double)p.done / seconds, seconds);
+        fflush(stdout);
+    }
+
+    int failed = tp_error(T) != NULL;
+    if (!failed) {
+        printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[epochs - 1], tp_progress_seconds(&whole));
+        if (tp_module_save(T, network, o.save) == TP_OK)
+            printf("model: %s\n", o.save);
+        if (plot_curve(o.plot, epochs, losses, accuracy))
+            printf("learning curve: %s\n", o.plot);
+        if (plot_mistakes(o.mistakes, test[0], worst))
+            printf("its worst mistakes: %s\n", o.mistakes);
+        for (int k = 0; k < WORST && worst[k].loss > 0; k++)
+            printf("  picture %5lld: %s, taken for %s\n", (long long)worst[k].which, class_names[worst[k].label],
+                   class_names[worst[k].taken_for]);
+        failed = tp_error(T) != NULL && tp_error_status(T) != TP_EUNSUPPORTED; /* built without jansson: no model saved */
+    }
+    if (failed)
+        fprintf(stderr, "%s\n", tp_error(T));
+    tp_optim_free(optimizer);
+    tp_module_free(network);
+    tp_loader_free(train_loader);
+    tp_loader_free(test_loader);
+    for (int i = 0; i < 2; i++) {
+        tp_free(train[i]);
+        tp_free(test[i]);
+    }
+    tp_tape_free(T);
+    return failed;
+}
