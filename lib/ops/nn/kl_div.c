@@ -6,7 +6,7 @@
 /* clang-format off */
 SLOPE(kl_div_slope, BINARY, FLOATS(((void)x, -y)))
 SLOPE(kl_div_log_slope, BINARY, FLOATS(((void)x, -V(exp)(y))))
-FORMULA(poisson_nll_loss_slope, SAME, FLOATS(M(fabs)(y) < (x + s) / 2 ? 1 - y / (x + s) : (x + s - y) / (x + s)))
+FORMULA(poisson_nll_loss_slope, SAME, FLOATS(y < (x + s) / 2 ? 1 - y / (x + s) : (x + s - y) / (x + s)))
 SLOPE(poisson_nll_loss_log_slope, BINARY, FLOATS(V(exp)(x) - y))
 VALUE(kl_div, BINARY, FLOATS(V(pick)(y == 0, 0, y * V(log)(V(either)(y == 0, 1, y))) - y * x), chance_samples, "KlDivBackward0")
 FORMULA(log_divergence, SAME, FLOATS(V(exp)(y / 2) * (y / 2 - x / 2 + s / 2) * (2 * V(exp)(y / 2))))
