@@ -202,7 +202,8 @@ typedef struct {
     tp_module base;
     int64_t count;
 } counter;
-static enum { RIGHT, NOTHING, JUMP, FREE, RESET } deed;
+enum { RIGHT, NOTHING, JUMP, FREE, RESET };
+static int deed;
 static tp_module *root;
 static jmp_buf outside;
 
