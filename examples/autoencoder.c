@@ -97,7 +97,7 @@ static bool draw(const char *path, int rows, const tp_tensor *const *x)
         for (int c = 0; c < SHOWN * SIDE; c++)
             fprintf(g, "%g%c", tp_item_at(x[r / SIDE], (int64_t)(c / SIDE) * PIXELS + r % SIDE * SIDE + c % SIDE),
                     c == SHOWN * SIDE - 1 ? '\n' : ' ');
-    fprintf(g, "e\ne\n");
+    fprintf(g, "e\n");
     return pclose(g) == 0;
 }
 

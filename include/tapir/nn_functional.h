@@ -195,8 +195,8 @@ TP_API tp_tensor *tp_normalize(tp_tape *T, tp_tensor *x, double p, int dim, doub
  * running = (1 - momentum) running + momentum statistic, with the unbiased variance, and averaged over samples where each has
  * its own. So does a second call in backward (tp_checkpoint), as in torch. Calls that use them do not. */
 typedef struct {
-    tp_tensor *weight; /* [n], or NULL: 1 */
-    tp_tensor *bias;   /* [n], or NULL: 0 */
+    tp_tensor *weight;   /* [n], or NULL: 1 */
+    tp_tensor *bias;     /* [n], or NULL: 0 */
     bool       training; /* by the batch's own statistics, which move the running ones */
     double     momentum; /* 0: 0.1;  TP_ZERO: 0 */
     double     eps;      /* 0: 1e-5; TP_ZERO: 0 */
@@ -209,8 +209,8 @@ TP_API tp_tensor *tp_batch_norm(tp_tape *T, tp_tensor *x, tp_tensor *running_mea
 typedef struct {
     tp_tensor *running_mean; /* [n], or NULL */
     tp_tensor *running_var;
-    tp_tensor *weight; /* [n], or NULL: 1 */
-    tp_tensor *bias;   /* [n], or NULL: 0 */
+    tp_tensor *weight;            /* [n], or NULL: 1 */
+    tp_tensor *bias;              /* [n], or NULL: 0 */
     bool       use_running_stats; /* torch's use_input_stats=False */
     double     momentum;          /* 0: 0.1;  TP_ZERO: 0 */
     double     eps;               /* 0: 1e-5; TP_ZERO: 0 */

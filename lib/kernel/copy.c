@@ -96,7 +96,8 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
         FIXED(24)
         FIXED(28)
         FIXED(32)
-        FIXED(40) FIXED(48) FIXED(56) FIXED(64)
+        FIXED(40)
+        FIXED(48) FIXED(56) FIXED(64)
 #undef FIXED
             default : for (int64_t r = 0; r < n; r++) tp__copy_bytes(to + r * to_row, from + r * from_row, bytes);
     }

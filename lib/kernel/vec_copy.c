@@ -102,7 +102,11 @@ static size_t lines(void *to, const void *from, size_t n)
 
 TP__DTYPES_ARE(6); /* rows, and columns */
 const tp__copy_table TP__OF_ISA(tp__copy_table) = {
-    .convert = {[TP_F32] = ROW(f32), [TP_F64] = ROW(f64), [TP_I32] = ROW(i32), [TP_I64] = ROW(i64), [TP_U8] = ROW(u8),
+    .convert = {[TP_F32] = ROW(f32),
+                [TP_F64] = ROW(f64),
+                [TP_I32] = ROW(i32),
+                [TP_I64] = ROW(i64),
+                [TP_U8] = ROW(u8),
                 [TP_BOOL] = ROW(u8)},
     .repeat = {repeat4, repeat8},
     .transpose = {transpose1, transpose4, transpose8},

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 bool tp__optim_bad(tp_tape *T, const char *optimizer, const char *option, double value, const char *needed)
 {
     tp_fail(T, TP_EINVAL, "%s: %s is %g; %s is needed", optimizer, option, value, needed);
