@@ -27,7 +27,7 @@ enum { MANY = 512, ROOM = 65536 };
 
 static tp_tape *T, *failed_tape, *other_tape; /* the call's own, and two others */
 static int base;                              /* what the tensors are like */
-static const char *directory = ".";
+static const char *directory = "/tmp";
 static char scratch[ROOM];
 
 /* ---- what must be freed after the call ------------------------------------------------------------------------------ */
