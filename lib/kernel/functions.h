@@ -136,6 +136,11 @@ __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_i
 #pragma GCC diagnostic ignored "-Wtautological-compare"
 #define TP__READING
 
+#define READS_FLOATS 1
+#define READS_INTEGERS 0
+#define READS_BOOL 0
+#define TP__KIND(f, i, b) f
+
 static inline double number_f64(double v) { return v; }
 #define ELEM double
 #define U double
@@ -143,12 +148,8 @@ static inline double number_f64(double v) { return v; }
 #define V(name) v_##name
 #define M(name) name
 #define BY_SIZE(single, wide) wide
-#define READS_FLOATS 1
 #define READS_WIDE 1
-#define READS_INTEGERS 0
-#define READS_BOOL 0
 #define TP__FORM(f64, f32, i, b, table) f64
-#define TP__KIND(f, i, b) f
 #include TP__BODY
 #undef ELEM
 #undef U
@@ -156,12 +157,8 @@ static inline double number_f64(double v) { return v; }
 #undef V
 #undef M
 #undef BY_SIZE
-#undef READS_FLOATS
 #undef READS_WIDE
-#undef READS_INTEGERS
-#undef READS_BOOL
 #undef TP__FORM
-#undef TP__KIND
 
 static inline float number_f32(double v) { return (float)v; }
 #define ELEM float
@@ -170,12 +167,8 @@ static inline float number_f32(double v) { return (float)v; }
 #define V(name) v_##name##f
 #define M(name) name##f
 #define BY_SIZE(single, wide) single
-#define READS_FLOATS 1
 #define READS_WIDE 0
-#define READS_INTEGERS 0
-#define READS_BOOL 0
 #define TP__FORM(f64, f32, i, b, table) f32
-#define TP__KIND(f, i, b) f
 #include TP__BODY
 #undef ELEM
 #undef U
@@ -183,99 +176,74 @@ static inline float number_f32(double v) { return (float)v; }
 #undef V
 #undef M
 #undef BY_SIZE
-#undef READS_FLOATS
 #undef READS_WIDE
+#undef TP__FORM
+
+#undef READS_FLOATS
 #undef READS_INTEGERS
 #undef READS_BOOL
-#undef TP__FORM
 #undef TP__KIND
+#define READS_WIDE 0
+#define READS_FLOATS 0
+#define READS_INTEGERS 1
+#define READS_BOOL 0
+#define TP__KIND(f, i, b) i
+#define TP__FORM(f64, f32, i, b, table) i
 
 static inline int64_t number_i64(double v) { return tp__to_i64(v); }
 #define ELEM int64_t
 #define U uint64_t
 #define NAME(f) f##_i64
-#define READS_FLOATS 0
-#define READS_WIDE 0
-#define READS_INTEGERS 1
-#define READS_BOOL 0
-#define TP__FORM(f64, f32, i, b, table) i
-#define TP__KIND(f, i, b) i
 #include TP__BODY
 #undef ELEM
 #undef U
 #undef NAME
-#undef READS_FLOATS
-#undef READS_WIDE
-#undef READS_INTEGERS
-#undef READS_BOOL
-#undef TP__FORM
-#undef TP__KIND
 
 static inline int32_t number_i32(double v) { return (int32_t)(uint32_t)(uint64_t)tp__to_i64(v); }
 #define ELEM int32_t
 #define U uint32_t
 #define NAME(f) f##_i32
-#define READS_FLOATS 0
-#define READS_WIDE 0
-#define READS_INTEGERS 1
-#define READS_BOOL 0
-#define TP__FORM(f64, f32, i, b, table) i
-#define TP__KIND(f, i, b) i
 #include TP__BODY
 #undef ELEM
 #undef U
 #undef NAME
-#undef READS_FLOATS
-#undef READS_WIDE
-#undef READS_INTEGERS
-#undef READS_BOOL
-#undef TP__FORM
-#undef TP__KIND
 
 static inline uint8_t number_u8(double v) { return (uint8_t)(uint64_t)tp__to_i64(v); }
 #define ELEM uint8_t
 #define U uint32_t
 #define NAME(f) f##_u8
-#define READS_FLOATS 0
-#define READS_WIDE 0
-#define READS_INTEGERS 1
-#define READS_BOOL 0
-#define TP__FORM(f64, f32, i, b, table) i
-#define TP__KIND(f, i, b) i
 #include TP__BODY
 #undef ELEM
 #undef U
 #undef NAME
+
 #undef READS_FLOATS
-#undef READS_WIDE
 #undef READS_INTEGERS
 #undef READS_BOOL
-#undef TP__FORM
 #undef TP__KIND
+#undef TP__FORM
+#define READS_FLOATS 0
+#define READS_INTEGERS 0
+#define READS_BOOL 1
+#define TP__KIND(f, i, b) b
+#define TP__FORM(f64, f32, i, b, table) b
 
 #define ELEM uint8_t
 #define U uint32_t
 #define NAME(f) f##_bool
-#define READS_FLOATS 0
-#define READS_WIDE 0
-#define READS_INTEGERS 0
-#define READS_BOOL 1
-#define TP__FORM(f64, f32, i, b, table) b
-#define TP__KIND(f, i, b) b
 #include TP__BODY
 #undef ELEM
 #undef U
 #undef NAME
+
 #undef READS_FLOATS
-#undef READS_WIDE
 #undef READS_INTEGERS
 #undef READS_BOOL
-#undef TP__FORM
 #undef TP__KIND
+#undef TP__FORM
 
 /* The tables */
 #define READS_FLOATS 0
-#define READS_WIDE 0
 #define READS_INTEGERS 0
 #define READS_BOOL 0
 #define TP__FORM(f64, f32, i, b, table) table
