@@ -289,7 +289,7 @@ double tp__rng_normal(tp__rng *g);                           /* one standard nor
 enum { TP__RNG_STATE = 5056 };
 void tp__rng_get(const tp__rng *g, void *to);
 bool tp__rng_set(tp__rng *g, const void *from);
-/* Fill contiguous memory as torch's uniform_ and normal_ do. */
+/* Fill contiguous memory as torch's uniform_ and normal_ do; a uniform fill from 0 to 1 is n single draws, only faster. */
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high);
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std);
 

@@ -10,6 +10,22 @@
 
 enum { N = 624, M = 397, BLOCK = 16, HALF = 8 };
 
+/* Such loops are written once and compiled twice on x86: with the fma instruction, and with libm's
+ * fma for processors without one. The bits are the same. */
+#if defined(__x86_64__) && defined(__GNUC__)
+/* clang-format off */
+#define WITH_FMA(name, parameters, arguments)                                                      \
+    __attribute__((target("avx2,fma"))) static void name##_fma parameters { name##_body arguments; } \
+    static void name##_plain parameters { name##_body arguments; }                                 \
+    static void name parameters                                                                    \
+    { if (tp__cpu_isa() >= TP__ISA_AVX2) name##_fma arguments; else name##_plain arguments; }
+/* clang-format on */
+#else
+#define WITH_FMA(name, parameters, arguments) \
+    static void name parameters { name##_body arguments; }
+#endif
+#define BODY static inline __attribute__((always_inline)) void
+
 /* ---- words ----------------------------------------------------------------------------------------------- */
 
 void tp__rng_seed(tp__rng *g, uint64_t seed)
@@ -57,6 +73,12 @@ uint32_t tp__rng_u32(tp__rng *g)
 
 uint64_t tp__rng_u64(tp__rng *g)
 {
+    if (g->left >= 2) {
+        const uint32_t *s = g->state + g->next;
+        g->left -= 2;
+        g->next += 2;
+        return (uint64_t)temper(s[0]) << 32 | temper(s[1]);
+    }
     uint64_t high = tp__rng_u32(g);
     return high << 32 | tp__rng_u32(g);
 }
@@ -64,25 +86,51 @@ uint64_t tp__rng_u64(tp__rng *g)
 /* Ranges beyond 32 bits take two words. */
 uint64_t tp__rng_below(tp__rng *g, uint64_t range)
 {
-    return range < (uint64_t)1 << 32 ? tp__rng_u32(g) % range : tp__rng_u64(g) % range;
+    return range < (uint64_t)1 << 32 ? tp__rng_u32(g) % (uint32_t)range : tp__rng_u64(g) % range;
 }
 
+/* Places are drawn some ahead, so that what lies there is on its way when its turn comes. */
 void tp__rng_shuffle(tp__rng *g, int64_t *order, int64_t n)
 {
-    for (int64_t i = 0; i < n - 1; i++) {
-        int64_t j = i + (int64_t)tp__rng_below(g, (uint64_t)(n - i)), t = order[i];
-        order[i] = order[j];
-        order[j] = t;
+    enum { AHEAD = 32 };
+    int64_t place[AHEAD];
+    for (int64_t i = 0, stop; i < n - 1; i = stop) {
+        stop = n - 1 - i < AHEAD ? n - 1 : i + AHEAD;
+        for (int64_t k = i; k < stop; k++) {
+            place[k - i] = k + (int64_t)tp__rng_below(g, (uint64_t)(n - k));
+            __builtin_prefetch(&order[place[k - i]], 1);
+        }
+        for (int64_t k = i; k < stop; k++) {
+            int64_t t = order[k];
+            order[k] = order[place[k - i]];
+            order[place[k - i]] = t;
+        }
     }
 }
 
 /* ---- uniform ------------------------------------------------------------------------------------------------ */
 
 static inline float u24(uint32_t word) { return (float)(word & 0xffffffu) * 0x1p-24f; }
-static inline double u53(uint64_t word) { return (double)(word & 0x1fffffffffffffu) * 0x1p-53; }
+/* Of two words; in halves that are exact, and that every processor converts: a signed one of the lower word. */
+static inline double u53(uint32_t high, uint32_t low)
+{
+    double upper = (double)(int32_t)(high & 0x1fffffu) * 0x1p32 + 0x1p31;
+    return (upper + (double)(int32_t)(low ^ 0x80000000u)) * 0x1p-53;
+}
 
 float tp__rng_uniform_f32(tp__rng *g) { return u24(tp__rng_u32(g)); }
-double tp__rng_uniform_f64(tp__rng *g) { return u53(tp__rng_u64(g)); }
+double tp__rng_uniform_f64(tp__rng *g)
+{
+    uint64_t words = tp__rng_u64(g);
+    return u53((uint32_t)(words >> 32), (uint32_t)words);
+}
+
+BODY u24_of_words_body(const uint32_t *words, int n, float *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = u24(temper(words[i]));
+}
+WITH_FMA(u24_of_words, (const uint32_t *words, int n, float *out), (words, n, out))
 
 /* n draws in [0, 1), a stretch of the state at a time */
 static void fill_u24(tp__rng *g, float *out, int64_t n)
@@ -91,9 +139,7 @@ static void fill_u24(tp__rng *g, float *out, int64_t n)
         if (g->left == 0)
             refill(g);
         int m = n < g->left ? (int)n : g->left;
-        const uint32_t *words = g->state + g->next;
-        for (int i = 0; i < m; i++)
-            out[i] = u24(temper(words[i]));
+        u24_of_words(g->state + g->next, m, out);
         g->left -= m;
         g->next += m;
         out += m;
@@ -101,27 +147,28 @@ static void fill_u24(tp__rng *g, float *out, int64_t n)
     }
 }
 
+BODY u53_of_words_body(const uint32_t *words, int n, double *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = u53(temper(words[2 * i]), temper(words[2 * i + 1]));
+}
+WITH_FMA(u53_of_words, (const uint32_t *words, int n, double *out), (words, n, out))
+
 static void fill_u53(tp__rng *g, double *out, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = tp__rng_uniform_f64(g);
+    while (n > 0) {
+        if (g->left == 0)
+            refill(g);
+        int m = n < g->left / 2 ? (int)n : g->left / 2;
+        u53_of_words(g->state + g->next, m, out);
+        g->left -= 2 * m;
+        g->next += 2 * m;
+        if (n > m && g->left == 1) /* its second word is the next stretch's first */
+            out[m++] = tp__rng_uniform_f64(g);
+        out += m;
+        n -= m;
+    }
 }
-
-/* The loops below are written once and compiled twice on x86: with the fma instruction, and with libm's
- * fma for processors without one. The bits are the same. */
-#if defined(__x86_64__) && defined(__GNUC__)
-/* clang-format off */
-#define WITH_FMA(name, parameters, arguments)                                                      \
-    __attribute__((target("avx2,fma"))) static void name##_fma parameters { name##_body arguments; } \
-    static void name##_plain parameters { name##_body arguments; }                                 \
-    static void name parameters                                                                    \
-    { if (tp__cpu_isa() >= TP__ISA_AVX2) name##_fma arguments; else name##_plain arguments; }
-/* clang-format on */
-#else
-#define WITH_FMA(name, parameters, arguments) \
-    static void name parameters { name##_body arguments; }
-#endif
-#define BODY static inline __attribute__((always_inline)) void
 
 BODY scale_f32_body(float *x, int64_t n, float range, float low)
 {
@@ -129,6 +176,13 @@ BODY scale_f32_body(float *x, int64_t n, float range, float low)
         x[i] = fmaf(x[i], range, low);
 }
 WITH_FMA(scale_f32, (float *x, int64_t n, float range, float low), (x, n, range, low))
+
+BODY scale_f64_body(double *x, int64_t n, double range, double low)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = fma(x[i], range, low);
+}
+WITH_FMA(scale_f64, (double *x, int64_t n, double range, double low), (x, n, range, low))
 
 void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double low, double high)
 {
@@ -139,9 +193,8 @@ void tp__rng_fill_uniform(tp__rng *g, tp_dtype dtype, void *out, int64_t n, doub
         return;
     }
     fill_u53(g, out, n);
-    double *x = out;
-    for (int64_t i = 0; (low != 0 || high != 1) && i < n; i++)
-        x[i] = fma(x[i], high - low, low);
+    if (low != 0 || high != 1)
+        scale_f64(out, n, high - low, low);
 }
 
 /* ---- normal: Box and Muller, 1958 ------------------------------------------------------------------------------ */
@@ -227,7 +280,7 @@ BODY normal_blocks_f32_body(float *d, int64_t blocks, float mean, float std)
 }
 WITH_FMA(normal_blocks_f32, (float *d, int64_t blocks, float mean, float std), (d, blocks, mean, std))
 
-static void normal_blocks_f64(double *d, int64_t blocks, double mean, double std)
+BODY normal_blocks_f64_body(double *d, int64_t blocks, double mean, double std)
 {
     for (int64_t b = 0; b < blocks; b++, d += BLOCK)
         for (int j = 0; j < HALF; j++) {
@@ -236,6 +289,7 @@ static void normal_blocks_f64(double *d, int64_t blocks, double mean, double std
             d[j + HALF] = fma(r * sin(theta), std, mean);
         }
 }
+WITH_FMA(normal_blocks_f64, (double *d, int64_t blocks, double mean, double std), (d, blocks, mean, std))
 
 /* What is left over after whole blocks: the last 16 are drawn again. */
 void tp__rng_fill_normal(tp__rng *g, tp_dtype dtype, void *out, int64_t n, double mean, double std)

@@ -134,6 +134,60 @@ START_TEST(poisson)
 }
 END_TEST
 
+/* The last of 1501 after an odd number of words, as PyTorch gives them: a double's two words lie in different stretches of
+ * the state, and what draws by blocks has drawn neither more nor less than one by one. */
+enum { MANY = 1501 };
+static tp_tensor *many(tp_dtype dtype)
+{
+    tp_manual_seed(T, 7);
+    tp_rand(T, TP_F32, tp_shape(5));
+    return tp_zeros(T, dtype, tp_shape(MANY));
+}
+static tp_tensor *slopes_of(tp_dtype dtype) /* -1.5 to 1.5, by halves */
+{
+    tp_tensor *i = tp_remainder(T, tp_arange(T, dtype, 0, MANY, 1), tp_scalar(T, dtype, 7));
+    return tp_mul_scalar(T, tp_sub_scalar(T, i, 3), 0.5);
+}
+
+START_TEST(blocks)
+{
+    tp_tensor *x = many(TP_F64);
+    expect_tail(tp_rand_like(T, x), 3, (const double[]){0.8058047035644557, 0.9518877315376731, 0.624367526115496});
+    expect_tail(tp_randn_like(T, many(TP_F64)), 3,
+                (const double[]){0.644077312756789, 1.0468711869824439, 0.05756185070333018});
+    tp_uniform_(T, x = many(TP_F64), -1, 2);
+    expect_tail(x, 3, (const double[]){1.4174141106933669, 1.8556631946130193, 0.8731025783464879});
+    tp_exponential_(T, x = many(TP_F64), 2);
+    expect_tail(x, 3, (const double[]){0.819445471813273, 1.5171090364031306, 0.48957203834696433});
+    tp_bernoulli_(T, x = many(TP_I64), 0.3);
+    ck_assert(tp_item(tp_sum(T, x)) == 451);
+    ck_assert(tp_item(tp_sum(T, tp_bernoulli(T, tp_add_scalar(T, many(TP_F32), 0.3)))) == 458);
+    ck_assert(tp_item(tp_sum(T, tp_bernoulli(T, tp_add_scalar(T, many(TP_F64), 0.3)))) == 451);
+    expect_tail(tp_poisson(T, tp_add_scalar(T, many(TP_F32), 1.5)), 3, (const double[]){1, 0, 3});
+    many(TP_F64);
+    expect_tail(tp_randperm(T, MANY), 3, (const double[]){181, 851, 669});
+    ck_no_error(T);
+}
+END_TEST
+
+START_TEST(blocks_of_layers)
+{
+    many(TP_F64);
+    expect_tail(tp_rrelu(T, slopes_of(TP_F64), 1. / 8, 1. / 3, true), 3,
+                (const double[]){-0.2886729888095634, -0.18848874609539473, -0.12097374399969385});
+    many(TP_F64);
+    expect_tail(tp_rrelu(T, slopes_of(TP_F32), 1. / 8, 1. / 3, true), 3,
+                (const double[]){-0.2886729836463928, -0.18848875164985657, -0.12097374349832535});
+    many(TP_F64);
+    expect_tail(tp_dropout(T, slopes_of(TP_F64), 0.3, true), 3, (const double[]){0, 0, -0.7142857142857143});
+    many(TP_F64);
+    tp_tensor *y = tp_dropout(T, slopes_of(TP_F32), 0.3, true);
+    expect_tail(y, 3, (const double[]){0, 0, -0.7142857313156128});
+    ck_assert(tp_item(tp_sum(T, tp_to(T, y, TP_F64))) == -22.14285671710968);
+    ck_no_error(T);
+}
+END_TEST
+
 START_TEST(seeds)
 {
     uint64_t a = tp_seed(T), b;
@@ -198,6 +252,8 @@ int main(void)
     tcase_add_test(t, text);
     tcase_add_test(t, grad_fn);
     tcase_add_test(t, poisson);
+    tcase_add_test(t, blocks);
+    tcase_add_test(t, blocks_of_layers);
     tcase_add_test(t, seeds);
     tcase_add_test(t, print_options);
     suite_add_tcase(suite, t);

@@ -5,6 +5,8 @@
 
 /* ---- dropout: attr is p; out[1] says what was kept --------------------------------------------------------------- */
 
+enum { DRAWN = 512 }; /* numbers at a time */
+
 static double keep_scale(const tp_tensor *x, double p)
 {
     return x->dtype == TP_F32 ? (double)(1 / (float)(1 - p)) : 1 / (1 - p);
@@ -21,8 +23,13 @@ static tp_status dropout_forward(tp_call *c)
     const tp_tensor *x = c->in[0];
     double p = *(const double *)c->attr, scale = keep_scale(x, p);
     uint8_t *kept = c->out[1]->data;
-    for (int64_t i = 0; i < x->numel; i++)
-        kept[i] = tp__rng_uniform_f64(&c->tape->rng) < 1 - p;
+    double u[DRAWN];
+    for (int64_t at = 0, n; at < x->numel; at += n) {
+        n = x->numel - at < DRAWN ? x->numel - at : DRAWN;
+        tp__rng_fill_uniform(&c->tape->rng, TP_F64, u, n, 0, 1);
+        for (int64_t i = 0; i < n; i++)
+            kept[at + i] = u[i] < 1 - p;
+    }
     if (x->dtype == TP_F32)
         for (int64_t i = 0; i < x->numel; i++)
             ((float *)c->out[0]->data)[i] = ((const float *)x->data)[i] * (kept[i] ? (float)scale : 0);
@@ -167,20 +174,34 @@ tp_tensor *tp_dropout3d(tp_tape *T, tp_tensor *x, double p, bool training)
     return (x->ndim == 5 ? channel_dropout : row_dropout)(T, "dropout3d", x, p, training);
 }
 
-/* Slopes for what is not above 0, of x's precision as their bounds are; the draws are doubles. */
+/* clang-format off */
+/* Slopes for n elements: draws are taken by those that are not above 0, in their order. All is chosen without a branch, which
+ * would be guessed wrong half of the time. */
+#define SLOPES(S, R)                                                                               \
+    static void slopes_##S(tp__rng *g, int64_t n, const R *x, double lower, double upper, R *slope) \
+    { double u[DRAWN + 1]; int64_t draws = 0, k = 0;                                               \
+      for (int64_t i = 0; i < n; i++) draws += x[i] <= 0;                                          \
+      tp__rng_fill_uniform(g, TP_F64, u, draws, 0, 1); u[draws] = 0;                               \
+      for (int64_t i = 0; i < n; i++) {                                                            \
+          R drawn = (R)(u[k] * (upper - lower) + lower), of[2] = {1, drawn};                       \
+          slope[i] = of[x[i] <= 0]; k += x[i] <= 0; } }
+SLOPES(f32, float)
+SLOPES(f64, double)
+/* clang-format on */
+
+/* Of x's precision as their bounds are; the draws are doubles. */
 static void draw_slopes(tp__rng *g, const tp_tensor *x, double lower, double upper, void *slope)
 {
-    const float *narrow = x->data;
-    const double *wide = x->data;
-    if (x->dtype == TP_F32) {
-        lower = (double)(float)lower;
-        upper = (double)(float)upper;
-    }
-    for (int64_t i = 0; i < x->numel; i++)
-        if (x->dtype == TP_F32)
-            ((float *)slope)[i] = narrow[i] <= 0 ? (float)(tp__rng_uniform_f64(g) * (upper - lower) + lower) : 1;
+    bool narrow = x->dtype == TP_F32;
+    lower = narrow ? (double)(float)lower : lower;
+    upper = narrow ? (double)(float)upper : upper;
+    for (int64_t i = 0, n; i < x->numel; i += n) {
+        n = x->numel - i < DRAWN ? x->numel - i : DRAWN;
+        if (narrow)
+            slopes_f32(g, n, (const float *)x->data + i, lower, upper, (float *)slope + i);
         else
-            ((double *)slope)[i] = wide[i] <= 0 ? tp__rng_uniform_f64(g) * (upper - lower) + lower : 1;
+            slopes_f64(g, n, (const double *)x->data + i, lower, upper, (double *)slope + i);
+    }
 }
 
 tp_tensor *tp_rrelu(tp_tape *T, tp_tensor *x, double lower, double upper, bool training)

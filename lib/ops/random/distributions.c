@@ -3,34 +3,48 @@
 
 #include <math.h>
 
-/* ---- one number of a distribution ------------------------------------------------------------------------------ */
+/* ---- numbers of a distribution, of uniform ones u from [0, 1) ---------------------------------------------------- */
 
-typedef double (*draw_fn)(tp__rng *g, double a, double b);
+typedef double (*draw_fn)(double u, double a, double b);
 
-static double draw_bernoulli(tp__rng *g, double p, double unused)
+static double draw_bernoulli(double u, double p, double unused)
 {
     (void)unused;
-    return tp__rng_uniform_f64(g) < p;
+    return u < p;
 }
-static double draw_exponential(tp__rng *g, double rate, double unused)
+static double draw_exponential(double u, double rate, double unused)
 {
     (void)unused;
-    return -1 / rate * log(1 - tp__rng_uniform_f64(g)); /* torch's, to the bit */
+    return -1 / rate * log(1 - u); /* torch's, to the bit */
 }
-static double draw_log_normal(tp__rng *g, double mean, double std) { return exp(fma(tp__rng_normal(g), std, mean)); }
-static double draw_cauchy(tp__rng *g, double median, double scale)
+static double draw_cauchy(double u, double median, double scale)
 {
-    return median + scale * tan(3.14159265358979323846 * (tp__rng_uniform_f64(g) - 0.5));
+    return median + scale * tan(3.14159265358979323846 * (u - 0.5));
 }
-static double draw_geometric(tp__rng *g, double p, double unused)
+static double draw_geometric(double u, double p, double unused)
 {
     (void)unused;
-    return ceil(log(tp__rng_uniform_f64(g)) / log(1 - p));
+    return ceil(log(u) / log(1 - p));
+}
+/* Of a normal one. */
+static double draw_log_normal(double z, double mean, double std) { return exp(fma(z, std, mean)); }
+
+/* n of them in place of what they are made of. */
+static void draw_all(draw_fn draw, double a, double b, int64_t n, double *u)
+{
+    if (draw == draw_bernoulli) /* without a call each */
+        for (int64_t i = 0; i < n; i++)
+            u[i] = u[i] < a;
+    else
+        for (int64_t i = 0; i < n; i++)
+            u[i] = draw(u[i], a, b);
 }
 
 /* x, which must be a leaf that lies contiguously, filled. */
 static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, bool sensible, draw_fn draw, double a, double b)
 {
+    enum { DRAWN = 512 };
+    double block[DRAWN];
     tp_status status = tp__writable(T, name, x);
     if (status != TP_OK)
         return status;
@@ -40,9 +54,15 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, bool sensible,
         return tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
     if (!sensible)
         return tp_fail(T, TP_EINVAL, "%s: the parameters are %g, %g; those of a distribution are needed", name, a, b);
-    size_t size = tp_dtype_size(x->dtype);
-    for (int64_t i = 0; i < x->numel; i++)
-        tp__store((char *)x->data + (size_t)i * size, x->dtype, draw(&T->rng, a, b));
+    for (int64_t i = 0, n; i < x->numel; i += n) {
+        n = x->numel - i < DRAWN ? x->numel - i : DRAWN;
+        for (int64_t k = 0; k < n && draw == draw_log_normal; k++)
+            block[k] = tp__rng_normal(&T->rng);
+        if (draw != draw_log_normal)
+            tp__rng_fill_uniform(&T->rng, TP_F64, block, n, 0, 1);
+        draw_all(draw, a, b, n, block);
+        tp__convert(n, (char *)x->data + (size_t)i * tp_dtype_size(x->dtype), x->dtype, block, TP_F64);
+    }
     x->storage->version++;
     return TP_OK;
 }

@@ -111,17 +111,31 @@ tp_tensor *tp_randperm(tp_tape *T, int64_t n)
 
 /* ---- bernoulli ---------------------------------------------------------------------------------------------- */
 
+enum { DRAWN = 512 }; /* at a time */
+
+/* clang-format off */
+#define HITS(id, R)                                                                                \
+    static void id(int64_t n, const void *p, const void *u, void *out)                             \
+    { const R *at = p, *drawn = u; R *hit = out; for (int64_t i = 0; i < n; i++) hit[i] = drawn[i] < at[i]; }
+HITS(hits_f32, float)
+HITS(hits_f64, double)
+/* clang-format on */
+
 static tp_status bernoulli_forward(tp_call *c)
 {
     const tp_tensor *p = c->in[0];
+    const size_t size = tp_dtype_size(p->dtype);
+    double drawn[DRAWN];
     for (int64_t i = 0; i < p->numel; i++) {
         double at = tp_item_at(p, i);
         if (!(at >= 0 && at <= 1))
             return tp_call_fail(c, TP_EINVAL, "the probability at %lld is %g; 0 to 1 is needed", (long long)i, at);
-        if (p->dtype == TP_F32)
-            ((float *)c->out[0]->data)[i] = tp__rng_uniform_f32(&c->tape->rng) < (float)at;
-        else
-            ((double *)c->out[0]->data)[i] = tp__rng_uniform_f64(&c->tape->rng) < at;
+    }
+    for (int64_t i = 0, n; i < p->numel; i += n) {
+        n = p->numel - i < DRAWN ? p->numel - i : DRAWN;
+        tp__rng_fill_uniform(&c->tape->rng, p->dtype, drawn, n, 0, 1);
+        (p->dtype == TP_F32 ? hits_f32 : hits_f64)(n, (const char *)p->data + (size_t)i * size, drawn,
+                                                   (char *)c->out[0]->data + (size_t)i * size);
     }
     return TP_OK;
 }
@@ -142,11 +156,11 @@ tp_tensor *tp_bernoulli(tp_tape *T, tp_tensor *p) { return tp__apply1(T, &bernou
 
 /* ---- poisson ------------------------------------------------------------------------------------------------ */
 
-/* Arrivals until e^-rate is used up by a product of uniform numbers. */
-static double few_arrivals(tp__rng *g, double rate)
+/* Arrivals until none = e^-rate is used up by a product of uniform numbers. */
+static double few_arrivals(tp__rng *g, double none)
 {
-    double left = exp(-rate), n = 0;
-    for (double product = tp__rng_uniform_f64(g); product > left; product *= tp__rng_uniform_f64(g))
+    double n = 0;
+    for (double product = tp__rng_uniform_f64(g); product > none; product *= tp__rng_uniform_f64(g))
         n++;
     return n;
 }
@@ -168,17 +182,35 @@ static double many_arrivals(tp__rng *g, double rate)
     }
 }
 
+static const double FEW_ARRIVALS = 10; /* the largest rate for which they are counted one by one */
+
+/* Arrivals in place of m rates. The exponentials first: none waits for a draw, which nobody can foresee. */
+static void arrivals(tp__rng *g, int64_t m, double *rate)
+{
+    double none[DRAWN];
+    for (int64_t i = 0; i < m; i++)
+        none[i] = rate[i] < FEW_ARRIVALS ? exp(-rate[i]) : 0;
+    for (int64_t i = 0; i < m; i++)
+        if (rate[i] > 0)
+            rate[i] = rate[i] < FEW_ARRIVALS ? few_arrivals(g, none[i]) : many_arrivals(g, rate[i]);
+        else
+            rate[i] = 0;
+}
+
 static tp_status poisson_forward(tp_call *c)
 {
     const tp_tensor *rates = c->in[0];
     size_t size = tp_dtype_size(rates->dtype);
-    tp__rng *g = &c->tape->rng;
-    for (int64_t i = 0; i < rates->numel; i++) {
-        double rate = tp_item_at(rates, i);
-        if (!(rate >= 0 && rate <= 0x1p62))
-            return tp_call_fail(c, TP_EINVAL, "the rate at %lld is %g; 0 to 2^62 is needed", (long long)i, rate);
-        double n = rate == 0 ? 0 : rate < 10 ? few_arrivals(g, rate) : many_arrivals(g, rate);
-        tp__store((char *)c->out[0]->data + (size_t)i * size, rates->dtype, n);
+    double block[DRAWN];
+    for (int64_t at = 0, m; at < rates->numel; at += m) {
+        m = rates->numel - at < DRAWN ? rates->numel - at : DRAWN;
+        tp__convert(m, block, TP_F64, (const char *)rates->data + (size_t)at * size, rates->dtype);
+        for (int64_t i = 0; i < m; i++)
+            if (!(block[i] >= 0 && block[i] <= 0x1p62))
+                return tp_call_fail(c, TP_EINVAL, "the rate at %lld is %g; 0 to 2^62 is needed", (long long)(at + i),
+                                    block[i]);
+        arrivals(&c->tape->rng, m, block);
+        tp__convert(m, (char *)c->out[0]->data + (size_t)at * size, rates->dtype, block, TP_F64);
     }
     return TP_OK;
 }
