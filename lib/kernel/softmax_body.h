@@ -208,6 +208,23 @@ static void NAME(log_softmax_backward)(int64_t begin, int64_t end, void *user)
     }
 }
 
+/* log sum e^x where the largest of n elements, but NaN, is infinite: that, or NaN beside NaN. */
+static REAL NAME(log_sum_at_infinity)(REAL top, int64_t n, const REAL *x, int64_t stride)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(x[i * stride]))
+            return x[i * stride];
+    return top;
+}
+
+/* What e^(x - top) is multiplied by for g softmax(x): beside infinity what is finite has no slope, beside NaN all is NaN. */
+static REAL NAME(log_sum_share)(REAL g, double sum, REAL top, int64_t n, const REAL *x, int64_t stride)
+{
+    if (top != (REAL)INFINITY)
+        return (REAL)((double)g / sum);
+    return isnan(NAME(log_sum_at_infinity)(top, n, x, stride)) ? (REAL)NAN : g;
+}
+
 /* y [rows] = log sum e^x; of nothing but -infinity that. */
 static void NAME(log_sum)(int64_t begin, int64_t end, void *user)
 {
@@ -216,7 +233,9 @@ static void NAME(log_sum)(int64_t begin, int64_t end, void *user)
         const REAL *x = (const REAL *)w->x + r * w->n;
         REAL top = NAME(row_max)(w->n, x), shift = top == (REAL)-INFINITY ? 0 : top;
         double sum = NAME(row_exp)(w->n, x, shift, NULL);
-        ((REAL *)w->y)[r] = top == (REAL)INFINITY ? top : sum == 0 ? (REAL)-INFINITY : (REAL)((double)shift + log(sum));
+        ((REAL *)w->y)[r] = top == (REAL)INFINITY ? NAME(log_sum_at_infinity)(top, w->n, x, 1)
+                            : sum == 0            ? (REAL)-INFINITY
+                                                  : (REAL)((double)shift + log(sum));
     }
 }
 
@@ -230,7 +249,7 @@ static void NAME(log_sum_backward)(int64_t begin, int64_t end, void *user)
         bool nothing = top == (REAL)-INFINITY;
         top = nothing ? 0 : top;
         double sum = NAME(row_exp)(w->n, x, top, w->accumulate ? NULL : gx);
-        REAL share = nothing && sum == 0 ? 0 : (REAL)((double)((const REAL *)w->g)[r] / sum);
+        REAL share = nothing && sum == 0 ? 0 : NAME(log_sum_share)(((const REAL *)w->g)[r], sum, top, w->n, x, 1);
         for (int64_t i = 0; i < w->n && !w->accumulate; i++)
             gx[i] *= share;
         for (int64_t i = 0, m; i < w->n && w->accumulate; i += m) {
@@ -269,9 +288,10 @@ static void NAME(column_log_sum)(int64_t begin, int64_t end, void *user)
         int64_t left = w->inner - at % w->inner;
         m = left < end - at ? left : end - at;
         m = m < COLUMNS ? m : COLUMNS;
-        NAME(column_sums)(w, (const REAL *)w->x + at / w->inner * w->n * w->inner + at % w->inner, m, top, sum);
+        const REAL *x = (const REAL *)w->x + at / w->inner * w->n * w->inner + at % w->inner;
+        NAME(column_sums)(w, x, m, top, sum);
         for (int64_t c = 0; c < m; c++)
-            ((REAL *)w->y)[at + c] = top[c] == (REAL)INFINITY ? top[c]
+            ((REAL *)w->y)[at + c] = top[c] == (REAL)INFINITY ? NAME(log_sum_at_infinity)(top[c], w->n, x + c, w->inner)
                                      : sum[c] == 0            ? (REAL)-INFINITY
                                                               : (REAL)((double)top[c] + log((double)sum[c]));
     }
@@ -287,7 +307,9 @@ static void NAME(column_log_sum_backward)(int64_t begin, int64_t end, void *user
         m = m < COLUMNS ? m : COLUMNS;
         NAME(column_sums)(w, (const REAL *)w->x + first, m, top, share);
         for (int64_t c = 0; c < m; c++)
-            share[c] = share[c] == 0 ? 0 : ((const REAL *)w->g)[at + c] / share[c];
+            share[c] = share[c] == 0 ? 0
+                                     : NAME(log_sum_share)(((const REAL *)w->g)[at + c], (double)share[c], top[c], w->n,
+                                                           (const REAL *)w->x + first + c, w->inner);
         for (int64_t k = 0; k < w->n; k++) {
             const REAL *x = (const REAL *)w->x + first + k * w->inner;
             REAL *restrict gx = (REAL *)w->y + first + k * w->inner;

@@ -66,6 +66,34 @@ bool tp__module_chains(tp_tape *T, const tp_module *m, const char *chain, const 
     return false;
 }
 
+/* ---- owned inputs, which the function may free: they are there until the call is done ---- */
+
+/* NULL where that failed. */
+static tp__kept *hold_owned(tp_tape *T, const char *name, tp__frame here, int n, tp_tensor *const *in)
+{
+    tp__kept *kept = tp__kept_open(T, name, here);
+    for (int i = 0; i < n && kept && tp__ok(T); i++)
+        if (in[i] && in[i]->tape == NULL)
+            tp__kept_add(T, kept, in[i]);
+    if (kept && !tp__ok(T)) {
+        tp__kept_close(T, kept);
+        return NULL;
+    }
+    return kept;
+}
+
+/* False where an output is an input that the function freed. */
+static bool let_go_owned(tp_tape *T, const char *name, const tp__kept *kept, int n, tp_tensor *const *out)
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < kept->n && out[i]; k++)
+            if (out[i] == kept->at[k] && out[i]->flags & TP__FREED)
+                tp_fail(T, TP_EINVAL,
+                        "%s: its forward has freed the input that it returns; one that is there is needed", name);
+    tp__kept_close(T, kept);
+    return tp__ok(T);
+}
+
 /* ---- one in, one out ---- */
 
 static tp_status one_of_one(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
@@ -82,6 +110,32 @@ static __attribute__((noinline)) tp_tensor *hooked(tp_tape *T, tp_module *m, tp_
     return tp__hooked_forward(T, m, one_of_one, 1, &x, 1, 1, &y) == TP_OK ? y : NULL;
 }
 
+static inline tp_tensor *call_forward(tp_tape *T, tp_module *m, tp_tensor *x)
+{
+    const tp_module_class *type = m->type; /* m may be freed by its function */
+    tp__scope scope = tp__scope_open(T);
+    tp__call_out call;
+    tp__enter(T, &call);
+    bool outermost = tp__module_use(m);
+    tp_tensor *y = m->use->hooks ? hooked(T, m, x) : type->forward(T, m, x);
+    tp__module_let_go(m, outermost);
+    tp__leave(&call);
+    tp__scope_close(T, scope, 1, &y);
+    if (y == NULL)
+        tp__missing(T, type->name, "the result of its forward");
+    return tp__ok(T) ? y : NULL;
+}
+
+static __attribute__((noinline)) tp_tensor *call_forward_held(tp_tape *T, tp_module *m, tp_tensor *x)
+{
+    const char *name = m->type->name;
+    tp__kept *kept = hold_owned(T, name, tp__frame_here(), 1, &x);
+    tp_tensor *y = kept ? call_forward(T, m, x) : NULL;
+    if (kept && !let_go_owned(T, name, kept, 1, &y))
+        return NULL;
+    return y;
+}
+
 tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
 {
     tp_tensor *y = NULL;
@@ -96,17 +150,7 @@ tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
     }
     if (!tp__usable(T, type->name, x))
         return NULL;
-    tp__scope scope = tp__scope_open(T);
-    tp__call_out call;
-    tp__enter(T, &call);
-    bool outermost = tp__module_use(m);
-    y = m->use->hooks ? hooked(T, m, x) : type->forward(T, m, x);
-    tp__module_let_go(m, outermost);
-    tp__leave(&call);
-    tp__scope_close(T, scope, 1, &y);
-    if (y == NULL)
-        tp__missing(T, type->name, "the result of its forward");
-    return tp__ok(T) ? y : NULL;
+    return x->tape ? call_forward(T, m, x) : call_forward_held(T, m, x);
 }
 
 /* ---- several ---- */
@@ -141,6 +185,24 @@ static void call_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const 
             tp_fail(T, TP_EINVAL, "%s: output %d is NULL; its forward must set it", type->name, i);
 }
 
+static void call_forward_n_held(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    const char *name = m->type->name;
+    tp__kept *kept = hold_owned(T, name, tp__frame_here(), n_in, in);
+    if (kept == NULL)
+        return;
+    call_forward_n(T, m, n_in, in, n_out, out);
+    let_go_owned(T, name, kept, n_out, out);
+}
+
+static bool any_owned(int n, tp_tensor *const *in)
+{
+    for (int i = 0; i < n; i++)
+        if (in[i] && in[i]->tape == NULL)
+            return true;
+    return false;
+}
+
 /* With a copy of the inputs, since `out` may be the same list. */
 static void forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
 {
@@ -157,7 +219,7 @@ static void forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, 
     if (m->type->forward_n == NULL)
         out[0] = tp_forward(T, m, copy[0]);
     else if (usable_inputs(T, m->type, n_in, copy))
-        call_forward_n(T, m, n_in, copy, n_out, out);
+        (any_owned(n_in, copy) ? call_forward_n_held : call_forward_n)(T, m, n_in, copy, n_out, out);
 }
 
 tp_status tp_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)

@@ -739,6 +739,47 @@ START_TEST(input_freed_within_functions)
 }
 END_TEST
 
+static tp_tensor *frees_what_it_returns(tp_tape *tape, tp_module *self, tp_tensor *x)
+{
+    (void)tape, (void)self;
+    tp_free(x);
+    return x;
+}
+static tp_status frees_what_they_return(tp_tape *tape, tp_module *self, int n_in, tp_tensor *const *in, int n_out,
+                                        tp_tensor **out)
+{
+    (void)tape, (void)self, (void)n_in;
+    for (int i = 0; i < n_out; i++) {
+        out[i] = in[i];
+        tp_free(in[i]);
+    }
+    return TP_OK;
+}
+
+/* An owned input that its module frees and returns: told, and nothing is read that has gone. */
+START_TEST(input_freed_and_returned)
+{
+    static const tp_module_class one = {.name = "One", .size = sizeof(tp_module), .forward = frees_what_it_returns};
+    static const tp_module_class two = {
+        .name = "Two", .size = sizeof(tp_module), .forward_n = frees_what_they_return, .n_in = 2, .n_out = 2};
+    tp_module *m = tp_module_new(T, &one), *n = tp_module_new(T, &two);
+    tp_module *chain = tp_nn_sequential(T, tp_nn_identity(T), m);
+    ck_assert_ptr_null(tp_forward(T, m, owned(2)));
+    ck_error(T, TP_EINVAL, "One: its forward has freed the input that it returns");
+    ck_assert_ptr_null(tp_forward(T, chain, owned(2)));
+    ck_error(T, TP_EINVAL, "One: its forward has freed the input that it returns");
+    tp_tensor *pair[2] = {owned(2), owned(3)};
+    ck_assert_int_eq(tp_forward_n(T, n, 2, pair, 2, pair), TP_EINVAL);
+    ck_assert_ptr_null(pair[0]);
+    ck_assert_ptr_null(pair[1]);
+    ck_error(T, TP_EINVAL, "Two: its forward has freed the input that it returns");
+    tp_tensor *x = tp_zeros(T, TP_F64, tp_shape(2));
+    ck_assert_ptr_eq(tp_forward(T, m, x), x); /* one of the tape is not freed by that */
+    tp_module_free(chain);
+    tp_module_free(n);
+}
+END_TEST
+
 /* A rewind to a mark from before does as well. */
 START_TEST(well_after_a_jump)
 {
@@ -782,6 +823,7 @@ int main(void)
     tcase_add_test(t, conversion_under_a_graph);
     tcase_add_loop_test(t, within_functions, 0, LENGTH(ways));
     tcase_add_loop_test(t, input_freed_within_functions, 0, LENGTH(ways));
+    tcase_add_test(t, input_freed_and_returned);
     tcase_add_loop_test(t, well_after_a_jump, 0, LENGTH(ways));
     suite_add_tcase(suite, t);
     return run_suite(suite);

@@ -460,6 +460,54 @@ static const struct {
                     {"logsumexp", log_sum, false, 0},
                     {"cross_entropy", first_class, false, 0}};
 
+/* Beside +infinity what is finite has no slope, and infinity's is no number; beside NaN nothing is a number. */
+START_TEST(sums_beside_infinity)
+{
+    const double inf = (double)INFINITY, no = (double)NAN;
+    const double v[20] = {inf, 1, 2, 3, inf, inf, 0, -inf, no, inf, 1, 2, 4, no, 3, 1, 0, 0, 0, 0};
+    const double sum[5] = {inf, inf, no, no, log(4)};
+    const double slope[20] = {no, 0, 0, 0, no, no, 0, 0, no, no, no, no, no, no, no, no, 0.25, 0.25, 0.25, 0.25};
+    tp_tape *T = tp_tape_new();
+    for (int i = 0; i < 8; i++) { /* dtypes, dimensions, fused or of operators */
+        int dim = i / 2 % 2;
+        tp_tensor *x = tp_from(T, TP_F64, tp_shape(5, 4), v), *g;
+        x = tp_to(T, dim ? x : tp_contiguous(T, tp_t(T, x)), i % 2 ? TP_F32 : TP_F64);
+        x = tp_requires_grad(tp_detach(T, x), true);
+        tp_tensor *y = log_sum(T, x, dim), *one = tp_ones_like(T, y);
+        tp_gradients(T, 1, &y, 1, &x, &g, &(tp_gradients_options){.create_graph = i / 4, .grad_outputs = &one});
+        ck_no_error(T);
+        g = dim ? g : tp_t(T, g);
+        for (int k = 0; k < 20; k++)
+            ck_assert_msg(isnan(slope[k]) ? isnan(tp_item_at(g, k)) : fabs(tp_item_at(g, k) - slope[k]) < 1e-7,
+                          "case %d: slope %d is %g, %g is right", i, k, tp_item_at(g, k), slope[k]);
+        for (int k = 0; k < 5; k++) {
+            double got = tp_item_at(y, k), want = sum[k];
+            ck_assert_msg(isnan(want) ? isnan(got) : got == want || fabs(got - want) < 1e-6, "case %d: %g", i, got);
+        }
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* renorm leaves a row of NaN as it is, as one that is small enough: its slope is 1. */
+START_TEST(renorm_beside_nan)
+{
+    const double v[6] = {(double)NAN, 1, 2, 0.3, 0.4, 0}, y[6] = {(double)NAN, 1, 2, 0.3, 0.4, 0};
+    tp_tape *T = tp_tape_new();
+    for (int create = 0; create < 2; create++) {
+        tp_tensor *x = tp_requires_grad(tp_from(T, TP_F64, tp_shape(2, 3), v), true), *g;
+        tp_tensor *scaled = tp_renorm(T, x, 2, 0, 1), *one = tp_ones_like(T, scaled);
+        tp_gradients(T, 1, &scaled, 1, &x, &g, &(tp_gradients_options){.create_graph = create, .grad_outputs = &one});
+        ck_no_error(T);
+        for (int k = 0; k < 6; k++) {
+            ck_assert(isnan(y[k]) ? isnan(tp_item_at(scaled, k)) : tp_item_at(scaled, k) == y[k]);
+            ck_assert_double_eq(tp_item_at(g, k), 1);
+        }
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
 enum { LEFT = 5 };
 
 static tp_tensor *table(tp_tape *T, tp_dtype dtype, int dim, int n, const double *values)
@@ -754,6 +802,8 @@ int main(void)
     tcase_add_test(t, slopes_of_logits);
     tcase_add_test(t, ignored_rows);
     tcase_add_test(t, nothing_to_add_up);
+    tcase_add_test(t, sums_beside_infinity);
+    tcase_add_test(t, renorm_beside_nan);
     tcase_add_loop_test(t, elements_that_are_not_there, 0, (int)LENGTH(exponentials));
     tcase_add_test(t, rows_without_elements);
     tcase_add_test(t, cosines_at_any_scale);

@@ -103,13 +103,16 @@ static tp_status logsumexp_forward(tp_call *c)
     return TP_OK;
 }
 
-/* g softmax(x); nothing but -infinity has no slope */
+/* g softmax(x); nothing but -infinity has no slope, nor has what is finite beside infinity (softmax: all NaN) */
 static tp_status logsumexp_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *x = v->in[0], *g = tp_unsqueeze(T, v->gout[0], 1), *zero = tp__number(T, x, 0);
-    tp_tensor *nothing = tp_unsqueeze(T, tp_isneginf(T, v->out[0]), 1);
-    v->gin[0] = tp_where(T, nothing, zero, tp_mul(T, g, tp_softmax(T, tp_where(T, nothing, zero, x), 1)));
+    tp_tensor *x = v->in[0], *y = tp_unsqueeze(T, v->out[0], 1), *zero = tp__number(T, x, 0);
+    tp_tensor *nothing = tp_isneginf(T, y), *infinite = tp_isposinf(T, y);
+    tp_tensor *finite = tp_where(T, tp_logical_or(T, nothing, infinite), zero, x);
+    tp_tensor *below = tp_sub(T, tp_where(T, infinite, x, zero), tp_where(T, infinite, y, zero));
+    tp_tensor *share = tp_where(T, infinite, tp_exp(T, below), tp_softmax(T, finite, 1));
+    v->gin[0] = tp_where(T, nothing, zero, tp_mul(T, tp_unsqueeze(T, v->gout[0], 1), share));
     return T->status;
 }
 

@@ -159,10 +159,13 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
     for (int d = 0; d < x->ndim; d++)
         if (d != at)
             others[n++] = d;
-    tp_tensor *norm = tp_linalg_vector_norm(T, x, p, n, others, true);
+    tp_tensor *norm = tp_linalg_vector_norm(T, tp_detach(T, x), p, n, others, true);
+    tp_tensor *above = norm ? tp_gt_scalar(T, norm, max_norm) : NULL;
+    if (x->flags &
+        TP__REQUIRES_GRAD) /* of what is scaled alone: the slope of another norm may be NaN, which 0 would not hide */
+        norm = tp_linalg_vector_norm(T, tp_where(T, above, x, tp__number(T, x, 1)), p, n, others, true);
     tp_tensor *scale = tp_div(T, tp__number(T, x, max_norm), tp_add_scalar(T, norm, 1e-7));
-    tp_tensor *above = norm ? tp_gt(T, norm, tp__number(T, x, max_norm)) : NULL;
-    return tp_mul(T, x, tp_where(T, above, scale, tp_ones_like(T, norm)));
+    return tp_mul(T, x, tp_where(T, above, scale, tp__number(T, x, 1)));
 }
 
 const tp_op *const tp__ops_norms[] = {
