@@ -143,14 +143,19 @@ typedef struct {
     double number[2];
 } room;
 
+static inline double number_at(const plan *p, const place *at)
+{
+    const void *x = at->row[p->number];
+    return p->sign * (p->in[p->number].as == TP_F32 ? (double)*(const float *)x : *(const double *)x);
+}
+
 /* Makes ready for a row, of which the elements up to `end` are wanted, what repeats itself. */
 static void enter_row(const plan *p, const place *at, int64_t end, room *r)
 {
     for (int i = 0; i < p->n_in; i++) {
         const operand *x = &p->in[i];
         if (i == p->number) {
-            r->number[0] = p->sign * (x->as == TP_F32 ? (double)*(const float *)(const void *)at->row[i]
-                                                      : *(const double *)(const void *)at->row[i]);
+            r->number[0] = number_at(p, at);
         } else if (x->how == REPEATED && !r->filled[i]) {
             repeat(x, at->row[i], x->steady || end > p->block ? p->block : end, (char *)r->buffer[i]);
             r->filled[i] = x->steady;
@@ -163,7 +168,7 @@ static void run_row(const plan *p, const place *at, int64_t begin, int64_t end, 
 {
     for (int64_t n; begin < end; begin += n, out += (size_t)n * p->out_size) {
         const void *in[TP__MAX_OPERANDS];
-        int64_t late = p->block < INT64_MAX ? begin % p->block : 0; /* where blocks start, periods do */
+        int64_t late = begin % p->block; /* where blocks start, periods do */
         int k = 0;
         n = end - begin < p->block - late ? end - begin : p->block - late;
         for (int i = 0; i < p->n_in; i++) {
@@ -177,6 +182,27 @@ static void run_row(const plan *p, const place *at, int64_t begin, int64_t end, 
                           : (const char *)r->buffer[i] + (x->how == REPEATED ? (size_t)late * tp_dtype_size(x->as) : 0);
         }
         p->fn(n, out, in, p->number < 0 ? p->attr : r->number);
+    }
+}
+
+/* Rows that need no buffer, which are as short as SHORT_ROW: little is done round the function. */
+static void run_plain_rows(int64_t begin, int64_t end, void *user)
+{
+    const plan *p = user;
+    int64_t first = begin / p->row, column = begin - first * p->row;
+    place at = place_of(p, first);
+    double number[2] = {0};
+    for (int64_t done = begin, n; done < end; done += n, column = 0) {
+        const void *in[TP__MAX_OPERANDS];
+        int k = 0;
+        n = end - done < p->row - column ? end - done : p->row - column;
+        for (int i = 0; i < p->n_in; i++)
+            if (i != p->number)
+                in[k++] = at.row[i] + (size_t)column * p->in[i].size;
+        if (p->number >= 0)
+            number[0] = number_at(p, &at);
+        p->fn(n, p->out + (size_t)done * p->out_size, in, p->number < 0 ? p->attr : number);
+        next_row(p, &at);
     }
 }
 
@@ -399,7 +425,6 @@ void tp__map(tp__block_fn fn, const void *attr, tp_dims shape, void *out, tp_dty
         run_turned(&p, n);
         return;
     }
-    if (cut_rows(&p, SHORT_ROW, fn, compute))
-        cut_rows(&p, LONG_ROW, fn, compute);
-    tp__parallel_for(n, GRAIN, run_rows, &p);
+    bool buffers = cut_rows(&p, SHORT_ROW, fn, compute) && cut_rows(&p, LONG_ROW, fn, compute);
+    tp__parallel_for(n, GRAIN, buffers ? run_rows : run_plain_rows, &p);
 }
