@@ -5,14 +5,11 @@
  * Draws pictures of the test set in rows: with noise, as they came out, as they were.
  */
 #define _DEFAULT_SOURCE
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <tapir.h>
-#include <unistd.h>
+#include "support/fashion.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, SHOWN = 12 };
+#include <string.h>
+
+enum { SHOWN = 12 };
 
 /* ---- the module ------------------------------------------------------------------------------------------- */
 
@@ -62,15 +59,9 @@ static tp_module *make_unet(tp_tape *T)
 
 /* ---- data and pictures ---------------------------------------------------------------------------------------- */
 
-/* [n, 1, 28, 28] in float32, from 0 to 1 */
 static tp_tensor *read_images(tp_tape *T, const char *directory, const char *which, int64_t most)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", directory, which);
-    tp_tensor *images = tp_read_idx(T, path);
-    if (most < tp_size(images, 0))
-        images = tp_narrow(T, images, 0, 0, most);
-    tp_tensor *x = tp_keep(tp_mul_scalar(T, tp_to(T, tp_unsqueeze(T, images, 1), TP_F32), 1.0 / 255));
+    tp_tensor *x = tp_keep(fashion_images(T, directory, which, most));
     tp_tape_reset(T);
     return x;
 }
@@ -83,14 +74,10 @@ static tp_tensor *noisy(tp_tape *T, tp_tensor *x, double noise)
 /* Rows of SHOWN pictures side by side, through gnuplot; false where there is none. */
 static bool draw(const char *path, int rows, const tp_tensor *const *x)
 {
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
+    FILE *g = plot_open(path, 90 * SHOWN, 90 * rows + 60);
     if (g == NULL)
         return false;
-    signal(SIGPIPE, SIG_IGN);
-    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", 90 * SHOWN, 90 * rows + 60);
-    for (const char *c = path; *c; c++) /* a quote is doubled */
-        fprintf(g, *c == '\'' ? "''" : "%c", *c);
-    fprintf(g, "'\nset palette gray negative\nunset colorbox\nunset tics\nunset border\nset cbrange [0:1]\nset size ratio -1\n"
+    fprintf(g, "set palette gray negative\nunset colorbox\nunset tics\nunset border\nset cbrange [0:1]\nset size ratio -1\n"
                "set title 'with noise, as it came out, as it was'\n"
                "set yrange [%g:-0.5]\nset xrange [-0.5:%g]\nplot '-' matrix with image notitle\n", rows * SIDE - 0.5, SHOWN * SIDE - 0.5);
     for (int r = 0; r < rows * SIDE; r++)
@@ -106,7 +93,7 @@ int main(int argc, char **argv)
     int         epochs = 3;
     double      noise = 0.5;
     int64_t     samples = 60000;
-    const char *data = "/usr/share/datasets/fashion-mnist", *picture = "autoencoder.png";
+    const char *data = NULL, *picture = "autoencoder.png";
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--epochs") == 0)
             epochs = atoi(argv[i + 1]);
@@ -119,10 +106,9 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--picture") == 0)
             picture = argv[i + 1];
     }
-    if (access(data, R_OK) != 0) {
-        fprintf(stderr, "Fashion-MNIST is not in %s: apt install dataset-fashion-mnist, or name its directory with --data\n", data);
+    data = fashion_directory(data);
+    if (data == NULL)
         return 1;
-    }
     tp_tape   *T = tp_tape_new();
     tp_tensor *train = read_images(T, data, "train", samples), *test = read_images(T, data, "t10k", 1000), *x;
     tp_loader *loader = tp_loader_new(T, 1, &train, &(tp_loader_options){.batch_size = 64, .shuffle = true});

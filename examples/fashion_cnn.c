@@ -6,18 +6,12 @@
  * twelve pictures of the test set that it was most wrong about.
  */
 #define _DEFAULT_SOURCE
+#include "support/fashion.h"
+
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <tapir.h>
-#include <unistd.h>
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, MAX_EPOCHS = 200, WORST = 12, SHIFT = 1 };
-
-static const char *const class_names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress",  "Coat",
-                                                 "Sandal",      "Shirt",   "Sneaker",  "Bag",    "Ankle boot"};
+enum { MAX_EPOCHS = 200, WORST = 12, SHIFT = 1 };
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
@@ -66,18 +60,9 @@ static bool parse(options *o, int argc, char **argv)
 /* x [n, 1, 28, 28] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
 static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", directory, which);
-    tp_tensor *images = tp_read_idx(T, path);
-    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", directory, which);
-    tp_tensor *labels = tp_read_idx(T, path);
-    if (most < tp_size(images, 0)) {
-        images = tp_narrow(T, images, 0, 0, most);
-        labels = tp_narrow(T, labels, 0, 0, most);
-    }
-    images = tp_mul_scalar(T, tp_to(T, tp_unsqueeze(T, images, 1), TP_F32), 1.0 / 255);
+    tp_tensor *images = fashion_images(T, directory, which, most);
     *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
-    *y = tp_keep(tp_to(T, labels, TP_I64));
+    *y = tp_keep(fashion_labels(T, directory, which, most));
     tp_tape_reset(T);
 }
 
@@ -159,55 +144,19 @@ static double evaluate(tp_tape *T, tp_module *network, tp_loader *loader, mistak
     return all ? (double)right / (double)all : 0;
 }
 
-/* ---- pictures, by gnuplot ------------------------------------------------------------------------------------- */
-
-/* A pipe to gnuplot, which is to draw to a file; NULL where there is none. */
-static FILE *open_plot(const char *path, int width, int height)
-{
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
-    if (g == NULL)
-        return NULL;
-    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
-    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", width, height);
-    for (const char *c = path; *c; c++) /* a quote is doubled */
-        fprintf(g, *c == '\'' ? "''" : "%c", *c);
-    fprintf(g, "'\n");
-    return g;
-}
-
-static bool plot_curve(const char *path, int n, const double *loss, const double *accuracy)
-{
-    FILE *g = open_plot(path, 900, 540);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title 'Fashion-MNIST, convolutional network'\nset xlabel 'epoch'\nset ylabel 'training loss'\n"
-               "set y2label 'test accuracy, %%'\nset ytics nomirror\nset y2tics\nset grid\nset key center right\n"
-               "set xrange [1:%d]\nset yrange [0:*]\n"
-               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
-               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n", n > 1 ? n : 2);
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, loss[i]);
-    fprintf(g, "e\n");
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
-}
+/* ---- what it was most wrong about --------------------------------------------------------------------------- */
 
 static bool plot_mistakes(const char *path, const tp_tensor *x, const mistake worst[WORST])
 {
-    FILE *g = open_plot(path, 1000, 840);
+    FILE *g = plot_open(path, 1000, 840);
     if (g == NULL)
         return false;
     fprintf(g, "set multiplot layout 3,4 title 'what the network was most wrong about'\nset palette gray negative\n"
                "unset colorbox\nunset tics\nset size ratio -1\nset yrange [27.5:-0.5]\nset xrange [-0.5:27.5]\n");
     for (int k = 0; k < WORST && worst[k].loss > 0; k++) {
-        const float *at = (const float *)tp_data(x) + worst[k].which * PIXELS;
-        fprintf(g, "set title \"%s,\\ntaken for %s\"\nplot '-' matrix with image notitle\n", class_names[worst[k].label],
-                class_names[worst[k].taken_for]);
-        for (int i = 0; i < PIXELS; i++)
-            fprintf(g, "%g%c", (double)at[i], i % SIDE == SIDE - 1 ? '\n' : ' ');
-        fprintf(g, "e\n");
+        fprintf(g, "set title \"%s,\\ntaken for %s\"\nplot '-' matrix with image notitle\n", fashion_class(worst[k].label),
+                fashion_class(worst[k].taken_for));
+        plot_pixels(g, SIDE, SIDE, (const float *)tp_data(x) + worst[k].which * PIXELS);
     }
     fprintf(g, "unset multiplot\n");
     return pclose(g) == 0;
@@ -218,14 +167,13 @@ static bool plot_mistakes(const char *path, const tp_tensor *x, const mistake wo
 int main(int argc, char **argv)
 {
     options o = {.epochs = 10, .batch_size = 128, .lr = 2e-3, .seed = 1, .train_samples = 60000,
-                 .data = "/usr/share/datasets/fashion-mnist", .save = "fashion_cnn.safetensors", .plot = "fashion_cnn.png",
+                 .save = "fashion_cnn.safetensors", .plot = "fashion_cnn.png",
                  .mistakes = "fashion_cnn_mistakes.png"};
     if (!parse(&o, argc, argv))
         return 2;
-    if (access(o.data, R_OK) != 0) {
-        fprintf(stderr, "Fashion-MNIST is not in %s: apt install dataset-fashion-mnist, or name its directory with --data\n", o.data);
+    o.data = fashion_directory(o.data);
+    if (o.data == NULL)
         return 1;
-    }
     tp_tape *T = tp_tape_new();
     tp_manual_seed(T, (uint64_t)o.seed);
     tp_tensor *train[2], *test[2], *batch[2];
@@ -282,13 +230,13 @@ int main(int argc, char **argv)
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[epochs - 1], tp_progress_seconds(&whole));
         if (tp_module_save(T, network, o.save) == TP_OK)
             printf("model: %s\n", o.save);
-        if (plot_curve(o.plot, epochs, losses, accuracy))
+        if (plot_learning_curve(o.plot, "Fashion-MNIST, convolutional network", epochs, losses, accuracy))
             printf("learning curve: %s\n", o.plot);
         if (plot_mistakes(o.mistakes, test[0], worst))
             printf("its worst mistakes: %s\n", o.mistakes);
         for (int k = 0; k < WORST && worst[k].loss > 0; k++)
-            printf("  picture %5lld: %s, taken for %s\n", (long long)worst[k].which, class_names[worst[k].label],
-                   class_names[worst[k].taken_for]);
+            printf("  picture %5lld: %s, taken for %s\n", (long long)worst[k].which, fashion_class(worst[k].label),
+                   fashion_class(worst[k].taken_for));
         failed = tp_error(T) != NULL && tp_error_status(T) != TP_EUNSUPPORTED; /* built without jansson: no model saved */
     }
     if (failed)

@@ -5,23 +5,17 @@
  * A start for a program of one's own: data, model and loop are in main, from top to bottom.
  */
 #define _DEFAULT_SOURCE
+#include "support/fashion.h"
+
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <tapir.h>
-#include <unistd.h>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-enum { PIXELS = 28 * 28, CLASSES = 10, MAX_LAYERS = 16, MAX_EPOCHS = 1000 };
-
-static const char *const class_names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress",  "Coat",
-                                                 "Sandal",      "Shirt",   "Sneaker",  "Bag",    "Ankle boot"};
+enum { MAX_LAYERS = 16, MAX_EPOCHS = 1000 };
 
 /* ---- options ---------------------------------------------------------------------------------------------- */
 
@@ -112,40 +106,12 @@ static bool parse(options *o, int argc, char **argv)
 
 /* ---- data --------------------------------------------------------------------------------------------------- */
 
-/* The directory of the data set, or NULL with a word on how to get it. */
-static const char *find_data(const char *given)
-{
-    const char *const places[] = {given, "/usr/share/datasets/fashion-mnist", "data"};
-    char path[4096];
-    for (int i = given ? 0 : 1; i < (given ? 1 : 3); i++) {
-        snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", places[i]);
-        if (access(path, R_OK) == 0)
-            return places[i];
-    }
-    fprintf(stderr,
-            "Fashion-MNIST is not in %s.\n"
-            "On Debian:   apt install dataset-fashion-mnist\n"
-            "Elsewhere:   download the four files of https://github.com/zalandoresearch/fashion-mnist (data/fashion)\n"
-            "             into a directory and name it with --data; they are read as they are, gzipped.\n",
-            given ? given : "/usr/share/datasets/fashion-mnist");
-    return NULL;
-}
-
 /* x [n, 784] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
 static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte.gz", directory, which);
-    tp_tensor *images = tp_read_idx(T, path);
-    snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte.gz", directory, which);
-    tp_tensor *labels = tp_read_idx(T, path);
-    if (most < tp_size(images, 0)) {
-        images = tp_narrow(T, images, 0, 0, most);
-        labels = tp_narrow(T, labels, 0, 0, most);
-    }
-    images = tp_mul_scalar(T, tp_to(T, tp_flatten(T, images, 1, -1), TP_F32), 1.0 / 255);
+    tp_tensor *images = tp_flatten(T, fashion_images(T, directory, which, most), 1, -1);
     *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
-    *y = tp_keep(tp_to(T, labels, TP_I64));
+    *y = tp_keep(fashion_labels(T, directory, which, most));
     tp_tape_reset(T);
 }
 
@@ -201,32 +167,9 @@ static void print_classes(const int64_t *counts)
             if (j != k && counts[k * CLASSES + j] > counts[k * CLASSES + worst])
                 worst = j;
         }
-        printf("  %-12s   %5.1f %%   %s (%.1f %%)\n", class_names[k], 100.0 * (double)counts[k * CLASSES + k] / (double)(all ? all : 1),
-               class_names[worst], 100.0 * (double)counts[k * CLASSES + worst] / (double)(all ? all : 1));
+        printf("  %-12s   %5.1f %%   %s (%.1f %%)\n", fashion_class(k), 100.0 * (double)counts[k * CLASSES + k] / (double)(all ? all : 1),
+               fashion_class(worst), 100.0 * (double)counts[k * CLASSES + worst] / (double)(all ? all : 1));
     }
-}
-
-/* A picture through gnuplot; false where there is none. */
-static bool plot(const char *path, int n, const double *loss, const double *accuracy)
-{
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
-    if (g == NULL)
-        return false;
-    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
-    fprintf(g, "set terminal pngcairo size 900,540 font 'sans,11'\nset output '");
-    for (const char *c = path; *c; c++) /* a quote is doubled */
-        fprintf(g, *c == '\'' ? "''" : "%c", *c);
-    fprintf(g, "'\nset title 'Fashion-MNIST'\nset xlabel 'epoch'\nset ylabel 'training loss'\nset y2label 'test accuracy, %%'\n"
-               "set ytics nomirror\nset y2tics\nset grid\nset key center right\nset xrange [1:%d]\nset xtics %d\nset yrange [0:*]\n"
-               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
-               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n", n > 1 ? n : 2, n / 12 + 1);
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, loss[i]);
-    fprintf(g, "e\n");
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
 }
 
 /* The accuracy in characters, where no picture can be made. */
@@ -273,7 +216,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    const char *directory = find_data(o.data);
+    const char *directory = fashion_directory(o.data);
     if (directory == NULL)
         return 1;
 #ifdef _OPENMP
@@ -344,7 +287,7 @@ int main(int argc, char **argv)
             printf("no model saved: %s\n", tp_error(T));
             tp_clear_error(T);
         }
-        if (plot(o.plot, o.epochs, losses, accuracy))
+        if (plot_learning_curve(o.plot, "Fashion-MNIST", o.epochs, losses, accuracy))
             printf("learning curve: %s\n", o.plot);
         else
             draw(o.epochs, accuracy);

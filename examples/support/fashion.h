@@ -1,0 +1,107 @@
+/* fashion.h - what the examples on Fashion-MNIST share: where it is, its pictures and labels, and pictures by gnuplot. */
+#ifndef EXAMPLES_FASHION_H
+#define EXAMPLES_FASHION_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <tapir.h>
+#include <unistd.h>
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10 };
+
+static inline const char *fashion_class(int k)
+{
+    static const char *const names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress",  "Coat",
+                                               "Sandal",      "Shirt",   "Sneaker",  "Bag",    "Ankle boot"};
+    return names[k];
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------- */
+
+/* The directory of the data set, or NULL with a word on how to get it. `given` may be NULL. */
+static inline const char *fashion_directory(const char *given)
+{
+    const char *const places[] = {given, "/usr/share/datasets/fashion-mnist", "data"};
+    char path[4096];
+    for (int i = given ? 0 : 1; i < (given ? 1 : 3); i++) {
+        snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", places[i]);
+        if (access(path, R_OK) == 0)
+            return places[i];
+    }
+    fprintf(stderr,
+            "Fashion-MNIST is not in %s.\n"
+            "On Debian:   apt install dataset-fashion-mnist\n"
+            "Elsewhere:   download the four files of https://github.com/zalandoresearch/fashion-mnist (data/fashion)\n"
+            "             into a directory and name it with --data; they are read as they are, gzipped.\n",
+            given ? given : "/usr/share/datasets/fashion-mnist");
+    return NULL;
+}
+
+static inline tp_tensor *fashion_file(tp_tape *T, const char *directory, const char *which, const char *what, int64_t most)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s-%s-ubyte.gz", directory, which, what);
+    tp_tensor *all = tp_read_idx(T, path);
+    return most < tp_size(all, 0) ? tp_narrow(T, all, 0, 0, most) : all;
+}
+
+/* The first pictures of "train" or "t10k", no more than `most`, on T: [n, 1, 28, 28] in float32 from 0 to 1. Over the training
+ * set their mean is 0.2860, their deviation 0.3530. */
+static inline tp_tensor *fashion_images(tp_tape *T, const char *directory, const char *which, int64_t most)
+{
+    tp_tensor *bytes = tp_unsqueeze(T, fashion_file(T, directory, which, "images-idx3", most), 1);
+    return tp_mul_scalar(T, tp_to(T, bytes, TP_F32), 1.0 / 255);
+}
+
+/* Their labels, [n] in int64. */
+static inline tp_tensor *fashion_labels(tp_tape *T, const char *directory, const char *which, int64_t most)
+{
+    return tp_to(T, fashion_file(T, directory, which, "labels-idx1", most), TP_I64);
+}
+
+/* ---- pictures, by gnuplot ------------------------------------------------------------------------------------- */
+
+/* A pipe to gnuplot, which is to draw to a file; NULL where there is none. pclose says whether it has. */
+static inline FILE *plot_open(const char *path, int width, int height)
+{
+    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
+    if (g == NULL)
+        return NULL;
+    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
+    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", width, height);
+    for (const char *c = path; *c; c++) /* a quote is doubled */
+        fprintf(g, *c == '\'' ? "''" : "%c", *c);
+    fprintf(g, "'\n");
+    return g;
+}
+
+/* The training loss and the test accuracy by epoch, from 1 to n; false where there is no gnuplot. */
+static inline bool plot_learning_curve(const char *path, const char *title, int n, const double *loss, const double *accuracy)
+{
+    FILE *g = plot_open(path, 900, 540);
+    if (g == NULL)
+        return false;
+    fprintf(g, "set title '%s'\nset xlabel 'epoch'\nset ylabel 'training loss'\nset y2label 'test accuracy, %%'\n"
+               "set ytics nomirror\nset y2tics\nset grid\nset key center right\nset xrange [1:%d]\nset xtics %d\nset yrange [0:*]\n"
+               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
+               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n",
+            title, n > 1 ? n : 2, n / 12 + 1);
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, loss[i]);
+    fprintf(g, "e\n");
+    for (int i = 0; i < n; i++)
+        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
+    fprintf(g, "e\n");
+    return pclose(g) == 0;
+}
+
+/* Pixels of rows * columns, row by row, as what `plot '-' matrix with image` reads. */
+static inline void plot_pixels(FILE *g, int rows, int columns, const float *pixel)
+{
+    for (int i = 0; i < rows * columns; i++)
+        fprintf(g, "%g%c", (double)pixel[i], i % columns == columns - 1 ? '\n' : ' ');
+    fprintf(g, "e\n");
+}
+
+#endif
