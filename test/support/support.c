@@ -3,6 +3,12 @@
 
 #include <stdatomic.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static void omp_set_num_threads(int n) { (void)n; }
+#endif
+
 /* Every step of every test ends with these: the tape must hang together before and after. */
 tp_status __real_tp_tape_reset(tp_tape *T);
 tp_status __wrap_tp_tape_reset(tp_tape *T);
@@ -87,4 +93,35 @@ bool tensors_identical(const tp_tensor *a, const tp_tensor *b)
             return false;
     }
     return true;
+}
+
+tp_status forward_module(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)n_in, (void)n_out;
+    out[0] = tp_forward(T, user, in[0]);
+    return tp_error_status(T);
+}
+
+void ck_printed(tp_module *m, const char *want)
+{
+    char text[256];
+    tp_module_format(m, text, sizeof text);
+    ck_assert_str_eq(text, want);
+    tp_module_free(m);
+}
+
+void ck_same_on_threads(tp_tape *T, int n, void (*run)(tp_tape *T, void *user, tp_tensor **out), void *user)
+{
+    tp_tensor *was[MOST_RESULTS] = {NULL};
+    for (int threads = 1; threads <= 4; threads++) {
+        tp_tensor *now[MOST_RESULTS] = {NULL};
+        omp_set_num_threads(threads);
+        run(T, user, now);
+        ck_no_error(T);
+        for (int i = 0; i < n; i++) {
+            now[i] = tp_clone(T, tp_detach(T, now[i]));
+            ck_assert_msg(threads == 1 || tensors_identical(was[i], now[i]), "result %d, on %d threads", i, threads);
+            was[i] = now[i];
+        }
+    }
 }

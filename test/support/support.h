@@ -18,6 +18,14 @@ int run_suite(Suite *suite);
 bool tensors_close(const tp_tensor *a, const tp_tensor *b, double rtol, double atol);
 bool tensors_identical(const tp_tensor *a, const tp_tensor *b); /* dtype, shape and bits */
 
+/* The forward of the module `user`, for tp_gradcheck_of and tp_checkpoint. */
+tp_status forward_module(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out);
+/* The module's text is `want`; frees it. */
+void ck_printed(tp_module *m, const char *want);
+/* What `run` makes, n tensors, has the same bits on 1 to 4 threads. */
+enum { MOST_RESULTS = 4 };
+void ck_same_on_threads(tp_tape *T, int n, void (*run)(tp_tape *T, void *user, tp_tensor **out), void *user);
+
 /* Fails the test with the tape's message where it has one. */
 #define ck_no_error(T) ck_assert_msg(tp_error(T) == NULL, "%s", tp_error(T))
 /* The tape failed with this status and a message that has `part` in it; clears it. */

@@ -236,13 +236,6 @@ static const char *const printed[] = {"ReLU6()",
                                       "AlphaDropout(p=0.5, inplace=False)",
                                       "FeatureAlphaDropout(p=0.123456789, inplace=False)"};
 
-static tp_status call(tp_tape *tape, void *module, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
-{
-    (void)n_in, (void)n_out;
-    out[0] = tp_forward(tape, module, in[0]);
-    return tp_error_status(tape);
-}
-
 /* Of a module that is not training, the derivatives; and its text. */
 START_TEST(each)
 {
@@ -254,7 +247,7 @@ START_TEST(each)
     tp_module_train(m, false);
     tp_tensor *x = tp_requires_grad(tp_mul_scalar(T, tp_randn(T, TP_F64, tp_shape(2, 4, 3)), 1.5), true);
     tp_gradcheck_options options = {.second = true};
-    ck_assert_msg(tp_gradcheck_of(T, call, m, 1, &x, 1, &options) == TP_OK, "%s: %s", text, tp_error(T));
+    ck_assert_msg(tp_gradcheck_of(T, forward_module, m, 1, &x, 1, &options) == TP_OK, "%s: %s", text, tp_error(T));
     ck_assert_int_eq(tp_numel(tp_forward(T, m, x)), _i == 21 ? 12 : 24);
     if (_i >= 26)
         ck_assert(tp_forward(T, m, x) == x);

@@ -2,10 +2,6 @@
  * number of threads; options that are refused; the layers. */
 #include "support/support.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 enum { SPACE = 3 };
 
 /* Sizes of space from the first dimension on; 0 past the last. */
@@ -206,9 +202,25 @@ static const geometry large[] = {
     {2, 1, 8, 8, {12, 13, 14}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, TP_PADDING_SIZES},
 };
 
+typedef struct {
+    const geometry *c;
+    tp_tensor *x, *w;
+} operands;
+
+static void conv_and_back(tp_tape *T, void *user, tp_tensor **out)
+{
+    const operands *p = user;
+    tp_conv_options o = options_of(p->c, false);
+    out[0] = functions[0][space_of(p->c) - 1](T, p->x, p->w, NULL, &o);
+    tp_zero_grad(p->x);
+    tp_zero_grad(p->w);
+    tp_backward(T, tp_sum(T, tp_square(T, out[0])));
+    out[1] = tp_grad(p->x);
+    out[2] = tp_grad(p->w);
+}
+
 START_TEST(threads)
 {
-#ifdef _OPENMP
     tp_tape *T = tp_tape_new();
     const geometry *c = &large[_i];
     int space = space_of(c);
@@ -217,24 +229,9 @@ START_TEST(threads)
         sx.dim[2 + d] = c->size[d];
         sw.dim[2 + d] = c->kernel[d];
     }
-    tp_conv_options o = options_of(c, false);
-    tp_tensor *was[3] = {NULL}, *x = tp_requires_grad(tp_randn(T, TP_F32, sx), true),
-              *w = tp_requires_grad(tp_randn(T, TP_F32, sw), true);
-    for (int count = 1; count <= 4; count++) {
-        omp_set_num_threads(count);
-        tp_tensor *y = functions[0][space - 1](T, x, w, NULL, &o);
-        tp_zero_grad(x);
-        tp_zero_grad(w);
-        tp_backward(T, tp_sum(T, tp_square(T, y)));
-        ck_no_error(T);
-        tp_tensor *now[3] = {tp_clone(T, tp_detach(T, y)), tp_clone(T, tp_grad(x)), tp_clone(T, tp_grad(w))};
-        for (int k = 0; k < 3; k++) {
-            ck_assert_msg(count == 1 || tensors_identical(was[k], now[k]), "%d, on %d threads", k, count);
-            was[k] = now[k];
-        }
-    }
+    operands p = {c, tp_requires_grad(tp_randn(T, TP_F32, sx), true), tp_requires_grad(tp_randn(T, TP_F32, sw), true)};
+    ck_same_on_threads(T, 3, conv_and_back, &p);
     tp_tape_free(T);
-#endif
 }
 END_TEST
 
@@ -323,13 +320,6 @@ END_TEST
 
 /* ---- the layers ---- */
 
-static tp_status run_layer(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
-{
-    (void)n_in, (void)n_out;
-    out[0] = tp_forward(T, user, in[0]);
-    return tp_error_status(T);
-}
-
 START_TEST(layers)
 {
     static const tp_nn_conv_options modes[] = {
@@ -343,7 +333,7 @@ START_TEST(layers)
             tp_module *m = (transposed ? tp_nn_conv_transpose2d : tp_nn_conv2d)(T, 2, 4, tp_shape(3, 2), &modes[i]);
             tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, tp_shape(2, 5, 4)), true);
             tp_tensor *in[3] = {x, tp_module_param(m, "weight"), tp_module_param(m, "bias")};
-            tp_gradcheck_of(T, run_layer, m, in[2] ? 3 : 2, in, 1, &(tp_gradcheck_options){.second = true});
+            tp_gradcheck_of(T, forward_module, m, in[2] ? 3 : 2, in, 1, &(tp_gradcheck_options){.second = true});
             ck_no_error(T);
             tp_module_train(m, false);
             ck_assert(tensors_identical(tp_forward(T, m, x), tp_forward(T, m, x)));
@@ -357,20 +347,14 @@ END_TEST
 START_TEST(printed)
 {
     tp_tape *T = tp_tape_new();
-    char text[256];
-    tp_module *m = tp_nn_conv1d(
-        T, 2, 4, tp_shape(3), &(tp_nn_conv_options){.padding_kind = TP_PADDING_SAME, .padding_mode = TP_PAD_CIRCULAR});
-    tp_module_format(m, text, sizeof text);
-    ck_assert_str_eq(text, "Conv1d(2, 4, kernel_size=(3,), stride=(1,), padding=same, padding_mode=circular)");
-    tp_module_free(m);
-    m = tp_nn_conv_transpose2d(
-        T, 2, 4, tp_shape(3),
-        &(tp_nn_conv_options){
-            .stride = {2, 2}, .output_padding = {1, 1}, .groups = 2, .no_bias = true, .dilation = {3, 3}});
-    tp_module_format(m, text, sizeof text);
-    ck_assert_str_eq(text, "ConvTranspose2d(2, 4, kernel_size=(3, 3), stride=(2, 2), dilation=(3, 3), "
-                           "output_padding=(1, 1), groups=2, bias=False)");
-    tp_module_free(m);
+    const tp_nn_conv_options circular = {.padding_kind = TP_PADDING_SAME, .padding_mode = TP_PAD_CIRCULAR};
+    const tp_nn_conv_options twice = {
+        .stride = {2, 2}, .output_padding = {1, 1}, .groups = 2, .no_bias = true, .dilation = {3, 3}};
+    ck_printed(tp_nn_conv1d(T, 2, 4, tp_shape(3), &circular),
+               "Conv1d(2, 4, kernel_size=(3,), stride=(1,), padding=same, padding_mode=circular)");
+    ck_printed(tp_nn_conv_transpose2d(T, 2, 4, tp_shape(3), &twice),
+               "ConvTranspose2d(2, 4, kernel_size=(3, 3), stride=(2, 2), dilation=(3, 3), "
+               "output_padding=(1, 1), groups=2, bias=False)");
     tp_tape_free(T);
 }
 END_TEST

@@ -230,19 +230,12 @@ START_TEST(running_statistics)
 }
 END_TEST
 
-static tp_status forward_once(tp_tape *tape, void *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
-{
-    (void)n_in, (void)n_out;
-    out[0] = tp_forward(tape, m, in[0]);
-    return tp_error_status(tape);
-}
-
 /* As in torch: the repetition moves them once more. */
 START_TEST(checkpointed)
 {
     tp_module *m = tp_nn_batch_norm2d(T, 2, NULL);
     tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(3, 2, 4, 4)), true), *y = NULL;
-    tp_checkpoint(T, forward_once, m, 1, &x, 1, &y);
+    tp_checkpoint(T, forward_module, m, 1, &x, 1, &y);
     ck_assert_double_eq(tp_item(tp_module_param(m, "num_batches_tracked")), 1);
     tp_backward(T, tp_sum(T, tp_square(T, y)));
     ck_assert_double_eq(tp_item(tp_module_param(m, "num_batches_tracked")), 2);
@@ -265,28 +258,21 @@ START_TEST(moved_after_use)
 }
 END_TEST
 
-static void printed(tp_module *m, const char *want)
-{
-    char text[200];
-    tp_module_format(m, text, sizeof text);
-    ck_assert_str_eq(text, want);
-    tp_module_free(m);
-}
-
 START_TEST(printing)
 {
-    printed(tp_nn_batch_norm2d(T, 3, &(tp_nn_batch_norm_options){.eps = 1e-3, .cumulative = true, .no_affine = true}),
-            "BatchNorm2d(3, eps=0.001, momentum=None, affine=False, track_running_stats=True)");
-    printed(tp_nn_instance_norm3d(T, 2, &(tp_nn_instance_norm_options){.affine = true}),
-            "InstanceNorm3d(2, eps=1e-05, momentum=0.1, affine=True, track_running_stats=False)");
-    printed(tp_nn_group_norm(T, 2, 4, NULL), "GroupNorm(2, 4, eps=1e-05, affine=True)");
-    printed(tp_nn_layer_norm(T, tp_shape(2, 3), &(tp_nn_norm_options){.no_affine = true}),
-            "LayerNorm((2, 3), eps=1e-05, elementwise_affine=False)");
-    printed(tp_nn_rms_norm(T, tp_shape(3), NULL), "RMSNorm((3,), eps=None, elementwise_affine=True)");
-    printed(tp_nn_rms_norm(T, tp_shape(2, 3), &(tp_nn_norm_options){.eps = 1e-6, .no_affine = true}),
-            "RMSNorm((2, 3), eps=1e-06, elementwise_affine=False)");
-    printed(tp_nn_local_response_norm(T, 2, NULL), "LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0)");
-    printed(tp_nn_layer_norm(T, tp_shape(3), NULL), "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
+    ck_printed(
+        tp_nn_batch_norm2d(T, 3, &(tp_nn_batch_norm_options){.eps = 1e-3, .cumulative = true, .no_affine = true}),
+        "BatchNorm2d(3, eps=0.001, momentum=None, affine=False, track_running_stats=True)");
+    ck_printed(tp_nn_instance_norm3d(T, 2, &(tp_nn_instance_norm_options){.affine = true}),
+               "InstanceNorm3d(2, eps=1e-05, momentum=0.1, affine=True, track_running_stats=False)");
+    ck_printed(tp_nn_group_norm(T, 2, 4, NULL), "GroupNorm(2, 4, eps=1e-05, affine=True)");
+    ck_printed(tp_nn_layer_norm(T, tp_shape(2, 3), &(tp_nn_norm_options){.no_affine = true}),
+               "LayerNorm((2, 3), eps=1e-05, elementwise_affine=False)");
+    ck_printed(tp_nn_rms_norm(T, tp_shape(3), NULL), "RMSNorm((3,), eps=None, elementwise_affine=True)");
+    ck_printed(tp_nn_rms_norm(T, tp_shape(2, 3), &(tp_nn_norm_options){.eps = 1e-6, .no_affine = true}),
+               "RMSNorm((2, 3), eps=1e-06, elementwise_affine=False)");
+    ck_printed(tp_nn_local_response_norm(T, 2, NULL), "LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0)");
+    ck_printed(tp_nn_layer_norm(T, tp_shape(3), NULL), "LayerNorm((3,), eps=1e-05, elementwise_affine=True)");
 }
 END_TEST
 
@@ -326,8 +312,8 @@ START_TEST(derivatives)
         tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, tp_shape(3, 4, 3)), true);
         tp_uniform_(T, tp_module_param(m[k / 2], "weight"), 0.5, 1.5);
         tp_module_train(m[k / 2], k % 2 == 0);
-        ck_assert_int_eq(tp_gradcheck_of(T, forward_once, m[k / 2], 1, &x, 1, &(tp_gradcheck_options){.second = true}),
-                         TP_OK);
+        ck_assert_int_eq(
+            tp_gradcheck_of(T, forward_module, m[k / 2], 1, &x, 1, &(tp_gradcheck_options){.second = true}), TP_OK);
     }
     for (int k = 0; k < 6; k++)
         tp_module_free(m[k]);

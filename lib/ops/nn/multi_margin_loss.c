@@ -100,9 +100,10 @@ typedef struct {
     uint8_t *right;
 } margin_rows;
 
+typedef void (*margin_fn)(const margin_attr *, const margin_rows *, void *out);
+
 typedef struct {
-    void (*rows[2])(const margin_attr *, const margin_rows *, void *);
-    void (*slopes[2])(const margin_attr *, const margin_rows *, void *);
+    margin_fn rows[2], slopes[2]; /* by [dtype == TP_F64] */
 } margin_table;
 
 #if defined(TP__ISA)
@@ -131,16 +132,19 @@ const margin_table TP__OF_ISA(tp__margin_rows) = {{rows_f32, rows_f64}, {slopes_
 
 TP__TABLE_OF(margin_table, tp__margin_rows);
 
-static margin_rows rows_of(const tp_tensor *x, const tp_tensor *target, const tp_tensor *g, uint8_t *right)
+/* What `of` makes of the rows of x, c->in[0], and their labels, c->in[1]. */
+static tp_status over_rows(const tp_call *c, const margin_fn *of, const tp_tensor *g, void *out)
 {
-    int64_t n = x->shape[0], c = x->shape[1];
-    if (right)
-        memset(right, 0, (size_t)c);
-    return (margin_rows){n,    c, target->ndim == 2 ? target->shape[1] : 1, x->data, g ? g->data : NULL, target->data,
-                         right};
+    const tp_tensor *x = c->in[0], *target = c->in[1];
+    int64_t n = x->shape[0], classes = x->shape[1], most = target->ndim == 2 ? target->shape[1] : 1;
+    uint8_t *right = tp_call_scratch(c, (size_t)classes + 1);
+    if (right == NULL)
+        return TP_ENOMEM;
+    memset(right, 0, (size_t)classes);
+    margin_rows r = {n, classes, most, x->data, g ? g->data : NULL, target->data, right};
+    of[x->dtype == TP_F64](c->attr, &r, out);
+    return TP_OK;
 }
-
-static size_t marks(const tp_tensor *x) { return x->shape[1] > 0 ? (size_t)x->shape[1] : 1; }
 
 /* ---- the losses of rows: x [n, c] and labels [n] or [n, c] ------------------------------------- */
 
@@ -186,16 +190,8 @@ static tp_status multi_margin_slopes_infer(tp_call *c)
 
 static tp_status multi_margin_rows_forward(tp_call *c)
 {
-    const tp_tensor *x = c->in[0];
-    uint8_t *right = tp_call_scratch(c, marks(x));
-    if (right == NULL)
-        return TP_ENOMEM;
     tp_status status = check_labels(c);
-    if (status != TP_OK)
-        return status;
-    margin_rows r = rows_of(x, c->in[1], NULL, right);
-    TP__PICK(tp__margin_rows)->rows[x->dtype == TP_F64](c->attr, &r, c->out[0]->data);
-    return TP_OK;
+    return status == TP_OK ? over_rows(c, TP__PICK(tp__margin_rows)->rows, NULL, c->out[0]->data) : status;
 }
 
 static tp_tensor *slopes(tp_tape *T, tp_tensor *x, tp_tensor *target, const margin_attr *a);
@@ -209,13 +205,8 @@ static tp_status multi_margin_rows_vjp(tp_vjp *v)
 
 static tp_status multi_margin_rows_vjp_fused(tp_vjp *v)
 {
-    const tp_tensor *x = v->in[0];
-    uint8_t *right = tp_vjp_scratch(v, marks(x));
-    if (right == NULL)
-        return TP_ENOMEM;
-    margin_rows r = rows_of(x, v->in[1], v->gout[0], right);
-    TP__PICK(tp__margin_rows)->slopes[x->dtype == TP_F64](v->attr, &r, v->gin[0]->data);
-    return TP_OK;
+    tp_call c = {.tape = v->tape, .op = v->op, .attr = v->attr, .n_in = 2, .in = v->in};
+    return over_rows(&c, TP__PICK(tp__margin_rows)->slopes, v->gout[0], v->gin[0]->data);
 }
 
 /* ---- their slopes [n, c] ----------------------------------------------------------------------------------------------- */
@@ -223,16 +214,11 @@ static tp_status multi_margin_rows_vjp_fused(tp_vjp *v)
 static tp_status multi_margin_slopes_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
-    uint8_t *right = tp_call_scratch(c, marks(x));
-    if (right == NULL)
-        return TP_ENOMEM;
     tp_status status = check_labels(c);
     if (status != TP_OK)
         return status;
-    margin_rows r = rows_of(x, c->in[1], NULL, right);
     tp__fill(x->numel, c->out[0]->data, x->dtype, 0);
-    TP__PICK(tp__margin_rows)->slopes[x->dtype == TP_F64](c->attr, &r, c->out[0]->data);
-    return TP_OK;
+    return over_rows(c, TP__PICK(tp__margin_rows)->slopes, NULL, c->out[0]->data);
 }
 
 /* Of p = 2, where there is one label y: u = 2 s (g - g[y]) with s the slopes of p = 1; and at y, - sum u. */
