@@ -19,7 +19,7 @@ def sizes_of(n):
     r = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
     return {"n": n, "r": r, "c": n // r, "s": math.isqrt(n), "e": max(1, n // 8), "h": max(1, n // 16),
             "q": max(1, math.isqrt(n // 8)), "k": max(1, n // 1024), "t": max(1, n // 64), "g": max(1, n // 3),
-            "a": int(n ** 0.25 + 1e-9)}
+            "a": int(n ** 0.25 + 1e-9), "b": max(1, n // 50176)}
 
 
 def size(text, z):

@@ -27,13 +27,14 @@ sweep_sizes sweep_sizes_of(int64_t n)
     z.g = at_least_one(n / 3);
     z.q = at_least_one((int64_t)sqrt((double)n / 8));
     z.a = (int64_t)pow((double)n, 0.25);
+    z.b = at_least_one(n / 50176);
     return z;
 }
 
 int64_t sweep_size(const sweep_sizes *z, const char *text)
 {
-    static const char letters[] = "nrcsehqktga";
-    const int64_t sizes[] = {z->n, z->r, z->c, z->s, z->e, z->h, z->q, z->k, z->t, z->g, z->a};
+    static const char letters[] = "nrcsehqktgab";
+    const int64_t sizes[] = {z->n, z->r, z->c, z->s, z->e, z->h, z->q, z->k, z->t, z->g, z->a, z->b};
     const char *at = strchr(letters, *text);
     return at && *text ? sizes[at - letters] : strtoll(text, NULL, 10);
 }

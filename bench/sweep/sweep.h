@@ -8,7 +8,7 @@ enum { SWEEP_MAX_INPUTS = 4 };
 
 /* Sizes that follow from the number of elements n; see rows.def. */
 typedef struct {
-    int64_t n, r, c, s, e, h, q, k, t, g, a;
+    int64_t n, r, c, s, e, h, q, k, t, g, a, b;
 } sweep_sizes;
 
 typedef struct {

@@ -2,23 +2,106 @@
  * window_body.h is read for float and double (per_float.h). */
 #include "kernel/window.h"
 
-/* What rows and windows of a row of the result there are. */
+#include <string.h>
+
+enum { HALF = TP__SCRATCH / 2 };
+
+/* A block of a row of the result. */
 typedef struct {
-    int64_t from, depth_begin, depth_end, height_begin, height_end; /* `from`: where the plane of x begins */
+    int64_t row, plane, z, y, block; /* `row` counts through all planes */
+} spot;
+
+static spot spot_at(const tp__windows *w, int64_t unit)
+{
+    int64_t row = unit / w->blocks, high = w->axis[1].n_out, of_plane = w->axis[0].n_out * high, in = row % of_plane;
+    return (spot){row, row / of_plane, in / high, in % high, unit % w->blocks};
+}
+
+static void advance(const tp__windows *w, spot *s)
+{
+    if (++s->block < w->blocks)
+        return;
+    s->block = 0;
+    s->row++;
+    if (++s->y < w->axis[1].n_out)
+        return;
+    s->y = 0;
+    if (++s->z < w->axis[0].n_out)
+        return;
+    s->z = 0;
+    s->plane++;
+}
+
+/* The rows of x in a window: runs of its depth and its height; and where its plane begins. */
+typedef struct {
+    tp__interval depth, height;
+    int64_t from;
 } rows;
 
-static rows rows_at(const tp__windows *w, int64_t row)
+static rows rows_at(const tp__windows *w, const spot *s)
 {
-    const tp__axis *d = &w->axis[0], *h = &w->axis[1];
-    int64_t of_plane = d->n_out * h->n_out, in = row % of_plane, z = in / h->n_out, y = in % h->n_out;
-    return (rows){row / of_plane * d->n_in * h->n_in * w->axis[2].n_in, d->start[z], d->start[z + 1], h->start[y],
-                  h->start[y + 1]};
+    return (rows){tp__window_of(&w->axis[0], s->z), tp__window_of(&w->axis[1], s->y),
+                  s->plane * w->axis[0].n_in * w->axis[1].n_in * w->axis[2].n_in};
 }
 
 /* Where the row of x of these two elements begins in its plane. */
-static int64_t row_place(const tp__windows *w, int64_t z, int64_t y)
+static int64_t row_place(const tp__windows *w, rows r, int64_t z, int64_t y)
 {
-    return (w->axis[0].at[z] * w->axis[1].n_in + w->axis[1].at[y]) * w->axis[2].n_in;
+    return (tp__place_of(&w->axis[0], r.depth, z) * w->axis[1].n_in + tp__place_of(&w->axis[1], r.height, y)) *
+           w->axis[2].n_in;
+}
+
+static double row_weight(const tp__windows *w, rows r, int64_t z, int64_t y)
+{
+    return tp__weight_of(&w->axis[0], r.depth, z) * tp__weight_of(&w->axis[1], r.height, y);
+}
+
+/* How many of n windows, runs, end at `at` or before it; or begin before it. */
+static int64_t windows_before(const tp__axis *a, int64_t n, int64_t at, bool end)
+{
+    int64_t low = 0, high = n;
+    while (low < high) {
+        int64_t o = low + (high - low) / 2;
+        bool before = end ? a->first[o] + a->count[o] <= at : a->first[o] < at;
+        low = before ? o + 1 : low;
+        high = before ? high : o;
+    }
+    return low;
+}
+
+/* The windows, elements of a row of x, that reach into elements [i, i + n) of the result. */
+static tp__interval windows_over(const tp__axis *a, int64_t i, int64_t n)
+{
+    int64_t low = i + a->padding - a->kernel + 1, high = i + n - 1 + a->padding;
+    if (a->kernel == 0) {
+        low = windows_before(a, a->n_in, i, true);
+        high = windows_before(a, a->n_in, i + n, false);
+    } else {
+        low = low > 0 ? (low + a->stride - 1) / a->stride : 0;
+        high = high / a->stride + 1;
+        high = high < a->n_in ? high : a->n_in;
+    }
+    return (tp__interval){low, high > low ? high - low : 0};
+}
+
+/* The columns of x that windows [o, o + n) see. */
+static tp__interval columns_seen(const tp__windows *w, int64_t o, int64_t n)
+{
+    const tp__axis *a = &w->axis[2];
+    int64_t begin = o * a->stride - a->padding, end = begin + (n - 1) * a->stride + (a->kernel - 1) * a->step + 1;
+    if (w->way == TP__BY_COLUMNS)
+        return (tp__interval){0, a->n_in};
+    if (w->way == TP__SPREADING)
+        return windows_over(a, o, n);
+    begin = begin > 0 ? begin : 0;
+    end = end < a->n_in ? end : a->n_in;
+    return (tp__interval){begin, end > begin ? end - begin : 0};
+}
+
+static int64_t block_size(const tp__windows *w, const spot *s)
+{
+    int64_t left = w->axis[2].n_out - s->block * w->block;
+    return left < w->block ? left : w->block;
 }
 
 #define TP__BODY "kernel/window_body.h"

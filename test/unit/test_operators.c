@@ -573,7 +573,7 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
 
 /* Those of which no large sample can be made, since their attributes hold the sizes or their inputs are of a kind. The views
  * compute nothing and a histogram is counted on one thread; of the others there are large ones below, in test_conv.c and
- * in test_pool.c. */
+ * in test_pool.c and test_pad.c. */
 static const char *const sized[] = {"dot",
                                     "linalg_cross",
                                     "view",
@@ -590,6 +590,7 @@ static const char *const sized[] = {"dot",
                                     "convolution_by_input",
                                     "convolution_by_weight",
                                     "max_pool",
+                                    "max_pool_values",
                                     "avg_pool",
                                     "adaptive_avg_pool",
                                     "pad"};

@@ -54,6 +54,41 @@ START_TEST(large)
 }
 END_TEST
 
+static void padded(tp_tape *T, void *user, tp_tensor **out)
+{
+    tp_tensor *x = user;
+    for (int mode = TP_PAD_ZEROS; mode <= TP_PAD_CIRCULAR; mode++)
+        out[mode] = tp_pad(T, x, tp_shape(3, 2, 1, 4), (tp_pad_mode)mode, 2);
+}
+
+START_TEST(threads)
+{
+    tp_tape *T = tp_tape_new();
+    ck_same_on_threads(T, 4, padded, tp_randn(T, TP_F32, tp_shape(7, 50, 257)));
+    tp_tape_free(T);
+}
+END_TEST
+
+/* As many dimensions as there may be, all padded, or only some in the middle. */
+START_TEST(many_dimensions)
+{
+    tp_tape *T = tp_tape_new();
+    tp_dims shape = {.ndim = TP_MAX_DIMS}, all = {.ndim = TP_MAX_DIMS},
+            middle = {.ndim = 6, .dim = {0, 0, 0, 0, 1, -1}};
+    for (int d = 0; d < TP_MAX_DIMS; d++) {
+        shape.dim[d] = 2;
+        all.dim[d] = d % 2;
+    }
+    tp_tensor *x = counted(T, TP_F64, shape), *y = tp_pad(T, x, all, TP_PAD_ZEROS, -1);
+    ck_assert(tp_numel(y) == 32 * 243);
+    ck_assert(tp_item(tp_sum(T, y)) == 1024 * 1023 / 2 - (32 * 243 - 1024));
+    y = tp_pad(T, counted(T, TP_I32, tp_shape(2, 2, 1, 3)), middle, TP_PAD_ZEROS, 9);
+    ck_values(y, 0, 9, 9, 9, 0, 1, 2, 9, 9, 9, 6, 7, 8);
+    ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
 START_TEST(shuffled)
 {
     tp_tape *T = tp_tape_new();
@@ -100,13 +135,6 @@ START_TEST(refused)
 }
 END_TEST
 
-static tp_status run_layer(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
-{
-    (void)n_in, (void)n_out;
-    out[0] = tp_forward(T, user, in[0]);
-    return tp_error_status(T);
-}
-
 START_TEST(layers)
 {
     static const char *const printed[] = {"ConstantPad2d(padding=(1, 2, 0, 1), value=3.5)",
@@ -126,13 +154,10 @@ START_TEST(layers)
                          tp_nn_pixel_shuffle(T, 2),
                          tp_nn_channel_shuffle(T, 2)};
     for (size_t i = 0; i < LENGTH(list); i++) {
-        char text[128];
         tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, tp_shape(2, 4, 3, 2)), true);
-        tp_gradcheck_of(T, run_layer, list[i], 1, &x, 1, &(tp_gradcheck_options){.second = true});
+        tp_gradcheck_of(T, forward_module, list[i], 1, &x, 1, &(tp_gradcheck_options){.second = true});
         ck_no_error(T);
-        tp_module_format(list[i], text, sizeof text);
-        ck_assert_str_eq(text, printed[i]);
-        tp_module_free(list[i]);
+        ck_printed(list[i], printed[i]);
     }
     tp_tape_free(T);
 }
@@ -144,6 +169,8 @@ int main(void)
     TCase *t = tcase_create("pad");
     tcase_add_test(t, values);
     tcase_add_test(t, large);
+    tcase_add_test(t, threads);
+    tcase_add_test(t, many_dimensions);
     tcase_add_test(t, shuffled);
     tcase_add_test(t, refused);
     tcase_add_test(t, layers);

@@ -2,10 +2,6 @@
  * is taken apart for speed comes to the same; bits on any number of threads; options that are refused; the layers. */
 #include "support/support.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 enum { SPACE = 3 };
 
 /* Sizes from the first dimension of space on; 0 past the last. */
@@ -15,8 +11,8 @@ typedef struct {
     int64_t divisor;
 } geometry;
 
-/* The usual ones, odd ones, windows that lie one in the other, a row that is too long to be worked on at once, windows that
- * differ much in size. */
+/* The usual ones, odd ones, windows that lie one in the other, rows that are too long to be worked on at once, windows that
+ * differ much in size, large ones. */
 static const geometry cases[] = {
     {{17}, {3}, {0}, {1}, {1}, false, false, 0},
     {{20}, {2}, {2}, {0}, {1}, false, false, 0},
@@ -29,6 +25,11 @@ static const geometry cases[] = {
     {{12, 40}, {5, 6}, {3, 4}, {2, 3}, {1, 2}, true, false, -3},
     {{4, 9000}, {2, 3}, {2, 2}, {0, 1}, {1, 1}, false, true, 0},
     {{3, 20}, {3, 20}, {1, 1}, {1, 10}, {1, 1}, false, false, 0},
+    {{9000}, {3}, {2}, {1}, {1}, false, false, 0},
+    {{5000}, {70}, {70}, {0}, {1}, false, false, 0},
+    {{3, 5000}, {2, 4000}, {1, 500}, {1, 0}, {1, 1}, true, false, 0},
+    {{30, 6}, {3, 3}, {3, 3}, {0, 0}, {1, 1}, false, false, 0},
+    {{30, 6}, {4, 2}, {3, 2}, {2, 0}, {1, 1}, true, true, 0},
     {{5, 6, 7}, {2, 2, 2}, {2, 2, 2}, {0, 0, 0}, {1, 1, 1}, false, false, 0},
     {{6, 5, 9}, {3, 2, 3}, {1, 2, 2}, {1, 1, 1}, {2, 1, 1}, true, true, 0},
 };
@@ -162,6 +163,7 @@ START_TEST(by_the_definition)
         mean = avg_pool(T, g, x);
         ck_no_error(T);
         check_all(x, g, largest, indices, mean);
+        ck_assert(tensors_close(largest, max_pool(T, g, x, NULL), 0, 0));
         /* Without samples it is the same. */
         tp_tensor *one = avg_pool(T, g, tp_select(T, x, 0, 1));
         ck_assert(tensors_identical(one, tp_contiguous(T, tp_select(T, mean, 0, 1))));
@@ -170,7 +172,8 @@ START_TEST(by_the_definition)
 }
 END_TEST
 
-/* The gradients are those of the transposed maps: <y(x), g> = <x, y'(g)> for means, and the scattered g for the largest. */
+/* The gradients are those of the transposed maps: <y(x), g> = <x, y'(g)> for means, and the scattered g for the largest. The
+ * second one is added to the first. */
 START_TEST(gradients)
 {
     tp_tape *T = tp_tape_new();
@@ -179,7 +182,9 @@ START_TEST(gradients)
     tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, shape), true);
     for (int k = 0; k < 2; k++) {
         tp_tensor *y = k ? avg_pool(T, g, x) : max_pool(T, g, x, NULL);
-        tp_tensor *loss = tp_sum(T, tp_mul(T, y, tp_randn(T, TP_F64, tp_shape_of(y)))), *recorded;
+        tp_tensor *again = k ? avg_pool(T, g, x) : max_pool(T, g, x, NULL), *recorded;
+        tp_tensor *loss = tp_sum(T, tp_mul(T, y, tp_randn(T, TP_F64, tp_shape_of(y))));
+        loss = tp_add(T, loss, tp_sum(T, tp_mul(T, again, tp_randn(T, TP_F64, tp_shape_of(y)))));
         tp_zero_grad(x);
         tp_gradients(T, 1, &loss, 1, &x, &recorded, &(tp_gradients_options){.create_graph = true});
         tp_backward(T, loss);
@@ -192,30 +197,80 @@ START_TEST(gradients)
 }
 END_TEST
 
+static tp_tensor *one_of(tp_tape *T, tp_tensor *x, int which)
+{
+    const geometry g = {.size = {40, 41}, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .dilation = {1, 1}};
+    switch (which) {
+    case 0:
+        return max_pool(T, &g, x, NULL);
+    case 1:
+        return avg_pool(T, &g, x);
+    case 2:
+        return tp_adaptive_avg_pool2d(T, x, tp_shape(7, 9));
+    case 3:
+        return tp_mul(T, x, tp_max(T, max_pool(T, &g, tp_detach(T, x), NULL)));
+    case 4:
+        return tp_avg_pool1d(T, tp_reshape(T, x, tp_shape(1, 1, -1)), tp_shape(40), NULL);
+    default:
+        return tp_adaptive_avg_pool1d(T, tp_reshape(T, x, tp_shape(1, 1, -1)), tp_shape(11));
+    }
+}
+
+typedef struct {
+    tp_tensor *x;
+    int which;
+} pooling;
+
+static void pool_and_back(tp_tape *T, void *user, tp_tensor **out)
+{
+    const pooling *p = user;
+    out[0] = one_of(T, p->x, p->which);
+    tp_zero_grad(p->x);
+    tp_backward(T, tp_sum(T, tp_square(T, out[0])));
+    out[1] = tp_grad(p->x);
+}
+
 START_TEST(threads)
 {
-#ifdef _OPENMP
     tp_tape *T = tp_tape_new();
-    tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(16, 8, 40, 41)), true), *was[6] = {NULL};
-    const geometry g = {.size = {40, 41}, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .dilation = {1, 1}};
-    for (int count = 1; count <= 4; count++) {
-        omp_set_num_threads(count);
-        for (int k = 0; k < 3; k++) {
-            tp_tensor *y = k == 0   ? max_pool(T, &g, x, NULL)
-                           : k == 1 ? avg_pool(T, &g, x)
-                                    : tp_adaptive_avg_pool2d(T, x, tp_shape(7, 9));
-            tp_zero_grad(x);
-            tp_backward(T, tp_sum(T, tp_square(T, y)));
-            ck_no_error(T);
-            tp_tensor *now[2] = {tp_clone(T, tp_detach(T, y)), tp_clone(T, tp_grad(x))};
-            for (int i = 0; i < 2; i++) {
-                ck_assert_msg(count == 1 || tensors_identical(was[2 * k + i], now[i]), "%d on %d threads", k, count);
-                was[2 * k + i] = now[i];
-            }
-        }
-    }
+    pooling p = {tp_requires_grad(tp_randn(T, TP_F32, tp_shape(16, 8, 40, 41)), true), _i};
+    ck_same_on_threads(T, 2, pool_and_back, &p);
     tp_tape_free(T);
-#endif
+}
+END_TEST
+
+/* Large windows of a long axis, there and back: tables are no larger than what they are for. */
+START_TEST(takes_little_memory)
+{
+    enum { N = 1 << 18 };
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F32, tp_shape(1, 1, N)), true), *y = NULL;
+    const tp_pool_options steps = {.stride = {1}, .padding = {500}};
+    switch (_i) {
+    case 0:
+        y = tp_adaptive_avg_pool1d(T, x, tp_shape(3));
+        break;
+    case 1:
+        y = tp_adaptive_max_pool1d(T, x, tp_shape(3), NULL);
+        break;
+    case 2:
+        y = tp_adaptive_avg_pool1d(T, x, tp_shape(4));
+        break;
+    case 3:
+        y = tp_avg_pool1d(T, x, tp_shape(1000), &steps);
+        break;
+    case 4:
+        y = tp_max_pool1d(T, x, tp_shape(1000), &steps, NULL);
+        break;
+    default:
+        y = tp_avg_pool1d(T, x, tp_shape(2), NULL);
+    }
+    tp_backward(T, tp_sum(T, y));
+    ck_no_error(T);
+    double data = (double)(tp_numel(x) + tp_numel(y)) * sizeof(float), indices = (double)tp_numel(y) * sizeof(int64_t);
+    double most = (double)tp_tape_memory(T).bytes_peak, allowed = 4 * data + (_i % 3 == 1 ? indices : 0);
+    ck_assert_msg(most <= allowed + 1e6, "%g bytes, %g times the data", most, most / data);
+    tp_tape_free(T);
 }
 END_TEST
 
@@ -299,13 +354,6 @@ END_TEST
 
 /* ---- the layers ---- */
 
-static tp_status run_layer(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
-{
-    (void)n_in, (void)n_out;
-    out[0] = tp_forward(T, user, in[0]);
-    return tp_error_status(T);
-}
-
 START_TEST(layers)
 {
     tp_tape *T = tp_tape_new();
@@ -315,7 +363,7 @@ START_TEST(layers)
                          tp_nn_adaptive_avg_pool2d(T, tp_shape(2))};
     for (size_t i = 0; i < LENGTH(list); i++) {
         tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, tp_shape(2, 2, 5, 4)), true);
-        tp_gradcheck_of(T, run_layer, list[i], 1, &x, 1, &(tp_gradcheck_options){.second = true});
+        tp_gradcheck_of(T, forward_module, list[i], 1, &x, 1, &(tp_gradcheck_options){.second = true});
         ck_no_error(T);
         tp_module_eval(list[i]);
         ck_assert(tensors_identical(tp_forward(T, list[i], x), tp_forward(T, list[i], x)));
@@ -335,30 +383,22 @@ START_TEST(layers)
 }
 END_TEST
 
-static void check_printed(tp_module *m, const char *want)
-{
-    char text[256];
-    tp_module_format(m, text, sizeof text);
-    ck_assert_str_eq(text, want);
-    tp_module_free(m);
-}
-
 START_TEST(printed)
 {
     tp_tape *T = tp_tape_new();
     const tp_pool_options ceil = {.ceil_mode = true, .stride = {2, 2}, .padding = {1, 1}};
-    check_printed(tp_nn_max_pool2d(T, tp_shape(3), &ceil),
-                  "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=True)");
-    check_printed(tp_nn_max_pool2d(T, tp_shape(3, 2), &ceil),
-                  "MaxPool2d(kernel_size=(3, 2), stride=(2, 2), padding=(1, 1), dilation=1, ceil_mode=True)");
-    check_printed(tp_nn_avg_pool1d(T, tp_shape(3), NULL), "AvgPool1d(kernel_size=(3,), stride=(3,), padding=(0,))");
-    check_printed(tp_nn_avg_pool2d(T, tp_shape(2), NULL), "AvgPool2d(kernel_size=2, stride=2, padding=0)");
-    check_printed(tp_nn_lp_pool2d(T, 1.5, tp_shape(2), NULL),
-                  "LPPool2d(norm_type=1.5, kernel_size=2, stride=None, ceil_mode=False)");
-    check_printed(tp_nn_max_unpool2d(T, tp_shape(2), NULL),
-                  "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))");
-    check_printed(tp_nn_adaptive_avg_pool2d(T, tp_shape(3, -1)), "AdaptiveAvgPool2d(output_size=(3, None))");
-    check_printed(tp_nn_adaptive_max_pool3d(T, tp_shape(3)), "AdaptiveMaxPool3d(output_size=3)");
+    ck_printed(tp_nn_max_pool2d(T, tp_shape(3), &ceil),
+               "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=True)");
+    ck_printed(tp_nn_max_pool2d(T, tp_shape(3, 2), &ceil),
+               "MaxPool2d(kernel_size=(3, 2), stride=(2, 2), padding=(1, 1), dilation=1, ceil_mode=True)");
+    ck_printed(tp_nn_avg_pool1d(T, tp_shape(3), NULL), "AvgPool1d(kernel_size=(3,), stride=(3,), padding=(0,))");
+    ck_printed(tp_nn_avg_pool2d(T, tp_shape(2), NULL), "AvgPool2d(kernel_size=2, stride=2, padding=0)");
+    ck_printed(tp_nn_lp_pool2d(T, 1.5, tp_shape(2), NULL),
+               "LPPool2d(norm_type=1.5, kernel_size=2, stride=None, ceil_mode=False)");
+    ck_printed(tp_nn_max_unpool2d(T, tp_shape(2), NULL),
+               "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))");
+    ck_printed(tp_nn_adaptive_avg_pool2d(T, tp_shape(3, -1)), "AdaptiveAvgPool2d(output_size=(3, None))");
+    ck_printed(tp_nn_adaptive_max_pool3d(T, tp_shape(3)), "AdaptiveMaxPool3d(output_size=3)");
     tp_tape_free(T);
 }
 END_TEST
@@ -370,7 +410,8 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, by_the_definition, 0, (int)LENGTH(cases));
     tcase_add_loop_test(t, gradients, 0, (int)LENGTH(cases));
-    tcase_add_test(t, threads);
+    tcase_add_loop_test(t, threads, 0, 6);
+    tcase_add_loop_test(t, takes_little_memory, 0, 6);
     tcase_add_test(t, edges);
     tcase_add_test(t, refused);
     tcase_add_test(t, layers);

@@ -13,19 +13,17 @@ static tp_tensor *pooled(tp_tape *T, const tp_op *op, const tp__resampling *r, t
 
 /* ---- windows that are given ------------------------------------------------------------------------------------- */
 
-/* The divisor of a mean is how many elements there are, with or without the padding's; it is a product over dimensions.
- * What a window has beyond the padding (ceil_mode) never counts. */
-static tp__taps avg_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
+/* The divisor of a mean is how many elements there are, with or without the padding's. What a window has beyond the padding
+ * (ceil_mode) never counts. */
+static bool avg_pool_slides(const void *attr, int d, tp__axis *a)
 {
     const tp__resampling *r = attr;
-    int64_t begin = o * r->stride[d] - r->padding[d], end = begin + r->kernel[d];
-    int64_t padded = end < r->in[d] + r->padding[d] ? end : r->in[d] + r->padding[d];
-    int64_t first = begin > 0 ? begin : 0, last = end < r->in[d] ? end : r->in[d];
-    int64_t n = last > first ? last - first : 0, count = r->exclude_pad ? n : padded - begin;
-    (void)dtype;
+    *a = tp__axis_sliding(a->n_in, a->n_out, r->kernel[d], r->stride[d], r->padding[d], 1);
+    a->division = r->exclude_pad ? TP__BY_COUNT : TP__BY_PADDED;
     if (r->divisor)
-        count = d == TP__SPACE - 1 ? r->divisor : 1;
-    return (tp__taps){.n = n, .first = first, .step = 1, .divisor = n ? (double)count : 1};
+        a->division = d == TP__SPACE - 1 ? TP__BY_NUMBER : TP__BY_NOTHING;
+    a->number = (double)r->divisor;
+    return true;
 }
 
 static void avg_pool_samples(tp_sampler *s)
@@ -43,7 +41,7 @@ static void avg_pool_samples(tp_sampler *s)
     tp__resample_sample(s, &r);
 }
 
-TP__RESAMPLE_OP(avg_pool, true, NULL)
+TP__SLIDING_OP(avg_pool, avg_pool_slides, NULL, true, NULL)
 
 static tp_tensor *avg_pool(tp_tape *T, const char *name, tp_tensor *x, int space, tp_dims kernel,
                            const tp_pool_options *options)
@@ -80,6 +78,14 @@ tp_tensor *tp_avg_pool3d(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_pool
 
 /* ---- as many as are asked for ------------------------------------------------------------------------------------- */
 
+static bool adaptive_avg_pool_slides(const void *attr, int d, tp__axis *a)
+{
+    (void)attr, (void)d;
+    bool slides = tp__adaptive_slides(a);
+    a->division = TP__BY_COUNT;
+    return slides;
+}
+
 static tp__taps adaptive_avg_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
 {
     const tp__resampling *r = attr;
@@ -95,7 +101,7 @@ static void adaptive_avg_pool_samples(tp_sampler *s)
     tp__resample_sample(s, &(tp__resampling){.space = 2, .in = {1, 2, 3}, .out = {1, 0, 2}});
 }
 
-TP__RESAMPLE_OP(adaptive_avg_pool, true, NULL)
+TP__SLIDING_OP(adaptive_avg_pool, adaptive_avg_pool_slides, adaptive_avg_pool_taps, true, NULL)
 
 static tp_tensor *adaptive_avg_pool(tp_tape *T, const char *name, tp_tensor *x, int space, tp_dims size)
 {

@@ -5,18 +5,23 @@
 
 /* ---- the operator: values, and places in the plane, which have no derivative ------------------------------------------ */
 
+static bool max_pool_slides(const void *attr, int d, tp__axis *a)
+{
+    const tp__pooling *p = attr;
+    if (p->adaptive)
+        return tp__adaptive_slides(a);
+    *a = tp__axis_sliding(a->n_in, a->n_out, p->kernel[d], p->stride[d], p->padding[d], p->dilation[d]);
+    return true;
+}
+
 static tp__taps max_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
 {
     const tp__pooling *p = attr;
     (void)dtype;
-    if (p->adaptive)
-        return tp__adaptive_taps(p->in[d], p->out[d], o);
-    int64_t begin = o * p->stride[d] - p->padding[d], dilation = p->dilation[d], n = p->kernel[d];
-    int64_t skip = begin < 0 ? (-begin + dilation - 1) / dilation : 0, first = begin + skip * dilation;
-    int64_t fit = first < p->in[d] ? (p->in[d] - first + dilation - 1) / dilation : 0;
-    return (tp__taps){.n = n - skip < fit ? n - skip : fit, .first = first, .step = dilation, .divisor = 1};
+    return tp__adaptive_taps(p->in[d], p->out[d], o);
 }
 
+/* out[1], where there is one: the places. */
 static tp_status max_pool_infer(tp_call *c)
 {
     const tp__pooling *p = c->attr;
@@ -27,19 +32,20 @@ static tp_status max_pool_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "x is %s; another shape is needed", TP__SHAPE(x));
     tp_dims shape = tp__space_shape(x, p->space, p->out);
     tp_status status = tp_call_out(c, 0, x->dtype, shape);
-    return status == TP_OK ? tp_call_out(c, 1, TP_I64, shape) : status;
+    return status == TP_OK && c->n_out > 1 ? tp_call_out(c, 1, TP_I64, shape) : status;
 }
 
 static tp_status max_pool_forward(tp_call *c)
 {
     const tp__pooling *p = c->attr;
-    tp_dtype dtype = c->in[0]->dtype;
-    tp__windows w = {.x = c->in[0]->data, .y = c->out[0]->data, .index = c->out[1]->data};
-    if (c->out[0]->numel == 0)
+    const tp_tensor *x = c->in[0], *y = c->out[0];
+    tp__windows w = {.x = x->data, .y = y->data, .index = c->n_out > 1 ? c->out[1]->data : NULL, .largest = true};
+    if (y->numel == 0)
         return TP_OK;
-    if (!tp__axes(c, max_pool_taps, p, p->space, dtype, p->in, p->out, false, &w) || !tp__columns_of(c, dtype, &w))
+    if (!tp__axes(c, max_pool_slides, max_pool_taps, p, p->space, x->dtype, p->in, p->out, false, &w) ||
+        !tp__plan_windows(c, x, y, &w))
         return c->tape->status;
-    tp__window_largest(dtype, tp__planes_of(c->in[0], p->space), &w);
+    tp__window_largest(x->dtype, tp__planes_of(x, p->space), &w);
     return TP_OK;
 }
 
@@ -109,11 +115,23 @@ static const tp_op max_pool_op = {.name = "max_pool",
                                   .samples = max_pool_samples,
                                   .constant_out = 2};
 
+/* Where nobody asks for places, nor a gradient, which goes by them. */
+static const tp_op max_pool_values_op = {.name = "max_pool_values",
+                                         .n_in = 1,
+                                         .n_out = 1,
+                                         .attr_size = sizeof(tp__pooling),
+                                         .flags = TP_OP_NO_GRAD | TP__READS_NOTHING,
+                                         .infer = max_pool_infer,
+                                         .forward = max_pool_forward,
+                                         .samples = max_pool_samples};
+
 static tp_tensor *pooled(tp_tape *T, const char *name, tp_tensor *x, const tp__pooling *p, bool well,
                          tp_tensor **indices)
 {
     TP__NAMED(T, name);
     tp_tensor *out[TP_MAX_OUT] = {NULL};
+    if (well && indices == NULL && !(T->recording && tp_needs_grad(x)))
+        return tp__apply1(T, &max_pool_values_op, p, x);
     if (well && tp_apply_all(T, &max_pool_op, p, 1, &x, out) != TP_OK)
         out[0] = out[1] = NULL;
     if (indices)

@@ -1,7 +1,6 @@
 /* pad.c - more elements around a tensor, or fewer: a value, or its own elements. */
+#include "kernel/pad.h"
 #include "ops/nn/resample.h"
-
-#include <string.h>
 
 /* ---- a value around any dimensions; the gradient is the same with the signs turned ------------------------------------- */
 
@@ -26,59 +25,53 @@ static tp_status constant_pad_infer(tp_call *c)
     return tp_call_out(c, 0, x->dtype, shape);
 }
 
-typedef struct {
-    const padding *p;
-    const tp_tensor *x, *y;
-} job;
+static int64_t above_zero(int64_t n) { return n > 0 ? n : 0; }
 
-/* Where the row of x is that lies in row `row` of y; -1: there is none. */
-static int64_t row_of(const job *j, int64_t row)
+/* The row: element `front` of n is in's `skip`. */
+static void set_row(tp__padding *p, int64_t in, int64_t n, int64_t before, int64_t after, int64_t each)
 {
-    int64_t at = 0, step = 1;
-    for (int d = j->y->ndim - 2; d >= 0; d--) {
-        int64_t i = row % j->y->shape[d] - j->p->before[d];
-        row /= j->y->shape[d];
-        if (i < 0 || i >= j->x->shape[d])
-            return -1;
-        at += i * step;
-        step *= j->x->shape[d];
-    }
-    return at;
+    int d = p->ndim++;
+    p->in[d] = in * each;
+    p->n[d] = n * each;
+    p->front = above_zero(before) * each;
+    p->skip = above_zero(-before) * each;
+    p->middle = (in - above_zero(-before) - above_zero(-after)) * each;
 }
 
-static void pad_range(int64_t begin, int64_t end, void *user)
-{
-    const job *j = user;
-    int last = j->y->ndim - 1;
-    size_t size = tp_dtype_size(j->y->dtype);
-    int64_t n = j->y->shape[last], front = j->p->before[last], skip = front < 0 ? -front : 0;
-    int64_t from = front > 0 ? front : 0, to = front + j->x->shape[last] < n ? front + j->x->shape[last] : n;
-    for (int64_t row = begin; row < end; row++) {
-        char *y = (char *)j->y->data + (size_t)(row * n) * size;
-        int64_t of = row_of(j, row), a = of < 0 ? 0 : from, b = of < 0 ? 0 : to;
-        if (a > 0)
-            tp__fill(a, y, j->y->dtype, j->p->value);
-        if (b > a)
-            memcpy(y + (size_t)a * size, (const char *)j->x->data + (size_t)(of * j->x->shape[last] + skip) * size,
-                   (size_t)(b - a) * size);
-        if (n > b)
-            tp__fill(n - b, y + (size_t)b * size, j->y->dtype, j->p->value);
-    }
-}
-
+/* Dimensions before the first that is padded are one, and so are the last of these and those behind it: the row. */
 static tp_status constant_pad_forward(tp_call *c)
 {
-    job j = {c->attr, c->in[0], c->out[0]};
-    if (j.y->numel == 0)
+    const padding *a = c->attr;
+    const tp_tensor *x = c->in[0], *y = c->out[0];
+    tp__padding p = {.ndim = 1, .n = {1}, .in = {1}, .dtype = x->dtype, .value = a->value, .x = x->data, .y = y->data};
+    int first = 0, last = x->ndim - 1;
+    int64_t inner = 1;
+    if (y->numel == 0)
         return TP_OK;
-    if (j.x->numel == 0)
-        tp__fill(j.y->numel, j.y->data, j.y->dtype, j.p->value);
-    else if (j.y->ndim == 0)
-        memcpy(j.y->data, j.x->data, tp_dtype_size(j.x->dtype));
-    else {
-        int64_t n = j.y->shape[j.y->ndim - 1];
-        tp__parallel_for(j.y->numel / n, 1 + 32768 / n, pad_range, &j);
+    if (x->numel == 0) {
+        tp__fill(y->numel, y->data, y->dtype, a->value);
+        return TP_OK;
     }
+    for (; first < last && a->before[first] == 0 && a->after[first] == 0; first++)
+        p.n[0] *= x->shape[first];
+    for (; last > first && a->before[last] == 0 && a->after[last] == 0; last--)
+        inner *= x->shape[last];
+    p.in[0] = p.n[0];
+    for (int d = first; d < last; d++) {
+        int64_t *source = tp_call_scratch(c, (size_t)y->shape[d] * sizeof *source);
+        if (source == NULL)
+            return TP_ENOMEM;
+        for (int64_t i = 0; i < y->shape[d]; i++)
+            source[i] = i < a->before[d] || i - a->before[d] >= x->shape[d] ? -1 : i - a->before[d];
+        p.n[p.ndim] = y->shape[d];
+        p.in[p.ndim] = x->shape[d];
+        p.source[p.ndim++] = source;
+    }
+    if (x->ndim == 0)
+        set_row(&p, 1, 1, 0, 0, 1);
+    else
+        set_row(&p, x->shape[last], y->shape[last], a->before[last], a->after[last], inner);
+    tp__pad(&p);
     return TP_OK;
 }
 
@@ -139,7 +132,7 @@ static tp_tensor *constant_pad(tp_tape *T, tp_tensor *x, tp_dims sizes, double v
 
 /* Where element o along d comes from. Paddings below 0 leave elements out: what is circular goes round what is left, what is
  * mirrored or repeated is so at x's own edge. */
-static int64_t source(const tp__resampling *r, int d, int64_t o)
+static int64_t source_of(const tp__resampling *r, int d, int64_t o)
 {
     int64_t n = r->in[d], front = r->padding[d], at = o - front;
     if (r->rule == TP_PAD_REPLICATE)
@@ -154,7 +147,7 @@ static int64_t source(const tp__resampling *r, int d, int64_t o)
 static tp__taps pad_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
 {
     (void)dtype;
-    return (tp__taps){.n = 1, .first = source(attr, d, o), .step = 1, .divisor = 1};
+    return (tp__taps){.n = 1, .first = source_of(attr, d, o), .divisor = 1};
 }
 
 static void pad_samples(tp_sampler *s)
@@ -167,19 +160,49 @@ static void pad_samples(tp_sampler *s)
                .space = 1, .in = {1, 1, 3}, .out = {1, 1, 9}, .padding = {0, 0, 2}, .rule = TP_PAD_REPLICATE});
 }
 
-TP__RESAMPLE_OP(pad, false, NULL)
-
-/* Whole numbers have no gradient: a copy a dimension. */
-static tp_tensor *selected(tp_tape *T, tp_tensor *x, const tp__resampling *r)
+static tp_status pad_infer(tp_call *c)
 {
-    for (int d = TP__SPACE - r->space; d < TP__SPACE; d++) {
-        tp_tensor *index = tp_empty(T, TP_I64, (tp_dims){1, {r->out[d]}});
-        for (int64_t o = 0; index && o < r->out[d]; o++)
-            ((int64_t *)index->data)[o] = source(r, d, o);
-        x = tp_index_select(T, x, d - TP__SPACE, index);
-    }
-    return x;
+    const tp__resampling *r = c->attr;
+    return r->transposed ? tp__resample_infer(c) : tp__resample_shape(c); /* whole numbers have no gradient */
 }
+
+static tp_status pad_forward(tp_call *c)
+{
+    const tp__resampling *r = c->attr;
+    const tp_tensor *x = c->in[0];
+    int64_t planes = tp__planes_of(x, r->space);
+    tp__padding p = {.ndim = 1, .n = {planes}, .in = {planes}, .dtype = x->dtype, .x = x->data, .y = c->out[0]->data};
+    if (r->transposed)
+        return tp__resample_forward(c);
+    for (int d = TP__SPACE - r->space; d < TP__SPACE; d++) {
+        int64_t n = r->out[d], k = 0, *source = tp_call_scratch(c, (size_t)n * sizeof *source);
+        bool is_row = d == TP__SPACE - 1;
+        if (source == NULL)
+            return c->tape->status;
+        if (is_row)
+            set_row(&p, r->in[d], n, r->padding[d], n - r->in[d] - r->padding[d], 1);
+        for (int64_t o = 0; o < n; o++)
+            if (!is_row || o < p.front || o >= p.front + p.middle)
+                source[k++] = source_of(r, d, o);
+        if (is_row) {
+            p.edges = source;
+            continue;
+        }
+        p.n[p.ndim] = n;
+        p.in[p.ndim] = r->in[d];
+        p.source[p.ndim++] = source;
+    }
+    if (c->out[0]->numel > 0)
+        tp__pad(&p);
+    return TP_OK;
+}
+
+/* clang-format off */
+static const tp__resample_op pad_op = {{
+    .name = "pad", .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__resampling),
+    .flags = TP__OP_OURS | TP__READS_NOTHING | TP_OP_OVERWRITES, .infer = pad_infer, .forward = pad_forward,
+    .vjp = tp__resample_vjp, .vjp_fused = tp__resample_vjp_fused, .samples = pad_samples}, NULL, pad_taps, false};
+/* clang-format on */
 
 /* Is there as much as the padding takes? The most of it is 0 or more. */
 static bool reaches(tp_pad_mode mode, int64_t n, int64_t before, int64_t after)
@@ -220,7 +243,7 @@ tp_tensor *tp_pad(tp_tape *T, tp_tensor *x, tp_dims sizes, tp_pad_mode mode, dou
                 mode == TP_PAD_REFLECT ? "less than the sizes" : "no more than the sizes");
         return NULL;
     }
-    return tp_dtype_is_float(x->dtype) ? tp__apply1(T, &pad_op.op, &r, x) : selected(T, x, &r);
+    return tp__apply1(T, &pad_op.op, &r, x);
 }
 
 const tp_op *const tp__ops_pad[] = {

@@ -25,7 +25,16 @@ static inline tp__taps tp__adaptive_taps(int64_t n_in, int64_t n_out, int64_t o)
 {
     int64_t rest = n_in % n_out, whole = n_in / n_out; /* o n_in / n_out, without the product's overflow */
     int64_t begin = o * whole + o * rest / n_out, end = (o + 1) * whole + ((o + 1) * rest + n_out - 1) / n_out;
-    return (tp__taps){.n = end - begin, .first = begin, .step = 1, .divisor = (double)(end - begin)};
+    return (tp__taps){.n = end - begin, .first = begin, .divisor = (double)(end - begin)};
+}
+/* Where that has no rest they slide. */
+static inline bool tp__adaptive_slides(tp__axis *a)
+{
+    int64_t size = a->n_out ? a->n_in / a->n_out : 0;
+    if (size == 0 || a->n_in % a->n_out != 0)
+        return false;
+    *a = tp__axis_sliding(a->n_in, a->n_out, size, size, 0, 1);
+    return true;
 }
 
 #endif

@@ -1,53 +1,61 @@
 /* resample.c - sums over windows as operators, and the tables of windows. */
 #include "ops/nn/resample.h"
 
-/* ---- tables ----------------------------------------------------------------------------------------------------- */
+/* ---- axes ------------------------------------------------------------------------------------------------------- */
 
-static const tp__taps single = {.n = 1, .step = 1, .divisor = 1};
-
-static bool axis_of(const tp_call *c, tp__taps_fn taps, const void *attr, tp_dtype dtype, int d, int64_t n_in,
-                    int64_t n_out, bool divides, tp__axis *a)
+/* A table of what `taps` says of each window. */
+static bool table_of(const tp_call *c, tp__taps_fn taps, const void *attr, tp_dtype dtype, int d, int64_t n_in,
+                     int64_t n_out, bool divides, tp__axis *a)
 {
     int64_t all = 0;
-    for (int64_t o = 0; o < n_out && all < INT64_MAX / 64; o++)
-        all = tp__add_clipped(all, taps ? taps(attr, dtype, d, o).n : 1);
-    void *memory = all < INT64_MAX / 64 ? tp_call_scratch(c, tp__axis_bytes(n_out, all)) : NULL;
+    bool listed = n_out > 0 && taps(attr, dtype, d, 0).listed;
+    for (int64_t o = 0; o < (listed ? n_out : 0); o++)
+        all = tp__add_clipped(all, taps(attr, dtype, d, o).n);
+    void *memory = all < INT64_MAX / 64 ? tp_call_scratch(c, tp__axis_bytes(n_out, all, divides)) : NULL;
     if (memory == NULL) {
         if (c->tape->status == TP_OK)
             tp_fail(c->tape, TP_ENOMEM, "%s: windows of %lld elements; less is needed", c->op->name, (long long)all);
         return false;
     }
     tp__axis_at(a, memory, n_in, n_out, all, divides);
-    a->start[0] = 0;
     for (int64_t o = 0, k = 0; o < n_out; o++) {
-        tp__taps t = taps ? taps(attr, dtype, d, o) : single;
-        for (int64_t i = 0; i < t.n; i++, k++) {
-            a->at[k] = t.listed ? t.at[i] : t.first + i * t.step;
-            a->weight[k] = t.listed ? t.weight[i] : 1;
+        tp__taps t = taps(attr, dtype, d, o);
+        a->first[o] = listed ? k : t.first;
+        a->count[o] = t.n;
+        a->most = t.n > a->most ? t.n : a->most;
+        for (int64_t i = 0; i < (listed ? t.n : 0); i++, k++) {
+            a->at[k] = t.at[i];
+            a->weight[k] = t.weight[i];
         }
-        a->start[o + 1] = k;
         if (divides)
             a->divisor[o] = t.divisor;
     }
     return true;
 }
 
-bool tp__axes(const tp_call *c, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype, const int64_t *in,
-              const int64_t *out, bool divides, tp__windows *w)
+bool tp__axes(const tp_call *c, tp__slides_fn slides, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype,
+              const int64_t *in, const int64_t *out, bool divides, tp__windows *w)
 {
-    for (int d = 0; d < TP__SPACE; d++)
-        if (!axis_of(c, d < TP__SPACE - space ? NULL : taps, attr, dtype, d, in[d], out[d], divides, &w->axis[d]))
+    for (int d = 0; d < TP__SPACE; d++) {
+        w->axis[d] = tp__axis_sliding(in[d], out[d], 1, 1, 0, 1);
+        if (d < TP__SPACE - space || (slides && slides(attr, d, &w->axis[d])))
+            continue;
+        if (!table_of(c, taps, attr, dtype, d, in[d], out[d], divides, &w->axis[d]))
             return false;
+    }
     return true;
 }
 
-bool tp__columns_of(const tp_call *c, tp_dtype dtype, tp__windows *w)
+bool tp__plan_windows(const tp_call *c, const tp_tensor *x, const tp_tensor *y, tp__windows *w)
 {
-    size_t bytes = tp__columns_bytes(w, dtype);
-    void *memory = bytes ? tp_call_scratch(c, bytes) : NULL;
-    if (memory)
-        tp__columns_at(w, dtype, memory);
-    return memory || bytes == 0;
+    enum { LITTLE = 1 << 16 };
+    size_t limit = (size_t)(x->numel > y->numel ? x->numel : y->numel) * tp_dtype_size(x->dtype);
+    size_t bytes = tp__columns_bytes(w, x->dtype, limit > LITTLE ? limit : LITTLE);
+    void *table = bytes ? tp_call_scratch(c, bytes) : NULL;
+    if (table == NULL && bytes)
+        return false;
+    tp__windows_plan(w, x->dtype, table);
+    return true;
 }
 
 /* ---- shapes ----------------------------------------------------------------------------------------------------- */
@@ -90,35 +98,38 @@ void tp__space_of(const tp_tensor *x, int space, int64_t *size)
 
 /* ---- the operators ------------------------------------------------------------------------------------------------ */
 
-tp_status tp__resample_infer(tp_call *c)
+tp_status tp__resample_shape(tp_call *c)
 {
     const tp__resampling *r = c->attr;
     const tp_tensor *x = c->in[0];
     const int64_t *in = r->transposed ? r->out : r->in, *out = r->transposed ? r->in : r->out;
-    if (!tp_dtype_is_float(x->dtype))
-        return tp__no_float(c, x);
     if (x->ndim < r->space || !tp__dims_equal(tp__dims_of(x), tp__space_shape(x, r->space, in)))
         return tp_call_fail(c, TP_ESHAPE, "x is %s; another shape is needed", TP__SHAPE(x));
     return tp_call_out(c, 0, x->dtype, tp__space_shape(x, r->space, out));
 }
 
-/* y (+)= the sums of x's windows, or of their gradients. Where y is added to, weights are divided beforehand. */
+tp_status tp__resample_infer(tp_call *c)
+{
+    return tp_dtype_is_float(c->in[0]->dtype) ? tp__resample_shape(c) : tp__no_float(c, c->in[0]);
+}
+
+/* y (+)= the sums of x's windows, or of their gradients. */
 static tp_status run(const tp_call *c, const tp__resampling *r, bool transposed, const tp_tensor *x, tp_tensor *y,
                      bool accumulate)
 {
     const tp__resample_op *op = (const tp__resample_op *)c->op;
     tp__windows w = {.accumulate = accumulate, .x = x->data, .y = y->data};
-    if (y->numel == 0 || !tp__axes(c, op->taps, r, r->space, x->dtype, r->in, r->out, op->divides, &w))
+    if (y->numel == 0 || !tp__axes(c, op->slides, op->taps, r, r->space, x->dtype, r->in, r->out, op->divides, &w))
         return c->tape->status;
-    for (int times = transposed ? 1 : accumulate && op->divides ? 2 : 0; times > 0; times--)
-        for (int d = 0; d < TP__SPACE; d++) {
-            tp__axis from = w.axis[d];
-            void *memory = tp_call_scratch(c, tp__axis_bytes(from.n_in, from.start[from.n_out]));
-            if (memory == NULL)
-                return c->tape->status;
-            tp__axis_transpose(&w.axis[d], &from, memory);
-        }
-    if (!tp__columns_of(c, x->dtype, &w))
+    for (int d = 0; d < (transposed ? TP__SPACE : 0); d++) {
+        tp__axis from = w.axis[d];
+        bool spreads = d == TP__SPACE - 1 && tp__spreads(&from, x->dtype);
+        void *memory = spreads ? NULL : tp_call_scratch(c, tp__transposed_bytes(&from));
+        if (memory == NULL && !spreads)
+            return c->tape->status;
+        tp__axis_transpose(&w.axis[d], &from, memory);
+    }
+    if (!tp__plan_windows(c, x, y, &w))
         return c->tape->status;
     tp__window_sums(x->dtype, tp__planes_of(y, r->space), &w);
     return TP_OK;

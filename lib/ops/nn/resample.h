@@ -10,9 +10,9 @@
 
 enum { TP__SPACE = 3, TP__LISTED = 4 };
 
-/* The elements of a window along one dimension: first, first + step, ... with weight 1, or a list. */
+/* The elements of a window along one dimension: first, first + 1, ... with weight 1; or a list, of all windows if of the first. */
 typedef struct {
-    int64_t n, first, step;
+    int64_t n, first;
     double divisor; /* of the sum */
     bool listed;
     int64_t at[TP__LISTED];
@@ -20,6 +20,8 @@ typedef struct {
 } tp__taps;
 /* Of window o along dimension d of space, from TP__SPACE - space on. */
 typedef tp__taps (*tp__taps_fn)(const void *attr, tp_dtype dtype, int d, int64_t o);
+/* Do windows slide along d? Then the axis, which has its sizes, is told how. */
+typedef bool (*tp__slides_fn)(const void *attr, int d, tp__axis *a);
 
 /* Sizes are those of space, right-aligned, 1 in front of it. */
 typedef struct {
@@ -36,10 +38,12 @@ typedef struct {
 
 typedef struct {
     tp_op op;
-    tp__taps_fn taps;
+    tp__slides_fn slides; /* or NULL: they never do */
+    tp__taps_fn taps;     /* of those that do not   */
     bool divides;
 } tp__resample_op;
 
+tp_status tp__resample_shape(tp_call *c); /* of any dtype */
 tp_status tp__resample_infer(tp_call *c);
 tp_status tp__resample_forward(tp_call *c);
 tp_status tp__resample_vjp(tp_vjp *v);
@@ -48,20 +52,21 @@ tp_status tp__resample_vjp_fused(tp_vjp *v);
 void tp__resample_sample(tp_sampler *s, const tp__resampling *r);
 
 /* clang-format off */
-#define TP__RESAMPLE_OP(id, DIVIDES, PRINTED)                                                      \
+#define TP__RESAMPLE_OP(id, DIVIDES, PRINTED) TP__SLIDING_OP(id, NULL, id##_taps, DIVIDES, PRINTED)
+#define TP__SLIDING_OP(id, SLIDES, TAPS, DIVIDES, PRINTED)                                         \
     static const tp__resample_op id##_op = {{                                                      \
         .name = #id, .n_in = 1, .n_out = 1, .attr_size = sizeof(tp__resampling), .grad_name = PRINTED, \
         .flags = TP__OP_OURS | TP__READS_NOTHING | TP_OP_OVERWRITES, .infer = tp__resample_infer,    \
         .forward = tp__resample_forward, .vjp = tp__resample_vjp, .vjp_fused = tp__resample_vjp_fused, \
-        .samples = id##_samples}, id##_taps, DIVIDES};
+        .samples = id##_samples}, SLIDES, TAPS, DIVIDES};
 /* clang-format on */
 
-/* The axes of windows, in scratch memory; false: there is none, and the tape has failed. A dimension in front of space
- * has one window of one element. */
-bool tp__axes(const tp_call *c, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype, const int64_t *in,
-              const int64_t *out, bool divides, tp__windows *w);
-/* Once the axes are there: columns, where they serve. */
-bool tp__columns_of(const tp_call *c, tp_dtype dtype, tp__windows *w);
+/* The axes of windows, tables in scratch memory; false: there is none, and the tape has failed. In front of space each element
+ * is a window. */
+bool tp__axes(const tp_call *c, tp__slides_fn slides, tp__taps_fn taps, const void *attr, int space, tp_dtype dtype,
+              const int64_t *in, const int64_t *out, bool divides, tp__windows *w);
+/* Once they are there: how y is made of x, with a table of columns where that serves. */
+bool tp__plan_windows(const tp_call *c, const tp_tensor *x, const tp_tensor *y, tp__windows *w);
 
 /* Does x have `space` dimensions behind channels, or behind samples and channels, none of which but samples is 0? Otherwise
  * T fails. */
