@@ -72,6 +72,9 @@ TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tens
  * vectors (torch's rule). By an LU factorization with pivots (LAPACK's getrf), which backward uses again. A singular A
  * is TP_ENUMERIC, other shapes are TP_ESHAPE. Gradients of any order: dB = A^-T dX, dA = -dB X^T. */
 TP_API tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b);
+/* The same, or X with X A = B [..., k, n] where not `left`. With info, TP_I32 of A's leading dimensions, a singular matrix is
+ * no failure: its info is the pivot that is 0, counted from 1, and X is not finite; of a regular one it is 0. */
+TP_API tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left, tp_tensor **info);
 /* The lower L with L L^T = A, of a symmetric positive definite A [..., n, n], of which the lower half
  * is read; otherwise TP_ENUMERIC. Gradient: Murray, "Differentiation of the Cholesky decomposition",
  * 2016, equation 8 and following, symmetrized. */
@@ -79,6 +82,10 @@ TP_API tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a);
 /* X with A X = B for a lower or upper triangular A [..., n, n] (the other half is not read), B [..., n, k]. A zero on
  * the diagonal makes infinities or NaN, as in torch. */
 TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper);
+/* The same with torch's other options (left, true, and unitriangular, false): X with X A = B [..., k, n] where not
+ * `left`; `unit`: A has ones on its diagonal, which is not read. */
+TP_API tp_tensor *tp_linalg_solve_triangular_with(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool left,
+                                                  bool unit);
 /* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast (TP_ESHAPE);
  * numbers, promoted. */
 TP_API tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim);

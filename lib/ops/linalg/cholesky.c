@@ -9,24 +9,32 @@ static tp_status cholesky_infer(tp_call *c)
     return tp__square_floats(c, c->in[0]) == TP_OK ? tp__infer_like_first(c) : c->tape->status;
 }
 
+static int factor(const tp__batch *b, int64_t i, void *scratch)
+{
+    (void)scratch;
+    const tp_tensor *l = b->call->out[0];
+    int64_t n = l->shape[l->ndim - 1];
+    return tp__potrf(l->dtype, n, tp__matrix(l, i));
+}
+
 static tp_status cholesky_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    tp_dtype dtype = a->dtype;
     int64_t n = a->shape[a->ndim - 1];
-    size_t size = tp_dtype_size(dtype);
     if (a->numel == 0)
         return TP_OK;
     tp__triangle lower = {0, false};
     tp_call copy = *c;
     copy.attr = &lower;
     tp_status status = tp__triangle_forward(&copy);
-    for (int64_t i = 0; i < tp__matrices(a) && status == TP_OK; i++) {
-        int info = tp__potrf(dtype, n, (char *)c->out[0]->data + (size_t)(i * n * n) * size);
-        if (info != 0)
-            status = tp__lapack_said(c, info, "not positive definite; one that is, is needed");
-    }
-    return status;
+    tp__batch b = {.one = factor,
+                   .call = c,
+                   .count = tp__matrices(a),
+                   .flops = n * n * n / 3,
+                   .trouble = "not positive definite",
+                   .counted = "leading minor",
+                   .needed = "one that is"};
+    return status == TP_OK ? tp__run_batch(&b) : status;
 }
 
 /* gA = L^-T phi(L^T gL) L^-1, symmetrized; phi takes the lower half, the diagonal halved. */
@@ -43,27 +51,31 @@ static tp_status cholesky_vjp(tp_vjp *v)
 }
 
 /* A matrix at a time, in a buffer of its gradient, of which the lower half is used up, and of scratch. */
+static int pull_back(const tp__batch *b, int64_t i, void *scratch)
+{
+    const tp_vjp *v = b->vjp;
+    const tp_tensor *l = v->out[0];
+    int64_t n = l->shape[l->ndim - 1];
+    size_t each = (size_t)(n * n) * tp_dtype_size(l->dtype);
+    memcpy(scratch, tp__matrix(v->gout[0], i), each);
+    return tp__potrf_backward(l->dtype, n, tp__matrix(l, i), scratch, (char *)scratch + each, tp__matrix(v->gin[0], i),
+                              !(v->fresh & 1u))
+               ? 0
+               : -1;
+}
+
 static tp_status cholesky_vjp_fused(tp_vjp *v)
 {
-    const tp_tensor *l = v->out[0], *g = v->gout[0];
-    tp_dtype dtype = l->dtype;
+    const tp_tensor *l = v->out[0];
     int64_t n = l->shape[l->ndim - 1];
-    size_t size = tp_dtype_size(dtype), each = (size_t)(n * n) * size;
     if (l->numel == 0)
         return TP_OK;
-    char *space = tp_vjp_scratch(v, each + (size_t)(TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + n)) * size);
-    if (space == NULL)
-        return v->tape->status;
-    bool done = true;
-    for (int64_t i = 0; i < tp__matrices(l) && done; i++) {
-        size_t here = (size_t)i * each;
-        memcpy(space, (const char *)g->data + here, each);
-        done = tp__potrf_backward(dtype, n, (const char *)l->data + here, space, space + each,
-                                  (char *)v->gin[0]->data + here, !(v->fresh & 1u));
-    }
-    tp_status status = TP_OK;
-    const char *trouble = done ? NULL : tp__blas_trouble(&status);
-    return done ? TP_OK : tp_fail(v->tape, status, "linalg_cholesky: %s", trouble);
+    size_t panel = TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + (size_t)n), all = (size_t)(n * n) + panel;
+    return tp__run_batch(&(tp__batch){.one = pull_back,
+                                      .vjp = v,
+                                      .count = tp__matrices(l),
+                                      .flops = n * n * n / 3,
+                                      .scratch = all * tp_dtype_size(l->dtype)});
 }
 
 static void cholesky_samples(tp_sampler *s)

@@ -9,6 +9,13 @@ int64_t tp__matrices(const tp_tensor *x)
     return n;
 }
 
+tp_dims tp__batch_of(const tp_tensor *x)
+{
+    tp_dims batch = tp__dims_of(x);
+    batch.ndim = x->ndim - 2;
+    return batch;
+}
+
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a)
 {
     if (a->ndim < 2 || a->shape[a->ndim - 1] != a->shape[a->ndim - 2])
@@ -35,14 +42,80 @@ tp_status tp__solve_infer(tp_call *c)
     return tp_call_out(c, 0, a->dtype, tp__dims_of(b));
 }
 
-tp_status tp__lapack_said(const tp_call *c, int info, const char *trouble)
+/* ---- batches -------------------------------------------------------------------------------------------------------- */
+
+enum { PARTS = 16, SMALL = 1 << 20 };
+
+typedef struct {
+    const tp__batch *b;
+    int64_t at[PARTS]; /* of each part: the first matrix with trouble; count: none */
+    int info[PARTS];   /* ... and LAPACK's info there; negative: no kernel could be called */
+} outcome;
+
+static void run_parts(int64_t begin, int64_t end, void *user)
 {
-    if (info > 0)
-        return tp_call_fail(c, TP_ENUMERIC, "A is %s", trouble);
-    tp_status status;
-    trouble = tp__blas_trouble(&status);
-    return tp_call_fail(c, status, "%s", trouble);
+    outcome *o = user;
+    const tp__batch *b = o->b;
+    int64_t each = (b->count + b->parts - 1) / b->parts;
+    for (int64_t part = begin; part < end; part++) {
+        o->at[part] = b->count;
+        o->info[part] = 0;
+        for (int64_t i = part * each; i < (part + 1) * each && i < b->count; i++) {
+            int info = b->one(b, i, b->room + (size_t)part * b->scratch);
+            if (b->info)
+                b->info[i] = info;
+            if (info != 0 && o->info[part] == 0) {
+                o->at[part] = i;
+                o->info[part] = info;
+            }
+        }
+    }
 }
+
+static const char *name_of(const tp__batch *b) { return b->call ? b->call->op->name : b->vjp->op->name; }
+static tp_tape *tape_of(const tp__batch *b) { return b->call ? b->call->tape : b->vjp->tape; }
+
+/* Of the first matrix that something is wrong with. */
+static tp_status tell(const tp__batch *b, int64_t at, int info)
+{
+    if (info < 0) {
+        tp_status status;
+        const char *trouble = tp__blas_trouble(&status);
+        return tp_fail(tape_of(b), status, "%s: %s", name_of(b), trouble);
+    }
+    if (b->trouble == NULL)
+        return TP_OK;
+    if (b->count == 1)
+        return tp_fail(tape_of(b), TP_ENUMERIC, "%s: A is %s (%s %d); %s is needed", name_of(b), b->trouble, b->counted,
+                       info, b->needed);
+    return tp_fail(tape_of(b), TP_ENUMERIC, "%s: matrix %lld of the batch is %s (%s %d); %s is needed", name_of(b),
+                   (long long)at, b->trouble, b->counted, info, b->needed);
+}
+
+tp_status tp__run_batch(tp__batch *b)
+{
+    b->parts = b->flops >= SMALL || b->count < PARTS ? 1 : PARTS;
+    b->scratch = (b->scratch + 63) / 64 * 64;
+    b->room = NULL;
+    if (b->count == 0)
+        return TP_OK;
+    if (b->scratch > 0) {
+        size_t bytes = b->scratch * (size_t)b->parts;
+        b->room = b->scratch > SIZE_MAX / 2 / PARTS ? NULL
+                  : b->call                         ? tp_call_scratch(b->call, bytes)
+                                                    : tp_vjp_scratch(b->vjp, bytes);
+        if (b->room == NULL)
+            return tp_fail(tape_of(b), TP_ENOMEM, "%s: no memory for the work on a matrix", name_of(b));
+    }
+    outcome o = {.b = b};
+    tp__parallel_for(b->parts, 1, run_parts, &o);
+    for (int64_t part = 0; part < b->parts; part++)
+        if (o.info[part] != 0 && tell(b, o.at[part], o.info[part]) != TP_OK)
+            break;
+    return tape_of(b)->status;
+}
+
+/* ---- leading dimensions --------------------------------------------------------------------------------------------- */
 
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b)
 {
