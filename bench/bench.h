@@ -80,6 +80,14 @@ typedef struct {
     bench_optim optim;
 } bench_net;
 
+/* A network with convolutions, by workloads_conv.c; 10^9 operations of the products of a step, by the definition. */
+typedef struct {
+    int64_t batch;
+    double work;
+    tp_module *(*make)(tp_tape *T);
+    bench_optim optim;
+} bench_cnn;
+
 /* Process start to exit: a new tape and ten steps of logistic regression. */
 int bench_first_steps(void);
 
@@ -94,6 +102,8 @@ double floor_adam(const workload *w, double budget);     /* three streams update
 double floor_sgdm(const workload *w, double budget);     /* two from a third                             */
 double floor_cholesky(const workload *w, double budget); /* raw LAPACK, forward alone             */
 double floor_solve(const workload *w, double budget);
+double floor_fma(const workload *w, double budget); /* the row's GFLOP at the rate of multiply-adds */
+double floor_cnn(const workload *w, double budget); /* arg: bench_cnn; the same */
 double floor_pinn(const workload *w, double budget);
 double floor_hvp(const workload *w, double budget);
 /* Bytes that parameters, gradients and the optimizer's state need; 0: the row is no network. */

@@ -457,6 +457,9 @@ static void run_hops(void *arg)
     }
 }
 
+double floor_fma(const workload *w, double budget) { return w->work / fma_rate(budget); }
+double floor_cnn(const workload *w, double budget) { return ((const bench_cnn *)w->arg)->work / fma_rate(budget); }
+
 void floor_limits(floor_limit limit[FLOOR_LIMITS], double budget)
 {
     bench_product square = {.dtype = TP_F32, .n = 2048};

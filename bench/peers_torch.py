@@ -196,6 +196,11 @@ def elementwise_rows():
         yield Row(f"ew_gelu_64k{end}", unit, 1e9 / 65536, lambda t=dtype: gelu_in_cache(t), less=True)
 
 
+def faster_layout(make):  # of the two
+    calls = [make(layout) for layout in (torch.contiguous_format, torch.channels_last)]
+    return min(calls, key=lambda call: min(measure(call, 0.1)[0]))
+
+
 def convolution_rows():
     layers = [  # name, images, channels in and out, size, kernel, stride, padding, groups
         ("cnn1", 64, 1, 32, 28, 3, 1, 0, 1),
@@ -229,9 +234,8 @@ def convolution_rows():
         cotangent = torch.ones_like(torch.nn.functional.conv2d(x, w, None, stride, padding, 1, groups).detach())
         return both
 
-    def faster(layer, backward):  # of the two layouts
-        calls = [call_of(layer, layout, backward) for layout in (torch.contiguous_format, torch.channels_last)]
-        return min(calls, key=lambda call: min(measure(call, 0.1)[0]))
+    def faster(layer, backward):
+        return faster_layout(lambda layout: call_of(layer, layout, backward))
 
     for layer in layers:
         name, n, inside, outside, size, k, stride, padding, groups = layer
@@ -239,6 +243,67 @@ def convolution_rows():
         work = 2e-9 * n * inside * outside / groups * k * k * side * side
         yield Row(f"conv_{name}_fwd", "GFLOP/s", work, lambda c=layer: faster(c, False))
         yield Row(f"conv_{name}_fwdbwd", "GFLOP/s", work * (2 if name == "cnn1" else 3), lambda c=layer: faster(c, True))
+
+
+def network_rows():
+    nn, F = torch.nn, torch.nn.functional
+
+    def two_convolutions(second):
+        return nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, second, 3), nn.ReLU(), nn.MaxPool2d(2),
+                             nn.Flatten(), nn.Linear(144 * second, 128), nn.ReLU(), nn.Linear(128, 10))
+
+    def of_ggml():
+        return nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1),
+                             nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(784, 10))
+
+    def lenet():
+        return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
+                             nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84),
+                             nn.ReLU(), nn.Linear(84, 10))
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c1, self.c2 = (nn.Conv2d(64, 64, 3, padding=1, bias=False) for _ in range(2))
+            self.b1, self.b2 = nn.BatchNorm2d(64), nn.BatchNorm2d(64)
+
+        def forward(self, x):
+            return F.relu(self.b2(self.c2(F.relu(self.b1(self.c1(x))))) + x)
+
+    def step_of(make, batch, optimizer, layout):
+        model = make().to(memory_format=layout)
+        xs = [torch.rand(batch, 1, 28, 28).to(memory_format=layout) for _ in range(4)]
+        ys = [torch.randint(0, 10, (batch,)) for _ in range(4)]
+        return trained(model, optimizer, lambda i: F.cross_entropy(model(xs[i % 4]), ys[i % 4]))
+
+    def block_of(layout):
+        model = Block().to(memory_format=layout)
+        x = torch.randn(32, 64, 32, 32).to(memory_format=layout).requires_grad_()
+
+        def loss(_):
+            x.grad = None
+            return model(x).square().mean()
+        return trained(model, "sgd", loss)
+
+    def trained(model, optimizer, loss):
+        optim = OPTIMIZERS[optimizer](model.parameters())
+        at = iter(range(1 << 60))
+
+        def call():
+            optim.zero_grad(set_to_none=True)
+            loss(next(at)).backward()
+            optim.step()
+        return call
+
+    def row(name, batch, make, optimizer):
+        return Row(name, "samples/s", batch,
+                   lambda: faster_layout(lambda layout: step_of(make, batch, optimizer, layout)))
+
+    yield row("cnn_28x28_b64_sgd", 64, lambda: two_convolutions(64), "sgd")
+    yield row("cnn_kannshape_b64_adam", 64, lambda: two_convolutions(32), "adam")
+    yield row("cnn_ggmlshape_b500_adamw", 500, of_ggml, "adamw")
+    yield row("lenet_28x28_b64_sgd", 64, lenet, "sgd")
+    yield Row("resblock64_32x32_b32_sgd", "samples/s", 32, lambda: faster_layout(block_of))
 
 
 OPTIMIZERS = {
@@ -384,7 +449,7 @@ def scaling_rows():
 
 
 def all_rows():
-    for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, training_rows, optimizer_rows,
+    for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, network_rows, training_rows, optimizer_rows,
                  linalg_rows, scaling_rows):
         yield from part()
 

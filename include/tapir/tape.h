@@ -99,6 +99,9 @@ TP_API tp_status tp_scope_close(tp_tape *T, tp_scope scope, int n, tp_tensor *co
 /* Recording on or off (torch.set_grad_enabled, no_grad, inference_mode); returns what it was. New tapes record. */
 TP_API bool tp_tape_record(tp_tape *T, bool on);
 TP_API bool tp_tape_is_recording(const tp_tape *T); /* torch.is_grad_enabled */
+/* Winograd's algorithm for convolutions of float32 (nn_functional.h says for which, and how exact it is), or others; returns
+ * what it was. New tapes use it. */
+TP_API bool tp_tape_use_winograd(tp_tape *T, bool on);
 
 typedef struct {
     int64_t system_allocations; /* how often the tape asked the system for memory, ever */

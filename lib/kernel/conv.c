@@ -116,6 +116,7 @@ static void make_plan(plan *p, const tp__conv_job *job)
     p->out_blocks = part(c->cout, p->out_channels);
     cut(p);
     p->slots.count = tp__conv_slot_count(p->jobs);
+    p->slots.size = ROOM;
     atomic_init(&p->counted, true);
 }
 
@@ -130,7 +131,8 @@ size_t tp__conv_room(const tp__conv_job *job)
         return room;
     make_plan(&p, job);
     size_t sums = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
-    return (size_t)p.slots.count * ROOM + sums;
+    sums += (size_t)p.slots.count * ROOM;
+    return tp__conv_winograd_room(job, &room) && room > sums ? room : sums;
 }
 
 /* ---- a thread's room ---- */
@@ -143,7 +145,7 @@ char *tp__conv_take_room(tp__conv_slots *s)
         for (int64_t i = 0; i < s->count; i++) {
             uint64_t bit = UINT64_C(1) << i;
             if (!(atomic_fetch_or_explicit(&s->taken, bit, memory_order_acquire) & bit))
-                return s->room + i * ROOM;
+                return s->room + i * s->size;
         }
         sched_yield(); /* more threads than processors */
     }
@@ -151,7 +153,7 @@ char *tp__conv_take_room(tp__conv_slots *s)
 
 void tp__conv_give_room(tp__conv_slots *s, const char *room)
 {
-    atomic_fetch_and_explicit(&s->taken, ~(UINT64_C(1) << ((room - s->room) / ROOM)), memory_order_release);
+    atomic_fetch_and_explicit(&s->taken, ~(UINT64_C(1) << ((room - s->room) / s->size)), memory_order_release);
 }
 
 /* ---- tiles ---- */
@@ -476,7 +478,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
 bool tp__convolve(const tp__conv_job *job)
 {
     plan p;
-    if (tp__conv_direct(job))
+    if (tp__conv_direct(job) || tp__conv_winograd(job))
         return true;
     make_plan(&p, job);
     p.slots.room = job->room;

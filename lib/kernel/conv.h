@@ -27,7 +27,7 @@ typedef struct {
     tp__conv shape;
     tp__conv_pass pass;
     tp_dtype dtype;
-    bool accumulate;
+    bool accumulate, plain; /* ...; not by Winograd's algorithm */
     const void *a, *b, *bias;
     void *to, *room; /* bytes that tp__conv_room says, aligned to a cache line */
 } tp__conv_job;
@@ -41,12 +41,14 @@ bool tp__convolve(const tp__conv_job *job);
 
 bool tp__conv_direct_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_direct(const tp__conv_job *job);
+bool tp__conv_winograd_room(const tp__conv_job *job, size_t *room);
+bool tp__conv_winograd(const tp__conv_job *job); /* false, too, where the numbers do not suit */
 
-/* A room of so many bytes for each thread at work, taken and given back within a loop's body. */
+/* A room of `size` bytes for each thread at work, taken and given back within a loop's body. */
 enum { TP__CONV_ROOM = 256 * 1024 };
 typedef struct {
     char *room;
-    int64_t count;
+    int64_t count, size;
     _Atomic uint64_t taken; /* a bit each */
 } tp__conv_slots;
 int64_t tp__conv_slot_count(int64_t jobs);

@@ -111,6 +111,7 @@ static bool make_plan(direct *p, const tp__conv_job *job)
     if (!cut(p))
         return false;
     p->slots.count = tp__conv_slot_count(p->jobs);
+    p->slots.size = TP__CONV_ROOM;
     return true;
 }
 

@@ -581,6 +581,14 @@ bool tp_tape_record(tp_tape *T, bool on)
 
 bool tp_tape_is_recording(const tp_tape *T) { return T && T->recording; }
 
+bool tp_tape_use_winograd(tp_tape *T, bool on)
+{
+    bool was = T && !T->no_winograd;
+    if (T)
+        T->no_winograd = !on;
+    return was;
+}
+
 void tp_tape_set_memory_limit(tp_tape *T, int64_t bytes)
 {
     if (T)

@@ -77,6 +77,7 @@ typedef struct {
 struct tp_tape {
     tp_status status;
     bool recording;
+    bool no_winograd; /* tp_tape_use_winograd */
     uint32_t stamp;
     uint64_t serial; /* of the newest tensor */
     uint64_t epoch;  /* resets, counted from 1 */

@@ -186,6 +186,7 @@ static void check_function(tp_tape *T, const geometry *c, int number, bool trans
 START_TEST(by_the_definition)
 {
     tp_tape *T = tp_tape_new();
+    tp_tape_use_winograd(T, false); /* test_winograd.c */
     for (int form = 0; form < 4; form++)
         if (!(form & 1) || cases[_i].kind == TP_PADDING_SIZES)
             check_function(T, &cases[_i], _i, form & 1, form & 2 ? TP_F64 : TP_F32);

@@ -87,6 +87,7 @@ static tp_status forward(tp_call *c, tp__conv_pass pass)
     tp__conv_job job = {.shape = a->shape,
                         .pass = pass,
                         .dtype = c->in[0]->dtype,
+                        .plain = c->tape->no_winograd,
                         .a = c->in[0]->data,
                         .b = c->in[1]->data,
                         .bias = a->bias ? c->in[2]->data : NULL,
@@ -106,6 +107,7 @@ static tp_status add_pass(tp_vjp *v, int i, tp__conv_pass pass, const tp_tensor 
                         .pass = pass,
                         .dtype = a->dtype,
                         .accumulate = !((v->fresh >> i) & 1u),
+                        .plain = v->tape->no_winograd,
                         .a = a->data,
                         .b = b->data};
     if (v->gin[i] == NULL)
