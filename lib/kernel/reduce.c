@@ -315,20 +315,29 @@ static void columns_range(int64_t begin, int64_t end, void *user)
     }
 }
 
-/* Sums of few rows go by as many columns as there are, straight to where they belong; those of which one is not finite, as
- * above. */
+/* Sums of few rows: blocks [block, block + m) of columns of an outer slice, straight to where they belong. False, and nothing is
+ * there yet, where one is not finite. */
+static bool few_rows_into(const job *j, int64_t outer, int64_t block, int64_t m)
+{
+    int64_t column = block * TP__COLUMNS;
+    int64_t width = j->inner - column < m * TP__COLUMNS ? j->inner - column : m * TP__COLUMNS;
+    return TP__PICK(tp__reduce_table)
+        ->few_rows[j->dtype == TP_F64](j->n, j->step, width, outer_at(j, outer) + (size_t)column * j->in_size,
+                                       j->out + (size_t)(outer * j->inner + column) * j->out_size);
+}
+
+/* As many blocks at once as there are; where one is not finite, each for itself, so that the bits of the others do not go by who
+ * shares a call with it, and that one as above. */
 static void few_rows_range(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
     const int64_t blocks = (j->inner + TP__COLUMNS - 1) / TP__COLUMNS;
     for (int64_t b = begin, m; b < end; b += m) {
-        int64_t outer = b / blocks, column = b % blocks * TP__COLUMNS;
         m = blocks - b % blocks < end - b ? blocks - b % blocks : end - b;
-        int64_t width = j->inner - column < m * TP__COLUMNS ? j->inner - column : m * TP__COLUMNS;
-        if (!TP__PICK(tp__reduce_table)
-                 ->few_rows[j->dtype == TP_F64](j->n, j->step, width, outer_at(j, outer) + (size_t)column * j->in_size,
-                                                j->out + (size_t)(outer * j->inner + column) * j->out_size))
-            columns_range(b, b + m, user);
+        bool finite = few_rows_into(j, b / blocks, b % blocks, m);
+        for (int64_t i = b; i < b + m && !finite; i++)
+            if (!few_rows_into(j, i / blocks, i % blocks, 1))
+                columns_range(i, i + 1, user);
     }
 }
 
