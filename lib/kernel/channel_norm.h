@@ -2,7 +2,11 @@
  *
  * A set is a channel of all samples (batch normalization), or in each sample one of `groups` of neighbouring channels (group
  * and instance normalization). It consists of parts, one a sample or one a channel, of `length` elements that lie side by
- * side. All sums are in double; a set is one thread's, so that its bits do not depend on how many there are.
+ * side. All sums are in double.
+ *
+ * channel_norm.c says who computes what: sets one by one, a set being one thread's; large ones in pieces; channels of short
+ * parts side by side, in chunks of samples. What is a piece or a chunk follows from the sizes, and their sums are joined in
+ * order, so that bits do not depend on how many threads there are.
  */
 #ifndef TAPIR_KERNEL_CHANNEL_NORM_H
 #define TAPIR_KERNEL_CHANNEL_NORM_H
@@ -27,8 +31,11 @@ typedef struct {
     const void *g;
     void *y; /* the output; or the gradient of x, or NULL */
     bool accumulate;
-    double *sums; /* [parts of all sets, 2], of g and g xhat; for backward */
+    double *sums;    /* [parts of all sets, 2], of g and g xhat; for backward */
+    double *partial; /* as many bytes as tp__channel_norm_scratch says; for both */
 } tp__channel_norm;
+
+size_t tp__channel_norm_scratch(const tp__channel_norm *w);
 
 int64_t tp__channel_norm_sets(const tp__channel_norm *w);
 void tp__channel_norm_forward(const tp__channel_norm *w);
@@ -40,19 +47,17 @@ void tp__channel_norm_gather(const tp__channel_norm *w, bool of_weight, void *ou
 
 /* ---- compiled for each instruction set --------------------------------------------------------------------------- */
 
-enum { TP__NORM_LANES = 32, TP__NORM_COLUMNS = 128 };
+enum { TP__NORM_COLUMNS = 256 };
 
 /* y = xhat weight + bias; gx = (g weight - shift - xhat slope) rstd scale. */
 typedef struct {
     double scale, mean, rstd, weight, bias, shift, slope;
 } tp__norm_line;
 
-/* By [dtype == TP_F64]. Lanes and columns are added to. */
+/* By [dtype == TP_F64]. Sums are added to. */
 typedef struct {
-    void (*sum[2])(int64_t n, const void *x, double *lane);
-    void (*squares[2])(int64_t n, const void *x, double mean, double *lane);
-    /* lane[0] += g, lane[1] += g xhat */
-    void (*dots[2])(int64_t n, const void *x, const void *g, const tp__norm_stats *s, double lane[2][TP__NORM_LANES]);
+    /* sum[0] += g, sum[1] += g xhat */
+    void (*dots[2])(int64_t n, const void *x, const void *g, const tp__norm_stats *s, double sum[2]);
     void (*apply[2])(int64_t n, const void *x, const tp__norm_line *c, void *y);
     void (*slope[2])(int64_t n, const void *x, const void *g, const tp__norm_line *c, void *gx, bool accumulate);
     /* the same of `width` columns, each with its own numbers, of rows `stride` apart */

@@ -2,53 +2,35 @@
 
 /* ---- sums over parts --------------------------------------------------------------------------------------------- */
 
-static void NAME(sum)(int64_t n, const void *in, double *to)
-{
-    const REAL *x = in;
-    double lane[LANES];
-    int64_t i = 0;
-    memcpy(lane, to, sizeof lane);
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += (double)x[i + l];
-    memcpy(to, lane, sizeof lane);
-    for (int64_t l = 0; l < n - i; l++)
-        to[l] += (double)x[i + l];
-}
+typedef REAL NAME(few) __attribute__((vector_size(WIDTH * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
-static void NAME(squares)(int64_t n, const void *in, double mean, double *to)
+/* The sums of g and of g (x scale - mean) rstd; a scale of 1 is a constant. */
+static inline __attribute__((always_inline)) void NAME(dots_with)(int64_t n, const REAL *x, const REAL *g, double scale,
+                                                                  double mean, double rstd, double to[2])
 {
-    const REAL *x = in;
-    double lane[LANES];
+    wide sum[2] = {{0}, {0}}, dot[2] = {{0}, {0}};
     int64_t i = 0;
-    memcpy(lane, to, sizeof lane);
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += ((double)x[i + l] - mean) * ((double)x[i + l] - mean);
-    memcpy(to, lane, sizeof lane);
-    for (int64_t l = 0; l < n - i; l++)
-        to[l] += ((double)x[i + l] - mean) * ((double)x[i + l] - mean);
-}
-
-static void NAME(dots)(int64_t n, const void *in, const void *gradient, const tp__norm_stats *s, double to[2][LANES])
-{
-    const REAL *x = in, *g = gradient;
-    const double scale = s->scale, mean = s->mean, rstd = s->rstd;
-    double sum[LANES], dot[LANES];
-    int64_t i = 0;
-    memcpy(sum, to[0], sizeof sum);
-    memcpy(dot, to[1], sizeof dot);
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++) {
-            sum[l] += (double)g[i + l];
-            dot[l] += (double)g[i + l] * (((double)x[i + l] * scale - mean) * rstd);
+    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
+        for (int k = 0; k < 2; k++) {
+            wide a = __builtin_convertvector(*(const NAME(few) *)(x + i + k * WIDTH), wide);
+            wide b = __builtin_convertvector(*(const NAME(few) *)(g + i + k * WIDTH), wide);
+            sum[k] += b;
+            dot[k] += b * ((a * scale - mean) * rstd);
         }
-    memcpy(to[0], sum, sizeof sum);
-    memcpy(to[1], dot, sizeof dot);
-    for (int64_t l = 0; l < n - i; l++) {
-        to[0][l] += (double)g[i + l];
-        to[1][l] += (double)g[i + l] * (((double)x[i + l] * scale - mean) * rstd);
+    for (; i < n; i++) {
+        to[0] += (double)g[i];
+        to[1] += (double)g[i] * (((double)x[i] * scale - mean) * rstd);
     }
+    to[0] += fold(sum[0] + sum[1]);
+    to[1] += fold(dot[0] + dot[1]);
+}
+
+static void NAME(dots)(int64_t n, const void *x, const void *g, const tp__norm_stats *s, double to[2])
+{
+    if (s->scale == 1)
+        NAME(dots_with)(n, x, g, 1, s->mean, s->rstd, to);
+    else
+        NAME(dots_with)(n, x, g, s->scale, s->mean, s->rstd, to);
 }
 
 static void NAME(dots_columns)(int64_t rows, int64_t stride, int64_t width, const void *in, const void *gradient,
@@ -60,12 +42,19 @@ static void NAME(dots_columns)(int64_t rows, int64_t stride, int64_t width, cons
         mean[i] = c[i].mean;
         rstd[i] = c[i].rstd;
     }
-    for (int64_t r = 0; r < rows; r++) {
-        const REAL *x = (const REAL *)in + r * stride, *g = (const REAL *)gradient + r * stride;
+    const REAL *x = in, *g = gradient;
+    int64_t r = 0;
+    for (; r + 2 <= rows; r += 2, x += 2 * stride, g += 2 * stride) { /* so that the sums are written less often */
+        const REAL *x2 = x + stride, *g2 = g + stride;
         for (int64_t i = 0; i < width; i++) {
-            sum[i] += (double)g[i];
-            dot[i] += (double)g[i] * (((double)x[i] * scale[i] - mean[i]) * rstd[i]);
+            sum[i] += (double)g[i] + (double)g2[i];
+            dot[i] += (double)g[i] * (((double)x[i] * scale[i] - mean[i]) * rstd[i]) +
+                      (double)g2[i] * (((double)x2[i] * scale[i] - mean[i]) * rstd[i]);
         }
+    }
+    for (int64_t i = 0; i < (r < rows ? width : 0); i++) {
+        sum[i] += (double)g[i];
+        dot[i] += (double)g[i] * (((double)x[i] * scale[i] - mean[i]) * rstd[i]);
     }
 }
 

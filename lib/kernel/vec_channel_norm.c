@@ -9,16 +9,36 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = TP__NORM_LANES, COLUMNS = TP__NORM_COLUMNS };
+/* Of doubles that a register has. */
+#if defined(__AVX512F__)
+#define WIDTH 8
+#elif defined(__AVX__)
+#define WIDTH 4
+#else
+#define WIDTH 2
+#endif
+
+enum { COLUMNS = TP__NORM_COLUMNS };
 
 #define MOST_FACTOR (IS_F64 ? 0x1p900 : 0x1p100)
+
+typedef double wide __attribute__((vector_size(WIDTH * sizeof(double))));
+
+/* The sum of the lanes, by halves. */
+static inline double fold(wide v)
+{
+    double lane[WIDTH];
+    memcpy(lane, &v, sizeof lane);
+    for (int n = WIDTH / 2; n > 0; n /= 2)
+        for (int l = 0; l < n; l++)
+            lane[l] += lane[l + n];
+    return lane[0];
+}
 
 #define TP__BODY "kernel/channel_norm_body.h"
 #include "kernel/per_float.h"
 
 const tp__channel_norm_table TP__OF_ISA(tp__channel_norm_table) = {
-    .sum = {sum_f32, sum_f64},
-    .squares = {squares_f32, squares_f64},
     .dots = {dots_f32, dots_f64},
     .apply = {apply_f32, apply_f64},
     .slope = {slope_f32, slope_f64},

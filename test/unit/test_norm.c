@@ -61,6 +61,61 @@ START_TEST(any_scale)
 }
 END_TEST
 
+/* What is cut for threads and for speed: large sets, of one part and of several, and channels of short parts over many
+ * samples. Shapes are [n, c, length], 0 groups is batch_norm, -1 with given statistics. */
+static const struct {
+    int64_t n, c, length, groups;
+} cut[] = {{1, 1, 600001, 1}, {2, 6, 100003, 2}, {3, 2, 150000, 0},  {3, 2, 150000, -1},
+           {3000, 7, 5, 0},   {999, 300, 1, 0},  {2001, 3, 100, -1}, {5, 4, 2000, 2}};
+
+typedef struct {
+    int which;
+    tp_tensor *x, *weight, *bias, *mean, *var, *g;
+} operands;
+
+static void normalized(tp_tape *tape, void *user, tp_tensor **out)
+{
+    const operands *p = user;
+    int64_t groups = cut[p->which].groups;
+    tp_batch_norm_options o = {.weight = p->weight, .bias = p->bias, .training = groups == 0};
+    tp_tensor *leaves[3] = {p->x, p->weight, p->bias};
+    tp_gradients_options back = {.grad_outputs = (tp_tensor **)&p->g};
+    out[0] = groups > 0 ? tp_group_norm(tape, p->x, groups, p->weight, p->bias, 1e-5)
+                        : tp_batch_norm(tape, p->x, groups ? p->mean : NULL, groups ? p->var : NULL, &o);
+    tp_gradients(tape, 1, &out[0], 3, leaves, out + 1, &back);
+}
+
+START_TEST(cut_in_pieces)
+{
+    int64_t n = cut[_i].n, c = cut[_i].c, groups = cut[_i].groups;
+    tp_dims shape = {3, {n, c, cut[_i].length}}, channels = {1, {c}}, beside = {3, {1, c, 1}};
+    operands p = {_i,
+                  tp_requires_grad(tp_randn(T, TP_F64, shape), true),
+                  tp_requires_grad(tp_randn(T, TP_F64, channels), true),
+                  tp_requires_grad(tp_randn(T, TP_F64, channels), true),
+                  tp_randn(T, TP_F64, channels),
+                  tp_rand(T, TP_F64, channels),
+                  tp_randn(T, TP_F64, shape)};
+    tp_tensor *got[4], *want[4], *leaves[3] = {p.x, p.weight, p.bias}, *mean;
+    normalized(T, &p, got);
+    tp_dims sets = groups > 0 ? (tp_dims){3, {1, n * groups, -1}} : shape;
+    tp_tensor *x = tp_reshape(T, p.x, sets), *var = tp_var_mean(T, x, 2, (int[]){0, 2}, 0, true, &mean);
+    if (groups < 0) {
+        mean = tp_reshape(T, p.mean, beside);
+        var = tp_reshape(T, p.var, beside);
+    }
+    tp_tensor *xhat = tp_mul(T, tp_sub(T, x, mean), tp_rsqrt(T, tp_add_scalar(T, var, 1e-5)));
+    want[0] = tp_add(T, tp_mul(T, tp_reshape(T, xhat, shape), tp_reshape(T, p.weight, beside)),
+                     tp_reshape(T, p.bias, beside));
+    tp_gradients_options back = {.grad_outputs = &p.g};
+    tp_gradients(T, 1, want, 3, leaves, want + 1, &back);
+    ck_no_error(T);
+    for (int k = 0; k < 4; k++)
+        ck_assert_msg(tensors_close(got[k], want[k], 1e-9, 1e-9), "result %d", k);
+    ck_same_on_threads(T, 4, normalized, &p);
+}
+END_TEST
+
 /* Far from 0 the digits of the deviations stay. */
 START_TEST(far_from_zero)
 {
@@ -327,6 +382,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, any_scale);
+    tcase_add_loop_test(t, cut_in_pieces, 0, (int)LENGTH(cut));
     tcase_add_test(t, far_from_zero);
     tcase_add_test(t, not_a_number);
     tcase_add_test(t, empty);

@@ -82,7 +82,10 @@ static tp_status norm_infer(tp_call *c)
 static tp_status norm_forward(tp_call *c)
 {
     tp__channel_norm w = job_of(c->attr, c->in, c->out[1]);
+    size_t bytes = tp__channel_norm_scratch(&w);
     w.y = c->out[0]->data;
+    if (bytes > 0 && (w.partial = tp_call_scratch(c, bytes)) == NULL)
+        return c->tape->status;
     tp__channel_norm_forward(&w);
     return TP_OK;
 }
@@ -185,11 +188,13 @@ static tp_status norm_vjp_fused(tp_vjp *v)
     const norm *a = v->attr;
     tp__channel_norm w = job_of(a, v->in, v->out[1]);
     const int at[2] = {a->bias ? bias_at(a) : 0, a->weight ? weight_at(a) : 0};
-    size_t pairs = (size_t)tp__channel_norm_sums(&w);
+    size_t pairs = (size_t)tp__channel_norm_sums(&w), bytes = tp__channel_norm_scratch(&w);
     w.g = v->gout[0]->data;
     w.y = v->gin[0] ? v->gin[0]->data : NULL;
     w.accumulate = !(v->fresh & 1u);
     if ((w.sums = tp_vjp_scratch(v, (pairs + 1) * 2 * sizeof(double))) == NULL)
+        return v->tape->status;
+    if (bytes > 0 && (w.partial = tp_vjp_scratch(v, bytes)) == NULL)
         return v->tape->status;
     if (v->in[0]->numel == 0)
         memset(w.sums, 0, pairs * 2 * sizeof(double));
