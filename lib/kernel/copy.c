@@ -79,14 +79,16 @@ void tp__copy_run(size_t size, int64_t n, void *to, int64_t ts, const void *from
         movers[which].run(n, to, ts, from, fs);
 }
 
-/* n rows of so many bytes, apart by so many: short ones are copied without a call each. */
+/* n rows of so many bytes, apart by so many: short ones are copied without a call each, those that are a little longer in
+ * pieces, the last of which may lie over the one before. */
 static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const char *from, int64_t from_row)
 {
+    enum { PIECE = 32, SHORT = 512 };
     switch (bytes) {
-#define FIXED(b) \
-    case b: \
-        for (int64_t r = 0; r < n; r++) \
-            memcpy(to + r * to_row, from + r * from_row, b); \
+#define FIXED(b)                                                                                   \
+    case b:                                                                                        \
+        for (int64_t r = 0; r < n; r++)                                                            \
+            memcpy(to + r * to_row, from + r * from_row, b);                                       \
         return;
         FIXED(4)
         FIXED(8)
@@ -97,9 +99,19 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
         FIXED(28)
         FIXED(32)
         FIXED(40)
-        FIXED(48) FIXED(56) FIXED(64)
+        FIXED(48)
+        FIXED(56)
+        FIXED(64)
 #undef FIXED
-            default : for (int64_t r = 0; r < n; r++) tp__copy_bytes(to + r * to_row, from + r * from_row, bytes);
+    }
+    for (int64_t r = 0; r < n; r++, to += to_row, from += from_row) {
+        size_t i = 0;
+        for (; bytes > PIECE && bytes <= SHORT && i < bytes - PIECE; i += PIECE)
+            memcpy(to + i, from + i, PIECE);
+        if (i > 0)
+            memcpy(to + bytes - PIECE, from + bytes - PIECE, PIECE);
+        else
+            tp__copy_bytes(to, from, bytes);
     }
 }
 
