@@ -85,10 +85,10 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
 {
     enum { PIECE = 32, SHORT = 512 };
     switch (bytes) {
-#define FIXED(b)                                                                                   \
-    case b:                                                                                        \
-        for (int64_t r = 0; r < n; r++)                                                            \
-            memcpy(to + r * to_row, from + r * from_row, b);                                       \
+#define FIXED(b) \
+    case b: \
+        for (int64_t r = 0; r < n; r++) \
+            memcpy(to + r * to_row, from + r * from_row, b); \
         return;
         FIXED(4)
         FIXED(8)

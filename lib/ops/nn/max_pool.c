@@ -1,6 +1,7 @@
 /* max_pool.c - the largest of each window, and where it is; and back from there. */
 #include "ops/nn/pool.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- the operator: values, and places in the plane, which have no derivative ------------------------------------------ */
@@ -164,22 +165,63 @@ static tp_status max_unpool_infer(tp_call *c)
     return tp_call_out(c, 0, x->dtype, (tp_dims){2, {x->shape[0], *(const int64_t *)c->attr}});
 }
 
+/* clang-format off */
+#define PUT(size, type)                                                                            \
+    static void put##size(int64_t n, const int64_t *index, const void *x, void *y)                 \
+    { type *to = y; const type *from = x; for (int64_t i = 0; i < n; i++) to[index[i]] = from[i]; }
+#define OF_SIZE(size, type) PUT(size, type)
+TP__SIZE_LIST(OF_SIZE)
+#undef OF_SIZE
+/* clang-format on */
+
+static void (*const put_of_size[])(int64_t, const int64_t *, const void *, void *) = {
+#define OF_SIZE(size, type) put##size,
+    TP__SIZE_LIST(OF_SIZE)
+#undef OF_SIZE
+};
+
+typedef struct {
+    const tp_tensor *x, *y;
+    const int64_t *index;
+    atomic_bool astray; /* some index is in no plane */
+} unpooling;
+
+static int64_t first_astray(int64_t n, const int64_t *index, int64_t size)
+{
+    uint64_t astray = 0;
+    for (int64_t i = 0; i < n; i++)
+        astray |= (uint64_t)index[i] >= (uint64_t)size;
+    for (int64_t i = 0; i < (astray ? n : 0); i++)
+        if (index[i] < 0 || index[i] >= size)
+            return i;
+    return n;
+}
+
+static void unpool_range(int64_t begin, int64_t end, void *user)
+{
+    unpooling *u = user;
+    size_t size = tp_dtype_size(u->x->dtype);
+    int64_t n = u->x->shape[1], all = u->y->shape[1];
+    for (int64_t p = begin; p < end; p++) {
+        char *y = (char *)u->y->data + (size_t)(p * all) * size;
+        memset(y, 0, (size_t)all * size);
+        if (first_astray(n, u->index + p * n, all) < n)
+            atomic_store(&u->astray, true);
+        else
+            put_of_size[tp__size_place(size)](n, u->index + p * n, (char *)u->x->data + (size_t)(p * n) * size, y);
+    }
+}
+
 static tp_status max_unpool_forward(tp_call *c)
 {
-    const tp_tensor *x = c->in[0], *y = c->out[0];
-    const int64_t *index = c->in[1]->data;
-    size_t size = tp_dtype_size(x->dtype);
-    tp__fill(y->numel, y->data, y->dtype, 0);
-    for (int64_t p = 0; p < x->shape[0]; p++)
-        for (int64_t i = p * x->shape[1]; i < (p + 1) * x->shape[1]; i++) {
-            if (index[i] < 0 || index[i] >= y->shape[1])
-                return tp_call_fail(c, TP_EINDEX,
-                                    "an index is %lld, a plane of the result has %lld; 0 to less is needed",
-                                    (long long)index[i], (long long)y->shape[1]);
-            char *to = (char *)y->data + (size_t)(p * y->shape[1] + index[i]) * size;
-            memcpy(to, (const char *)x->data + (size_t)i * size, size);
-        }
-    return TP_OK;
+    unpooling u = {.x = c->in[0], .y = c->out[0], .index = c->in[1]->data};
+    int64_t all = u.y->shape[1];
+    if (u.x->shape[0] > 0)
+        tp__parallel_for(u.x->shape[0], 1 + 32768 / (all + u.x->shape[1] + 1), unpool_range, &u);
+    if (!atomic_load(&u.astray))
+        return TP_OK;
+    return tp_call_fail(c, TP_EINDEX, "an index is %lld, a plane of the result has %lld; 0 to less is needed",
+                        (long long)u.index[first_astray(u.x->numel, u.index, all)], (long long)all);
 }
 
 /* Of places named twice each has the slope, as in torch, whose way of putting them there names no last one. */
