@@ -380,6 +380,19 @@ TP_API tp_module *tp_nn_pixel_shuffle(tp_tape *T, int64_t factor);
 TP_API tp_module *tp_nn_pixel_unshuffle(tp_tape *T, int64_t factor);
 TP_API tp_module *tp_nn_channel_shuffle(tp_tape *T, int64_t groups);
 
+/* ---- space at another size ---- */
+
+/* As tp_interpolate, whose options these are; without antialias (TP_EINVAL), as in torch. */
+TP_API tp_module *tp_nn_upsample(tp_tape *T, const tp_interpolate_options *options);
+/* The same of images, nearest; and bilinear with align_corners. The options are size or scale_factor. */
+TP_API tp_module *tp_nn_upsampling_nearest2d(tp_tape *T, const tp_interpolate_options *options);
+TP_API tp_module *tp_nn_upsampling_bilinear2d(tp_tape *T, const tp_interpolate_options *options);
+
+/* ---- blocks of images as columns, and back, as tp_im2col and tp_col2im ---- */
+
+TP_API tp_module *tp_nn_unfold(tp_tape *T, tp_dims kernel, const tp_unfold_options *options);
+TP_API tp_module *tp_nn_fold(tp_tape *T, tp_dims size, tp_dims kernel, const tp_unfold_options *options);
+
 /* Dimensions start_dim to end_dim as one (torch's defaults are 1 and -1): [n, ...] -> [n, all of them]. */
 TP_API tp_module *tp_nn_flatten(tp_tape *T, int start_dim, int end_dim);
 /* Dimension `dim` as those of these sizes, of which one may be -1, as tp_unflatten. */

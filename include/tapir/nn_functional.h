@@ -137,6 +137,64 @@ TP_API tp_tensor *tp_pixel_unshuffle(tp_tape *T, tp_tensor *x, int64_t r);
 /* x [n, c, ..], of which channel i of group g of `groups` becomes channel i groups + g. */
 TP_API tp_tensor *tp_channel_shuffle(tp_tape *T, tp_tensor *x, int64_t groups);
 
+/* ---- space at another size -------------------------------------------------------------------- */
+
+/* What an element is made of: the nearest one (nearest-exact is what others call so, nearest may be one off), a weighted sum of
+ * 2 neighbours along each of 1, 2, 3 dimensions, or of 4 along each of 2 (Keys, 1981), or the mean of an area, as
+ * tp_adaptive_avg_pool2d. */
+typedef enum {
+    TP_NEAREST = 0,
+    TP_NEAREST_EXACT,
+    TP_LINEAR,
+    TP_BILINEAR,
+    TP_TRILINEAR,
+    TP_BICUBIC,
+    TP_AREA
+} tp_interpolation;
+typedef struct {
+    tp_dims          size;            /* of space, one for all or each; or empty, and...                       */
+    double           scale_factor[3]; /* x's sizes times these, rounded down; the first alone is for all       */
+    tp_interpolation mode;
+    bool             align_corners;          /* the outermost elements stay where they are; linear and cubic modes    */
+    bool             recompute_scale_factor; /* places go by the sizes, not by scale_factor                    */
+    bool             antialias; /* what x shrinks by is spread over so many elements; bilinear, bicubic        */
+    TP_RESERVED(4);
+} tp_interpolate_options;
+/* x [n, c, l], [n, c, h, w] or [n, c, d, h, w] at another size. Floats, or TP_U8 for the nearest modes (TP_EDTYPE); TP_ESHAPE
+ * where the mode is for other dimensions, TP_EINVAL for options that do not go together. */
+TP_API tp_tensor *tp_interpolate(tp_tape *T, tp_tensor *x, const tp_interpolate_options *options);
+
+typedef enum { TP_GRID_BILINEAR = 0, TP_GRID_NEAREST, TP_GRID_BICUBIC } tp_grid_mode;
+/* What lies beyond x: 0, its edge, or x mirrored there. */
+typedef enum { TP_GRID_ZEROS = 0, TP_GRID_BORDER, TP_GRID_REFLECTION } tp_grid_padding;
+typedef struct {
+    tp_grid_mode    mode; /* bilinear is trilinear where there is a depth; bicubic is for images (TP_EINVAL) */
+    tp_grid_padding padding;
+    bool            align_corners; /* -1 and 1 are the middles of the outermost elements, not their outer edges */
+    TP_RESERVED(4);
+} tp_grid_sample_options;
+/* x [n, c, h, w] at the points of grid [n, h2, w2, 2], each (x, y) from -1 to 1 -> [n, c, h2, w2]; or x [n, c, d, h, w] and grid
+ * [n, d2, h2, w2, 3] -> [n, c, d2, h2, w2]. Floats of one dtype (TP_EDTYPE). NaN is as -1. On an edge that x is clipped at,
+ * the slope is 0. */
+TP_API tp_tensor *tp_grid_sample(tp_tape *T, tp_tensor *x, tp_tensor *grid, const tp_grid_sample_options *options);
+/* The grid that maps an image of this size [n, c, h, w], or [n, c, d, h, w], by theta [n, 2, 3], or [n, 3, 4]: each point is theta
+ * times its own place (x, y, (z,) 1). Jaderberg et al., "Spatial transformer networks", 2015. */
+TP_API tp_tensor *tp_affine_grid(tp_tape *T, tp_tensor *theta, tp_dims size, bool align_corners);
+
+/* ---- blocks of images as columns --------------------------------------------------------------- */
+
+typedef struct {
+    int64_t stride[2];   /* 0: 1 */
+    int64_t padding[2];  /* zeros on both sides */
+    int64_t dilation[2]; /* 0: 1 */
+    TP_RESERVED(4);
+} tp_unfold_options;
+/* torch.nn.functional.unfold: the blocks of x [n, c, h, w] as the columns of [n, c k1 k2, blocks], row by row; kernel is
+ * tp_shape(k) or tp_shape(k1, k2). There are as many as a convolution makes. x may have no n. Floats (TP_EDTYPE). */
+TP_API tp_tensor *tp_im2col(tp_tape *T, tp_tensor *x, tp_dims kernel, const tp_unfold_options *options);
+/* torch.nn.functional.fold: the image [n, c, h, w] of this size to which the columns of x [n, c k1 k2, blocks] sum up. */
+TP_API tp_tensor *tp_col2im(tp_tape *T, tp_tensor *x, tp_dims size, tp_dims kernel, const tp_unfold_options *options);
+
 /* ---- activation functions --------------------------------------------------------------------
  *
  * Of each element, x's shape comes out. relu, sigmoid and tanh are in elementwise.h, one_hot in index.h, rrelu in random.h.

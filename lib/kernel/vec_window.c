@@ -38,7 +38,7 @@ typedef struct {
     int64_t from;
 } rows;
 
-static rows rows_at(const tp__windows *w, const spot *s)
+static inline __attribute__((always_inline)) rows rows_at(const tp__windows *w, const spot *s)
 {
     return (rows){tp__window_of(&w->axis[0], s->z), tp__window_of(&w->axis[1], s->y),
                   s->plane * w->axis[0].n_in * w->axis[1].n_in * w->axis[2].n_in};
@@ -103,6 +103,59 @@ static int64_t block_size(const tp__windows *w, const spot *s)
     int64_t left = w->axis[2].n_out - s->block * w->block;
     return left < w->block ? left : w->block;
 }
+
+/* Is a row made of the same rows of x as the one before it in its plane? */
+static bool is_repeated(const tp__windows *w, const spot *s)
+{
+    const tp__axis *h = &w->axis[1];
+    if (s->y == 0 || w->accumulate || w->divisor != 1)
+        return false;
+    tp__interval r = tp__window_of(h, s->y), last = tp__window_of(h, s->y - 1);
+    bool same = r.n == last.n;
+    for (int64_t t = 0; same && t < r.n; t++)
+        same = tp__place_of(h, r, t) == tp__place_of(h, last, t) && tp__weight_of(h, r, t) == tp__weight_of(h, last, t);
+    return same;
+}
+
+/* x[at - base] of a vector of places that lie in the vector of x. */
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#define PICKS
+#define LANES_OF(type, name) typedef type name __attribute__((vector_size(LINE), aligned(sizeof(type)), may_alias))
+#endif
+#if defined(__AVX512F__)
+enum { LINE = 64 };
+LANES_OF(float, lanes_f32);
+LANES_OF(double, lanes_f64);
+static inline lanes_f32 picked_f32(const float *x, const int32_t *at, int32_t base)
+{
+    __m512i i = _mm512_sub_epi32(_mm512_loadu_si512(at), _mm512_set1_epi32(base));
+    return (lanes_f32)_mm512_permutexvar_ps(i, _mm512_loadu_ps(x));
+}
+static inline lanes_f64 picked_f64(const double *x, const int32_t *at, int32_t base)
+{
+    __m256i i = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi32(base));
+    return (lanes_f64)_mm512_permutexvar_pd(_mm512_cvtepi32_epi64(i), _mm512_loadu_pd(x));
+}
+#elif defined(__AVX2__)
+enum { LINE = 32 };
+LANES_OF(float, lanes_f32);
+LANES_OF(double, lanes_f64);
+static inline lanes_f32 picked_f32(const float *x, const int32_t *at, int32_t base)
+{
+    __m256i i = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi32(base));
+    return (lanes_f32)_mm256_permutevar8x32_ps(_mm256_loadu_ps(x), i);
+}
+/* As pairs of floats, of which there is a permutation. */
+static inline lanes_f64 picked_f64(const double *x, const int32_t *at, int32_t base)
+{
+    __m128i i = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)at), _mm_set1_epi32(base));
+    __m256i low = _mm256_slli_epi64(_mm256_cvtepi32_epi64(i), 1);
+    __m256i both = _mm256_or_si256(low, _mm256_slli_epi64(_mm256_add_epi64(low, _mm256_set1_epi64x(1)), 32));
+    __m256 pairs = _mm256_castpd_ps(_mm256_loadu_pd(x));
+    return (lanes_f64)_mm256_castps_pd(_mm256_permutevar8x32_ps(pairs, both));
+}
+#endif
 
 #define TP__BODY "kernel/window_body.h"
 #include "kernel/per_float.h"

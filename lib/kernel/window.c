@@ -169,9 +169,11 @@ size_t tp__columns_bytes(const tp__windows *w, tp_dtype dtype, size_t limit)
     const tp__axis *a = &w->axis[2];
     size_t size = tp_dtype_size(dtype), bytes = sizeof(int32_t) + size;
     int64_t room = TP__SCRATCH / 2 / (int64_t)size;
-    if (a->kernel > 0 || a->spreads || a->most == 0 || a->most > MANY_TAPS || a->n_in >= INT32_MAX)
+    if (a->kernel > 0 || a->spreads || a->most == 0 || a->n_in >= INT32_MAX)
         return 0;
-    if (a->n_in > room && !(is_flat(w) && !w->largest))
+    if (a->at == NULL && a->most > MANY_TAPS) /* runs are summed in lanes */
+        return 0;
+    if ((a->n_in > room && !(is_flat(w) && !w->largest)) || (w->accumulate && a->n_out > room))
         return 0;
     if ((size_t)a->n_out > limit / bytes / (size_t)a->most)
         return 0;
@@ -204,6 +206,14 @@ static void find_regular(tp__columns *c, const tp__axis *a)
         c->high++;
 }
 
+static bool is_close(const tp__columns *c, int64_t n)
+{
+    bool close = c->taps > 0;
+    for (int64_t k = 0; close && k < c->taps * n; k++)
+        close = c->at[k] >= 0 && (k % n == 0 || c->at[k] == c->at[k - 1] || c->at[k] == c->at[k - 1] + 1);
+    return close;
+}
+
 static void fill_columns(tp__columns *c, const tp__axis *a, tp_dtype dtype, void *memory)
 {
     size_t all = (size_t)(c->taps * a->n_out), size = tp_dtype_size(dtype);
@@ -217,6 +227,7 @@ static void fill_columns(tp__columns *c, const tp__axis *a, tp_dtype dtype, void
             tp__store((char *)c->weight + (size_t)k * size, dtype, t < r.n ? tp__weight_of(a, r, t) : 0);
         }
     find_regular(c, a);
+    c->close = is_close(c, a->n_out) && c->high - c->low < a->n_out / 2;
 }
 
 /* ---- how they are gone through ---------------------------------------------------------------------------------- */

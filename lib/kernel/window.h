@@ -81,6 +81,7 @@ static inline tp__axis tp__axis_sliding(int64_t n_in, int64_t n_out, int64_t ker
  * (o - low) step. */
 typedef struct {
     int64_t taps, low, high, step;
+    bool close;   /* no one is missing anywhere, and each tap's next place is the same or the next one */
     int32_t *at;  /* [taps, n_out] */
     void *weight; /* the same, of the dtype */
 } tp__columns;

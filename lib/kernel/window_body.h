@@ -4,26 +4,47 @@ enum { NAME(ROOM) = HALF / sizeof(REAL) }; /* elements of half the scratch buffe
 
 /* ---- sums: the rows of a window as one --------------------------------------------------------------------------- */
 
-/* The sum of these columns of the rows, weighted; where there is one row of weight 1, that itself. */
-static const REAL *NAME(sum_of_rows)(const tp__windows *w, rows r, tp__interval columns, REAL *restrict to)
+/* to (+)= the sum of n rows, one to four at a time, in their order. */
+static void NAME(add_rows)(int64_t length, int n, const REAL *const *x, const REAL *c, REAL *restrict to, bool first)
 {
-    const REAL *plane = (const REAL *)w->x + r.from + columns.first;
+    const REAL *restrict x0 = x[0], *restrict x1 = x[n > 1], *restrict x2 = x[n > 2 ? 2 : 0], *restrict x3 = x[n - 1];
+    if (n == 2 && first)
+        for (int64_t i = 0; i < length; i++)
+            to[i] = c[0] * x0[i] + c[1] * x1[i];
+    else if (n == 4 && first)
+        for (int64_t i = 0; i < length; i++)
+            to[i] = c[0] * x0[i] + c[1] * x1[i] + c[2] * x2[i] + c[3] * x3[i];
+    else if (n == 4)
+        for (int64_t i = 0; i < length; i++)
+            to[i] = to[i] + c[0] * x0[i] + c[1] * x1[i] + c[2] * x2[i] + c[3] * x3[i];
+    else
+        for (int k = 0; k < n; k++, first = false)
+            for (int64_t i = 0; i < length; i++)
+                to[i] = first ? c[k] * x[k][i] : to[i] + c[k] * x[k][i];
+}
+
+/* The sum of these columns of the rows, weighted; where there is one row of weight 1, that itself. */
+static const REAL *NAME(sum_of_rows)(const tp__windows *w, const rows *r, tp__interval columns, REAL *restrict to)
+{
+    const REAL *plane = (const REAL *)w->x + r->from + columns.first, *x[4];
+    REAL c[4];
     bool first = true;
-    for (int64_t z = 0; z < r.depth.n; z++)
-        for (int64_t y = 0; y < r.height.n; y++) {
-            const REAL *x = plane + row_place(w, r, z, y);
-            REAL c = (REAL)row_weight(w, r, z, y);
-            if (r.depth.n == 1 && r.height.n == 1 && c == 1)
-                return x;
-            if (first)
-                for (int64_t i = 0; i < columns.n; i++)
-                    to[i] = c * x[i];
-            else
-                for (int64_t i = 0; i < columns.n; i++)
-                    to[i] += c * x[i];
+    int n = 0;
+    for (int64_t z = 0; z < r->depth.n; z++)
+        for (int64_t y = 0; y < r->height.n; y++) {
+            x[n] = plane + row_place(w, *r, z, y);
+            c[n++] = (REAL)row_weight(w, *r, z, y);
+            if (n < 4)
+                continue;
+            NAME(add_rows)(columns.n, n, x, c, to, first);
             first = false;
+            n = 0;
         }
-    if (first)
+    if (first && n == 1 && c[0] == 1)
+        return x[0];
+    if (n > 0)
+        NAME(add_rows)(columns.n, n, x, c, to, first);
+    else if (first)
         memset(to, 0, (size_t)columns.n * sizeof *to);
     return to;
 }
@@ -222,35 +243,81 @@ static inline __attribute__((always_inline)) void NAME(irregular)(const tp__colu
     }
 }
 
-/* The usual numbers of taps and steps as constants. */
-static void NAME(sum_of_columns)(const tp__columns *c, int64_t n, const REAL *x, REAL *y)
+/* Usual steps as constants. */
+static inline __attribute__((always_inline)) void NAME(by_steps)(const tp__columns *c, int64_t n, const REAL *x,
+                                                                 REAL *y, int64_t taps)
 {
-    if (c->taps == 2) {
-        NAME(irregular)(c, n, x, y, 0, c->low, 2);
-        if (c->step == 1)
-            NAME(regular)(c, n, x, y, 2, 1);
-        else
-            NAME(regular)(c, n, x, y, 2, c->step);
-        NAME(irregular)(c, n, x, y, c->high, n, 2);
-    } else if (c->taps == 1) {
-        NAME(irregular)(c, n, x, y, 0, c->low, 1);
-        if (c->step == 1)
-            NAME(regular)(c, n, x, y, 1, 1);
-        else
-            NAME(regular)(c, n, x, y, 1, c->step);
-        NAME(irregular)(c, n, x, y, c->high, n, 1);
-    } else if (c->taps == 3) {
-        NAME(irregular)(c, n, x, y, 0, c->low, 3);
-        if (c->step == 1)
-            NAME(regular)(c, n, x, y, 3, 1);
-        else
-            NAME(regular)(c, n, x, y, 3, c->step);
-        NAME(irregular)(c, n, x, y, c->high, n, 3);
-    } else if (c->taps == 4) {
-        NAME(irregular)(c, n, x, y, 0, n, 4);
-    } else {
-        NAME(irregular)(c, n, x, y, 0, n, c->taps);
+    NAME(irregular)(c, n, x, y, 0, c->low, taps);
+    if (c->step == 1)
+        NAME(regular)(c, n, x, y, taps, 1);
+    else if (c->step == 2)
+        NAME(regular)(c, n, x, y, taps, 2);
+    else
+        NAME(regular)(c, n, x, y, taps, c->step);
+    NAME(irregular)(c, n, x, y, c->high, n, taps);
+}
+
+#if defined(PICKS)
+/* Close windows: a vector of columns has its elements, one a tap, in one vector of x, which has n_in. Tables are read beyond
+ * their ends, where there is room. */
+static inline __attribute__((always_inline)) void NAME(close)(const tp__columns *c, int64_t n, int64_t n_in,
+                                                              const REAL *x, REAL *y, int64_t taps)
+{
+    enum { NAME(N) = LINE / sizeof(REAL) };
+    int64_t last = n_in - NAME(N);
+    REAL few[NAME(N)] = {0};
+    if (last < 0) {
+        memcpy(few, x, (size_t)n_in * sizeof *x);
+        x = few;
+        last = 0;
     }
+    for (int64_t o = 0; o < n; o += NAME(N)) {
+        if (o + NAME(N) > n && n > NAME(N))
+            o = n - NAME(N); /* some once more */
+        NAME(lanes) sum = {0};
+        for (int64_t t = 0; t < taps; t++) {
+            const int32_t *at = c->at + t * n + o;
+            int64_t base = at[0] < last ? at[0] : last;
+            NAME(lanes) weight = *(const NAME(lanes) *)((const REAL *)c->weight + t * n + o);
+            NAME(lanes) term = weight * NAME(picked)(x + base, at, (int32_t)base);
+            if (t == 0)
+                sum = term;
+            else
+                sum += term;
+        }
+        if (n - o >= NAME(N))
+            *(NAME(lanes) *)(y + o) = sum;
+        else
+            memcpy(y + o, &sum, (size_t)(n - o) * sizeof *y);
+    }
+}
+#endif
+
+/* The usual numbers of taps, the same way. */
+static void NAME(sum_of_columns)(const tp__columns *c, int64_t n, int64_t n_in, const REAL *x, REAL *y)
+{
+    (void)n_in;
+#if defined(PICKS)
+    if (c->close) {
+        if (c->taps == 1)
+            NAME(close)(c, n, n_in, x, y, 1);
+        else if (c->taps == 2)
+            NAME(close)(c, n, n_in, x, y, 2);
+        else
+            NAME(close)(c, n, n_in, x, y, c->taps);
+        return;
+    }
+#endif
+    if (c->taps == 1)
+        NAME(by_steps)(c, n, x, y, 1);
+    else if (c->taps == 2)
+        NAME(by_steps)(c, n, x, y, 2);
+    else if (c->taps == 3)
+        NAME(by_steps)(c, n, x, y, 3);
+    else if (c->taps == 4)
+        NAME(by_steps)(c, n, x, y, 4);
+    else
+        NAME(irregular)(c, n, x, y, 0, n, c->taps);
 }
 
 /* ---- windows one by one ------------------------------------------------------------------------------------------ */
@@ -308,16 +375,34 @@ static void NAME(divided)(int64_t n, const REAL *from, REAL divisor, REAL *y, bo
 static void NAME(finish)(const tp__windows *w, const spot *s, int64_t o, int64_t n, const REAL *from, REAL *y)
 {
     const tp__axis *a = &w->axis[2];
-    double of_row = tp__divisor_of(&w->axis[0], s->z) * tp__divisor_of(&w->axis[1], s->y);
     int64_t m;
     if (w->divisor == 1 && !w->accumulate)
         return;
+    double of_row = tp__divisor_of(&w->axis[0], s->z) * tp__divisor_of(&w->axis[1], s->y);
     for (int64_t i = 0; i < n; i += m) {
         int64_t high = w->way == TP__SLIDING && o + i >= w->columns.low ? w->columns.high - o : 0;
         m = w->divisor != 0 ? n : high > i ? (high < n ? high : n) - i : 1;
         double divisor = w->divisor != 0 ? w->divisor : of_row * tp__divisor_of(a, o + i);
         NAME(divided)(m, from + i, (REAL)divisor, y + i, w->accumulate);
     }
+}
+
+/* A row by the table of columns; `follows`: the row before it is there. */
+static void NAME(sum_row)(const tp__windows *w, const spot *s, bool follows, REAL *scratch)
+{
+    int64_t n = w->axis[2].n_out, n_in = w->axis[2].n_in;
+    REAL *y = (REAL *)w->y + s->row * n, *to = w->accumulate ? scratch + NAME(ROOM) : y;
+    const REAL *x = (const REAL *)w->x + s->row * n_in;
+    if (follows && !w->flat && is_repeated(w, s)) {
+        memcpy(y, y - n, (size_t)n * sizeof *y);
+        return;
+    }
+    if (!w->flat) {
+        rows r = rows_at(w, s);
+        x = NAME(sum_of_rows)(w, &r, (tp__interval){0, n_in}, scratch);
+    }
+    NAME(sum_of_columns)(&w->columns, n, n_in, x, to);
+    NAME(finish)(w, s, 0, n, to, y);
 }
 
 static void NAME(sum_block)(const tp__windows *w, const spot *s, REAL *scratch)
@@ -329,12 +414,10 @@ static void NAME(sum_block)(const tp__windows *w, const spot *s, REAL *scratch)
     if (w->way == TP__ONE_BY_ONE)
         for (int64_t i = 0; i < n; i++)
             to[i] = NAME(sum_of_window)(w, r, o + i);
-    else if (w->way == TP__BY_COLUMNS)
-        NAME(sum_of_columns)(&w->columns, n, NAME(sum_of_rows)(w, r, seen, scratch), to);
     else if (w->way == TP__SLIDING)
-        NAME(sliding_sums)(w, o, n, NAME(sum_of_rows)(w, r, seen, scratch), seen.first, to);
+        NAME(sliding_sums)(w, o, n, NAME(sum_of_rows)(w, &r, seen, scratch), seen.first, to);
     else {
-        const REAL *x = NAME(sum_of_rows)(w, r, seen, scratch);
+        const REAL *x = NAME(sum_of_rows)(w, &r, seen, scratch);
         NAME(spread_over)(w, o, n, NAME(shares)(w, seen.first, seen.n, x, scratch), seen, to);
     }
     NAME(finish)(w, s, o, n, to, y);
@@ -349,7 +432,8 @@ static void NAME(sum_together)(const tp__windows *w, spot s, int64_t count, REAL
     spot at = s;
     for (int64_t k = 0; k < (w->flat ? 0 : count); k++, advance(w, &at)) {
         REAL *row = scratch + k * a->n_in;
-        const REAL *sum = NAME(sum_of_rows)(w, rows_at(w, &at), (tp__interval){0, a->n_in}, row);
+        rows r = rows_at(w, &at);
+        const REAL *sum = NAME(sum_of_rows)(w, &r, (tp__interval){0, a->n_in}, row);
         if (sum != row)
             memcpy(row, sum, (size_t)a->n_in * sizeof *row);
     }
@@ -374,6 +458,8 @@ static void NAME(sum)(int64_t begin, int64_t end, void *user)
         m = end - unit < w->together ? end - unit : w->together;
         if (w->together > 1)
             NAME(sum_together)(w, s, m, scratch);
+        else if (w->way == TP__BY_COLUMNS)
+            NAME(sum_row)(w, &s, unit > begin, scratch);
         else
             NAME(sum_block)(w, &s, scratch);
         for (int64_t i = 0; i < m; i++)

@@ -18,6 +18,7 @@ BEGIN {
     kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
     kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
+    kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
@@ -61,7 +62,11 @@ BEGIN {
             special["tp_nn_" conv " kernel"] = "window"
         }
     special["tp_pad x"] = special["tp_pixel_shuffle x"] = special["tp_pixel_unshuffle x"] = "image2"
-    special["tp_channel_shuffle x"] = "image2"
+    special["tp_channel_shuffle x"] = special["tp_interpolate x"] = special["tp_im2col x"] = "image2"
+    special["tp_grid_sample x"] = "image2"; special["tp_grid_sample grid"] = "grid"
+    special["tp_affine_grid theta"] = "affine"; special["tp_affine_grid size"] = "plane"
+    special["tp_col2im x"] = "columns"; special["tp_col2im size"] = "five"; special["tp_col2im kernel"] = "window"
+    special["tp_im2col kernel"] = special["tp_nn_unfold kernel"] = special["tp_nn_fold kernel"] = "window"
     special["tp_pad padding"] = "sides"
     special["tp_pixel_shuffle r"] = special["tp_pixel_unshuffle r"] = special["tp_channel_shuffle groups"] = "few"
     for (d = 1; d <= 3; d++) {

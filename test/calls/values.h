@@ -151,6 +151,22 @@ static inline tp_tensor *get_image2(int v) { return v == 0 ? filled(2, 1, 5) : o
 KIND(image2, 3 + BASES)
 static inline tp_tensor *get_image3(int v) { return v == 0 ? filled(3, 1, 5) : odd_tensor(v - 1); }
 KIND(image3, 3 + BASES)
+/* A grid for such an image, a map of the plane for an affine one, and columns that are blocks of 3 by 3 of one of 5 by 5. */
+static inline tp_tensor *get_grid(int v)
+{
+    return v == 0 ? tp_rand(T, TP_F64, tp_shape(1, 2, 4, 2)) : odd_tensor(v - 1);
+}
+KIND(grid, 3 + BASES)
+static inline tp_tensor *get_affine(int v)
+{
+    return v == 0 ? tp_rand(T, TP_F32, tp_shape(1, 2, 3)) : odd_tensor(v - 1);
+}
+KIND(affine, 3 + BASES)
+static inline tp_tensor *get_columns(int v)
+{
+    return v == 0 ? tp_rand(T, TP_F32, tp_shape(2, 9, 9)) : odd_tensor(v - 1);
+}
+KIND(columns, 3 + BASES)
 /* Indices for such an image. */
 static inline tp_tensor *mapped(int space) { return tp_to(T, filled(space, 1, 5), TP_I64); }
 static inline tp_tensor *get_map1(int v) { return v == 0 ? mapped(1) : odd_tensor(v - 1); }
@@ -243,6 +259,10 @@ static inline const tp_dims *get_shapes(int v)
 KIND(shapes, 21)
 static inline tp_dims get_window(int v) { return v == 0 ? tp_shape(3) : get_dims(v - 1); }
 KIND(window, 1 + N_dims)
+static inline tp_dims get_five(int v) { return v == 0 ? tp_shape(5) : get_dims(v - 1); }
+KIND(five, 1 + N_dims)
+static inline tp_dims get_plane(int v) { return v == 0 ? tp_shape(1, 2, 5, 5) : get_dims(v - 1); }
+KIND(plane, 1 + N_dims)
 static inline tp_dims get_sides(int v) { return v == 0 ? tp_shape(1, 2) : get_dims(v - 1); }
 KIND(sides, 1 + N_dims)
 static inline tp_dims *get_shape_out(int v)

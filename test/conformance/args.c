@@ -243,3 +243,39 @@ tp_dims arg_sizes_or_none(test_case *c, int position, const char *name)
     }
     return sizes;
 }
+
+void size_asked(test_case *c, int position, tp_interpolate_options *o)
+{
+    const json_t *size = arg(c, position, "size"), *factor = arg(c, position + 1, "scale_factor");
+    if (size)
+        o->size = arg_sizes_or_none(c, position, "size");
+    for (size_t d = 0; d < 3 && json_is_array(factor) && d < json_array_size(factor); d++)
+        o->scale_factor[d] = number_of(json_array_get(factor, d));
+    if (factor && !json_is_array(factor))
+        o->scale_factor[0] = number_of(factor);
+}
+
+void interpolation_asked(test_case *c, int position, tp_interpolate_options *o)
+{
+    static const char *const modes[] = {"nearest",   "nearest-exact", "linear", "bilinear",
+                                        "trilinear", "bicubic",       "area"};
+    const char *mode = arg_string(c, position + 2, "mode", "nearest");
+    *o = (tp_interpolate_options){.align_corners = arg_bool(c, position + 3, "align_corners", false),
+                                  .recompute_scale_factor = arg_bool(c, position + 4, "recompute_scale_factor", false),
+                                  .antialias = arg_bool(c, position + 5, "antialias", false)};
+    size_asked(c, position, o);
+    for (int i = 0; i < 7; i++)
+        if (strcmp(mode, modes[i]) == 0) {
+            o->mode = (tp_interpolation)i;
+            return;
+        }
+    case_skip(c, "mode %s", mode);
+}
+
+void unfold_asked(test_case *c, int position, tp_unfold_options *o)
+{
+    *o = (tp_unfold_options){.stride = {0}};
+    arg_sizes(c, position, "dilation", 2, o->dilation);
+    arg_sizes(c, position + 1, "padding", 2, o->padding);
+    arg_sizes(c, position + 2, "stride", 2, o->stride);
+}

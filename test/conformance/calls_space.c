@@ -117,6 +117,71 @@ static tp_tensor *call_channel_shuffle(test_case *c)
     return tp_channel_shuffle(c->T, arg_tensor(c, 0, "input"), arg_int(c, 1, "groups", 0));
 }
 
+/* ---- space at another size ---- */
+
+/* The arguments from `position` on: size, scale_factor, mode, align_corners, recompute_scale_factor, antialias. */
+static tp_tensor *call_interpolate(test_case *c)
+{
+    tp_interpolate_options o;
+    interpolation_asked(c, 1, &o);
+    return tp_interpolate(c->T, arg_tensor(c, 0, "input"), &o);
+}
+
+/* Old names; upsample_bilinear keeps corners. */
+static tp_tensor *call_upsample(test_case *c)
+{
+    tp_interpolate_options o = {.mode = TP_NEAREST};
+    size_asked(c, 1, &o);
+    if (strcmp(c->op, "nn.functional.upsample_bilinear") == 0) {
+        o.mode = TP_BILINEAR;
+        o.align_corners = true;
+    }
+    return tp_interpolate(c->T, arg_tensor(c, 0, "input"), &o);
+}
+
+static int choice(test_case *c, int position, const char *name, int n, const char *const *names)
+{
+    const char *asked = arg_string(c, position, name, names[0]);
+    for (int i = 0; i < n; i++)
+        if (strcmp(asked, names[i]) == 0)
+            return i;
+    case_skip(c, "%s %s", name, asked);
+    return 0;
+}
+
+static tp_tensor *call_grid_sample(test_case *c)
+{
+    static const char *const modes[] = {"bilinear", "nearest", "bicubic"};
+    static const char *const paddings[] = {"zeros", "border", "reflection"};
+    tp_grid_sample_options o = {.mode = (tp_grid_mode)choice(c, 2, "mode", 3, modes),
+                                .padding = (tp_grid_padding)choice(c, 3, "padding_mode", 3, paddings),
+                                .align_corners = arg_bool(c, 4, "align_corners", false)};
+    tp_tensor *x = arg_tensor(c, 0, "input");
+    return tp_grid_sample(c->T, x, arg_tensor(c, 1, "grid"), &o);
+}
+
+static tp_tensor *call_affine_grid(test_case *c)
+{
+    tp_dims size = arg_shape(c, 1, "size");
+    return tp_affine_grid(c->T, arg_tensor(c, 0, "theta"), size, arg_bool(c, 2, "align_corners", false));
+}
+
+static tp_tensor *call_unfold(test_case *c)
+{
+    tp_unfold_options o;
+    unfold_asked(c, 2, &o);
+    tp_dims kernel = arg_sizes_or_none(c, 1, "kernel_size");
+    return tp_im2col(c->T, arg_tensor(c, 0, "input"), kernel, &o);
+}
+
+static tp_tensor *call_fold(test_case *c)
+{
+    tp_unfold_options o;
+    unfold_asked(c, 3, &o);
+    tp_dims size = arg_sizes_or_none(c, 1, "output_size"), kernel = arg_sizes_or_none(c, 2, "kernel_size");
+    return tp_col2im(c->T, arg_tensor(c, 0, "input"), size, kernel, &o);
+}
+
 const call_entry space_calls[] = {
     {"nn.functional.max_pool1d", call_max_pool},
     {"nn.functional.adaptive_max_pool1d", call_adaptive_max_pool},
@@ -140,5 +205,13 @@ const call_entry space_calls[] = {
     {"nn.functional.pixel_shuffle", call_pixel_shuffle},
     {"nn.functional.pixel_unshuffle", call_pixel_unshuffle},
     {"nn.functional.channel_shuffle", call_channel_shuffle},
+    {"nn.functional.interpolate", call_interpolate},
+    {"nn.functional.upsample", call_interpolate},
+    {"nn.functional.upsample_nearest", call_upsample},
+    {"nn.functional.upsample_bilinear", call_upsample},
+    {"nn.functional.grid_sample", call_grid_sample},
+    {"nn.functional.affine_grid", call_affine_grid},
+    {"nn.functional.unfold", call_unfold},
+    {"nn.functional.fold", call_fold},
     {NULL, NULL},
 };

@@ -103,6 +103,11 @@ dim_list arg_dims(test_case *c, int position, const char *name);
 void arg_sizes(test_case *c, int position, const char *name, int n, int64_t *out);
 /* Sizes as a list or one for all; None is -1. */
 tp_dims arg_sizes_or_none(test_case *c, int position, const char *name);
+/* size, scale_factor; and after these mode, align_corners, recompute_scale_factor, antialias. */
+void size_asked(test_case *c, int position, tp_interpolate_options *o);
+void interpolation_asked(test_case *c, int position, tp_interpolate_options *o);
+/* dilation, padding, stride */
+void unfold_asked(test_case *c, int position, tp_unfold_options *o);
 int arg_tensors(test_case *c, int position, const char *name, int max, tp_tensor **out);
 /* x times the argument alpha, in x's dtype: booleans stay booleans. */
 tp_tensor *times_alpha(test_case *c, tp_tensor *x);

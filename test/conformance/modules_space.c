@@ -114,6 +114,41 @@ static tp_module *build_channel_shuffle(test_case *c)
     return tp_nn_channel_shuffle(c->T, arg_int(c, 0, "groups", 0));
 }
 
+/* ---- space at another size ---- */
+
+static tp_module *build_upsample(test_case *c)
+{
+    tp_interpolate_options o;
+    interpolation_asked(c, 0, &o);
+    return tp_nn_upsample(c->T, &o);
+}
+static tp_module *build_upsampling_nearest2d(test_case *c)
+{
+    tp_interpolate_options o = {.mode = TP_NEAREST};
+    size_asked(c, 0, &o);
+    return tp_nn_upsampling_nearest2d(c->T, &o);
+}
+static tp_module *build_upsampling_bilinear2d(test_case *c)
+{
+    tp_interpolate_options o = {.mode = TP_NEAREST};
+    size_asked(c, 0, &o);
+    return tp_nn_upsampling_bilinear2d(c->T, &o);
+}
+
+static tp_module *build_unfold(test_case *c)
+{
+    tp_unfold_options o;
+    unfold_asked(c, 1, &o);
+    return tp_nn_unfold(c->T, arg_sizes_or_none(c, 0, "kernel_size"), &o);
+}
+static tp_module *build_fold(test_case *c)
+{
+    tp_unfold_options o;
+    unfold_asked(c, 2, &o);
+    tp_dims size = arg_sizes_or_none(c, 0, "output_size");
+    return tp_nn_fold(c->T, size, arg_sizes_or_none(c, 1, "kernel_size"), &o);
+}
+
 const module_builder space_builders[] = {
     {"MaxPool1d", build_max_pool1d},
     {"AvgPool1d", build_avg_pool1d},
@@ -147,5 +182,10 @@ const module_builder space_builders[] = {
     {"PixelShuffle", build_pixel_shuffle},
     {"PixelUnshuffle", build_pixel_unshuffle},
     {"ChannelShuffle", build_channel_shuffle},
+    {"Upsample", build_upsample},
+    {"UpsamplingNearest2d", build_upsampling_nearest2d},
+    {"UpsamplingBilinear2d", build_upsampling_bilinear2d},
+    {"Unfold", build_unfold},
+    {"Fold", build_fold},
     {NULL, NULL},
 };

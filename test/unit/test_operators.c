@@ -593,7 +593,12 @@ static const char *const sized[] = {"dot",
                                     "max_pool_values",
                                     "avg_pool",
                                     "adaptive_avg_pool",
-                                    "pad"};
+                                    "pad",
+                                    "interpolate",
+                                    "im2col",
+                                    "col2im",
+                                    "grid_sample",
+                                    "grid_scatter"};
 
 START_TEST(threads)
 {

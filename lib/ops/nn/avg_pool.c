@@ -86,10 +86,10 @@ static bool adaptive_avg_pool_slides(const void *attr, int d, tp__axis *a)
     return slides;
 }
 
-static tp__taps adaptive_avg_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
+static tp__taps adaptive_avg_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o, double *weight)
 {
     const tp__resampling *r = attr;
-    (void)dtype;
+    (void)dtype, (void)weight;
     return tp__adaptive_taps(r->in[d], r->out[d], o);
 }
 

@@ -15,10 +15,10 @@ static bool max_pool_slides(const void *attr, int d, tp__axis *a)
     return true;
 }
 
-static tp__taps max_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
+static tp__taps max_pool_taps(const void *attr, tp_dtype dtype, int d, int64_t o, double *weight)
 {
     const tp__pooling *p = attr;
-    (void)dtype;
+    (void)dtype, (void)weight;
     return tp__adaptive_taps(p->in[d], p->out[d], o);
 }
 

@@ -144,9 +144,9 @@ static int64_t source_of(const tp__resampling *r, int d, int64_t o)
     return skip + (k < 0 ? k + left : k);
 }
 
-static tp__taps pad_taps(const void *attr, tp_dtype dtype, int d, int64_t o)
+static tp__taps pad_taps(const void *attr, tp_dtype dtype, int d, int64_t o, double *weight)
 {
-    (void)dtype;
+    (void)dtype, (void)weight;
     return (tp__taps){.n = 1, .first = source_of(attr, d, o), .divisor = 1};
 }
 

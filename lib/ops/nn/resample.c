@@ -3,14 +3,28 @@
 
 /* ---- axes ------------------------------------------------------------------------------------------------------- */
 
+static void fill_table(tp__axis *a, tp__taps_fn taps, const void *attr, tp_dtype dtype, int d)
+{
+    for (int64_t o = 0, k = 0; o < a->n_out; o++) {
+        tp__taps t = taps(attr, dtype, d, o, a->at ? a->weight + k : NULL);
+        a->first[o] = a->at ? k : t.first;
+        a->count[o] = t.n;
+        a->most = t.n > a->most ? t.n : a->most;
+        for (int64_t i = t.first; i < (a->at ? t.first + t.n : t.first); i++)
+            a->at[k++] = i < 0 ? 0 : i < a->n_in ? i : a->n_in - 1;
+        if (a->divisor)
+            a->divisor[o] = t.divisor;
+    }
+}
+
 /* A table of what `taps` says of each window. */
 static bool table_of(const tp_call *c, tp__taps_fn taps, const void *attr, tp_dtype dtype, int d, int64_t n_in,
                      int64_t n_out, bool divides, tp__axis *a)
 {
     int64_t all = 0;
-    bool listed = n_out > 0 && taps(attr, dtype, d, 0).listed;
+    bool listed = n_out > 0 && taps(attr, dtype, d, 0, NULL).weighted;
     for (int64_t o = 0; o < (listed ? n_out : 0); o++)
-        all = tp__add_clipped(all, taps(attr, dtype, d, o).n);
+        all = tp__add_clipped(all, taps(attr, dtype, d, o, NULL).n);
     void *memory = all < INT64_MAX / 64 ? tp_call_scratch(c, tp__axis_bytes(n_out, all, divides)) : NULL;
     if (memory == NULL) {
         if (c->tape->status == TP_OK)
@@ -18,18 +32,7 @@ static bool table_of(const tp_call *c, tp__taps_fn taps, const void *attr, tp_dt
         return false;
     }
     tp__axis_at(a, memory, n_in, n_out, all, divides);
-    for (int64_t o = 0, k = 0; o < n_out; o++) {
-        tp__taps t = taps(attr, dtype, d, o);
-        a->first[o] = listed ? k : t.first;
-        a->count[o] = t.n;
-        a->most = t.n > a->most ? t.n : a->most;
-        for (int64_t i = 0; i < (listed ? t.n : 0); i++, k++) {
-            a->at[k] = t.at[i];
-            a->weight[k] = t.weight[i];
-        }
-        if (divides)
-            a->divisor[o] = t.divisor;
-    }
+    fill_table(a, taps, attr, dtype, d);
     return true;
 }
 

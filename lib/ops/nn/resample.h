@@ -8,18 +8,18 @@
 #include "kernel/window.h"
 #include "ops/ops.h"
 
-enum { TP__SPACE = 3, TP__LISTED = 4 };
+enum { TP__SPACE = 3 };
 
-/* The elements of a window along one dimension: first, first + 1, ... with weight 1; or a list, of all windows if of the first. */
+/* The elements of a window along one dimension: first, first + 1, ... with weight 1; or `weighted`, as all windows are if the
+ * first one is, and then those beyond an edge of x are the one there. */
 typedef struct {
     int64_t n, first;
     double divisor; /* of the sum */
-    bool listed;
-    int64_t at[TP__LISTED];
-    double weight[TP__LISTED];
+    bool weighted;
 } tp__taps;
-/* Of window o along dimension d of space, from TP__SPACE - space on. */
-typedef tp__taps (*tp__taps_fn)(const void *attr, tp_dtype dtype, int d, int64_t o);
+/* Of window o along dimension d of space, from TP__SPACE - space on; weights, where there are some, go where `weight` points
+ * to, unless that is NULL. */
+typedef tp__taps (*tp__taps_fn)(const void *attr, tp_dtype dtype, int d, int64_t o, double *weight);
 /* Do windows slide along d? Then the axis, which has its sizes, is told how. */
 typedef bool (*tp__slides_fn)(const void *attr, int d, tp__axis *a);
 
@@ -32,7 +32,7 @@ typedef struct {
     bool exclude_pad;
     int64_t divisor; /* 0: how many elements there are */
     int rule;        /* of interpolation and padding */
-    bool align_corners;
+    bool align_corners, antialias;
     double scale[TP__SPACE]; /* by which the size was multiplied; 0: out over in */
 } tp__resampling;
 
