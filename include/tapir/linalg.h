@@ -86,6 +86,35 @@ TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor
  * `left`; `unit`: A has ones on its diagonal, which is not read. */
 TP_API tp_tensor *tp_linalg_solve_triangular_with(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool left,
                                                   bool unit);
+/* ---- orthogonal factorizations ----------------------------------------------------------------- */
+
+/* Of floats (TP_EDTYPE), batched over leading dimensions; empty matrices have empty results. Other outputs than the first are
+ * written through pointers, which may be NULL. */
+
+typedef enum {
+    TP_QR_REDUCED,  /* Q [..., m, k], R [..., k, n], k = min(m, n) */
+    TP_QR_COMPLETE, /* Q [..., m, m], R [..., m, n] */
+    TP_QR_R         /* R [..., k, n] alone; Q is [0] */
+} tp_qr_mode;
+/* A [..., m, n] = Q R, with orthonormal columns of Q and R upper triangular, of either sign on its diagonal (LAPACK's geqrf);
+ * returns Q. torch's mode is "reduced", and torch.qr's. Gradients of any order, of all modes: those of M. Seeger et al.,
+ * "Auto-differentiating linear algebra", 2017; they are not finite where the first k columns depend on each other. The columns
+ * of a complete Q that A does not fix have the derivative of the reflectors that they are made of (see tp_geqrf). */
+TP_API tp_tensor *tp_linalg_qr(tp_tape *T, tp_tensor *a, tp_qr_mode mode, tp_tensor **r);
+/* The same as reflectors: R on and above the diagonal of the result [..., m, n]; below it the vectors v_i, which begin with a 1
+ * at i that is not stored, of H_i = I - tau_i v_i v_i^T, tau [..., k]: Q = H_0 H_1 ... Gradients of any order; not finite
+ * where a column has nothing below the diagonal when its turn comes, as there tau jumps. */
+TP_API tp_tensor *tp_geqrf(tp_tape *T, tp_tensor *a, tp_tensor **tau);
+/* The first n columns of H_0 H_1 ... H_(k-1), of vectors below the diagonal of A [..., m, n], m >= n, what else is there being
+ * ignored, and tau [..., k], k <= n (TP_ESHAPE): whatever tau is. torch.orgqr. Gradients of any order. */
+TP_API tp_tensor *tp_linalg_householder_product(tp_tape *T, tp_tensor *a, tp_tensor *tau);
+/* Q C or, with `transpose`, Q^T C, for the whole Q = H_0 ... H_(k-1) [..., m, m] of A [..., m, n] and tau [..., k], k <= n, and C
+ * [..., m, p]; where not `left`, C Q or C Q^T, C [..., p, m] (TP_ESHAPE). torch's are left true and transpose false. Gradients of
+ * any order. */
+TP_API tp_tensor *tp_ormqr(tp_tape *T, tp_tensor *a, tp_tensor *tau, tp_tensor *c, bool left, bool transpose);
+
+/* ---- what needs no factorization --------------------------------------------------------------- */
+
 /* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast (TP_ESHAPE);
  * numbers, promoted. */
 TP_API tp_tensor *tp_linalg_cross(tp_tape *T, tp_tensor *a, tp_tensor *b, int dim);

@@ -425,8 +425,9 @@ static const call_entry pointwise_calls[] = {
 
 static call_fn find_call(const char *op)
 {
-    const call_entry *const tables[] = {pointwise_calls, arrange_calls, products_calls, reduce_calls, shape_calls,
-                                        create_calls,    nn_calls,      linalg_calls,   sort_calls,   space_calls};
+    const call_entry *const tables[] = {pointwise_calls, arrange_calls, products_calls,     reduce_calls,
+                                        shape_calls,     create_calls,  nn_calls,           linalg_calls,
+                                        sort_calls,      space_calls,   decomposition_calls};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const call_entry *e = tables[t]; e->name != NULL; e++)
             if (strcmp(e->name, op) == 0)

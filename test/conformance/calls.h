@@ -14,7 +14,7 @@ typedef struct {
 
 /* Each table ends with a NULL name. */
 extern const call_entry arrange_calls[], products_calls[], reduce_calls[], shape_calls[], create_calls[], nn_calls[],
-    linalg_calls[], sort_calls[], space_calls[];
+    linalg_calls[], decomposition_calls[], sort_calls[], space_calls[];
 
 typedef tp_tensor *(*unary_fn)(tp_tape *, tp_tensor *);
 typedef tp_tensor *(*binary_fn)(tp_tape *, tp_tensor *, tp_tensor *);

@@ -64,7 +64,7 @@ static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, trian
 
 tp_tensor *tp__solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool unit)
 {
-    return tp__broadcast_batches(T, "linalg_solve_triangular", &a, &b)
+    return a && b && tp__broadcast_batches(T, "linalg_solve_triangular", &a, &b)
                ? solve_triangular(T, a, b, (triangular){upper, unit})
                : NULL;
 }

@@ -1,0 +1,40 @@
+/* factor.h - factorizations by LAPACK of one row-major matrix, beyond those of kernel.h.
+ *
+ * Each returns LAPACK's info: 0, done; above 0, what its function says; below, no kernel could be called (tp__blas_trouble).
+ * One BLAS thread; `space` is of elements of the dtype, unless it is said otherwise. */
+#ifndef TAPIR_KERNEL_FACTOR_H
+#define TAPIR_KERNEL_FACTOR_H
+
+#include "kernel/kernel.h"
+
+/* ---- orthogonal.c --------------------------------------------------------------------------------------------------- */
+
+/* Space of the three that follow, for matrices of at most so many rows and columns. */
+int64_t tp__qr_space(int64_t rows, int64_t columns);
+/* A [m, n] = Q R in place: R on and above the diagonal; below it, of column i, the reflector v_i, which begins with a 1 in row
+ * i that is not stored. Q = H_0 H_1 ..., H_i = I - tau_i v_i v_i^T, tau [min(m, n)]. */
+int tp__geqrf(tp_dtype dtype, int64_t m, int64_t n, void *a, void *tau, void *space);
+/* The first n <= m columns of H_0 ... H_(k-1), in place of the reflectors: A [m, n], k <= n. */
+int tp__orgqr(tp_dtype dtype, int64_t m, int64_t n, int64_t k, void *a, const void *tau, void *space);
+/* C [m, n] becomes Q C, Q^T C (transposed), or C Q, C Q^T (not left), for k reflectors in the first columns of A [m or n, columns].
+ * Space: tp__qr_space(m, n), and A's elements once more. */
+int tp__ormqr(tp_dtype dtype, bool left, bool transposed, int64_t m, int64_t n, int64_t k, const void *a,
+              int64_t columns, const void *tau, void *c, void *space);
+
+/* Bytes of space of the two that follow; -1: LAPACK cannot count them. */
+int64_t tp__eigh_space(tp_dtype dtype, int64_t n);
+int64_t tp__svd_space(tp_dtype dtype, int64_t m, int64_t n, bool vectors, bool full);
+/* Eigenvalues w [n], ascending, of a symmetric A [n, n], of which one half is read, and which is used up; and V, whose columns are
+ * the vectors, unless it is NULL. Info: how many elements did not converge to zero. */
+int tp__eigh(tp_dtype dtype, bool upper, int64_t n, void *a, void *w, void *v, void *space);
+/* A [m, n] = U diag(s) V^T, s [k] descending, k = min(m, n), U [m, k], Vt [k, n], or [m, m] and [n, n] where full, or both NULL.
+ * A is used up. Info: how many elements did not converge to zero. */
+int tp__svd(tp_dtype dtype, bool full, int64_t m, int64_t n, void *a, void *s, void *u, void *vt, void *space,
+            int64_t bytes);
+
+/* The first row of A [m, n] with an element that is not finite, from 1 on; 0: there is none. Of a half, on the diagonal and above
+ * it or below it, only that is read. */
+typedef enum { TP__ALL_OF_IT, TP__LOWER_HALF, TP__UPPER_HALF } tp__half;
+int tp__first_not_finite(tp_dtype dtype, tp__half half, int64_t m, int64_t n, const void *a);
+
+#endif
