@@ -14,7 +14,7 @@ extern "C" {
 /* ---- convolutions ----------------------------------------------------------------------------
  *
  * How they are made. Few channels (up to 16 of what is made) with stride 1, and depthwise ones, are summed directly; most others
- * are products of matrices, of the weights and 64 pixels at a time. float32 by 3 x 3 weights over planes, stride 1, no dilation,
+ * are products of matrices, of the weights and some pixels at a time. float32 by 3 x 3 weights over planes, stride 1, no dilation,
  * with 16 to 1024 channels a group on both sides, their gradients, and conv_transpose2d are made by Winograd's algorithm
  * F(4 x 4, 3 x 3), with a quarter of the products, where there are enough pixels for it to pay: 9 for each 54 of 4 x 4 tiles
  * and 24 more.
@@ -30,7 +30,8 @@ extern "C" {
  * What is not finite. A result that sees an infinity or a NaN has what the arithmetic makes of it, and no other has. Padding
  * counts as zeros that are read: a weight that is infinite makes NaN (0 inf) at the border, where it meets padding.
  *
- * Memory beside the result, while a call runs: 256 KiB for each processor that has a part in it; by Winograd's algorithm
+ * Memory beside the result, while a call runs: 400 KiB for each processor that has a part in it, and the weights once more, in
+ * panels (by weight at most 16 times); by Winograd's algorithm
  * 1.4 MiB (5 MiB with 1000 channels) forward and by input, 4 MiB by weight, and for all of them together four times the
  * weights, or by weight at most 16 times the weights. The same bits come out on any number of threads. */
 

@@ -126,13 +126,13 @@ static int64_t weights(const plan *p) { return p->job->shape.groups * p->job->sh
 size_t tp__conv_room(const tp__conv_job *job)
 {
     plan p;
-    size_t room;
-    if (tp__conv_direct_room(job, &room))
-        return room;
-    make_plan(&p, job);
-    size_t sums = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
-    sums += (size_t)p.slots.count * ROOM;
-    return tp__conv_winograd_room(job, &room) && room > sums ? room : sums;
+    size_t room, other;
+    if (!tp__conv_direct_room(job, &room) && !tp__conv_pixels_room(job, &room)) {
+        make_plan(&p, job);
+        room = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
+        room += (size_t)p.slots.count * ROOM;
+    }
+    return tp__conv_winograd_room(job, &other) && other > room ? other : room;
 }
 
 /* ---- a thread's room ---- */
@@ -478,7 +478,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
 bool tp__convolve(const tp__conv_job *job)
 {
     plan p;
-    if (tp__conv_direct(job) || tp__conv_winograd(job))
+    if (tp__conv_winograd(job) || tp__conv_direct(job) || tp__conv_pixels(job))
         return true;
     make_plan(&p, job);
     p.slots.room = job->room;

@@ -31,8 +31,8 @@ typedef struct {
     const void *a, *b, *bias;
     void *to, *room; /* bytes that tp__conv_room says, aligned to a cache line */
 } tp__conv_job;
-/* 256 KiB for each processor, no more than there are jobs; by weight, where the weights are few, also a copy of them for each of
- * at most 16 parts of the sum. */
+/* Some 256 to 400 KiB for each processor, no more than there are jobs (conv_winograd.c: a few MiB), and the weights in another
+ * form; by weight, where the weights are few, a copy of them for each of at most 16 parts of the sum. */
 size_t tp__conv_room(const tp__conv_job *job);
 /* False where BLAS cannot count the sizes (tp__blas_ready). */
 bool tp__convolve(const tp__conv_job *job);
@@ -43,6 +43,8 @@ bool tp__conv_direct_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_direct(const tp__conv_job *job);
 bool tp__conv_winograd_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_winograd(const tp__conv_job *job); /* false, too, where the numbers do not suit */
+bool tp__conv_pixels_room(const tp__conv_job *job, size_t *room);
+bool tp__conv_pixels(const tp__conv_job *job);
 
 /* A room of `size` bytes for each thread at work, taken and given back within a loop's body. */
 enum { TP__CONV_ROOM = 256 * 1024 };

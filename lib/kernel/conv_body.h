@@ -7,14 +7,21 @@ typedef REAL NAME(line) __attribute__((vector_size(TP__CONV_LINE), aligned(sizeo
 #define TILE (sizeof(REAL) == 8 ? 32 : 64)
 #define LINES (TILE / LANES)
 
-/* Short rows, by copies of known size that may overlap. */
+/* Short rows, by copies of known size that may overlap; two lines at a time, as a loop over one becomes a call of memmove. */
 static ALWAYS_INLINE void NAME(copy)(int64_t n, const REAL *x, REAL *y)
 {
     enum { W = sizeof(REAL) };
     if (n >= LANES) {
-        for (int64_t i = 0; i < n - LANES; i += LANES)
+        int64_t i = 0;
+        for (; i + 2 * LANES <= n; i += 2 * LANES) {
+            NAME(line) a = *(const NAME(line) *)(x + i), b = *(const NAME(line) *)(x + i + LANES);
+            *(NAME(line) *)(y + i) = a;
+            *(NAME(line) *)(y + i + LANES) = b;
+        }
+        if (i + LANES < n)
             memcpy(y + i, x + i, TP__CONV_LINE);
-        memcpy(y + n - LANES, x + n - LANES, TP__CONV_LINE);
+        if (i < n)
+            memcpy(y + n - LANES, x + n - LANES, TP__CONV_LINE);
     } else if (n * W >= 32) {
         memcpy(y, x, 32);
         memcpy(y + n - 32 / W, x + n - 32 / W, 32);

@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
     const tp__conv_job *job;
     const tp__winograd_table *kernels;
+    const tp__placed_kernels *pixels;
     planes x, y;                          /* of the convolution that is made: by input, x is what is given of y */
     int64_t front[2];                     /* of padding */
     int64_t across, down;                 /* tiles of an image */
@@ -135,6 +136,7 @@ static bool make_plan(plan *p, const tp__conv_job *job)
     memset(p, 0, sizeof *p);
     p->job = job;
     p->kernels = TP__PICK(tp__winograd_table);
+    p->pixels = &TP__PICK(tp__placed_table)->of[0];
     take_planes(p);
     if (!pays(p))
         return false;
@@ -156,10 +158,10 @@ static bool make_plan(plan *p, const tp__conv_job *job)
 
 /* ---- rooms ---- */
 
-/* Of a thread: the scratch; points of x; points of y; sums of products; places. */
+/* Of a thread: the scratch; points of x; points of y; sums of products; places of pixels, of tiles and channels in v. */
 typedef struct {
     float *pixels, *v, *z, *m;
-    int32_t *place;
+    int32_t *place, *tile, *channel;
 } room;
 
 static int64_t points_of_y(const plan *p)
@@ -175,13 +177,16 @@ static room room_at(const plan *p, char *at)
     r.z = r.v + POINTS * p->slab_v;
     r.m = r.z + points_of_y(p);
     r.place = (int32_t *)(void *)(r.m + POINTS * p->slab_m);
+    r.tile = r.place + PIXELS;
+    r.channel = r.tile + MOST_TILES;
     return r;
 }
 
 static int64_t room_size(const plan *p)
 {
     int64_t floats = PIXELS * LANES + POINTS * (p->slab_v + p->slab_m) + points_of_y(p);
-    return (floats * (int64_t)sizeof(float) + PIXELS * (int64_t)sizeof(int32_t) + 63) / 64 * 64;
+    return (floats * (int64_t)sizeof(float) + (PIXELS + MOST_TILES + MOST_CHANNELS) * (int64_t)sizeof(int32_t) + 63) /
+           64 * 64;
 }
 
 static int64_t weights(const plan *p) { return p->job->shape.groups * p->x.channels * p->y.channels * TAPS; }
@@ -327,7 +332,7 @@ static window window_of(const planes *x, int64_t row, int64_t column, int64_t ro
     window w = {columns, rows * columns, r1 - r0, c1 - c0, r0 * x->columns + c0, x->columns, place};
     for (int64_t r = r0; r < r1; r++)
         for (int64_t c = c0; c < c1; c++)
-            *place++ = (int32_t)((r - row) * columns + c - column);
+            *place++ = (int32_t)(((r - row) * columns + c - column) * LANES);
     if (w.n == x->columns && w.runs > 0) { /* one after another */
         w.n *= w.runs;
         w.runs = 1;
@@ -344,6 +349,15 @@ static window seen(const plan *p, const block *b, int32_t *place)
 static window made(const plan *p, const block *b, int32_t *place)
 {
     return window_of(&p->y, b->row * OUT, b->column * OUT, b->rows * OUT, b->columns * OUT, place);
+}
+
+/* Where the rows of v begin, and channels in them. */
+static void list_points(int64_t channels, const room *r)
+{
+    for (int64_t i = 0; i < MOST_TILES; i++)
+        r->tile[i] = (int32_t)(i * whole(channels));
+    for (int64_t i = 0; i < channels; i++)
+        r->channel[i] = (int32_t)i;
 }
 
 static void list_tiles(const block *b, const window *w, int32_t *at)
@@ -372,9 +386,9 @@ static void transform(const plan *p, const planes *x, const block *b, const wind
     for (int64_t k = 0; k < channels; k += LANES, t.points += LANES) {
         for (int64_t i = 0; i < b->images; i++)
             for (int64_t run = 0; run < w->runs; run++)
-                p->kernels->gather(w->n, w->place + run * w->n, least(LANES, channels - k),
-                                   x->data + plane_at(p, x, b, group, c + k, i) + w->first + run * w->step,
-                                   x->rows * x->columns, r->pixels + i * w->area * LANES);
+                p->pixels->gather(w->n, w->place + run * w->n, least(LANES, channels - k),
+                                  x->data + plane_at(p, x, b, group, c + k, i) + w->first + run * w->step,
+                                  x->rows * x->columns, r->pixels + i * w->area * LANES);
         (x == &p->x ? p->kernels->points_of_x : p->kernels->points_of_y)(&t);
     }
 }
@@ -394,11 +408,10 @@ static void put_results(const plan *p, const block *b, const window *w, int64_t 
         p->kernels->pixels_of(&t);
         for (int64_t i = 0; i < b->images; i++)
             for (int64_t run = 0; run < w->runs; run++)
-                p->kernels->scatter(w->n, w->place + run * w->n, least(LANES, channels - k),
-                                    r->pixels + i * w->area * LANES, bias, job->accumulate,
-                                    (float *)job->to + plane_at(p, &p->y, b, group, c + k, i) + w->first +
-                                        run * w->step,
-                                    p->y.rows * p->y.columns);
+                p->pixels->scatter(w->n, w->place + run * w->n, least(LANES, channels - k),
+                                   r->pixels + i * w->area * LANES, bias, job->accumulate,
+                                   (float *)job->to + plane_at(p, &p->y, b, group, c + k, i) + w->first + run * w->step,
+                                   p->y.rows * p->y.columns);
     }
 }
 
@@ -406,6 +419,7 @@ static void run_block(const plan *p, int64_t i, const room *r)
 {
     int64_t group = i / p->blocks, panels = part(p->y.channels, PANEL);
     block b = block_at(p, i % p->blocks);
+    list_points(p->x.channels, r);
     window w = seen(p, &b, r->place);
     transform(p, &p->x, &b, &w, group, 0, p->x.channels, r, r->v);
     w = made(p, &b, r->place);
@@ -413,8 +427,8 @@ static void run_block(const plan *p, int64_t i, const room *r)
         int64_t n = least(PANEL, p->y.channels - k * PANEL);
         const float *u = p->u + (group * panels + k) * p->panel;
         for (int f = 0; f < POINTS; f++)
-            p->kernels->multiply(b.tiles, whole(n), p->x.channels, r->v + f * p->slab_v, whole(p->x.channels), 1,
-                                 u + f * p->slab_u, PANEL, false, r->m + f * p->slab_m, PANEL);
+            p->pixels->multiply(b.tiles, whole(n), p->x.channels, r->v + f * p->slab_v, r->tile, r->channel,
+                                u + f * p->slab_u, PANEL, false, r->m + f * p->slab_m, PANEL);
         put_results(p, &b, &w, group, k * PANEL, n, r);
     }
 }
@@ -448,8 +462,8 @@ static void add_block(const plan *p, const block *b, const sides *s, bool first,
     transform(p, &p->y, b, &w, s->group, s->y, s->of_y, r, r->z);
     for (int f = 0; f < POINTS; f++)
         for (int64_t k = 0; k < row; k += PANEL)
-            p->kernels->multiply(s->of_x, least(PANEL, row - k), b->tiles, r->v + f * slab_v, 1, whole(s->of_x),
-                                 r->z + f * slab_z + k, row, !first, r->m + f * p->slab_m + k, row);
+            p->pixels->multiply(s->of_x, least(PANEL, row - k), b->tiles, r->v + f * slab_v, r->channel, r->tile,
+                                r->z + f * slab_z + k, row, !first, r->m + f * p->slab_m + k, row);
 }
 
 static void run_part(const plan *p, int64_t i, const room *r)
@@ -458,6 +472,7 @@ static void run_part(const plan *p, int64_t i, const room *r)
     int64_t begin = s.part * p->per_part, end = least(p->blocks, begin + p->per_part);
     bool alone = p->parts == 1;
     tp__winograd_weights to = weights_at(p);
+    list_points(s.of_x, r);
     for (int64_t k = begin; k < end; k++) {
         block b = block_at(p, k);
         add_block(p, &b, &s, k == begin, r);

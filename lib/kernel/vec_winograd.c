@@ -5,13 +5,13 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* A vector of the registers at hand; of a product, rows and vectors that are summed at once. */
+/* Of a vector of the registers at hand. */
 #if defined(__AVX512F__)
-enum { LANES = 16, ROWS = 6, WIDE = 4 };
+enum { LANES = 16 };
 #elif defined(__AVX2__)
-enum { LANES = 8, ROWS = 6, WIDE = 2 };
+enum { LANES = 8 };
 #else
-enum { LANES = 4, ROWS = 4, WIDE = 2 };
+enum { LANES = 4 };
 #endif
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef uint32_t bits __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
@@ -211,157 +211,6 @@ static void weights_of(const tp__winograd_weights *s, const float *u, int64_t ro
     }
 }
 
-/* ---- channels beside each other, and after each other ---- */
-
-#if defined(__clang__)
-#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define MIX(a, b, ...) __builtin_shuffle(a, b, (bits){__VA_ARGS__})
-#endif
-#if defined(__AVX512F__)
-#define LOW(a, b) MIX(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define HIGH(a, b) MIX(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#elif defined(__AVX2__)
-#define LOW(a, b) MIX(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define HIGH(a, b) MIX(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#else
-#define LOW(a, b) MIX(a, b, 0, 4, 1, 5)
-#define HIGH(a, b) MIX(a, b, 2, 6, 3, 7)
-#endif
-
-/* LANES vectors as a matrix, transposed: each round is a perfect shuffle of all elements, and log2 of them reverse what is a row
- * and what a column. */
-static ALWAYS_INLINE void transpose(vec *v)
-{
-    vec t[LANES];
-    for (int n = LANES; n > 1; n /= 2) {
-        for (int i = 0; i < LANES / 2; i++) {
-            t[2 * i] = LOW(v[i], v[i + LANES / 2]);
-            t[2 * i + 1] = HIGH(v[i], v[i + LANES / 2]);
-        }
-        for (int i = 0; i < LANES; i++)
-            v[i] = t[i];
-    }
-}
-
-/* LANES pixels of 16 channels */
-static ALWAYS_INLINE void gather_some(const int32_t *place, int64_t channels, const float *x, int64_t plane,
-                                      float *pixels)
-{
-    for (int l = 0; l < BLOCK; l += LANES) {
-        vec v[LANES];
-        for (int c = 0; c < LANES; c++)
-            v[c] = l + c < channels ? load(x + (l + c) * plane) : (vec){0};
-        transpose(v);
-        for (int i = 0; i < LANES; i++)
-            store(pixels + (int64_t)place[i] * BLOCK + l, v[i]);
-    }
-}
-
-static void gather(int64_t n, const int32_t *place, int64_t channels, const float *x, int64_t plane, float *pixels)
-{
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        if (channels == BLOCK)
-            gather_some(place + i, BLOCK, x + i, plane, pixels);
-        else
-            gather_some(place + i, channels, x + i, plane, pixels);
-    if (i < n && n >= LANES)
-        gather_some(place + n - LANES, channels, x + n - LANES, plane, pixels);
-    else
-        for (; i < n; i++)
-            for (int c = 0; c < BLOCK; c++)
-                pixels[(int64_t)place[i] * BLOCK + c] = c < channels ? x[c * plane + i] : 0;
-}
-
-static ALWAYS_INLINE void scatter_some(const int32_t *place, int64_t channels, const float *pixels, const float *bias,
-                                       bool accumulate, float *y, int64_t plane)
-{
-    for (int l = 0; l < BLOCK && l < channels; l += LANES) {
-        vec v[LANES];
-        for (int i = 0; i < LANES; i++)
-            v[i] = load(pixels + (int64_t)place[i] * BLOCK + l);
-        transpose(v);
-        for (int c = 0; c < LANES; c++) {
-            float *to = y + (l + c) * plane;
-            if (l + c < channels)
-                store(to, accumulate ? load(to) + (v[c] + (bias ? bias[l + c] : 0)) : v[c] + (bias ? bias[l + c] : 0));
-        }
-    }
-}
-
-static void scatter(int64_t n, const int32_t *place, int64_t channels, const float *pixels, const float *bias,
-                    bool accumulate, float *y, int64_t plane)
-{
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        if (channels == BLOCK && !accumulate)
-            scatter_some(place + i, BLOCK, pixels, bias, false, y + i, plane);
-        else
-            scatter_some(place + i, channels, pixels, bias, accumulate, y + i, plane);
-    if (i < n && n >= LANES && !accumulate)
-        scatter_some(place + n - LANES, channels, pixels, bias, false, y + n - LANES, plane);
-    else
-        for (; i < n; i++)
-            for (int c = 0; c < channels; c++) {
-                float *to = y + c * plane + i, v = pixels[(int64_t)place[i] * BLOCK + c] + (bias ? bias[c] : 0);
-                *to = accumulate ? *to + v : v;
-            }
-}
-
-/* ---- products ---- */
-
-static ALWAYS_INLINE void multiply_block(int rows, int wide, int64_t k, const float *a, int64_t row, int64_t column,
-                                         const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc)
-{
-    vec sum[ROWS][WIDE];
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < wide; j++)
-            sum[r][j] = accumulate ? load(c + r * ldc + j * LANES) : (vec){0};
-    for (int64_t i = 0; i < k; i++, a += column, b += ldb) {
-        vec x[WIDE];
-        for (int j = 0; j < wide; j++)
-            x[j] = load(b + j * LANES);
-        for (int r = 0; r < rows; r++)
-            for (int j = 0; j < wide; j++)
-                sum[r][j] += x[j] * a[r * row];
-    }
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < wide; j++)
-            store(c + r * ldc + j * LANES, sum[r][j]);
-}
-
-/* All rows by some vectors of columns. */
-static ALWAYS_INLINE void multiply_wide(int wide, int64_t m, int64_t k, const float *a, int64_t row, int64_t column,
-                                        const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc)
-{
-    for (; m >= ROWS; m -= ROWS, a += ROWS * row, c += ROWS * ldc)
-        multiply_block(ROWS, wide, k, a, row, column, b, ldb, accumulate, c, ldc);
-    if (ROWS > 4 && m >= 4) {
-        multiply_block(4, wide, k, a, row, column, b, ldb, accumulate, c, ldc);
-        m -= 4, a += 4 * row, c += 4 * ldc;
-    }
-    if (m >= 2) {
-        multiply_block(2, wide, k, a, row, column, b, ldb, accumulate, c, ldc);
-        m -= 2, a += 2 * row, c += 2 * ldc;
-    }
-    if (m)
-        multiply_block(1, wide, k, a, row, column, b, ldb, accumulate, c, ldc);
-}
-
-static void multiply(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column, const float *b,
-                     int64_t ldb, bool accumulate, float *c, int64_t ldc)
-{
-    for (; n >= WIDE * LANES; n -= WIDE * LANES, b += WIDE * LANES, c += WIDE * LANES)
-        multiply_wide(WIDE, m, k, a, row, column, b, ldb, accumulate, c, ldc);
-    if (WIDE > 2 && n == 3 * LANES)
-        multiply_wide(WIDE > 2 ? 3 : 1, m, k, a, row, column, b, ldb, accumulate, c, ldc);
-    else if (WIDE > 2 && n == 2 * LANES)
-        multiply_wide(2, m, k, a, row, column, b, ldb, accumulate, c, ldc);
-    else if (n > 0)
-        multiply_wide(1, m, k, a, row, column, b, ldb, accumulate, c, ldc);
-}
-
 /* ---- what is in range ---- */
 
 static ALWAYS_INLINE bits smaller(bits a, bits b)
@@ -407,12 +256,9 @@ static void range(int64_t n, const float *x, uint32_t *largest, float *squares)
     *squares = total;
 }
 
-const tp__winograd_table TP__OF_ISA(tp__winograd_table) = {.gather = gather,
-                                                           .scatter = scatter,
-                                                           .points_of_x = points_of_x,
+const tp__winograd_table TP__OF_ISA(tp__winograd_table) = {.points_of_x = points_of_x,
                                                            .points_of_y = points_of_y,
                                                            .pixels_of = pixels_of,
                                                            .points_of_w = points_of_w,
                                                            .weights_of = weights_of,
-                                                           .multiply = multiply,
                                                            .range = range};

@@ -15,13 +15,13 @@
 #ifndef TAPIR_KERNEL_WINOGRAD_H
 #define TAPIR_KERNEL_WINOGRAD_H
 
-#include "kernel/kernel.h"
+#include "kernel/placed.h"
 
 enum {
     TP__WINOGRAD_POINTS = 36,
     TP__WINOGRAD_OUT = 4, /* pixels of the result along a tile... */
     TP__WINOGRAD_IN = 6,  /* ... and of x                          */
-    TP__WINOGRAD_LANES = 16,
+    TP__WINOGRAD_LANES = TP__PLACED_LANES,
     TP__WINOGRAD_PANEL = 64,                 /* columns of a product at once */
     TP__WINOGRAD_LARGEST = (127 + 35) << 23, /* the bits of 2^35... */
     TP__WINOGRAD_LEAST = (127 - 75) << 23    /* ... and of 2^-75: the largest numbers are between these */
@@ -42,11 +42,6 @@ typedef struct {
 } tp__winograd_weights;
 
 typedef struct {
-    /* Scratch pixel place[i] = element i of each of at most 16 channels, which are `plane` elements apart; 0 of others. */
-    void (*gather)(int64_t n, const int32_t *place, int64_t channels, const float *x, int64_t plane, float *pixels);
-    /* The other way, plus a number for each channel where `bias` is not NULL, and with `accumulate` added to what is there. */
-    void (*scatter)(int64_t n, const int32_t *place, int64_t channels, const float *pixels, const float *bias,
-                    bool accumulate, float *y, int64_t plane);
     void (*points_of_x)(const tp__winograd_tiles *t); /* v */
     void (*points_of_y)(const tp__winograd_tiles *t); /* z */
     void (*pixels_of)(const tp__winograd_tiles *t);   /* A' (...) A */
@@ -55,9 +50,6 @@ typedef struct {
     void (*points_of_w)(const tp__winograd_weights *s, const float *w, int64_t slab, float *u);
     void (*weights_of)(const tp__winograd_weights *s, const float *u, int64_t row, int64_t slab, bool accumulate,
                        float *w);
-    /* c [m, n] (+)= A [m, k] b [k, n]; n a multiple of 16, at most PANEL; A's rows and columns any elements apart */
-    void (*multiply)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column, const float *b,
-                     int64_t ldb, bool accumulate, float *c, int64_t ldc);
     /* The bits of the largest |x|, which are in its order, NaN after infinity; where these are in range, the sum of squares times
      * 2^30, which raises no overflow otherwise either. */
     void (*range)(int64_t n, const float *x, uint32_t *largest, float *squares);

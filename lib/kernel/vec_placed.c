@@ -1,0 +1,24 @@
+/* vec_placed.c - products with pixels as rows; compiled once an instruction set (TP__ISA). placed_body.h is read for float and
+ * double (per_float.h). */
+#include "kernel/placed.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* Bytes of a vector; of a product, rows and vectors that are summed at once: as many as the registers hold. */
+#if defined(__AVX512F__)
+#define VECTOR 64
+enum { ROWS = 6, WIDE = 4 };
+#elif defined(__AVX2__)
+#define VECTOR 32
+enum { ROWS = 6, WIDE = 2 };
+#else
+#define VECTOR 16
+enum { ROWS = 4, WIDE = 2 };
+#endif
+enum { BLOCK = TP__PLACED_LANES };
+
+#define TP__BODY "kernel/placed_body.h"
+#include "kernel/per_float.h"
+
+const tp__placed_table TP__OF_ISA(tp__placed_table) = {
+    {{gather_f32, scatter_f32, multiply_f32}, {gather_f64, scatter_f64, multiply_f64}}};
