@@ -44,6 +44,12 @@ static inline __attribute__((always_inline)) rows rows_at(const tp__windows *w, 
                   s->plane * w->axis[0].n_in * w->axis[1].n_in * w->axis[2].n_in};
 }
 
+static bool same_rows(rows a, rows b)
+{
+    return a.from == b.from && a.depth.first == b.depth.first && a.height.first == b.height.first &&
+           a.depth.n == b.depth.n && a.height.n == b.height.n;
+}
+
 /* Where the row of x of these two elements begins in its plane. */
 static int64_t row_place(const tp__windows *w, rows r, int64_t z, int64_t y)
 {
@@ -89,7 +95,7 @@ static tp__interval columns_seen(const tp__windows *w, int64_t o, int64_t n)
 {
     const tp__axis *a = &w->axis[2];
     int64_t begin = o * a->stride - a->padding, end = begin + (n - 1) * a->stride + (a->kernel - 1) * a->step + 1;
-    if (w->way == TP__BY_COLUMNS)
+    if (w->way == TP__BY_COLUMNS || (w->way == TP__SPREADING && w->blocks == 1))
         return (tp__interval){0, a->n_in};
     if (w->way == TP__SPREADING)
         return windows_over(a, o, n);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WORK = 32768, BLOCK = 2048, MANY_TAPS = 16, SHORT_ROW = 512 };
+enum { WORK = 32768, BLOCK = 2048, MANY_TAPS = 16, FEW_TAPS = 4, SHORT_ROW = 512 };
 
 /* ---- axes ------------------------------------------------------------------------------------------------------- */
 
@@ -174,6 +174,8 @@ size_t tp__columns_bytes(const tp__windows *w, tp_dtype dtype, size_t limit)
     if (a->at == NULL && a->most > MANY_TAPS) /* runs are summed in lanes */
         return 0;
     if ((a->n_in > room && !(is_flat(w) && !w->largest)) || (w->accumulate && a->n_out > room))
+        return 0;
+    if (is_flat(w) && a->at == NULL && a->weight == NULL && a->most > FEW_TAPS) /* they lie side by side */
         return 0;
     if ((size_t)a->n_out > limit / bytes / (size_t)a->most)
         return 0;

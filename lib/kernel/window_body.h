@@ -204,7 +204,9 @@ static const REAL *NAME(shares)(const tp__windows *w, int64_t o, int64_t n, cons
     const tp__axis *a = &w->axis[2];
     if (a->division == TP__BY_NOTHING)
         return x;
-    for (int64_t i = 0, m; i < n; i += m) {
+    for (int64_t i = 0; i < (a->division == TP__BY_TABLE ? n : 0); i++)
+        to[i] = x[i] / (REAL)a->divisor[o + i];
+    for (int64_t i = 0, m; i < (a->division == TP__BY_TABLE ? 0 : n); i += m) {
         int64_t high = w->together > 1 ? n : o + i >= w->columns.low ? w->columns.high - o : 0;
         REAL divisor = (REAL)tp__divisor_of(a, o + i);
         m = high > i ? (high < n ? high : n) - i : 1;
@@ -322,22 +324,38 @@ static void NAME(sum_of_columns)(const tp__columns *c, int64_t n, int64_t n_in, 
 
 /* ---- windows one by one ------------------------------------------------------------------------------------------ */
 
-/* Of elements that lie side by side, in lanes. */
+/* Of elements that lie side by side, in lanes; those of many pieces are added up in double. */
 static REAL NAME(sum_in_lanes)(int64_t n, const REAL *x)
 {
-    enum { LANES = 32 };
-    REAL lane[LANES], rest = n % LANES ? x[n - n % LANES] : 0;
-    for (int l = 0; l < LANES; l++)
-        lane[l] = -(REAL)0;
-    for (int64_t i = 0; i + LANES <= n; i += LANES)
+    enum { LANES = 32, PIECE = 2048 };
+    double all = 0;
+    REAL lane[LANES];
+    if (n < LANES) {
+        REAL part[4] = {x[0], -(REAL)0, -(REAL)0, -(REAL)0};
+        int64_t i = 1;
+        for (; i + 4 <= n; i += 4)
+            for (int l = 0; l < 4; l++)
+                part[l] += x[i + l];
+        for (; i < n; i++)
+            part[0] += x[i];
+        return (part[0] + part[1]) + (part[2] + part[3]);
+    }
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = n - at < PIECE + LANES ? n - at : PIECE;
+        REAL rest = -(REAL)0;
         for (int l = 0; l < LANES; l++)
-            lane[l] += x[i + l];
-    for (int64_t i = n - n % LANES + 1; i < n; i++)
-        rest += x[i];
-    for (int half = LANES / 2; half > 0 && n >= LANES; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return n < LANES ? rest : n % LANES ? lane[0] + rest : lane[0];
+            lane[l] = x[at + l];
+        for (int64_t i = LANES; i + LANES <= m; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lane[l] += x[at + i + l];
+        for (int64_t i = m - m % LANES; i < m; i++)
+            rest += x[at + i];
+        for (int half = LANES / 2; half > 0; half /= 2)
+            for (int l = 0; l < half; l++)
+                lane[l] += lane[l + half];
+        all = at == 0 ? (double)(lane[0] + rest) : all + (double)(lane[0] + rest);
+    }
+    return (REAL)all;
 }
 
 static REAL NAME(sum_of_window)(const tp__windows *w, rows r, int64_t o)
@@ -357,6 +375,15 @@ static REAL NAME(sum_of_window)(const tp__windows *w, rows r, int64_t o)
             }
         }
     return sum;
+}
+
+/* Windows [o, o + n), runs of one row. */
+static void NAME(sums_of_runs)(const tp__windows *w, const spot *s, int64_t o, int64_t n, REAL *to)
+{
+    const tp__axis *a = &w->axis[2];
+    const REAL *x = (const REAL *)w->x + s->row * a->n_in;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = a->count[o + i] ? NAME(sum_in_lanes)(a->count[o + i], x + a->first[o + i]) : 0;
 }
 
 /* ---- sums: a block of a row, or some rows ------------------------------------------------------------------------- */
@@ -382,7 +409,9 @@ static void NAME(finish)(const tp__windows *w, const spot *s, int64_t o, int64_t
     for (int64_t i = 0; i < n; i += m) {
         int64_t high = w->way == TP__SLIDING && o + i >= w->columns.low ? w->columns.high - o : 0;
         m = w->divisor != 0 ? n : high > i ? (high < n ? high : n) - i : 1;
-        double divisor = w->divisor != 0 ? w->divisor : of_row * tp__divisor_of(a, o + i);
+        double divisor = w->divisor != 0               ? w->divisor
+                         : a->division == TP__BY_TABLE ? of_row * a->divisor[o + i]
+                                                       : of_row * tp__divisor_of(a, o + i);
         NAME(divided)(m, from + i, (REAL)divisor, y + i, w->accumulate);
     }
 }
@@ -411,7 +440,9 @@ static void NAME(sum_block)(const tp__windows *w, const spot *s, REAL *scratch)
     int64_t o = s->block * w->block, n = block_size(w, s);
     REAL *y = (REAL *)w->y + s->row * w->axis[2].n_out + o, *to = w->accumulate ? scratch + NAME(ROOM) : y;
     tp__interval seen = columns_seen(w, o, n);
-    if (w->way == TP__ONE_BY_ONE)
+    if (w->way == TP__ONE_BY_ONE && w->flat && w->axis[2].count && !w->axis[2].at && !w->axis[2].weight)
+        NAME(sums_of_runs)(w, s, o, n, to);
+    else if (w->way == TP__ONE_BY_ONE)
         for (int64_t i = 0; i < n; i++)
             to[i] = NAME(sum_of_window)(w, r, o + i);
     else if (w->way == TP__SLIDING)
@@ -430,12 +461,15 @@ static void NAME(sum_together)(const tp__windows *w, spot s, int64_t count, REAL
     REAL *y = (REAL *)w->y + s.row * a->n_out, *to = w->accumulate ? scratch + NAME(ROOM) : y;
     const REAL *x = w->flat ? (const REAL *)w->x + s.row * a->n_in : scratch;
     spot at = s;
+    rows last = {.from = -1};
     for (int64_t k = 0; k < (w->flat ? 0 : count); k++, advance(w, &at)) {
         REAL *row = scratch + k * a->n_in;
         rows r = rows_at(w, &at);
-        const REAL *sum = NAME(sum_of_rows)(w, &r, (tp__interval){0, a->n_in}, row);
-        if (sum != row)
-            memcpy(row, sum, (size_t)a->n_in * sizeof *row);
+        const REAL *sum =
+            same_rows(r, last) ? row - a->n_in : NAME(sum_of_rows)(w, &r, (tp__interval){0, a->n_in}, row);
+        for (int64_t i = 0; i < (sum == row ? 0 : a->n_in); i++)
+            row[i] = sum[i];
+        last = r;
     }
     if (w->way == TP__SLIDING)
         NAME(slide_over)(count * a->n_out, x, to, a->kernel, a->stride);
@@ -454,14 +488,23 @@ static void NAME(sum)(int64_t begin, int64_t end, void *user)
     const tp__windows *w = user;
     REAL *scratch = tp__scratch_take();
     spot s = spot_at(w, begin);
+    int64_t n = w->axis[2].n_out;
+    bool repeats = w->blocks == 1 && w->divisor == 1 && !w->accumulate && !w->flat;
+    rows last = {.from = -1};
     for (int64_t unit = begin, m; unit < end; unit += m) {
+        rows now = rows_at(w, &s);
+        REAL *y = (REAL *)w->y + s.row * n;
         m = end - unit < w->together ? end - unit : w->together;
         if (w->together > 1)
             NAME(sum_together)(w, s, m, scratch);
         else if (w->way == TP__BY_COLUMNS)
             NAME(sum_row)(w, &s, unit > begin, scratch);
+        else if (repeats && same_rows(now, last))
+            for (int64_t i = 0; i < n; i++)
+                y[i] = y[i - n];
         else
             NAME(sum_block)(w, &s, scratch);
+        last = now;
         for (int64_t i = 0; i < m; i++)
             advance(w, &s);
     }
