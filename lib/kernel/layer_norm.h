@@ -1,4 +1,5 @@
-/* layer_norm.h - normalization of rows, compiled for each instruction set. */
+/* layer_norm.h - normalization of rows, compiled for each instruction set. Rows are one thread's each, short ones go many at
+ * once (turn.h); few rows that are long are cut into pieces. */
 #ifndef TAPIR_KERNEL_LAYER_NORM_H
 #define TAPIR_KERNEL_LAYER_NORM_H
 
@@ -17,6 +18,13 @@ typedef struct {
 
 typedef struct {
     tp__range_fn forward[2], backward[2]; /* by float64; over rows, over chunks of rows */
+    /* Of a piece of a row, as if that were one: what belongs to the whole row is given. Sums are those of its elements, of the
+     * squares about a mean; of g w and of g w xhat. Gradients of weight and bias are added to partial[0] and [1]. */
+    double (*piece_sum[2])(const tp__norm_rows *piece);
+    double (*piece_squares[2])(const tp__norm_rows *piece, double mean);
+    void (*piece_forward[2])(const tp__norm_rows *piece, double mean, double rstd);
+    void (*piece_dots[2])(const tp__norm_rows *piece, double mean, double rstd, double to[2]);
+    void (*piece_backward[2])(const tp__norm_rows *piece, double mean, double rstd, double shift, double slope);
 } tp__norm_table;
 
 TP__TABLE_OF(tp__norm_table, tp__norm_table);

@@ -8,33 +8,39 @@ static double NAME(fold)(const REAL *lane)
     return sum;
 }
 
-/* The sum of x, and that of (x - mean)^2. */
+/* The sum of x, and that of (x - mean)^2: lanes of the type at hand over a chunk, chunks in double. */
 static double NAME(row_sum)(int64_t n, const REAL *x)
 {
-    REAL lane[LANES] = {0};
-    double rest = 0;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += x[i + l];
-    for (; i < n; i++)
-        rest += (double)x[i];
-    return n < LANES ? rest : NAME(fold)(lane) + rest;
+    double sum = 0;
+    for (int64_t at = 0, end; at + LANES <= n; at = end) {
+        REAL lane[LANES] = {0};
+        end = n - at < CHUNK ? n - (n - at) % LANES : at + CHUNK;
+        for (int64_t i = at; i < end; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lane[l] += x[i + l];
+        sum += NAME(fold)(lane);
+    }
+    for (int64_t i = n - n % LANES; i < n; i++)
+        sum += (double)x[i];
+    return sum;
 }
 
 static double NAME(row_squares)(int64_t n, const REAL *x, REAL mean)
 {
-    REAL lane[LANES] = {0};
-    double rest = 0;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        tp__prefetch(x, n + i, LANES, sizeof(REAL)); /* of the next row */
-        for (int l = 0; l < LANES; l++)
-            lane[l] += (x[i + l] - mean) * (x[i + l] - mean);
+    double sum = 0;
+    for (int64_t at = 0, end; at + LANES <= n; at = end) {
+        REAL lane[LANES] = {0};
+        end = n - at < CHUNK ? n - (n - at) % LANES : at + CHUNK;
+        for (int64_t i = at; i < end; i += LANES) {
+            tp__prefetch(x, n + i, LANES, sizeof(REAL)); /* of the next row */
+            for (int l = 0; l < LANES; l++)
+                lane[l] += (x[i + l] - mean) * (x[i + l] - mean);
+        }
+        sum += NAME(fold)(lane);
     }
-    for (; i < n; i++)
-        rest += (double)((x[i] - mean) * (x[i] - mean));
-    return n < LANES ? rest : NAME(fold)(lane) + rest;
+    for (int64_t i = n - n % LANES; i < n; i++)
+        sum += (double)((x[i] - mean) * (x[i] - mean));
+    return sum;
 }
 
 /* What x of a row becomes: (x scale - mean) rstd. The scale is 1 but where the squares left the range: then it is the power of
@@ -210,41 +216,48 @@ static void NAME(forward)(int64_t begin, int64_t end, void *user)
     NAME(forward_rows)(w, begin, end);
 }
 
-/* The means of g w and of g w xhat over a row. */
+/* The sums of g w and of g w xhat over a row. */
 static void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const REAL *x, const NAME(stats) * s,
-                           REAL *shift, REAL *slope)
+                           double to[2])
 {
-    REAL lane[LANES] = {0}, lane2[LANES] = {0};
-    double rest = 0, rest2 = 0;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        tp__prefetch(g, n + i, LANES, sizeof(REAL));
-        for (int l = 0; l < LANES; l++) {
-            REAL gw = weight ? g[i + l] * weight[i + l] : g[i + l];
-            lane[l] += gw;
-            lane2[l] += gw * NAME(normal)(x[i + l], s);
+    to[0] = to[1] = 0;
+    for (int64_t at = 0, end; at + LANES <= n; at = end) {
+        REAL lane[LANES] = {0}, lane2[LANES] = {0};
+        end = n - at < CHUNK ? n - (n - at) % LANES : at + CHUNK;
+        for (int64_t i = at; i < end; i += LANES) {
+            tp__prefetch(g, n + i, LANES, sizeof(REAL));
+            for (int l = 0; l < LANES; l++) {
+                REAL gw = weight ? g[i + l] * weight[i + l] : g[i + l];
+                lane[l] += gw;
+                lane2[l] += gw * NAME(normal)(x[i + l], s);
+            }
         }
+        to[0] += NAME(fold)(lane);
+        to[1] += NAME(fold)(lane2);
     }
-    for (; i < n; i++) {
+    for (int64_t i = n - n % LANES; i < n; i++) {
         REAL gw = weight ? g[i] * weight[i] : g[i];
-        rest += (double)gw;
-        rest2 += (double)(gw * NAME(normal)(x[i], s));
+        to[0] += (double)gw;
+        to[1] += (double)(gw * NAME(normal)(x[i], s));
     }
-    *shift = (REAL)((n < LANES ? rest : NAME(fold)(lane) + rest) / (double)n);
-    *slope = (REAL)((n < LANES ? rest2 : NAME(fold)(lane2) + rest2) / (double)n);
 }
 
-/* gx (+)= rstd (g w - mean(g w) - xhat mean(g w xhat)) */
-static void NAME(input_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s)
+/* gx (+)= rstd (g w - mean(g w) - xhat mean(g w xhat)), with these means */
+static void NAME(slope_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s, REAL shift, REAL slope)
 {
     const REAL *x = (const REAL *)w->x + r * w->n, *g = (const REAL *)w->g + r * w->n, *weight = w->weight;
-    REAL *restrict gx = (REAL *)w->y + r * w->n, shift, slope;
-    NAME(row_dots)(w->n, g, weight, x, &s, &shift, &slope);
-    shift = w->about_zero ? 0 : shift;
+    REAL *restrict gx = (REAL *)w->y + r * w->n;
     for (int64_t i = 0; i < w->n; i++) {
         REAL h = (weight ? g[i] * weight[i] : g[i]) - shift - NAME(normal)(x[i], &s) * slope;
         gx[i] = h * s.rstd * s.scale + (w->accumulate ? gx[i] : 0);
     }
+}
+
+static void NAME(input_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s)
+{
+    double sum[2];
+    NAME(row_dots)(w->n, (const REAL *)w->g + r * w->n, w->weight, (const REAL *)w->x + r * w->n, &s, sum);
+    NAME(slope_row)(w, r, s, w->about_zero ? 0 : (REAL)(sum[0] / (double)w->n), (REAL)(sum[1] / (double)w->n));
 }
 
 static void NAME(weight_row)(const tp__norm_rows *w, int64_t r, NAME(stats) s, REAL *restrict gw, REAL *restrict gb)
@@ -299,4 +312,32 @@ static void NAME(backward)(int64_t begin, int64_t end, void *user)
         for (int64_t r = NAME(backward_short)(w, c * chunk, stop, part); r < stop; r++)
             NAME(backward_row)(w, r, part[0], part[1]);
     }
+}
+
+/* ---- pieces of a long row: w is the piece, as if it were a row --------------------------------------------------------- */
+
+static double NAME(piece_sum)(const tp__norm_rows *w) { return NAME(row_sum)(w->n, w->x); }
+
+static double NAME(piece_squares)(const tp__norm_rows *w, double mean)
+{
+    return NAME(row_squares)(w->n, w->x, (REAL)mean);
+}
+
+static void NAME(piece_forward)(const tp__norm_rows *w, double mean, double rstd)
+{
+    NAME(forward_row)(w, w->x, w->y, (NAME(stats)){1, (REAL)mean, (REAL)rstd});
+}
+
+static void NAME(piece_dots)(const tp__norm_rows *w, double mean, double rstd, double to[2])
+{
+    NAME(stats) s = {1, (REAL)mean, (REAL)rstd};
+    NAME(row_dots)(w->n, w->g, w->weight, w->x, &s, to);
+}
+
+static void NAME(piece_backward)(const tp__norm_rows *w, double mean, double rstd, double shift, double slope)
+{
+    NAME(stats) s = {1, (REAL)mean, (REAL)rstd};
+    if (w->y)
+        NAME(slope_row)(w, 0, s, (REAL)shift, (REAL)slope);
+    NAME(weight_row)(w, 0, s, w->partial[0], w->partial[1]);
 }

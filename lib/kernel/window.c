@@ -1,4 +1,10 @@
-/* window.c - windows over planes: their axes, transposed ones, tables of columns, and in what ranges the kernels run. */
+/* window.c - windows over planes: what axes hold, transposed ones, tables of columns, and how rows are gone through.
+ *
+ * A gradient goes by the transposed axes. Along rows of x and along its depth these are tables of runs, of lists where windows
+ * do not follow each other; along columns windows stay as they are, and spread over their elements (vec_window.c). The plan
+ * says for columns: by the formula, in blocks of long rows, some short rows at once; by a table of few elements a window; or
+ * windows one by one, where they are large. All of it follows from sizes; blocks are what threads share.
+ */
 #include "kernel/window.h"
 
 #include <string.h>

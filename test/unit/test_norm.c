@@ -116,6 +116,48 @@ START_TEST(cut_in_pieces)
 }
 END_TEST
 
+typedef struct {
+    tp_tensor *x, *weight, *bias, *g;
+    bool root; /* rms_norm */
+} row_operands;
+
+static void rows_normalized(tp_tape *tape, void *user, tp_tensor **out)
+{
+    const row_operands *p = user;
+    tp_tensor *leaves[3] = {p->x, p->weight, p->bias};
+    tp_gradients_options back = {.grad_outputs = (tp_tensor **)&p->g};
+    tp_dims row = tp_shape(tp_size(p->x, 1));
+    out[0] = p->root ? tp_rms_norm(tape, p->x, row, p->weight, 1e-5)
+                     : tp_layer_norm(tape, p->x, row, p->weight, p->bias, 1e-5);
+    tp_gradients(tape, 1, &out[0], p->root ? 2 : 3, leaves, out + 1, &back);
+}
+
+/* Few rows that are long, by layer_norm and by rms_norm. A row of large numbers, whose squares have no room, goes another way. */
+START_TEST(long_rows)
+{
+    bool root = _i & 1, large = _i & 2;
+    tp_dims shape = {2, {3, 300007}}, row = {1, {300007}};
+    tp_tensor *z = tp_randn(T, TP_F64, shape);
+    row_operands p = {tp_requires_grad(large ? tp_mul_scalar(T, z, 1e200) : z, true),
+                      tp_requires_grad(tp_randn(T, TP_F64, row), true),
+                      tp_requires_grad(tp_randn(T, TP_F64, row), true), tp_randn(T, TP_F64, shape), root};
+    tp_tensor *got[4], *want[4], *leaves[3] = {p.x, p.weight, p.bias};
+    tp_tensor *x = large ? tp_mul_scalar(T, p.x, 1e-200) : p.x;
+    tp_tensor *centred = root ? x : tp_sub(T, x, tp_mean_dim(T, x, 1, true));
+    tp_tensor *squares = tp_mean_dim(T, tp_square(T, centred), 1, true);
+    tp_tensor *xhat = tp_mul(T, centred, tp_rsqrt(T, large ? squares : tp_add_scalar(T, squares, 1e-5)));
+    want[0] = tp_mul(T, xhat, p.weight);
+    want[0] = root ? want[0] : tp_add(T, want[0], p.bias);
+    rows_normalized(T, &p, got);
+    tp_gradients_options back = {.grad_outputs = &p.g};
+    tp_gradients(T, 1, want, root ? 2 : 3, leaves, want + 1, &back);
+    ck_no_error(T);
+    for (int k = 0; k < (root ? 3 : 4); k++)
+        ck_assert_msg(tensors_close(got[k], want[k], 1e-9, k == 1 && large ? 1e-209 : 1e-9), "result %d", k);
+    ck_same_on_threads(T, root ? 3 : 4, rows_normalized, &p);
+}
+END_TEST
+
 /* Far from 0 the digits of the deviations stay. */
 START_TEST(far_from_zero)
 {
@@ -383,6 +425,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, any_scale);
     tcase_add_loop_test(t, cut_in_pieces, 0, (int)LENGTH(cut));
+    tcase_add_loop_test(t, long_rows, 0, 4);
     tcase_add_test(t, far_from_zero);
     tcase_add_test(t, not_a_number);
     tcase_add_test(t, empty);
