@@ -113,6 +113,35 @@ TP_API tp_tensor *tp_linalg_householder_product(tp_tape *T, tp_tensor *a, tp_ten
  * any order. */
 TP_API tp_tensor *tp_ormqr(tp_tape *T, tp_tensor *a, tp_tensor *tau, tp_tensor *c, bool left, bool transpose);
 
+/* Derivatives of vectors have a factor 1 / (l_j - l_i) for each pair of eigenvalues, or 1 / (s_j^2 - s_i^2) of singular values and
+ * 1 / s_i: infinite, or NaN, where two are equal, or one of a matrix that is not square is 0. With a broadening, each such 1 / x (x
+ * = l_j - l_i, s_j - s_i, s_j + s_i, s_i) is x / (x^2 + broadening), as H.-J. Liao et al. have it, "Differentiable programming
+ * tensor networks", 2019: 1e-12 is usual. Values that are apart keep their derivative, but for a part broadening / x^2. */
+typedef struct {
+    double broadening; /* 0: none */
+    TP_RESERVED(4);
+} tp_spectrum_options;
+/* Eigenvalues [..., n], ascending, of a symmetric A [..., n, n], of which the lower half is read (torch's UPLO "L"), or the upper, and
+ * eigenvectors [..., n, n] in columns: A = V diag(L) V^T. LAPACK's syevd; torch.symeig. TP_ENUMERIC where what is read is not
+ * finite. Gradients of any order, symmetric: M. Giles, "An extended collection of matrix derivative results", 2008; of the
+ * vectors, whose signs (and bases, where values are equal) are LAPACK's choice, they have a meaning where a function does not depend
+ * on that choice. */
+TP_API tp_tensor *tp_linalg_eigh(tp_tape *T, tp_tensor *a, bool upper, tp_tensor **vectors,
+                                 const tp_spectrum_options *options);
+/* The same without vectors; their gradient is V diag(g) V^T, wherever they lie. */
+TP_API tp_tensor *tp_linalg_eigvalsh(tp_tape *T, tp_tensor *a, bool upper);
+/* A [..., m, n] = U diag(S) Vh: returns U [..., m, k], k = min(m, n), and s [..., k], descending, and vh [..., k, n]; or with
+ * full_matrices (torch's default) U [..., m, m] and vh [..., n, n], whose further vectors give no gradient. LAPACK's gesdd.
+ * TP_ENUMERIC where A is not finite. Gradients of any order: J. Townsend, "Differentiating the singular value
+ * decomposition", 2016; the signs of the vectors are LAPACK's choice, as with tp_linalg_eigh. */
+TP_API tp_tensor *tp_linalg_svd(tp_tape *T, tp_tensor *a, bool full_matrices, tp_tensor **s, tp_tensor **vh,
+                                const tp_spectrum_options *options);
+/* The singular values alone; their gradient is U diag(g) Vh, wherever they lie. */
+TP_API tp_tensor *tp_linalg_svdvals(tp_tape *T, tp_tensor *a);
+/* torch.svd: U, S and V, not transposed; `some`, torch's default, gives k vectors; without compute_uv U [..., m, m] and V
+ * [..., n, n] are 0. */
+TP_API tp_tensor *tp_svd(tp_tape *T, tp_tensor *a, bool some, bool compute_uv, tp_tensor **s, tp_tensor **v);
+
 /* ---- what needs no factorization --------------------------------------------------------------- */
 
 /* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast (TP_ESHAPE);

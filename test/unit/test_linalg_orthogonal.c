@@ -204,6 +204,212 @@ START_TEST(qr_edges)
 }
 END_TEST
 
+/* ---- eigenvectors ---------------------------------------------------------------------------------------------------------- */
+
+static tp_tensor *scaled_columns(tp_tape *T, tp_tensor *x, tp_tensor *s)
+{
+    return tp_mul(T, x, tp_unsqueeze(T, s, -2));
+}
+
+static void ck_sorted(tp_tape *T, tp_tensor *x, bool ascending, const char *what)
+{
+    tp_tensor *order = tp_diff(T, x, 1, -1, NULL, NULL);
+    ck_assert_msg(tp_numel(order) == 0 ||
+                      tp_item(tp_amin(T, ascending ? order : tp_neg(T, order), 0, NULL, false)) >= 0,
+                  "%s: not sorted", what);
+}
+
+/* Of the symmetric matrix whose halves are those of a square part of x; the half that is not asked for is NaN. */
+static void check_eigh(tp_tape *T, tp_tensor *x, const char *what)
+{
+    int64_t n = tp_size(x, -1) < tp_size(x, -2) ? tp_size(x, -1) : tp_size(x, -2);
+    x = tp_narrow(T, tp_narrow(T, x, -1, 0, n), -2, 0, n);
+    tp_tensor *a = tp_add(T, tp_tril(T, x, 0), mT(T, tp_tril(T, x, -1)));
+    double bound = 10 * (double)n * unit_of(tp_dtype_of(a));
+    for (int upper = 0; upper < 2; upper++) {
+        tp_tensor *other = tp_tril(T, tp_ones_like(T, a), -1);
+        tp_tensor *half = tp_masked_fill(T, a, tp_to(T, upper ? other : mT(T, other), TP_BOOL), NAN);
+        tp_tensor *v, *l = tp_linalg_eigh(T, half, upper, &v, NULL);
+        ck_no_error(T);
+        ck_orthonormal(T, v, what);
+        ck_sorted(T, l, true, what);
+        double error = off(T, tp_matmul(T, scaled_columns(T, v, l), mT(T, v)), a);
+        ck_assert_msg(error <= bound, "%s: V L V^T is off by %g", what, error);
+        double size = largest(T, l), far = largest(T, tp_sub(T, tp_linalg_eigvalsh(T, half, upper), l));
+        ck_assert_msg(far <= bound * size, "%s: values alone are off by %g of %g", what, far, size);
+    }
+}
+
+START_TEST(eigh_of_families) { over_families(check_eigh); }
+END_TEST
+START_TEST(eigh_of_many) { over_many(check_eigh); }
+END_TEST
+
+/* Q diag(1, 1 + 1e-8, 1 + 2e-8 ...) Q^T */
+static tp_tensor *nearly_equal(tp_tape *T, int64_t n)
+{
+    tp_tensor *q = tp_linalg_qr(T, tp_randn(T, TP_F64, tp_shape(n, n)), TP_QR_REDUCED, NULL);
+    tp_tensor *l = tp_linspace(T, TP_F64, 1, 1 + 1e-8 * (double)(n - 1), n);
+    return tp_matmul(T, scaled_columns(T, q, l), mT(T, q));
+}
+
+START_TEST(nearly_equal_values)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 3);
+    tp_tensor *a = nearly_equal(T, 30), *s, *want = tp_linspace(T, TP_F64, 1, 1 + 29e-8, 30);
+    check_eigh(T, a, "nearly equal");
+    ck_assert(largest(T, tp_sub(T, tp_linalg_eigvalsh(T, a, false), want)) < 30 * DBL_EPSILON);
+    tp_linalg_svd(T, a, false, &s, NULL, NULL);
+    ck_assert(largest(T, tp_sub(T, tp_flip(T, s, 1, &(int){0}), want)) < 30 * DBL_EPSILON);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* ---- singular vectors ------------------------------------------------------------------------------------------------------ */
+
+static void check_svd(tp_tape *T, tp_tensor *a, const char *what)
+{
+    int64_t m = tp_size(a, -2), n = tp_size(a, -1), k = m < n ? m : n;
+    double bound = 10 * (double)(m > n ? m : n) * unit_of(tp_dtype_of(a));
+    for (int full = 0; full < 2; full++) {
+        tp_tensor *s, *vh, *u = tp_linalg_svd(T, a, full, &s, &vh, NULL);
+        ck_no_error(T);
+        ck_orthonormal(T, u, what);
+        ck_orthonormal(T, mT(T, vh), what);
+        ck_sorted(T, s, false, what);
+        ck_assert(tp_size(u, -1) == (full ? m : k) && tp_size(vh, -2) == (full ? n : k));
+        tp_tensor *back = scaled_columns(T, tp_narrow(T, u, -1, 0, k), s);
+        double error = off(T, tp_matmul(T, back, tp_narrow(T, vh, -2, 0, k)), a), size = largest(T, s);
+        ck_assert_msg(error <= bound, "%s: U S V^T is off by %g", what, error);
+        double far = largest(T, tp_sub(T, tp_linalg_svdvals(T, a), s));
+        ck_assert_msg(far <= bound * size, "%s: values alone are off by %g of %g", what, far, size);
+    }
+}
+
+START_TEST(svd_of_families) { over_families(check_svd); }
+END_TEST
+START_TEST(svd_of_many) { over_many(check_svd); }
+END_TEST
+
+/* Values without vectors where no gradient is asked for, and with them where one is: the same; and torch.svd. */
+START_TEST(svd_forms)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 4);
+    tp_tensor *a = tp_randn(T, TP_F64, tp_shape(2, 5, 3)), *s, *v, *u = tp_svd(T, a, true, true, &s, &v);
+    ck_assert(off(T, tp_matmul(T, scaled_columns(T, u, s), mT(T, v)), a) < 1e-14);
+    u = tp_svd(T, a, false, true, &s, &v);
+    ck_assert(tp_size(u, -1) == 5 && tp_size(v, -1) == 3);
+    tp_tensor *alone, *zero = tp_svd(T, a, true, false, &alone, &v);
+    ck_assert(largest(T, zero) == 0 && tp_size(zero, -1) == 5 && largest(T, v) == 0 && tp_size(v, -1) == 3);
+    ck_assert(largest(T, tp_sub(T, alone, s)) < 1e-14);
+    tp_tensor *x = tp_requires_grad(tp_clone(T, a), true);
+    ck_assert(largest(T, tp_sub(T, tp_linalg_svdvals(T, x), s)) < 1e-14);
+    /* with vectors that nothing depends on */
+    ck_assert_int_eq(tp_backward(T, tp_sum(T, tp_square(T, tp_linalg_svdvals(T, x)))), TP_OK);
+    ck_assert(off(T, tp_grad(x), tp_mul_scalar(T, a, 2)) < 1e-14);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* ---- equal values ------------------------------------------------------------------------------------------------------------ */
+
+/* The projector on the first two of three vectors, whose values are equal: it has a derivative, though the vectors have none. */
+static tp_status projector(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)n_in;
+    (void)n_out;
+    double broadening = *(const double *)user;
+    tp_spectrum_options o = {.broadening = fabs(broadening)};
+    tp_tensor *v, *p;
+    if (broadening < 0) { /* of singular vectors: the last two */
+        tp_tensor *vh, *u = tp_linalg_svd(T, in[0], false, NULL, &vh, &o);
+        u = tp_narrow(T, u, -1, 1, 2);
+        p = tp_add(T, tp_matmul(T, u, mT(T, u)),
+                   tp_matmul(T, mT(T, tp_narrow(T, vh, 0, 1, 2)), tp_narrow(T, vh, 0, 1, 2)));
+    } else {
+        tp_tensor *a = tp_mul_scalar(T, tp_add(T, in[0], mT(T, in[0])), 0.5);
+        tp_linalg_eigh(T, a, false, &v, &o);
+        v = tp_narrow(T, v, -1, 0, 2);
+        p = tp_matmul(T, v, mT(T, v));
+    }
+    out[0] = tp_matmul(T, p, tp_reshape(T, tp_arange(T, TP_F64, 1, 10, 1), tp_shape(3, 3)));
+    return tp_error_status(T);
+}
+
+START_TEST(broadened)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 6);
+    tp_tensor *q = tp_linalg_qr(T, tp_randn(T, TP_F64, tp_shape(3, 3)), TP_QR_REDUCED, NULL),
+              *l = tp_ones(T, TP_F64, tp_shape(3));
+    ((double *)tp_data(l))[2] = 3;
+    tp_tensor *a = tp_requires_grad(tp_detach(T, tp_matmul(T, scaled_columns(T, q, l), mT(T, q))), true);
+    tp_gradcheck_options o = {.rtol = 1e-4, .atol = 1e-5};
+    for (int svd = 0; svd < 2; svd++) {
+        double broadening = svd ? -1e-12 : 1e-12;
+        ck_assert_msg(tp_gradcheck_of(T, projector, &broadening, 1, &a, 1, &o) == TP_OK, "%s", tp_error(T));
+    }
+    /* values that are exactly equal: not a number without it, and nothing infinite with it */
+    tp_tensor *x = tp_requires_grad(tp_eye(T, TP_F64, 3, 3), true), *v, *g[2];
+    for (int i = 0; i < 2; i++) {
+        tp_linalg_eigh(T, x, false, &v, &(tp_spectrum_options){.broadening = i ? 1e-12 : 0});
+        tp_tensor *loss = tp_sum(T, tp_mul(T, v, tp_reshape(T, tp_arange(T, TP_F64, 0, 9, 1), tp_shape(3, 3))));
+        ck_assert_int_eq(tp_gradients(T, 1, &loss, 1, &x, &g[i], NULL), TP_OK);
+    }
+    ck_assert(!isfinite(largest(T, g[0])) && isfinite(largest(T, g[1])));
+    tp_linalg_svd(T, a, false, NULL, NULL, &(tp_spectrum_options){.broadening = -1});
+    ck_error(T, TP_EINVAL, "linalg_svd: the broadening is -1");
+    tp_tape_free(T);
+}
+END_TEST
+
+/* ---- what is refused -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(not_finite)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *one = tp_eye(T, TP_F32, 3, 3), *batch = tp_ones(T, TP_F64, tp_shape(2, 20, 3, 3)), *s;
+    ((float *)tp_data(one))[3] = NAN;
+    ((double *)tp_data(batch))[9 * 37 + 6] = INFINITY;
+    tp_linalg_svd(T, one, true, &s, NULL, NULL);
+    ck_assert(s == NULL);
+    ck_error(T, TP_ENUMERIC, "linalg_svd: A is not finite (row 2)");
+    tp_linalg_svdvals(T, batch);
+    ck_error(T, TP_ENUMERIC, "linalg_svdvals: matrix 37 of the batch is not finite (row 3)");
+    tp_linalg_eigh(T, one, false, NULL, NULL);
+    ck_error(T, TP_ENUMERIC, "linalg_eigh: A is not finite (row 2)");
+    ck_assert(tp_linalg_eigh(T, one, true, NULL, NULL) != NULL); /* the half that is not read */
+    tp_linalg_eigvalsh(T, batch, false);
+    ck_error(T, TP_ENUMERIC, "matrix 37 of the batch");
+    tp_linalg_eigh(T, tp_zeros(T, TP_F64, tp_shape(2, 3)), false, NULL, NULL);
+    ck_error(T, TP_ESHAPE, "[2, 3]");
+    tp_tape_free(T);
+}
+END_TEST
+
+START_TEST(spectra_of_nothing)
+{
+    static const tp_dims empty[] = {{2, {0, 3}}, {2, {3, 0}}, {3, {0, 3, 3}}, {3, {2, 0, 0}}};
+    tp_tape *T = tp_tape_new();
+    for (size_t i = 0; i < LENGTH(empty); i++)
+        for (int full = 0; full < 2; full++) {
+            tp_tensor *x = tp_requires_grad(tp_zeros(T, TP_F64, empty[i]), true), *s, *vh, *v;
+            tp_tensor *u = tp_linalg_svd(T, x, full, &s, &vh, NULL);
+            ck_assert_int_eq(tp_backward(T, tp_add(T, tp_sum(T, s), tp_add(T, tp_sum(T, u), tp_sum(T, vh)))), TP_OK);
+            if (full)
+                ck_orthonormal(T, u, "empty");
+            if (tp_size(x, -1) == tp_size(x, -2)) {
+                s = tp_linalg_eigh(T, x, full, &v, NULL);
+                ck_assert_int_eq(tp_backward(T, tp_add(T, tp_sum(T, s), tp_sum(T, v))), TP_OK);
+            }
+            ck_no_error(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("linalg_orthogonal");
@@ -214,6 +420,15 @@ int main(void)
     tcase_add_test(t, qr_backward);
     tcase_add_test(t, products_with_q);
     tcase_add_test(t, qr_edges);
+    tcase_add_test(t, eigh_of_families);
+    tcase_add_test(t, eigh_of_many);
+    tcase_add_test(t, nearly_equal_values);
+    tcase_add_test(t, svd_of_families);
+    tcase_add_test(t, svd_of_many);
+    tcase_add_test(t, svd_forms);
+    tcase_add_test(t, broadened);
+    tcase_add_test(t, not_finite);
+    tcase_add_test(t, spectra_of_nothing);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

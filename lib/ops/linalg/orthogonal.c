@@ -1,6 +1,8 @@
 /* orthogonal.c - what the orthogonal factorizations share. */
 #include "ops/linalg/orthogonal.h"
 
+#include <math.h>
+
 tp_dims tp__batch_and_one(const tp_tensor *x, int64_t n)
 {
     tp_dims shape = tp__batch_of(x);
@@ -69,3 +71,28 @@ tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half
                                       .needed = "a finite one",
                                       .user = &at});
 }
+
+bool tp__will_differentiate(const tp_tape *T, const tp_tensor *x)
+{
+    return T && T->recording && x && (x->flags & TP__REQUIRES_GRAD);
+}
+
+bool tp__broadening_of(tp_tape *T, const char *name, const tp_spectrum_options *options, double *broadening)
+{
+    *broadening = options ? options->broadening : 0;
+    if (*broadening >= 0 && isfinite(*broadening))
+        return true;
+    tp_fail(T, TP_EINVAL, "%s: the broadening is %g; 0 or a positive number is needed", name, *broadening);
+    return false;
+}
+
+tp_tensor *tp__over_gaps(tp_tape *T, tp_tensor *x, tp_tensor *gap, double broadening)
+{
+    if (x == NULL || gap == NULL)
+        return NULL;
+    if (broadening > 0)
+        return tp_mul(T, x, tp__over_square(T, gap, tp__number(T, gap, sqrt(broadening))));
+    return tp_div(T, x, tp_masked_fill(T, gap, tp_eye(T, TP_BOOL, tp__rows(gap), tp__columns(gap)), 1));
+}
+
+tp_tensor *tp__skew(tp_tape *T, tp_tensor *x) { return tp_sub(T, x, tp__mT(T, x)); }

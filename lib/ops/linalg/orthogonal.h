@@ -26,6 +26,16 @@ tp_status tp__matrix_floats(const tp_call *c, int i, const char *name);
 /* Fails where a matrix of x is not finite. */
 tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half);
 
+#define TP__UNCONVERGED "one on which the iteration does not converge"
+/* Will a gradient by x be asked for? */
+bool tp__will_differentiate(const tp_tape *T, const tp_tensor *x);
+/* The broadening that is asked for, 0: none; false after a failure. */
+bool tp__broadening_of(tp_tape *T, const char *name, const tp_spectrum_options *options, double *broadening);
+/* x / gap off the diagonal, or x gap / (gap^2 + broadening); x is 0 on the diagonal, and stays so. */
+tp_tensor *tp__over_gaps(tp_tape *T, tp_tensor *x, tp_tensor *gap, double broadening);
+/* x - x^T */
+tp_tensor *tp__skew(tp_tape *T, tp_tensor *x);
+
 /* qr.c: the gradient of A = Q R by those of Q [..., m, k] and R [..., k, n], of which one may be NULL. */
 tp_tensor *tp__qr_pull(tp_tape *T, tp_tensor *q, tp_tensor *r, tp_tensor *gq, tp_tensor *gr);
 /* householder.c: H_0 H_1 ... of reflectors, its first columns. */
