@@ -22,6 +22,15 @@ TP_API tp_status tp_add_(tp_tape *T, tp_tensor *x, tp_tensor *y, double alpha); 
 TP_API tp_status tp_mul_scalar_(tp_tape *T, tp_tensor *x, double s);            /* x *= s       */
 /* x within [low, high], an infinite bound being none; NaN stays. */
 TP_API tp_status tp_clamp_(tp_tape *T, tp_tensor *x, double low, double high);
+/* x = f(x) for activation functions of nn_functional.h and random.h; only while `training` does rrelu_ draw. */
+TP_API tp_status tp_relu_(tp_tape *T, tp_tensor *x);
+TP_API tp_status tp_leaky_relu_(tp_tape *T, tp_tensor *x, double slope);
+TP_API tp_status tp_threshold_(tp_tape *T, tp_tensor *x, double threshold, double value);
+TP_API tp_status tp_hardtanh_(tp_tape *T, tp_tensor *x, double low, double high);
+TP_API tp_status tp_elu_(tp_tape *T, tp_tensor *x, double alpha);
+TP_API tp_status tp_selu_(tp_tape *T, tp_tensor *x);
+TP_API tp_status tp_celu_(tp_tape *T, tp_tensor *x, double alpha);
+TP_API tp_status tp_rrelu_(tp_tape *T, tp_tensor *x, double lower, double upper, bool training);
 /* x = value where the mask, TP_BOOL and broadcast to x, is true. */
 TP_API tp_status tp_masked_fill_(tp_tape *T, tp_tensor *x, tp_tensor *mask, double value);
 /* x[index] = values, or += with `accumulate`; the index is that of tp_index_with. */

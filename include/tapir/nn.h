@@ -233,6 +233,12 @@ TP_API tp_module *tp_nn_parameter_dict(tp_tape *T, int n, const char *const *nam
  * tp_module_add and tp_module_add_param add.) */
 TP_API tp_module *tp_nn_append(tp_tape *T, tp_module *list, tp_module *child);
 TP_API tp_tensor *tp_nn_append_param(tp_tape *T, tp_module *list, tp_tensor *x);
+/* Of a Sequential or a ModuleList: several at the end, NULL ones being TP_EINVAL; one in front of child i, -1 being the last one
+ * and as many as there are the end; and child i out of it, to be freed by the caller, or NULL (TP_EINDEX). The others are
+ * numbered anew. */
+TP_API tp_status  tp_nn_extend(tp_tape *T, tp_module *list, int n, tp_module *const *modules);
+TP_API tp_module *tp_nn_insert(tp_tape *T, tp_module *list, int i, tp_module *child);
+TP_API tp_module *tp_nn_pop(tp_tape *T, tp_module *list, int i);
 /* Child i of any module, its own parameter i, in the order of addition; -1 is the last one; NULL where there is none. */
 TP_API tp_module *tp_nn_at(const tp_module *list, int i);
 TP_API tp_tensor *tp_nn_param_at(const tp_module *list, int i);
@@ -356,6 +362,9 @@ TP_API tp_module *tp_nn_layer_norm(tp_tape *T, tp_dims normalized_shape, const t
 TP_API tp_module *tp_nn_rms_norm(tp_tape *T, tp_dims normalized_shape, const tp_nn_norm_options *options);
 /* As tp_local_response_norm. */
 TP_API tp_module *tp_nn_local_response_norm(tp_tape *T, int64_t size, const tp_local_response_norm_options *options);
+/* torch's other layer for that, of x [n, c, h, w], for models that were trained with it: as there the first channel counts in
+ * the windows of all that come after it, and the gradient is not that of the values but goes by windows one channel off. */
+TP_API tp_module *tp_nn_cross_map_lrn2d(tp_tape *T, int64_t size, const tp_local_response_norm_options *options);
 
 /* ---- padding, and pixels out of channels ---- */
 

@@ -202,6 +202,70 @@ tp_tensor *tp_nn_append_param(tp_tape *T, tp_module *list, tp_tensor *x)
     return tp__ok(T) ? x : NULL;
 }
 
+/* Is it a list, whose children are known by their numbers? Otherwise T fails. */
+static bool is_list(tp_tape *T, const char *speaker, const tp_module *m)
+{
+    if (m == NULL)
+        tp__missing(T, speaker, "the list");
+    else if (tp__ok(T) && m->type != &sequential_class && m->type != &module_list_class)
+        tp_fail(T, TP_EINVAL, "%s: a %s; a Sequential or a ModuleList is needed", speaker, m->type->name);
+    return m && tp__ok(T);
+}
+
+/* i in [0, end), from the end where it is negative; otherwise T fails, and it is -1. */
+static int number_of(tp_tape *T, const char *speaker, int i, int n, int end)
+{
+    int at = i < 0 ? i + n : i;
+    if (at >= 0 && at < end)
+        return at;
+    tp_fail(T, TP_EINDEX, "%s: child %d of %d; one that is there is needed", speaker, i, n);
+    return -1;
+}
+
+tp_status tp_nn_extend(tp_tape *T, tp_module *list, int n, tp_module *const *modules)
+{
+    TP__NAMED(T, "nn_extend");
+    bool well = is_list(T, "nn_extend", list);
+    if (well && (n < 0 || (n > 0 && modules == NULL)))
+        tp_fail(T, TP_EINVAL, "nn_extend: %d modules, but the list of them is NULL", n);
+    for (int i = 0; modules && i < n; i++)
+        if (tp__ok(T))
+            add_child(T, list, "nn_extend", count(list, TP__IS_CHILD), NULL, modules[i]);
+        else
+            tp_module_free(modules[i]);
+    return tp_error_status(T);
+}
+
+/* Names stay where they are, children move. */
+tp_module *tp_nn_insert(tp_tape *T, tp_module *list, int i, tp_module *child)
+{
+    TP__NAMED(T, "nn_insert");
+    int n = count(list, TP__IS_CHILD);
+    int at = is_list(T, "nn_insert", list) ? number_of(T, "nn_insert", i, n, n + 1) : -1;
+    add_child(T, at >= 0 ? list : NULL, "nn_insert", n, NULL, child);
+    if (!tp__ok(T))
+        return NULL;
+    for (int k = n; k > at; k--)
+        entry_at(list, TP__IS_CHILD, k)->child = entry_at(list, TP__IS_CHILD, k - 1)->child;
+    return entry_at(list, TP__IS_CHILD, at)->child = child;
+}
+
+tp_module *tp_nn_pop(tp_tape *T, tp_module *list, int i)
+{
+    int n = count(list, TP__IS_CHILD);
+    int at = is_list(T, "nn_pop", list) ? number_of(T, "nn_pop", i, n, n) : -1;
+    if (at < 0)
+        return NULL;
+    tp_module *child = entry_at(list, TP__IS_CHILD, at)->child;
+    for (int k = at; k + 1 < n; k++)
+        entry_at(list, TP__IS_CHILD, k)->child = entry_at(list, TP__IS_CHILD, k + 1)->child;
+    tp_module_entry *last = entry_at(list, TP__IS_CHILD, n - 1);
+    tp__free(last->name);
+    memmove(last, last + 1, (size_t)(&list->entries[list->n_entries--] - last - 1) * sizeof *last);
+    child->parent = NULL;
+    return child;
+}
+
 int tp_nn_length(const tp_module *list) { return count(list, TP__IS_CHILD); }
 int tp_nn_param_length(const tp_module *list) { return count(list, TP__IS_PARAM); }
 

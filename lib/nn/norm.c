@@ -1,5 +1,6 @@
 /* norm.c - layers that normalize. */
 #include "nn/nn.h"
+#include "ops/ops.h"
 #include "tapir/create.h"
 #include "tapir/inplace.h"
 #include "tapir/nn_functional.h"
@@ -320,30 +321,57 @@ static tp_tensor *local_response_norm_forward(tp_tape *T, tp_module *self, tp_te
     return tp_local_response_norm(T, x, m->size, &m->options);
 }
 
+static tp_tensor *cross_map_lrn_forward(tp_tape *T, tp_module *self, tp_tensor *x)
+{
+    const neighbours *m = (const neighbours *)self;
+    return tp__cross_map_lrn(T, x, m->size, &m->options);
+}
+
 static int local_response_norm_repr(const tp_module *self, char *buffer, size_t n)
 {
     const neighbours *m = (const neighbours *)self;
     const tp_local_response_norm_options *o = &m->options;
+    bool whole = self->type->forward == cross_map_lrn_forward; /* whose default is a whole number */
     char alpha[32], beta[32], k[32];
     return snprintf(buffer, n, "%lld, alpha=%s, beta=%s, k=%s", (long long)m->size,
                     tp__python_float(tp__option(o->alpha, 1e-4), false, alpha),
                     tp__python_float(tp__option(o->beta, 0.75), false, beta),
-                    tp__python_float(tp__option(o->k, 1), false, k));
+                    tp__python_float(tp__option(o->k, 1), whole, k));
 }
 
 static const tp_module_class local_response_norm_class = {.name = "LocalResponseNorm",
                                                           .size = sizeof(neighbours),
                                                           .forward = local_response_norm_forward,
                                                           .extra_repr = local_response_norm_repr};
+static const tp_module_class cross_map_lrn_class = {.name = "CrossMapLRN2d",
+                                                    .size = sizeof(neighbours),
+                                                    .forward = cross_map_lrn_forward,
+                                                    .extra_repr = local_response_norm_repr};
 
-tp_module *tp_nn_local_response_norm(tp_tape *T, int64_t size, const tp_local_response_norm_options *options)
+static tp_module *make_neighbours(tp_tape *T, const tp_module_class *type, int64_t size,
+                                  const tp_local_response_norm_options *options)
 {
-    TP__NAMED(T, "nn_local_response_norm");
-    neighbours *m = (neighbours *)tp_module_new(T, &local_response_norm_class);
+    neighbours *m = (neighbours *)tp_module_new(T, type);
     if (m == NULL)
         return NULL;
     m->size = size;
     if (options)
         m->options = *options;
     return &m->base;
+}
+
+tp_module *tp_nn_local_response_norm(tp_tape *T, int64_t size, const tp_local_response_norm_options *options)
+{
+    TP__NAMED(T, "nn_local_response_norm");
+    return make_neighbours(T, &local_response_norm_class, size, options);
+}
+
+tp_module *tp_nn_cross_map_lrn2d(tp_tape *T, int64_t size, const tp_local_response_norm_options *options)
+{
+    TP__NAMED(T, "nn_cross_map_lrn2d");
+    if (size < 1 || size > INT32_MAX) {
+        tp_fail(T, TP_EINVAL, "nn_cross_map_lrn2d: %lld channels; 1 to 2^31 - 1 are needed", (long long)size);
+        return NULL;
+    }
+    return make_neighbours(T, &cross_map_lrn_class, size, options);
 }

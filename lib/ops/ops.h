@@ -111,6 +111,9 @@ tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
 /* A vjp_fused for what the kernel does not do: gin (+)= what vjp makes, of the inputs in `which`. */
 tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which);
 
+/* The layer of that name (local_response_norm.c). */
+tp_tensor *tp__cross_map_lrn(tp_tape *T, tp_tensor *x, int64_t size, const tp_local_response_norm_options *o);
+
 /* dst = src, broadcast and converted; nothing is asked, and no version moves. */
 tp_status tp__copy_into(tp_tape *T, tp_tensor *dst, tp_tensor *src);
 /* May x be written in place? Otherwise T fails (but for NULL, which is quiet), and it is not TP_OK. */

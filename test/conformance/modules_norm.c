@@ -1,6 +1,8 @@
 /* modules_norm.c - how modules that normalize are built. */
 #include "groups.h"
 
+#include <string.h>
+
 static bool is_none(const test_case *c, int position, const char *name)
 {
     const json_t *by_name = json_object_get(c->kwargs, name);
@@ -61,7 +63,7 @@ static tp_module *build_local_response_norm(test_case *c)
     tp_local_response_norm_options o = {.alpha = arg_option(c, 1, "alpha", 1e-4),
                                         .beta = arg_option(c, 2, "beta", 0.75),
                                         .k = arg_option(c, 3, "k", 1)};
-    return tp_nn_local_response_norm(c->T, size, &o);
+    return (strcmp(c->op, "nn.CrossMapLRN2d") == 0 ? tp_nn_cross_map_lrn2d : tp_nn_local_response_norm)(c->T, size, &o);
 }
 
 const module_builder norm_builders[] = {
@@ -74,5 +76,6 @@ const module_builder norm_builders[] = {
     {"GroupNorm", build_group_norm},
     {"LayerNorm", build_layer_norm},
     {"LocalResponseNorm", build_local_response_norm},
+    {"CrossMapLRN2d", build_local_response_norm},
     {NULL, NULL},
 };

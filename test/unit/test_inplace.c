@@ -73,8 +73,10 @@ static tp_status copy(tp_tensor *x) { return tp_copy_into(T, x, tp_ones(T, TP_F3
 static tp_status uniform(tp_tensor *x) { return tp_uniform_(T, x, 0, 1); }
 static tp_status bernoulli(tp_tensor *x) { return tp_bernoulli_(T, x, 0.5); }
 static tp_status whole(tp_tensor *x) { return tp_random_(T, x); }
-static const writer writers[] = {zero,   fill,  add, mul,  clamp,   masked,    put,
-                                 put_at, apply, map, copy, uniform, bernoulli, whole};
+static tp_status relu(tp_tensor *x) { return tp_relu_(T, x); }
+static tp_status rrelu(tp_tensor *x) { return tp_rrelu_(T, x, 0.1, 0.3, true); }
+static const writer writers[] = {relu, rrelu,  zero,  fill, add,  mul,     clamp,     masked,
+                                 put,  put_at, apply, map,  copy, uniform, bernoulli, whole};
 
 /* Each writes a leaf, moves its version, and refuses all else. */
 START_TEST(rules)
@@ -145,6 +147,9 @@ START_TEST(forms)
     SAME(tp_add_(T, v, tp_full(T, TP_BOOL, TP_SCALAR, 1), 1), tp_add_scalar(T, x, 1));
     SAME(tp_mul_scalar_(T, v, 3), tp_mul_scalar(T, x, 3));
     SAME(tp_clamp_(T, v, 2, 5), tp_clamp(T, x, 2, 5));
+    SAME(tp_threshold_(T, v, 3, 7), tp_threshold(T, x, 3, 7));
+    SAME(tp_hardtanh_(T, v, 1, 4), tp_hardtanh(T, x, 1, 4));
+    SAME(tp_relu_(T, v), tp_relu(T, x));
     SAME(tp_masked_fill_(T, v, mask, 9), tp_masked_fill(T, x, mask, 9));
     SAME(tp_index_put_(T, v, "1:, ::2", 0, NULL, tp_index(T, y, "0, :2"), false),
          tp_index_put(T, x, "1:, ::2", 0, NULL, tp_index(T, y, "0, :2"), false));
@@ -162,6 +167,35 @@ START_TEST(forms)
     SAME(tp_map_(T, v, y, sum_of, &(double){2}), tp_add(T, x, tp_mul_scalar(T, y, 2)));
     SAME(tp_map_(T, v, v, sum_of, &(double){2}), tp_mul_scalar(T, x, 3));
 #undef SAME
+}
+END_TEST
+
+/* Of floats, in the same bits; and what fails in them is told as their own. */
+START_TEST(activations)
+{
+    for (int k = 0; k < 4; k++) {
+        tp_tensor *x = tp_randn(T, k / 2 ? TP_F64 : TP_F32, tp_shape(5, 7)), *v;
+#define SAME(call, by) \
+    v = laid(x, k % 2); \
+    tp_manual_seed(T, 1); \
+    ck_assert_int_eq((call), TP_OK); \
+    tp_manual_seed(T, 1); \
+    ck_assert_msg(tensors_identical(tp_contiguous(T, v), by), "%s", #call)
+        SAME(tp_relu_(T, v), tp_relu(T, x));
+        SAME(tp_leaky_relu_(T, v, 0.2), tp_leaky_relu(T, x, 0.2));
+        SAME(tp_threshold_(T, v, 0.1, -3), tp_threshold(T, x, 0.1, -3));
+        SAME(tp_hardtanh_(T, v, -0.5, 0.6), tp_hardtanh(T, x, -0.5, 0.6));
+        SAME(tp_elu_(T, v, 0.7), tp_elu(T, x, 0.7));
+        SAME(tp_selu_(T, v), tp_selu(T, x));
+        SAME(tp_celu_(T, v, 2), tp_celu(T, x, 2));
+        SAME(tp_rrelu_(T, v, 0.1, 0.3, true), tp_rrelu(T, x, 0.1, 0.3, true));
+#undef SAME
+    }
+    ck_no_error(T);
+    ck_assert_int_eq(tp_celu_(T, tp_ones(T, TP_F32, tp_shape(2)), 0), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "celu_:");
+    ck_assert_int_eq(tp_elu_(T, tp_ones(T, TP_I64, tp_shape(2)), 1), TP_EDTYPE);
+    ck_error(T, TP_EDTYPE, "elu_:");
 }
 END_TEST
 
@@ -250,6 +284,7 @@ int main(void)
     tcase_add_test(t, overlap);
     tcase_add_loop_test(t, rules, 0, (int)LENGTH(writers));
     tcase_add_loop_test(t, forms, 0, 10);
+    tcase_add_test(t, activations);
     tcase_add_test(t, refusals);
     tcase_add_test(t, no_traces);
     tcase_add_test(t, gradients);

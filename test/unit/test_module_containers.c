@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include <limits.h>
+#include <stdio.h>
 
 static tp_tape *T;
 static void setup(void)
@@ -111,6 +112,126 @@ START_TEST(as_lists)
 }
 END_TEST
 
+/* The children's numbers, by their kind and where they are found. */
+static void ck_order(tp_module *list, int n, tp_module *const *want)
+{
+    ck_no_error(T);
+    ck_assert_int_eq(tp_nn_length(list), n);
+    for (int i = 0; i < n; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%d", i);
+        ck_assert_ptr_eq(tp_nn_at(list, i), want[i]);
+        ck_assert_ptr_eq(tp_module_child(list, name), want[i]);
+        ck_assert_ptr_eq(want[i]->parent, list);
+    }
+}
+
+START_TEST(moved)
+{
+    tp_module *a = tp_nn_linear(T, 2, 2, NULL), *b = tp_nn_tanh(T), *c = tp_nn_linear(T, 2, 2, NULL),
+              *d = tp_nn_relu(T);
+    tp_module *kinds[] = {tp_nn_sequential_of(T, 0, NULL), tp_nn_module_list_of(T, 0, NULL)}, *list = kinds[_i];
+    ck_assert_int_eq(tp_nn_extend(T, list, 2, (tp_module *[]){b, c}), TP_OK);
+    ck_assert_ptr_eq(tp_nn_insert(T, list, 0, a), a);
+    ck_order(list, 3, (tp_module *[]){a, b, c});
+    ck_assert_ptr_eq(tp_nn_insert(T, list, -1, d), d);
+    ck_order(list, 4, (tp_module *[]){a, b, d, c});
+    ck_assert_ptr_eq(tp_nn_pop(T, list, 1), b);
+    ck_assert_ptr_null(b->parent);
+    ck_order(list, 3, (tp_module *[]){a, d, c});
+    tp_nn_insert(T, list, 3, b);
+    ck_order(list, 4, (tp_module *[]){a, d, c, b});
+    ck_assert(tp_module_param(list, "2.weight") == tp_module_param(c, "weight"));
+    tp_params *all = tp_module_params(list); /* what has been counted stays so, in the list and out of it */
+    ck_assert_int_eq(tp_params_length(all), 4);
+    ck_assert_ptr_eq(tp_nn_pop(T, list, -2), c);
+    ck_order(list, 3, (tp_module *[]){a, d, b});
+    tp_tensor *x = tp_ones(T, TP_F32, tp_shape(1, 2));
+    tp_backward(T, tp_sum(T, tp_add(T, tp_forward(T, a, x), tp_forward(T, c, x))));
+    ck_no_error(T);
+    tp_tape_reset(T);
+    ck_assert_ptr_null(tp_nn_insert(T, list, 0, tp_nn_linear(T, 1, 1, NULL)));
+    ck_error(T, TP_EINVAL, "whose set is made");
+    ck_order(list, 3, (tp_module *[]){a, d, b});
+    tp_nn_insert(T, list, 1, c);
+    ck_order(list, 4, (tp_module *[]){a, c, d, b});
+    c = tp_nn_pop(T, list, 1);
+    tp_module_free(list);
+    ck_assert(tp_item(tp_sum(T, tp_forward(T, c, tp_zeros(T, TP_F32, tp_shape(1, 2))))) ==
+              tp_item(tp_sum(T, tp_module_param(c, "bias"))));
+    ck_no_error(T);
+    tp_module_free(c);
+    tp_module_free(kinds[1 - _i]);
+}
+END_TEST
+
+static tp_module *none[1];
+static const struct {
+    tp_status status;
+    const char *says;
+} unmoved[] = {{TP_EINDEX, "nn_insert: child 3 of 2"},       {TP_EINVAL, "nn_insert: module 2, Bilinear, takes 2"},
+               {TP_EINVAL, "nn_insert: module 2 is NULL"},   {TP_EINVAL, "nn_insert: the list is NULL"},
+               {TP_EINVAL, "nn_insert: a ModuleDict"},       {TP_EINDEX, "nn_pop: child 2 of 2"},
+               {TP_EINDEX, "nn_pop: child -2147483648"},     {TP_EINVAL, "nn_pop: a ModuleDict"},
+               {TP_EINVAL, "nn_extend: module 2, Bilinear"}, {TP_EINVAL, "the list of them is NULL"},
+               {TP_EINVAL, "nn_extend: module 2 is NULL"}};
+
+static void fail_to_move(int k, tp_module *list, tp_module *dict)
+{
+    tp_clear_error(T);
+    switch (k) {
+    case 0:
+        tp_nn_insert(T, list, 3, tp_nn_tanh(T));
+        break;
+    case 1:
+        tp_nn_insert(T, list, 0, tp_nn_bilinear(T, 1, 1, 1, NULL));
+        break;
+    case 2:
+        tp_nn_insert(T, list, 0, NULL);
+        break;
+    case 3:
+        tp_nn_insert(T, NULL, 0, tp_nn_tanh(T));
+        break;
+    case 4:
+        tp_nn_insert(T, dict, 0, tp_nn_tanh(T));
+        break;
+    case 5:
+        tp_nn_pop(T, list, 2);
+        break;
+    case 6:
+        tp_nn_pop(T, list, INT_MIN);
+        break;
+    case 7:
+        tp_nn_pop(T, dict, 0);
+        break;
+    case 8:
+        tp_nn_extend(T, list, 2, (tp_module *[]){tp_nn_bilinear(T, 1, 1, 1, NULL), tp_nn_tanh(T)});
+        break;
+    case 9:
+        tp_nn_extend(T, list, 1, NULL);
+        break;
+    default:
+        tp_nn_extend(T, list, 1, none);
+    }
+}
+
+/* Nothing is moved, and what was given is freed. */
+START_TEST(not_moved)
+{
+    tp_module *list = tp_nn_sequential(T, tp_nn_tanh(T), tp_nn_relu(T)), *dict = tp_nn_module_dict(T, 0, NULL, NULL);
+    tp_module *want[] = {tp_nn_at(list, 0), tp_nn_at(list, 1)};
+    fail_to_move(_i, list, dict);
+    long long live = alloc_live();
+    fail_to_move(_i, list, dict);
+    long long now = alloc_live();
+    ck_assert_int_eq(now, live);
+    ck_error(T, unmoved[_i].status, unmoved[_i].says);
+    ck_order(list, 2, want);
+    tp_module_free(list);
+    tp_module_free(dict);
+}
+END_TEST
+
 /* A list has no forward, Identity gives its input itself, Unflatten checks sizes as the operator does. */
 START_TEST(forwards)
 {
@@ -183,6 +304,8 @@ int main(void)
     tcase_add_test(t, texts);
     tcase_add_test(t, long_text);
     tcase_add_test(t, as_lists);
+    tcase_add_loop_test(t, moved, 0, 2);
+    tcase_add_loop_test(t, not_moved, 0, LENGTH(unmoved));
     tcase_add_test(t, forwards);
     tcase_add_loop_test(t, nothing_is_lost, 0, LENGTH(failures));
     suite_add_tcase(suite, t);

@@ -295,6 +295,34 @@ END_TEST
 /* ---- the layers -------------------------------------------------------------------------------------------------- */
 
 /* The running statistics of two batches: 0.1 of each in turn; or their mean. Then they are used. */
+/* PyTorch's numbers, values and gradients, of windows of 3 and 4 channels; and its text. */
+START_TEST(cross_map)
+{
+    tp_local_response_norm_options o = {.alpha = 0.5, .k = 2};
+    tp_tensor *x = tp_from(T, TP_F64, tp_shape(1, 5, 1, 1), (const double[]){1, -2, 0.5, 3, -1.5});
+    tp_module *m[] = {tp_nn_cross_map_lrn2d(T, 3, &o), tp_nn_cross_map_lrn2d(T, 4, &o),
+                      tp_nn_cross_map_lrn2d(T, 5, NULL)};
+    tp_tensor *y = tp_forward(T, m[0], tp_requires_grad(x, true));
+    ck_values(y, 1e-11, 0.457906435005, -0.905840239005, 0.165286149058, 1.04438380627, -0.526224288567);
+    tp_backward(T, tp_sum(T, y));
+    ck_values(tp_grad(x), 1e-11, 0.417502926034, 0.376189704574, 0.345032440447, 0.364273719249, 0.412071441127);
+    tp_zero_grad(x);
+    y = tp_forward(T, m[1], x);
+    ck_values(y, 1e-11, 0.484900932385, -0.961232143461, 0.184392588228, 1.15692471792, -0.582297479411);
+    tp_backward(T, tp_sum(T, y));
+    ck_values(tp_grad(x), 1e-11, 0.518116832215, 0.432471140324, 0.350376021994, 0.471849339224, 0.446871957387);
+    ck_no_error(T);
+    char text[100];
+    tp_module_format(m[2], text, sizeof text);
+    ck_assert_str_eq(text, "CrossMapLRN2d(5, alpha=0.0001, beta=0.75, k=1)");
+    refused(tp_forward(T, m[0], tp_ones(T, TP_F32, tp_shape(2, 3, 1))), "[n, c, h, w] are needed");
+    for (int i = 0; i < 3; i++)
+        tp_module_free(m[i]);
+    ck_assert_ptr_null(tp_nn_cross_map_lrn2d(T, 0, NULL));
+    ck_error(T, TP_EINVAL, "nn_cross_map_lrn2d: 0 channels");
+}
+END_TEST
+
 START_TEST(running_statistics)
 {
     for (int cumulative = 0; cumulative < 2; cumulative++) {
@@ -433,6 +461,7 @@ int main(void)
     tcase_add_test(t, forgets_its_output);
     tcase_add_test(t, root_mean_square);
     tcase_add_test(t, local_response);
+    tcase_add_test(t, cross_map);
     tcase_add_test(t, running_statistics);
     tcase_add_test(t, checkpointed);
     tcase_add_test(t, moved_after_use);

@@ -121,6 +121,54 @@ tp_tensor *tp_local_response_norm(tp_tape *T, tp_tensor *x, int64_t size, const 
     return tp_mul(T, x, tp_pow_scalar(T, scale, -tp__option(o.beta, 0.75)));
 }
 
+/* ---- as torch's CrossMapLRN2d has it, of the same purpose -------------------------------------------------------------
+ *
+ * There the first channel never leaves the running sum of squares, and the gradient goes by windows that begin one channel
+ * early. Models that were trained so need both. */
+
+static tp_tensor *window_sum(tp_tape *T, tp_tensor *x, int64_t before, int64_t after)
+{
+    return tp__apply1(T, &window_sum_op, &(window){before, after}, x);
+}
+
+/* Squares of `reach` channels on both sides, and of the first one. */
+static tp_tensor *squares_around(tp_tape *T, tp_tensor *x, int64_t reach)
+{
+    tp_tensor *squares = tp_square(T, x), *sum = window_sum(T, squares, reach, reach);
+    if (x->shape[1] <= reach + 1)
+        return sum;
+    tp_tensor *left = tp_zeros(T, x->dtype, (tp_dims){3, {x->shape[1], 1, 1}});
+    for (int64_t c = reach + 1; left && c < x->shape[1]; c++)
+        tp__store((char *)left->data + (size_t)c * tp_dtype_size(x->dtype), x->dtype, 1);
+    return tp_add(T, sum, tp_mul(T, left, tp_narrow(T, squares, 1, 0, 1)));
+}
+
+tp_tensor *tp__cross_map_lrn(tp_tape *T, tp_tensor *x, int64_t size, const tp_local_response_norm_options *o)
+{
+    double alpha = tp__option(o->alpha, 1e-4), beta = tp__option(o->beta, 0.75), k = tp__option(o->k, 1);
+    if (!tp__usable(T, "cross_map_lrn2d", x))
+        return NULL;
+    if (x->ndim != 4 || !tp_dtype_is_float(x->dtype)) {
+        tp_fail(T, x->ndim == 4 ? TP_EDTYPE : TP_ESHAPE,
+                "cross_map_lrn2d: x is %s of %s; floats [n, c, h, w] are needed", TP__SHAPE(x),
+                tp_dtype_name(x->dtype));
+        return NULL;
+    }
+    if (x->numel == 0)
+        return x;
+    tp_tensor *constant = tp_detach(T, x), *sum = squares_around(T, constant, (size - 1) / 2);
+    tp_tensor *scale = tp_add_scalar(T, tp_mul_scalar(T, sum, alpha / (double)size), k);
+    tp_tensor *power = tp_pow_scalar(T, scale, -beta), *y = tp_mul(T, constant, power);
+    if (!tp_needs_grad(x))
+        return y;
+    /* Linear in x, with that gradient, and taken off again: the value is y. */
+    int64_t early = size - (size - 1) / 2 - (size % 2 == 0), late = size - 1 - early > 0 ? size - 1 - early : 0;
+    tp_tensor *spread = window_sum(T, tp_mul(T, constant, x), late, size > 1 ? early : 0);
+    tp_tensor *share = tp_mul_scalar(T, tp_div(T, y, scale), 2 * alpha * beta / (double)size);
+    tp_tensor *slope = tp_sub(T, tp_mul(T, power, x), tp_mul(T, share, spread));
+    return tp_add(T, y, tp_sub(T, slope, tp_detach(T, slope)));
+}
+
 const tp_op *const tp__ops_local_response_norm[] = {
 #include TP__OPERATORS
     NULL};
