@@ -62,9 +62,11 @@ static tp_tensor *destination(tp__sweep *s, tp_tensor *x, bool *fresh, bool *apa
     }
     if (x->tape == NULL && direct && s->sink)
         return tp__grads_slot(s->sink, x, fresh);
-    if (x->tape && x->acc && tp__gradient_writable(s, x->acc)) {
+    int target = x->tape == NULL && direct ? tp__target_of(s, x) : -1;
+    tp_tensor *gathered = x->tape ? x->acc : target >= 0 ? s->results[target] : NULL;
+    if (gathered && tp__gradient_writable(s, gathered)) {
         *fresh = false;
-        return x->acc;
+        return gathered;
     }
     *fresh = *apart = true;
     tp_tensor *g = tp__tensor_like(s->T, x, x->dtype);

@@ -85,24 +85,13 @@ static void copy_rows(int64_t n, size_t bytes, char *to, int64_t to_row, const c
 {
     enum { PIECE = 32, SHORT = 512 };
     switch (bytes) {
-#define FIXED(b) \
+#define OF_BYTES(b) \
     case b: \
         for (int64_t r = 0; r < n; r++) \
             memcpy(to + r * to_row, from + r * from_row, b); \
         return;
-        FIXED(4)
-        FIXED(8)
-        FIXED(12)
-        FIXED(16)
-        FIXED(20)
-        FIXED(24)
-        FIXED(28)
-        FIXED(32)
-        FIXED(40)
-        FIXED(48)
-        FIXED(56)
-        FIXED(64)
-#undef FIXED
+        TP__SHORT_ROWS(OF_BYTES)
+#undef OF_BYTES
     }
     for (int64_t r = 0; r < n; r++, to += to_row, from += from_row) {
         size_t i = 0;
@@ -128,6 +117,11 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from)
     }
     if (p.to_column == 1 && p.from_column == 0 && (size == 4 || size == 8)) {
         TP__PICK(tp__copy_table)->repeat[size == 8](p, to, from);
+        return;
+    }
+    if (p.to_column == 1 && p.from_row == 1 && p.from_column == p.rows && p.rows > 2 && p.rows < TILE / 2 &&
+        (size == 4 || size == 8)) {
+        TP__PICK(tp__copy_table)->apart[size == 8](p, to, from);
         return;
     }
     if (p.to_column == 1 && distance(p.from_row) == 1 && p.rows >= TILE / 2 && p.columns >= TILE / 2 &&

@@ -6,17 +6,14 @@
 
 enum { GRAIN = 32768, STRIP = 64, BLOCK = 2048 };
 
-/* In one pass that the compiler can vectorize. */
 int64_t tp__out_of_range(int64_t n, int64_t low, int64_t size, const int64_t *index)
 {
     if (size == 0)
         return n > 0 ? 0 : -1;
-    uint64_t signs = 0, last = (uint64_t)size - 1; /* of the position and of what is left up to the last place */
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t at = (uint64_t)index[i] - (uint64_t)low;
-        signs |= at | (last - at);
-    }
-    for (int64_t i = 0; signs >> 63 && i < n; i++)
+    uint64_t last = (uint64_t)size - 1;
+    if (TP__PICK(tp__index_table)->inside(n, low, last, index))
+        return -1;
+    for (int64_t i = 0; i < n; i++)
         if (index[i] < low || (uint64_t)index[i] - (uint64_t)low > last)
             return i;
     return -1;
@@ -177,6 +174,23 @@ typedef struct {
     char *out;
 } slices;
 
+/* m slices of so many bytes: short ones are copied without a call each. */
+static void select_slices(size_t bytes, int64_t m, char *to, const char *from, const int64_t *index)
+{
+    switch (bytes) {
+#define OF_BYTES(b) \
+    case b: \
+        for (int64_t i = 0; i < m; i++) \
+            memcpy(to + i * (b), from + index[i] * (b), b); \
+        return;
+        TP__SHORT_ROWS(OF_BYTES)
+#undef OF_BYTES
+    default:
+        for (int64_t i = 0; i < m; i++)
+            tp__copy_bytes(to + (size_t)i * bytes, from + (size_t)index[i] * bytes, bytes);
+    }
+}
+
 static void select_range(int64_t begin, int64_t end, void *user)
 {
     const slices *s = user;
@@ -188,8 +202,7 @@ static void select_range(int64_t begin, int64_t end, void *user)
         if (s->bytes == s->size)
             pick_rows(s->size, 1, m, to, from, 0, s->index + k, 0);
         else
-            for (int64_t i = 0; i < m; i++)
-                tp__copy_bytes(to + (size_t)i * s->bytes, from + (size_t)s->index[k + i] * s->bytes, s->bytes);
+            select_slices(s->bytes, m, to, from, s->index + k);
     }
 }
 

@@ -29,4 +29,12 @@ int64_t tp__index_place(tp__combine how, tp_dtype dtype, int64_t outer, int64_t 
 int64_t tp__survivors(tp_dims shape, const int64_t *stride, int dim, const int64_t *index, uint8_t *seen,
                       uint8_t *kept);
 
+/* Compiled for each instruction set. */
+typedef struct {
+    bool (*inside)(int64_t n, int64_t low, uint64_t last,
+                   const int64_t *index); /* is all of it in [low, low + last]? */
+} tp__index_table;
+
+TP__TABLE_OF(tp__index_table, tp__index_table);
+
 #endif

@@ -61,6 +61,11 @@ void tp__copy_plane(size_t size, tp__plane p, void *to, const void *from);
 void tp__gather_span(const tp__layout *l, size_t size, const void *strided, int64_t begin, int64_t n, void *dense);
 /* out[(i + shift) mod shape] = in[i], both row-major; 0 <= shift[d] < shape.dim[d], which is not 0 */
 void tp__roll(size_t size, tp_dims shape, const int64_t *shift, const void *in, void *out);
+/* How many bytes rows have that are copied without a call each. */
+#define TP__SHORT_ROWS(OF_BYTES) \
+    OF_BYTES(4) \
+    OF_BYTES(8) OF_BYTES(12) OF_BYTES(16) OF_BYTES(20) OF_BYTES(24) OF_BYTES(28) OF_BYTES(32) OF_BYTES(40) \
+        OF_BYTES(48) OF_BYTES(56) OF_BYTES(64)
 /* memcpy, fast however both sides are aligned */
 void tp__copy_bytes(void *to, const void *from, size_t n);
 /* n elements of `size` bytes, ts apart from fs apart (in elements; fs 0 repeats one) */

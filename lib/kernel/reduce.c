@@ -201,12 +201,22 @@ static void row_into(const job *j, const char *in, int64_t n, char *acc)
 static void rows_range(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
-    double acc;
-    for (int64_t o = begin; o < end; o++) {
-        j->r->start(&acc);
+    const int last = j->outer.ndim - 1;
+    const int64_t apart = j->outer.stride[last];
+    double space[TP__COLUMNS];
+    char *acc = (char *)space;
+    for (int64_t o = begin, m; o < end; o += m) {
         const char *in = outer_at(j, o);
-        row_into(j, in, j->n, (char *)&acc);
-        put(j, (char *)&acc, j->out + (size_t)o * j->out_size, in);
+        m = j->outer.dim[last] - o % j->outer.dim[last];
+        m = m < end - o ? m : end - o;
+        m = m < TP__COLUMNS ? m : TP__COLUMNS;
+        if (j->step == 1 && j->n <= TP__ROW_CHUNK)
+            j->r->rows(m, apart, j->n, in, acc);
+        for (int64_t r = 0; r < m && (j->step != 1 || j->n > TP__ROW_CHUNK); r++) {
+            j->r->start(acc + (size_t)r * j->r->size);
+            row_into(j, in + r * apart * (int64_t)j->in_size, j->n, acc + (size_t)r * j->r->size);
+        }
+        put_all(j, m, acc, j->out + (size_t)o * j->out_size, in, apart);
     }
 }
 
@@ -447,72 +457,27 @@ void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *
     tp__parallel_for(outer * w.j.inner, 1 + WORK / (16 * w.j.n + 1), norms_range, &w);
 }
 
-/* gx (+)= g sign x (|x| / y)^(p-1): blocks of a row of `inner` columns, each with its own y and g, or of a row of n elements
- * that share one. */
-typedef struct {
-    double p;
-    tp_dtype dtype;
-    int64_t n, inner;
-    const void *x, *y, *g;
-    void *gx;
-    bool accumulate;
-    tp__block_fn power;
-} slope_job;
-
-enum { SLOPES = 256 };
-
-/* clang-format off */
-/* m elements at `at`, all of the result k, for p 1 or 2 */
-#define ROW_SLOPE(id, R)                                                                           \
-    static void id(const slope_job *w, int64_t at, int64_t m, int64_t k)                           \
-    { const R *x = (const R *)w->x + at; R *restrict gx = (R *)w->gx + at;                         \
-      R y = ((const R *)w->y)[k], g = y == 0 ? 0 : ((const R *)w->g)[k], by = y == 0 ? 1 : y;      \
-      if (w->p == 2 && !w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] = x[i] / by * g; }  \
-      else if (w->p == 2) { for (int64_t i = 0; i < m; i++) gx[i] += x[i] / by * g; }              \
-      else if (!w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] = x[i] > 0 ? g : x[i] < 0 ? -g : 0; } \
-      else { for (int64_t i = 0; i < m; i++) gx[i] += x[i] > 0 ? g : x[i] < 0 ? -g : 0; } }
-/* m elements at `at`, of the results from k on, `step` (0 or 1) apart */
-#define SLOPE(id, R)                                                                               \
-    static void id(const slope_job *w, int64_t at, int64_t m, int64_t k, int64_t step)             \
-    { const R *x = (const R *)w->x + at, *y = (const R *)w->y + k, *g = (const R *)w->g + k;       \
-      R *gx = (R *)w->gx + at, share[SLOPES], power[SLOPES], by[SLOPES], of[SLOPES];               \
-      for (int64_t i = 0; i < m; i++) { by[i] = y[i * step]; of[i] = by[i] == 0 ? 0 : g[i * step]; by[i] = by[i] == 0 ? 1 : by[i]; } \
-      if (w->p == 2) { for (int64_t i = 0; i < m; i++) power[i] = x[i] / by[i] * of[i]; }          \
-      else if (w->p == 1) { for (int64_t i = 0; i < m; i++) power[i] = (R)((x[i] > 0) - (x[i] < 0)) * of[i]; } \
-      else {                                                                                       \
-          double order = w->p - 1;                                                                 \
-          for (int64_t i = 0; i < m; i++) share[i] = x[i] == 0 ? 1 : (x[i] < 0 ? -x[i] : x[i]) / by[i]; \
-          if (order == 2) { for (int64_t i = 0; i < m; i++) power[i] = share[i] * share[i]; }      \
-          else w->power(m, power, (const void *[1]){share}, &order);                               \
-          for (int64_t i = 0; i < m; i++) power[i] = (R)((x[i] > 0) - (x[i] < 0)) * power[i] * of[i]; } \
-      if (w->accumulate) { for (int64_t i = 0; i < m; i++) gx[i] += power[i]; }                    \
-      else memcpy(gx, power, (size_t)m * sizeof *gx); }
-ROW_SLOPE(row_slope_f32, float)
-ROW_SLOPE(row_slope_f64, double)
-SLOPE(slope_f32, float)
-SLOPE(slope_f64, double)
-/* clang-format on */
-
 static void slopes_range(int64_t begin, int64_t end, void *user)
 {
-    const slope_job *w = user;
+    const tp__slopes *w = user;
+    const tp__reduce_table *t = TP__PICK(tp__reduce_table);
     const int64_t row = w->inner == 1 ? w->n : w->inner;
     for (int64_t at = begin, m; at < end; at += m) {
         int64_t left = row - at % row, r = at / row, step = w->inner > 1;
         m = left < end - at ? left : end - at;
         if (step == 0 && (w->p == 1 || w->p == 2)) {
-            (w->dtype == TP_F32 ? row_slope_f32 : row_slope_f64)(w, at, m, r);
+            t->row_slope[w->dtype == TP_F64](w, at, m, r);
             continue;
         }
-        m = m < SLOPES ? m : SLOPES;
-        (w->dtype == TP_F32 ? slope_f32 : slope_f64)(w, at, m, step ? r / w->n * w->inner + at % row : r, step);
+        m = m < TP__SLOPES ? m : TP__SLOPES;
+        t->slope[w->dtype == TP_F64](w, at, m, step ? r / w->n * w->inner + at % row : r, step);
     }
 }
 
 void tp__norm_backward(double p, tp_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x, const void *y,
                        const void *g, void *gx, bool accumulate)
 {
-    slope_job w = {p, dtype, n, inner, x, y, g, gx, accumulate, TP__FN(pow_scalar, dtype)};
+    tp__slopes w = {p, dtype, n, inner, x, y, g, gx, accumulate, TP__FN(pow_scalar, dtype)};
     tp__parallel_for(outer * n * inner, WORK, slopes_range, &w);
 }
 

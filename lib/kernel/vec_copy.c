@@ -73,6 +73,20 @@ TRANSPOSE(transpose4, uint32_t)
 TRANSPOSE(transpose8, uint64_t)
 /* clang-format on */
 
+/* What takes turns is brought apart: short rows without gaps become as many long ones. */
+/* clang-format off */
+#define OF_ROWS(R)                                                                                 \
+    case R:                                                                                        \
+        for (int64_t c = 0; c < p.columns; c++) for (int r = 0; r < R; r++) o[r * p.to_row + c] = a[c * R + r]; \
+        return;
+#define APART(name, type)                                                                          \
+    static void name(tp__plane p, void *to, const void *from)                                      \
+    { type *restrict o = to; const type *a = from;                                                 \
+      switch (p.rows) { OF_ROWS(3) OF_ROWS(4) OF_ROWS(5) OF_ROWS(6) default: OF_ROWS(7) } }
+APART(apart4, uint32_t)
+APART(apart8, uint64_t)
+/* clang-format on */
+
 /* clang-format off */
 #define NEAR(name, type, step)                                                                     \
     static void name(int64_t n, void *to, const void *from)                                        \
@@ -110,6 +124,7 @@ const tp__copy_table TP__OF_ISA(tp__copy_table) = {
                 [TP_BOOL] = ROW(u8)},
     .repeat = {repeat4, repeat8},
     .transpose = {transpose1, transpose4, transpose8},
+    .apart = {apart4, apart8},
     .turn = {turn4, turn8},
     .pairs = {pairs4, pairs8},
     .lines = lines,

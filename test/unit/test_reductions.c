@@ -2,6 +2,8 @@
  * tensors that lie in memory in any way: turned, narrowed, stepped, expanded, overlapping, with NaN among them. */
 #include "support/support.h"
 
+#include <fenv.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #else
@@ -373,6 +375,71 @@ START_TEST(truth_of_fractions)
 }
 END_TEST
 
+/* One that is no number, wherever in a row it is, is the largest and the smallest; beside it infinities count for nothing. */
+START_TEST(no_number_anywhere)
+{
+    static const int64_t sizes[] = {1, 2, 7, 8, 9, 17, 40, 63, 64, 65, 72, 135, 200};
+    tp_tape *tape = tp_tape_new();
+    for (int d = 0; d < 2; d++)
+        for (size_t s = 0; s < LENGTH(sizes); s++)
+            for (int64_t at = -1; at < sizes[s]; at++) {
+                const int64_t n = sizes[s];
+                tp_tensor *x = tp_randn(tape, d ? TP_F64 : TP_F32, tp_shape(3, n)), *most = NULL;
+                tp_tensor *row = tp_select(tape, x, 0, 1);
+                tp_fill_(tape, tp_narrow(tape, row, 0, n / 2, 1), at % 2 ? INFINITY : -INFINITY);
+                if (at >= 0)
+                    tp_fill_(tape, tp_narrow(tape, row, 0, at, 1), at % 3 ? NAN : -NAN);
+                tp_tensor *lows = tp_aminmax(tape, x, 1, (const int[]){1}, false, &most);
+                tp_tensor *norms = tp_linalg_vector_norm(tape, x, INFINITY, 1, (const int[]){1}, false);
+                double top = -INFINITY, low = INFINITY;
+                for (int64_t i = 0; i < n; i++) {
+                    top = fmax(top, tp_item_at(x, n + i));
+                    low = fmin(low, tp_item_at(x, n + i));
+                }
+                double got[] = {tp_item_at(lows, 1), tp_item_at(most, 1), tp_item_at(norms, 1)};
+                double want[] = {low, top, fmax(-low, top)};
+                for (int k = 0; k < 3; k++)
+                    ck_assert_msg(at >= 0 ? isnan(got[k]) : got[k] == want[k], "%d: %g of %lld, NaN at %lld", k, got[k],
+                                  (long long)n, (long long)at);
+                ck_assert(!isnan(tp_item_at(most, 0)) && !isnan(tp_item_at(most, 2)));
+                ck_no_error(tape);
+                tp_tape_reset(tape);
+            }
+    tp_tape_free(tape);
+}
+END_TEST
+
+/* A product that float32 holds comes out whatever its parts are, and raises nothing: elements far from 1 among others, their
+ * reciprocals at other places, so that the product is that of the others. */
+START_TEST(products_in_range)
+{
+    static const float far[] = {0x1p100f, 0x1p-100f, 0x1p33f, 0x1p-32f, 0x1p126f, 0x1p-126f, 0x1p-140f};
+    static const int64_t sizes[] = {40, 192, 200, 400, 1000, 5000};
+    tp_tape *tape = tp_tape_new();
+    for (size_t s = 0; s < LENGTH(sizes); s++)
+        for (size_t k = 0; k < LENGTH(far); k++)
+            for (int64_t first = 0; first + 4 < sizes[s]; first += 1 + sizes[s] / 7) {
+                tp_tensor *x = tp_full(tape, TP_F32, tp_shape(2, sizes[s]), 1);
+                float *v = (float *)tp_data(x) + sizes[s];
+                for (int64_t i = 0; i < sizes[s]; i++)
+                    v[i] = i % 2 ? 1.0625f : 1 / 1.0625f;
+                float inverse = far[k] < 0x1p-126f ? 0x1p127f : 1 / far[k], product = far[k] * inverse;
+                v[first] = v[first + 2] = far[k];
+                v[sizes[s] - 1] = v[sizes[s] - 3] = inverse;
+                double want = (double)product * (double)product;
+                for (int64_t i = 0; i < sizes[s]; i++)
+                    want *= i == first || i == first + 2 || i == sizes[s] - 1 || i == sizes[s] - 3 ? 1 : (double)v[i];
+                feclearexcept(FE_ALL_EXCEPT);
+                double got = tp_item_at(tp_prod_dim(tape, x, 1, false), 1);
+                ck_assert(!fetestexcept(FE_OVERFLOW | FE_INVALID | FE_DIVBYZERO));
+                ck_assert_msg(fabs(got - want) <= 1e-4 * want, "%g of %lld at %lld: %g, not %g", (double)far[k],
+                              (long long)sizes[s], (long long)first, got, want);
+                tp_tape_reset(tape);
+            }
+    tp_tape_free(tape);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reductions");
@@ -381,6 +448,8 @@ int main(void)
     tcase_add_loop_test(t, any_layout, 0, 12);
     tcase_add_test(t, truth_of_fractions);
     tcase_add_test(t, long_ones);
+    tcase_add_test(t, no_number_anywhere);
+    tcase_add_test(t, products_in_range);
     tcase_add_test(t, same_bits);
     tcase_add_loop_test(t, products_of_others, 0, 2);
     tcase_add_test(t, places_of_the_largest);

@@ -300,6 +300,81 @@ START_TEST(slices_add_up)
 }
 END_TEST
 
+/* The same by tp_gradients, of a tensor that is no tape's: its gradient is written and added to where it lies. */
+START_TEST(slices_of_an_owned_one)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_requires_grad(tp_keep(counted(T, tp_shape(6, 5))), true), *g[3] = {NULL};
+    for (int dim = 0; dim < 2; dim++)
+        for (int twice = 0; twice < 2; twice++) {
+            tp_tensor *a = tp_slice(T, x, dim, 1, 4, 1), *b = tp_slice(T, x, dim, 0, 5, 2);
+            tp_tensor *other = tp_requires_grad(tp_ones(T, TP_F64, TP_SCALAR), true);
+            tp_tensor *y = tp_add(T, tp_sum(T, tp_mul(T, tp_to(T, a, TP_F64), other)), tp_sum(T, tp_to(T, b, TP_F64)));
+            tp_tensor *by[] = {other, x, x};
+            ck_assert_int_eq(tp_gradients(T, 1, &y, 3, by, g, NULL), TP_OK);
+            for (int64_t i = 0; i < 30; i++) {
+                int64_t at = dim ? i % 5 : i / 5;
+                ck_assert(tp_item_at(g[1], i) == (double)((at >= 1 && at < 4) + (at % 2 == 0 && at < 5)));
+            }
+            ck_assert_ptr_null(tp_grad(x));
+            ck_no_error(T);
+            tp_tape_reset(T);
+        }
+    tp_free(x);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Many rows, more than are written at a time, of parts that are wide and narrow, one that lies across, one of nothing. */
+START_TEST(joined)
+{
+    tp_tape *T = tp_tape_new();
+    const int64_t rows = 1100, width[] = {1, 40, 3, 7, 16};
+    for (int d = 0; d < 3; d++) {
+        tp_dtype dtype = d == 0 ? TP_F32 : d == 1 ? TP_F64 : TP_U8;
+        tp_tensor *part[6] = {NULL};
+        for (int k = 0; k < 5; k++)
+            part[k] = tp_to(T, tp_randint(T, TP_I64, tp_shape(rows, width[k]), 0, 200), dtype);
+        part[3] = tp_t(T, tp_contiguous(T, tp_t(T, part[3])));
+        part[5] = tp_zeros(T, dtype, tp_shape(0));
+        tp_tensor *both = tp_cat(T, 6, part, 1), *tall = tp_cat(T, 3, (tp_tensor *[]){part[1], part[5], part[1]}, 0);
+        ck_no_error(T);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t k = 0, to = 0; k < 5; to += width[k++])
+                for (int64_t c = 0; c < width[k]; c++)
+                    ck_assert(tp_item_at(both, r * 67 + to + c) == tp_item_at(part[k], r * width[k] + c));
+        for (int64_t i = 0; i < 2 * 40 * rows; i++)
+            ck_assert(tp_item_at(tall, i) == tp_item_at(part[1], i % (40 * rows)));
+        tp_tape_reset(T);
+    }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* Rows of a few elements turned: each becomes a column. */
+START_TEST(short_rows_turned)
+{
+    static const tp_dtype dtypes[] = {TP_F32, TP_F64, TP_I32, TP_U8};
+    tp_tape *T = tp_tape_new();
+    for (size_t d = 0; d < LENGTH(dtypes); d++)
+        for (int64_t k = 1; k < 10; k++)
+            for (int64_t n = 1; n < 300; n += n < 20 ? 1 : 47) {
+                tp_tensor *x = tp_to(T, tp_randint(T, TP_I64, tp_shape(n, k), 0, 200), dtypes[d]);
+                tp_tensor *y = tp_contiguous(T, tp_t(T, x)), *sum = tp_sum_dim(T, x, 1, false);
+                for (int64_t i = 0; i < n; i++) {
+                    double want = 0;
+                    for (int64_t c = 0; c < k; c++) {
+                        ck_assert(tp_item_at(y, c * n + i) == tp_item_at(x, i * k + c));
+                        want += tp_item_at(x, i * k + c);
+                    }
+                    ck_assert(tp_item_at(sum, i) == want);
+                }
+                tp_tape_reset(T);
+            }
+    tp_tape_free(T);
+}
+END_TEST
+
 /* x of this shape, or with some dimensions of size 1 as the bits say, which are then expanded; a dimension may lie across. */
 static tp_tensor *spread(tp_tape *T, tp_dtype dtype, tp_dims shape, unsigned bits, bool across)
 {
@@ -382,6 +457,9 @@ int main(void)
     tcase_add_loop_test(t, walked, 0, (int)LENGTH(walks));
     tcase_add_loop_test(t, walked_back, 0, (int)LENGTH(walks));
     tcase_add_test(t, slices_add_up);
+    tcase_add_test(t, slices_of_an_owned_one);
+    tcase_add_test(t, joined);
+    tcase_add_test(t, short_rows_turned);
     tcase_add_loop_test(t, repeated_operands, 0, (int)LENGTH(spread_shapes));
     suite_add_tcase(suite, t);
     return run_suite(suite);

@@ -12,6 +12,24 @@ static double keep_scale(const tp_tensor *x, double p)
     return x->dtype == TP_F32 ? (double)(1 / (float)(1 - p)) : 1 / (1 - p);
 }
 
+/* clang-format off */
+/* y (+)= x times the scale where it is kept, times 0 elsewhere: NaN and infinities come through */
+#define KEEP(S, R)                                                                                 \
+    static void keep_##S(int64_t n, const R *x, const uint8_t *kept, R scale, R *restrict y, bool add) \
+    { if (add) for (int64_t i = 0; i < n; i++) y[i] += x[i] * ((R)kept[i] * scale);                \
+      else for (int64_t i = 0; i < n; i++) y[i] = x[i] * ((R)kept[i] * scale); }
+KEEP(f32, float)
+KEEP(f64, double)
+/* clang-format on */
+
+static void keep(const tp_tensor *x, const uint8_t *kept, double scale, tp_tensor *y, bool add)
+{
+    if (x->dtype == TP_F32)
+        keep_f32(x->numel, x->data, kept, (float)scale, y->data, add);
+    else
+        keep_f64(x->numel, x->data, kept, scale, y->data, add);
+}
+
 static tp_status dropout_infer(tp_call *c)
 {
     tp_status status = tp__infer_float_like(c);
@@ -30,12 +48,7 @@ static tp_status dropout_forward(tp_call *c)
         for (int64_t i = 0; i < n; i++)
             kept[at + i] = u[i] < 1 - p;
     }
-    if (x->dtype == TP_F32)
-        for (int64_t i = 0; i < x->numel; i++)
-            ((float *)c->out[0]->data)[i] = ((const float *)x->data)[i] * (kept[i] ? (float)scale : 0);
-    else
-        for (int64_t i = 0; i < x->numel; i++)
-            ((double *)c->out[0]->data)[i] = ((const double *)x->data)[i] * (kept[i] ? scale : 0);
+    keep(x, kept, scale, c->out[0], false);
     return TP_OK;
 }
 
@@ -47,6 +60,12 @@ static tp_status dropout_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+static tp_status dropout_vjp_fused(tp_vjp *v)
+{
+    keep(v->gout[0], v->out[1]->data, keep_scale(v->in[0], *(const double *)v->attr), v->gin[0], !v->fresh);
+    return TP_OK;
+}
+
 static void dropout_samples(tp_sampler *s)
 {
     tp_tensor *x = tp_sample_tensor(s, (tp_dims){2, {4, 5}}, -1, 1);
@@ -55,9 +74,10 @@ static void dropout_samples(tp_sampler *s)
 
 /* clang-format off */
 static const tp_op dropout_op = {
-    .name = "dropout", .n_in = 1, .n_out = 2, .attr_size = sizeof(double), .flags = TP_OP_RANDOM | TP_OP_FORGETS_IN,
-    .grad_name = "MulBackward0",
-    .infer = dropout_infer, .forward = dropout_forward, .vjp = dropout_vjp, .samples = dropout_samples};
+    .name = "dropout", .n_in = 1, .n_out = 2, .attr_size = sizeof(double), 
+    .flags = TP_OP_RANDOM | TP_OP_FORGETS_IN | TP_OP_OVERWRITES, .grad_name = "MulBackward0",
+    .infer = dropout_infer, .forward = dropout_forward, .vjp = dropout_vjp, .vjp_fused = dropout_vjp_fused,
+    .samples = dropout_samples};
 /* clang-format on */
 
 /* Is p a probability? Otherwise T fails. */
