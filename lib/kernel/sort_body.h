@@ -31,6 +31,22 @@ static void S(merge)(const S(pair) * a, int64_t na, const S(pair) * b, int64_t n
     memcpy(out, na > 0 ? a : b, (size_t)(na > 0 ? na : nb) * sizeof *out);
 }
 
+/* Two runs of one length, from both ends at once: neither waits for the other, and none comes to its end before it is done. */
+static void S(merge_even)(int64_t n, const S(pair) * a, S(pair) * out)
+{
+    const S(pair) *b = a + n, *last_a = b - 1, *last_b = b + n - 1;
+    S(pair) *last = out + 2 * n - 1;
+    for (int64_t i = 0; i < n; i++) {
+        bool second = b->key < a->key, first = last_b->key < last_a->key;
+        *out++ = second ? *b : *a;
+        a += !second;
+        b += second;
+        *last-- = first ? *last_a : *last_b;
+        last_a -= first;
+        last_b -= !first;
+    }
+}
+
 /* Runs of FEW, then merged by twos, from a to b and back; returns where the result lies. */
 static S(pair) * S(merge_sort)(int64_t n, S(pair) * a, S(pair) * b)
 {
@@ -39,7 +55,10 @@ static S(pair) * S(merge_sort)(int64_t n, S(pair) * a, S(pair) * b)
     for (int64_t width = FEW; width < n; width *= 2) {
         for (int64_t i = 0; i < n; i += 2 * width) {
             int64_t left = n - i < width ? n - i : width, right = n - i - left < width ? n - i - left : width;
-            S(merge)(a + i, left, a + i + left, right, b + i);
+            if (left == right)
+                S(merge_even)(left, a + i, b + i);
+            else
+                S(merge)(a + i, left, a + i + left, right, b + i);
         }
         S(pair) *t = a;
         a = b;
@@ -87,15 +106,20 @@ static S(pair) * S(sort)(int64_t n, S(pair) * a, S(pair) * b)
 static S(pair) S(nth)(int64_t n, const S(pair) * a, S(pair) * b, int64_t k)
 {
     for (int shift = 8 * (int)sizeof(KEY) - 8; n > FEW && shift >= 0; shift -= 8) {
-        int64_t count[256] = {0}, m = 0;
+        int64_t count[256] = {0}, odd[256] = {0}, m = 0, i = 0;
         unsigned digit = 0;
-        for (int64_t i = 0; i < n; i++)
+        for (; i + 1 < n; i += 2) { /* neighbours apart: one place would wait for itself */
             count[a[i].key >> shift & 255]++;
-        for (; k >= count[digit]; digit++)
-            k -= count[digit];
-        for (int64_t i = 0; i < n; i++)
-            if ((a[i].key >> shift & 255) == digit)
-                b[m++] = a[i];
+            odd[a[i + 1].key >> shift & 255]++;
+        }
+        if (i < n)
+            count[a[i].key >> shift & 255]++;
+        for (; k >= count[digit] + odd[digit]; digit++)
+            k -= count[digit] + odd[digit];
+        for (i = 0; i < n; i++) { /* without a branch, which would often be guessed wrong */
+            b[m] = a[i];
+            m += (a[i].key >> shift & 255) == digit;
+        }
         n = m;
         a = b;
     }
@@ -131,10 +155,10 @@ static S(pair) * S(top)(int64_t n, S(pair) * a, S(pair) * b, int64_t k)
     if (k <= FEW_FIRST)
         return S(few_first)(n, a, b, k);
     S(pair) last = S(nth)(n, a, b, k - 1);
-    int64_t m = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (a[i].key < last.key || (a[i].key == last.key && a[i].at <= last.at))
-            b[m++] = a[i];
+    for (int64_t i = 0, m = 0; m < k; i++) {
+        b[m] = a[i];
+        m += (a[i].key < last.key) | ((a[i].key == last.key) & (a[i].at <= last.at));
+    }
     return S(sort)(k, b, a);
 }
 
