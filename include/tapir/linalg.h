@@ -79,6 +79,13 @@ TP_API tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, boo
  * is read; otherwise TP_ENUMERIC. Gradient: Murray, "Differentiation of the Cholesky decomposition",
  * 2016, equation 8 and following, symmetrized. */
 TP_API tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a);
+/* The same, or, `upper`, U with U^T U = A, of which the upper half is read. With info, TP_I32 of A's leading dimensions, a
+ * matrix that is not positive definite is no failure: its info is the order of the first leading minor that is not
+ * positive, and what is beyond that in the factor is not of use; otherwise it is 0. */
+TP_API tp_tensor *tp_linalg_cholesky_ex(tp_tape *T, tp_tensor *a, bool upper, tp_tensor **info);
+/* X with A X = B [..., n, k], and A^-1, of A = L L^T for a lower factor L [..., n, n] or U^T U for an upper one. */
+TP_API tp_tensor *tp_cholesky_solve(tp_tape *T, tp_tensor *b, tp_tensor *factor, bool upper);
+TP_API tp_tensor *tp_cholesky_inverse(tp_tape *T, tp_tensor *factor, bool upper);
 /* X with A X = B for a lower or upper triangular A [..., n, n] (the other half is not read), B [..., n, k]. A zero on
  * the diagonal makes infinities or NaN, as in torch. */
 TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper);
@@ -86,6 +93,41 @@ TP_API tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor
  * `left`; `unit`: A has ones on its diagonal, which is not read. */
 TP_API tp_tensor *tp_linalg_solve_triangular_with(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool left,
                                                   bool unit);
+/* The inverse of A [..., n, n] (alias inverse), by LU; a singular one is TP_ENUMERIC. With info, TP_I32 of A's leading
+ * dimensions, that is no failure: info is the pivot that is 0, counted from 1, and the inverse NaN. Gradient: -Y^T dY Y^T. */
+TP_API tp_tensor *tp_linalg_inv(tp_tape *T, tp_tensor *a);
+TP_API tp_tensor *tp_linalg_inv_ex(tp_tape *T, tp_tensor *a, tp_tensor **info);
+/* The determinant of A [..., n, n] -> [...] (alias det), by LU; 1 of n = 0. What is representable comes out, though products
+ * on the way are not. Gradient: the cofactors (Jacobi's formula), near singular matrices by singular values, so that the
+ * first and second derivatives hold there, too. */
+TP_API tp_tensor *tp_linalg_det(tp_tape *T, tp_tensor *a);
+/* The determinant's sign, 0 of a singular A, which is returned, and the logarithm of its absolute value (alias slogdet);
+ * logdet: that alone, NaN where the sign is negative. Gradient: A^-T, not finite where A is singular. */
+TP_API tp_tensor *tp_linalg_slogdet(tp_tape *T, tp_tensor *a, tp_tensor **logabsdet);
+TP_API tp_tensor *tp_logdet(tp_tape *T, tp_tensor *a);
+/* A = P L U of A [..., m, n] with partial pivoting, k = min(m, n). lu_factor returns U on and above the diagonal and L, whose
+ * diagonal is 1, below it, [..., m, n], and the pivots, TP_I32 [..., k]: row i was exchanged with row pivots[i] - 1, for
+ * i = 0, 1, ... A pivot of U that is 0 is TP_ENUMERIC, unless info [...] is asked for: the first of them, counted from 1, or
+ * 0. lu gives P [..., m, m], L [..., m, k] and U [..., k, n], each of which may be NULL, of any A; lu_unpack makes these of LU
+ * and pivots.
+ * torch's pivot = False there is not on CPUs. Gradients as for square A of full rank; none by P. */
+TP_API tp_tensor *tp_linalg_lu_factor(tp_tape *T, tp_tensor *a, tp_tensor **pivots);
+TP_API tp_tensor *tp_linalg_lu_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots, tp_tensor **info);
+TP_API tp_status  tp_linalg_lu(tp_tape *T, tp_tensor *a, tp_tensor **p, tp_tensor **l, tp_tensor **u);
+TP_API tp_status  tp_lu_unpack(tp_tape *T, tp_tensor *lu, tp_tensor *pivots, tp_tensor **p, tp_tensor **l,
+                               tp_tensor **u);
+/* X with A X = B [..., n, k], or X A = B [..., k, n] where not `left` (torch's default is true), and A^T for A where
+ * `adjoint`, of A's LU and pivots as lu_factor gives them (a pivot out of range is TP_EINVAL). */
+TP_API tp_tensor *tp_linalg_lu_solve(tp_tape *T, tp_tensor *lu, tp_tensor *pivots, tp_tensor *b, bool left,
+                                     bool adjoint);
+/* A = L D L^T of a symmetric A [..., n, n], whose lower half is read, with Bunch and Kaufman's pivots ("Some stable methods
+ * for calculating inertia and solving symmetric linear systems", 1977): L below the diagonal and D, with blocks of one and
+ * two, in the lower half, as LAPACK's sytrf leaves them, and the pivots, TP_I32 [..., n]. A singular A is TP_ENUMERIC, unless
+ * info [...] is asked for. ldl_solve: X with A X = B [..., n, k]. No gradients yet. */
+TP_API tp_tensor *tp_linalg_ldl_factor(tp_tape *T, tp_tensor *a, tp_tensor **pivots);
+TP_API tp_tensor *tp_linalg_ldl_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots, tp_tensor **info);
+TP_API tp_tensor *tp_linalg_ldl_solve(tp_tape *T, tp_tensor *ld, tp_tensor *pivots, tp_tensor *b);
+
 /* ---- orthogonal factorizations ----------------------------------------------------------------- */
 
 /* Of floats (TP_EDTYPE), batched over leading dimensions; empty matrices have empty results. Other outputs than the first are

@@ -7,6 +7,34 @@
 
 #include "kernel/kernel.h"
 
+/* ---- lu.c ----------------------------------------------------------------------------------------------------------- */
+
+/* A [m, n] = P L U in place: U on and above the diagonal, L, of ones on its diagonal, below; row i is exchanged with row
+ * pivots[i], counted from 1, for i from 0 to min(m, n) - 1. Info: the first pivot that is 0. Space: m n. */
+int tp__lu(tp_dtype dtype, int64_t m, int64_t n, void *a, int *pivots, void *space);
+/* The exchanges of `count` pivots in the rows of X [m, k]; backwards, they are undone. */
+void tp__exchange_rows(tp_dtype dtype, int64_t count, const int *pivots, bool backwards, int64_t k, void *x);
+
+/* A [n, n] becomes its inverse, NaN where it is singular (info: the pivot that is 0). Space: tp__inverse_space(n); n pivots. */
+int64_t tp__inverse_space(int64_t n);
+int tp__inverse(tp_dtype dtype, int64_t n, void *a, int *pivots, void *space);
+
+/* Sign (0 of a singular one) and logarithm of |det A|, and det A, of A [n, n], which is used up; any of them may be NULL. */
+int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign, void *logarithm, void *det);
+
+/* The cofactors C of A [n, n], the slopes of its determinant, exact for singular matrices, too; and M, the slope of
+ * <C, G> by A for a G [n, n]. Space: tp__cofactors_space(n) doubles, n pivots. */
+int64_t tp__cofactors_space(int64_t n);
+int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots, double *space);
+int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g, void *m, int *pivots, double *space);
+
+/* A = L D L^T of a symmetric A [n, n], whose lower half is read, with Bunch and Kaufman's pivots, in place as LAPACK's sytrf
+ * leaves it in the lower half; the upper becomes 0. Space: tp__ldl_space(n). */
+int64_t tp__ldl_space(int64_t n);
+int tp__ldl(tp_dtype dtype, int64_t n, void *a, int *pivots, void *space);
+/* X with A X = B [n, k], in place. Space: n (n + k). */
+int tp__ldl_solve(tp_dtype dtype, int64_t n, int64_t k, const void *ldl, const int *pivots, void *b, void *space);
+
 /* ---- orthogonal.c --------------------------------------------------------------------------------------------------- */
 
 /* Space of the three that follow, for matrices of at most so many rows and columns. */

@@ -4,15 +4,25 @@
 
 #include <string.h>
 
+enum { L, INFO, OUTPUTS };
+
+/* Whether a matrix that is not positive definite is no failure, but what INFO says. */
+typedef struct {
+    bool told;
+} how;
+
 static tp_status cholesky_infer(tp_call *c)
 {
-    return tp__square_floats(c, c->in[0]) == TP_OK ? tp__infer_like_first(c) : c->tape->status;
+    tp_status status = tp__square_floats(c, c->in[0]);
+    if (status == TP_OK)
+        status = tp__infer_like_first(c);
+    return status == TP_OK ? tp_call_out(c, INFO, TP_I32, tp__batch_of(c->in[0])) : status;
 }
 
 static int factor(const tp__batch *b, int64_t i, void *scratch)
 {
     (void)scratch;
-    const tp_tensor *l = b->call->out[0];
+    const tp_tensor *l = b->call->out[L];
     int64_t n = l->shape[l->ndim - 1];
     return tp__potrf(l->dtype, n, tp__matrix(l, i));
 }
@@ -21,17 +31,16 @@ static tp_status cholesky_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
     int64_t n = a->shape[a->ndim - 1];
-    if (a->numel == 0)
-        return TP_OK;
     tp__triangle lower = {0, false};
     tp_call copy = *c;
     copy.attr = &lower;
-    tp_status status = tp__triangle_forward(&copy);
+    tp_status status = a->numel > 0 ? tp__triangle_forward(&copy) : TP_OK;
     tp__batch b = {.one = factor,
                    .call = c,
                    .count = tp__matrices(a),
                    .flops = n * n * n / 3,
-                   .trouble = "not positive definite",
+                   .info = c->out[INFO]->data,
+                   .trouble = ((const how *)c->attr)->told ? NULL : "not positive definite",
                    .counted = "leading minor",
                    .needed = "one that is"};
     return status == TP_OK ? tp__run_batch(&b) : status;
@@ -41,8 +50,8 @@ static tp_status cholesky_forward(tp_call *c)
 static tp_status cholesky_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *l = v->out[0], *lt = tp__mT(T, l);
-    tp_tensor *s = tp_matmul(T, lt, tp_tril(T, v->gout[0], 0));
+    tp_tensor *l = v->out[L], *lt = tp__mT(T, l);
+    tp_tensor *s = tp_matmul(T, lt, tp_tril(T, v->gout[L], 0));
     tp_tensor *phi = tp_mul_scalar(T, tp_add(T, tp_tril(T, s, 0), tp_tril(T, s, -1)), 0.5);
     tp_tensor *p = tp_linalg_solve_triangular(T, lt, phi, true);                     /* L^-T phi */
     tp_tensor *q = tp__mT(T, tp_linalg_solve_triangular(T, lt, tp__mT(T, p), true)); /* ... L^-1 */
@@ -54,10 +63,10 @@ static tp_status cholesky_vjp(tp_vjp *v)
 static int pull_back(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_vjp *v = b->vjp;
-    const tp_tensor *l = v->out[0];
+    const tp_tensor *l = v->out[L];
     int64_t n = l->shape[l->ndim - 1];
     size_t each = (size_t)(n * n) * tp_dtype_size(l->dtype);
-    memcpy(scratch, tp__matrix(v->gout[0], i), each);
+    memcpy(scratch, tp__matrix(v->gout[L], i), each);
     return tp__potrf_backward(l->dtype, n, tp__matrix(l, i), scratch, (char *)scratch + each, tp__matrix(v->gin[0], i),
                               !(v->fresh & 1u))
                ? 0
@@ -66,7 +75,7 @@ static int pull_back(const tp__batch *b, int64_t i, void *scratch)
 
 static tp_status cholesky_vjp_fused(tp_vjp *v)
 {
-    const tp_tensor *l = v->out[0];
+    const tp_tensor *l = v->out[L];
     int64_t n = l->shape[l->ndim - 1];
     if (l->numel == 0)
         return TP_OK;
@@ -82,21 +91,128 @@ static void cholesky_samples(tp_sampler *s)
 {
     tp_tensor *x = tp__sample_matrix(s, (tp_dims){2, {3, 3}});
     x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, tp__mT(s->tape, x))), true);
-    tp_sample(s, NULL, 1, &x);
+    tp_sample(s, &(how){false}, 1, &x);
     x = tp__sample_matrix(s, (tp_dims){3, {2, 2, 2}});
     x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, tp__mT(s->tape, x))), true);
-    tp_sample(s, NULL, 1, &x);
+    tp_sample(s, &(how){true}, 1, &x);
 }
 
 /* clang-format off */
 static const tp_op cholesky_op = {
-    .name = "linalg_cholesky", .n_in = 1, .n_out = 1, .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES,
+    .name = "linalg_cholesky", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(how),
+    .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES, .constant_out = 1u << INFO,
     .grad_name = "LinalgCholeskyExBackward0",
     .infer = cholesky_infer, .forward = cholesky_forward, .vjp = cholesky_vjp, .vjp_fused = cholesky_vjp_fused,
     .samples = cholesky_samples};
 /* clang-format on */
 
-tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a) { return tp__apply1(T, &cholesky_op, NULL, a); }
+tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a) { return tp_linalg_cholesky_ex(T, a, false, NULL); }
+
+tp_tensor *tp_linalg_cholesky_ex(tp_tape *T, tp_tensor *a, bool upper, tp_tensor **info)
+{
+    TP__NAMED(T, "linalg_cholesky");
+    tp_tensor *out[OUTPUTS] = {NULL};
+    if (info)
+        *info = NULL;
+    if (!tp__usable(T, "linalg_cholesky", a))
+        return NULL;
+    if (upper && a->ndim >= 2)
+        a = tp__mT(T, a);
+    tp_apply_all(T, &cholesky_op, &(how){info != NULL}, 1, &a, out);
+    if (info)
+        *info = out[INFO];
+    return upper ? tp__mT(T, out[L]) : out[L];
+}
+
+/* ---- solves by a factor --------------------------------------------------------------------------------------------- */
+
+/* X with A X = B for the factor F of A, which is lower, A = F F^T, or upper, F^T F; its other half is not read. As in torch the
+ * gradient is that of the whole of F, as if A were made of it: what a factor's other half would do is in it. */
+typedef struct {
+    bool upper;
+} side;
+
+static int substitute(const tp__batch *b, int64_t i, void *scratch)
+{
+    (void)scratch;
+    const tp_tensor *f = b->call->in[0], *x = b->call->out[0];
+    bool upper = ((const side *)b->call->attr)->upper;
+    int64_t n = f->shape[f->ndim - 1], k = x->shape[x->ndim - 1];
+    return tp__trsm(f->dtype, upper, upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k) &&
+                   tp__trsm(f->dtype, upper, !upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k)
+               ? 0
+               : -1;
+}
+
+static tp_status substitute_forward(tp_call *c)
+{
+    const tp_tensor *f = c->in[0], *b = c->in[1];
+    int64_t n = f->shape[f->ndim - 1], k = b->shape[b->ndim - 1];
+    if (b->numel == 0)
+        return TP_OK;
+    memcpy(c->out[0]->data, b->data, (size_t)b->numel * tp_dtype_size(b->dtype));
+    return tp__run_batch(&(tp__batch){.one = substitute, .call = c, .count = tp__matrices(f), .flops = n * n * k});
+}
+
+static tp_tensor *solve_by(tp_tape *T, tp_tensor *factor, tp_tensor *b, bool upper);
+
+/* gB = A^-1 gX, gA = -gB X^T, and gF = (gA + gA^T) F, or F (gA + gA^T) */
+static tp_status substitute_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    bool upper = ((const side *)v->attr)->upper;
+    tp_tensor *f = v->in[0], *gb = solve_by(T, f, v->gout[0], upper);
+    if (tp_vjp_needs(v, 0)) {
+        tp_tensor *ga = tp_matmul(T, gb, tp__mT(T, v->out[0]));
+        ga = tp_neg(T, tp_add(T, ga, tp__mT(T, ga)));
+        v->gin[0] = upper ? tp_matmul(T, f, ga) : tp_matmul(T, ga, f);
+    }
+    if (tp_vjp_needs(v, 1))
+        v->gin[1] = gb;
+    return TP_OK;
+}
+
+static void substitute_samples(tp_sampler *s)
+{
+    tp_tensor *in[2] = {tp_tril(s->tape, tp__sample_matrix(s, (tp_dims){2, {3, 3}}), 0),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 2}}, -1, 1)};
+    in[0] = tp_detach(s->tape, in[0]);
+    tp_sample(s, &(side){false}, 2, in);
+    in[0] = tp_contiguous(s->tape, tp__mT(s->tape, in[0]));
+    tp_sample(s, &(side){true}, 2, in);
+}
+
+/* clang-format off */
+static const tp_op cholesky_solve_op = {
+    .name = "cholesky_solve", .n_in = 2, .n_out = 1, .attr_size = sizeof(side), .grad_name = "CholeskySolveBackward0",
+    .infer = tp__solve_infer, .forward = substitute_forward, .vjp = substitute_vjp, .samples = substitute_samples};
+/* clang-format on */
+
+static tp_tensor *solve_by(tp_tape *T, tp_tensor *factor, tp_tensor *b, bool upper)
+{
+    return tp__broadcast_batches(T, "cholesky_solve", &factor, &b)
+               ? tp__apply2(T, &cholesky_solve_op, &(side){upper}, factor, b)
+               : NULL;
+}
+
+tp_tensor *tp_cholesky_solve(tp_tape *T, tp_tensor *b, tp_tensor *factor, bool upper)
+{
+    TP__NAMED(T, "cholesky_solve");
+    return tp__usable_inputs(T, "cholesky_solve", 2, (tp_tensor *[2]){b, factor}) ? solve_by(T, factor, b, upper)
+                                                                                  : NULL;
+}
+
+tp_tensor *tp_cholesky_inverse(tp_tape *T, tp_tensor *factor, bool upper)
+{
+    TP__NAMED(T, "cholesky_inverse");
+    if (!tp__usable(T, "cholesky_inverse", factor))
+        return NULL;
+    int64_t n = factor->ndim >= 2 ? factor->shape[factor->ndim - 1] : -1;
+    if (n >= 0 && factor->shape[factor->ndim - 2] == n)
+        return solve_by(T, factor, tp_eye(T, factor->dtype, n, n), upper);
+    tp_fail(T, TP_ESHAPE, "cholesky_inverse: the factor is %s; [..., n, n] is needed", TP__SHAPE(factor));
+    return NULL;
+}
 
 const tp_op *const tp__ops_cholesky[] = {
 #include TP__OPERATORS

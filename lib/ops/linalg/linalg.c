@@ -119,6 +119,8 @@ tp_status tp__run_batch(tp__batch *b)
 
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b)
 {
+    if (*a == NULL || *b == NULL) /* the tape has failed */
+        return false;
     tp_dims sa = tp__dims_of(*a), sb = tp__dims_of(*b), batch;
     if (sa.ndim < 2 || sb.ndim < 2) {
         tp_fail(T, TP_ESHAPE, "%s: A is %s, B is %s; [..., n, n] and [..., n, k] are needed", name, TP__DIMS(sa),
