@@ -130,59 +130,120 @@ TP_API tp_tensor *tp_linalg_ldl_solve(tp_tape *T, tp_tensor *ld, tp_tensor *pivo
 
 /* ---- orthogonal factorizations ----------------------------------------------------------------- */
 
-/* Of floats (TP_EDTYPE), batched over leading dimensions; empty matrices have empty results. Other outputs than the first are
- * written through pointers, which may be NULL. */
+/* Of floats (TP_EDTYPE), batched over leading dimensions; empty matrices have empty results. Other outputs than the
+ * first are written through pointers, which may be NULL. */
 
 typedef enum {
     TP_QR_REDUCED,  /* Q [..., m, k], R [..., k, n], k = min(m, n) */
     TP_QR_COMPLETE, /* Q [..., m, m], R [..., m, n] */
     TP_QR_R         /* R [..., k, n] alone; Q is [0] */
 } tp_qr_mode;
-/* A [..., m, n] = Q R, with orthonormal columns of Q and R upper triangular, of either sign on its diagonal (LAPACK's geqrf);
- * returns Q. torch's mode is "reduced", and torch.qr's. Gradients of any order, of all modes: those of M. Seeger et al.,
- * "Auto-differentiating linear algebra", 2017; they are not finite where the first k columns depend on each other. The columns
- * of a complete Q that A does not fix have the derivative of the reflectors that they are made of (see tp_geqrf). */
+/* A [..., m, n] = Q R, with orthonormal columns of Q and R upper triangular, of either sign on its diagonal (LAPACK's
+ * geqrf); returns Q. torch's mode is "reduced", and torch.qr's. Gradients of any order, of all modes: those of M.
+ * Seeger et al., "Auto-differentiating linear algebra", 2017; they are not finite where the first k columns depend on
+ * each other. The columns of a complete Q that A does not fix have the derivative of the reflectors that they are
+ * made of (see tp_geqrf). */
 TP_API tp_tensor *tp_linalg_qr(tp_tape *T, tp_tensor *a, tp_qr_mode mode, tp_tensor **r);
-/* The same as reflectors: R on and above the diagonal of the result [..., m, n]; below it the vectors v_i, which begin with a 1
- * at i that is not stored, of H_i = I - tau_i v_i v_i^T, tau [..., k]: Q = H_0 H_1 ... Gradients of any order; not finite
- * where a column has nothing below the diagonal when its turn comes, as there tau jumps. */
+/* The same as reflectors: R on and above the diagonal of the result [..., m, n]; below it the vectors v_i, which
+ * begin with a 1 at i that is not stored, of H_i = I - tau_i v_i v_i^T, tau [..., k]: Q = H_0 H_1 ... Gradients of
+ * any order; not finite where a column has nothing below the diagonal when its turn comes, as there tau jumps. */
 TP_API tp_tensor *tp_geqrf(tp_tape *T, tp_tensor *a, tp_tensor **tau);
-/* The first n columns of H_0 H_1 ... H_(k-1), of vectors below the diagonal of A [..., m, n], m >= n, what else is there being
- * ignored, and tau [..., k], k <= n (TP_ESHAPE): whatever tau is. torch.orgqr. Gradients of any order. */
+/* The first n columns of H_0 H_1 ... H_(k-1), of vectors below the diagonal of A [..., m, n], m >= n, what else is
+ * there being ignored, and tau [..., k], k <= n (TP_ESHAPE): whatever tau is. torch.orgqr. Gradients of any order. */
 TP_API tp_tensor *tp_linalg_householder_product(tp_tape *T, tp_tensor *a, tp_tensor *tau);
-/* Q C or, with `transpose`, Q^T C, for the whole Q = H_0 ... H_(k-1) [..., m, m] of A [..., m, n] and tau [..., k], k <= n, and C
- * [..., m, p]; where not `left`, C Q or C Q^T, C [..., p, m] (TP_ESHAPE). torch's are left true and transpose false. Gradients of
- * any order. */
+/* Q C or, with `transpose`, Q^T C, for the whole Q = H_0 ... H_(k-1) [..., m, m] of A [..., m, n] and tau [..., k], k
+ * <= n, and C [..., m, p]; where not `left`, C Q or C Q^T, C [..., p, m] (TP_ESHAPE). torch's are left true and
+ * transpose false. Gradients of any order. */
 TP_API tp_tensor *tp_ormqr(tp_tape *T, tp_tensor *a, tp_tensor *tau, tp_tensor *c, bool left, bool transpose);
 
-/* Derivatives of vectors have a factor 1 / (l_j - l_i) for each pair of eigenvalues, or 1 / (s_j^2 - s_i^2) of singular values and
- * 1 / s_i: infinite, or NaN, where two are equal, or one of a matrix that is not square is 0. With a broadening, each such 1 / x (x
- * = l_j - l_i, s_j - s_i, s_j + s_i, s_i) is x / (x^2 + broadening), as H.-J. Liao et al. have it, "Differentiable programming
- * tensor networks", 2019: 1e-12 is usual. Values that are apart keep their derivative, but for a part broadening / x^2. */
+/* Derivatives of vectors have a factor 1 / (l_j - l_i) for each pair of eigenvalues, or 1 / (s_j^2 - s_i^2) of
+ * singular values and 1 / s_i: infinite, or NaN, where two are equal, or one of a matrix that is not square is 0.
+ * With a broadening, each such 1 / x (x = l_j - l_i, s_j - s_i, s_j + s_i, s_i) is x / (x^2 + broadening), as H.-J.
+ * Liao et al. have it, "Differentiable programming tensor networks", 2019: 1e-12 is usual. Values that are apart keep
+ * their derivative, but for a part broadening / x^2. */
 typedef struct {
     double broadening; /* 0: none */
     TP_RESERVED(4);
 } tp_spectrum_options;
-/* Eigenvalues [..., n], ascending, of a symmetric A [..., n, n], of which the lower half is read (torch's UPLO "L"), or the upper, and
- * eigenvectors [..., n, n] in columns: A = V diag(L) V^T. LAPACK's syevd; torch.symeig. TP_ENUMERIC where what is read is not
- * finite. Gradients of any order, symmetric: M. Giles, "An extended collection of matrix derivative results", 2008; of the
- * vectors, whose signs (and bases, where values are equal) are LAPACK's choice, they have a meaning where a function does not depend
- * on that choice. */
+/* Eigenvalues [..., n], ascending, of a symmetric A [..., n, n], of which the lower half is read (torch's UPLO "L"),
+ * or the upper, and eigenvectors [..., n, n] in columns: A = V diag(L) V^T. LAPACK's syevd; torch.symeig. TP_ENUMERIC
+ * where what is read is not finite. Gradients of any order, symmetric: M. Giles, "An extended collection of matrix
+ * derivative results", 2008; of the vectors, whose signs (and bases, where values are equal) are LAPACK's choice,
+ * they have a meaning where a function does not depend on that choice. */
 TP_API tp_tensor *tp_linalg_eigh(tp_tape *T, tp_tensor *a, bool upper, tp_tensor **vectors,
                                  const tp_spectrum_options *options);
 /* The same without vectors; their gradient is V diag(g) V^T, wherever they lie. */
 TP_API tp_tensor *tp_linalg_eigvalsh(tp_tape *T, tp_tensor *a, bool upper);
-/* A [..., m, n] = U diag(S) Vh: returns U [..., m, k], k = min(m, n), and s [..., k], descending, and vh [..., k, n]; or with
- * full_matrices (torch's default) U [..., m, m] and vh [..., n, n], whose further vectors give no gradient. LAPACK's gesdd.
- * TP_ENUMERIC where A is not finite. Gradients of any order: J. Townsend, "Differentiating the singular value
- * decomposition", 2016; the signs of the vectors are LAPACK's choice, as with tp_linalg_eigh. */
+/* A [..., m, n] = U diag(S) Vh: returns U [..., m, k], k = min(m, n), and s [..., k], descending, and vh [..., k, n];
+ * or with full_matrices (torch's default) U [..., m, m] and vh [..., n, n], whose further vectors give no gradient.
+ * LAPACK's gesdd. TP_ENUMERIC where A is not finite. Gradients of any order: J. Townsend, "Differentiating the
+ * singular value decomposition", 2016; the signs of the vectors are LAPACK's choice, as with tp_linalg_eigh. */
 TP_API tp_tensor *tp_linalg_svd(tp_tape *T, tp_tensor *a, bool full_matrices, tp_tensor **s, tp_tensor **vh,
                                 const tp_spectrum_options *options);
 /* The singular values alone; their gradient is U diag(g) Vh, wherever they lie. */
 TP_API tp_tensor *tp_linalg_svdvals(tp_tape *T, tp_tensor *a);
-/* torch.svd: U, S and V, not transposed; `some`, torch's default, gives k vectors; without compute_uv U [..., m, m] and V
- * [..., n, n] are 0. */
+/* torch.svd: U, S and V, not transposed; `some`, torch's default, gives k vectors; without compute_uv U [..., m, m]
+ * and V [..., n, n] are 0. */
 TP_API tp_tensor *tp_svd(tp_tape *T, tp_tensor *a, bool some, bool compute_uv, tp_tensor **s, tp_tensor **v);
+
+/* Singular values, or sizes of eigenvalues, count as 0 where they are not above max(atol, rtol largest). */
+typedef struct {
+    double atol;      /* 0, the default */
+    double rtol;      /* 0: max(m, n) times the dtype's epsilon, or 0 with an atol above 0; TP_ZERO: 0 */
+    bool   hermitian; /* A is symmetric, of which the lower half is read */
+    TP_RESERVED(4);
+} tp_rank_options;
+/* The pseudoinverse of A [..., m, n] -> [..., n, m], by singular values, or eigenvalues; torch.pinverse has rtol
+ * 1e-15. TP_ENUMERIC where A is not finite. Gradients of any order, of a rank that does not change (of a hermitian A
+ * they read both halves): G. Golub, V. Pereyra, "The differentiation of pseudo-inverses", 1973. */
+TP_API tp_tensor *tp_linalg_pinv(tp_tape *T, tp_tensor *a, const tp_rank_options *options);
+/* How many singular values count as above 0: TP_I64 of A's leading dimensions. */
+TP_API tp_tensor *tp_linalg_matrix_rank(tp_tape *T, tp_tensor *a, const tp_rank_options *options);
+
+typedef enum {
+    TP_GELSY, /* by QR with pivots: torch's default */
+    TP_GELS,  /* by QR, of A of full rank (an exact 0 in R is TP_ENUMERIC) */
+    TP_GELSD, /* by singular values, divide and conquer */
+    TP_GELSS  /* by singular values */
+} tp_lstsq_driver;
+typedef struct {
+    double          rcond; /* values below rcond times the largest count as 0; 0: max(m, n) times epsilon; TP_ZERO: 0 */
+    tp_lstsq_driver driver;
+    TP_RESERVED(4);
+} tp_lstsq_options;
+/* X [..., n, k] of the least |A X - B| in each column, and of those the shortest, of A [..., m, n], B [..., m, k],
+ * leading dimensions broadcast, or B [m], or [..., m] of A's leading dimensions, as vectors. residuals [..., k]: the
+ * squares of what is left, summed, where m > n and every A has full rank, but not of TP_GELSY, else [0]; rank: TP_I64
+ * of the leading dimensions, of TP_GELS [0]; singular_values [..., min(m, n)] of TP_GELSD and TP_GELSS, else [0].
+ * Gradients of any order, of X as A^+ B and of the residuals. */
+TP_API tp_tensor *tp_linalg_lstsq(tp_tape *T, tp_tensor *a, tp_tensor *b, const tp_lstsq_options *options,
+                                  tp_tensor **residuals, tp_tensor **rank, tp_tensor **singular_values);
+
+/* Orders of matrix norms that are no numbers (any other value of ord stands for itself): the square root of the sum
+ * of squares, torch's "fro", and the sum of the singular values, "nuc". */
+#define TP_NORM_FRO 0x1p1000
+#define TP_NORM_NUC 0x1p1001
+/* Norms of matrices that lie in dimensions dim0 and dim1 (torch's are -2 and -1, ord TP_NORM_FRO): these, or 2 and
+ * -2, the largest and least singular value, 1 and -1, the largest and least sum of |x| in a column, INFINITY and
+ * -INFINITY, in a row. Other orders are TP_EINVAL. */
+TP_API tp_tensor *tp_linalg_matrix_norm(tp_tape *T, tp_tensor *x, double ord, int dim0, int dim1, bool keepdim);
+/* tp_linalg_vector_norm over one dimension, tp_linalg_matrix_norm over two; n = 0: all that x has. Without an ord
+ * torch's is tp_linalg_vector_norm with 2; so are torch.norm and its "fro", of any dimensions; its "nuc" is
+ * tp_linalg_matrix_norm. */
+TP_API tp_tensor *tp_linalg_norm(tp_tape *T, tp_tensor *x, double ord, int n, const int *dims, bool keepdim);
+/* The norm of x [..., n, n] times that of its inverse, infinite where there is none; p is an order of
+ * tp_linalg_matrix_norm (torch's is 2), with 2 and -2, the quotients of singular values, of x [..., m, n]. */
+TP_API tp_tensor *tp_linalg_cond(tp_tape *T, tp_tensor *x, double p);
+/* e^A of A [..., n, n]; NaN where it is not finite. By Taylor polynomials of degree 1 to 18, scaled and squared: P.
+ * Bader, S. Blanes, F. Casas, "Computing the matrix exponential with an optimized Taylor polynomial approximation",
+ * 2019. Gradients of any order, by the exponential of a matrix of twice the order. */
+TP_API tp_tensor *tp_matrix_exp(tp_tape *T, tp_tensor *a);
+/* The inverse of A as a matrix from its first `ind` dimensions (torch's ind is 2) to the others, of as many elements
+ * (TP_ESHAPE); the result has the others first. A singular one is TP_ENUMERIC. */
+TP_API tp_tensor *tp_linalg_tensorinv(tp_tape *T, tp_tensor *a, int ind);
+/* X with tensordot(A, X) = B over X's dimensions, which are A's behind those of B; n dimensions `dims` of A are moved
+ * to its end first (n = 0: none). */
+TP_API tp_tensor *tp_linalg_tensorsolve(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims);
 
 /* ---- what needs no factorization --------------------------------------------------------------- */
 
@@ -203,19 +264,19 @@ TP_API tp_tensor *tp_tril(tp_tape *T, tp_tensor *x, int64_t diagonal);
 TP_API tp_tensor *tp_triu(tp_tape *T, tp_tensor *x, int64_t diagonal);
 
 /* What does the matrix work, in parts between semicolons: library, threading and kernels; the file; what is wrong, if
- * something is. "OpenBLAS 0.3.21, openmp, Cooperlake; /usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0". The text
- * is the calling thread's, until its next call.
+ * something is. "OpenBLAS 0.3.21, openmp, Cooperlake; /usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0".
+ * The text is the calling thread's, until its next call.
  *
- * An OpenBLAS that is older than the processor may pick the kernels of a much older one, at an eighth of the speed. Where
- * that is so, it is told to pick better ones when this library is loaded ("Cooperlake (instead of Prescott)"): not where
- * OPENBLAS_CORETYPE is set, nor TAPIR_BLAS_CORE=off, nor where the process has other threads by then; the text says so,
- * and what to set.
+ * An OpenBLAS that is older than the processor may pick the kernels of a much older one, at an eighth of the speed.
+ * Where that is so, it is told to pick better ones when this library is loaded ("Cooperlake (instead of Prescott)"):
+ * not where OPENBLAS_CORETYPE is set, nor TAPIR_BLAS_CORE=off, nor where the process has other threads by then; the
+ * text says so, and what to set.
  *
  * A BLAS with 64-bit integers (ILP64) is not usable: all that needs it fails with TP_EUNSUPPORTED.
  *
  * OpenBLAS takes a buffer of 128 MiB of address space for each call that is under way. Where there is room for none
- * (RLIMIT_AS, ulimit -v), products and factorizations fail with TP_ENOMEM; where there is room for fewer than there are
- * threads, they wait for each other. */
+ * (RLIMIT_AS, ulimit -v), products and factorizations fail with TP_ENOMEM; where there is room for fewer than there
+ * are threads, they wait for each other. */
 TP_API const char *tp_blas_info(void);
 
 #ifdef __cplusplus

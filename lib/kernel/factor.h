@@ -1,7 +1,7 @@
 /* factor.h - factorizations by LAPACK of one row-major matrix, beyond those of kernel.h.
  *
- * Each returns LAPACK's info: 0, done; above 0, what its function says; below, no kernel could be called (tp__blas_trouble).
- * One BLAS thread; `space` is of elements of the dtype, unless it is said otherwise. */
+ * Each returns LAPACK's info: 0, done; above 0, what its function says; below, no kernel could be called
+ * (tp__blas_trouble). One BLAS thread; `space` is of elements of the dtype, unless it is said otherwise. */
 #ifndef TAPIR_KERNEL_FACTOR_H
 #define TAPIR_KERNEL_FACTOR_H
 
@@ -39,30 +39,53 @@ int tp__ldl_solve(tp_dtype dtype, int64_t n, int64_t k, const void *ldl, const i
 
 /* Space of the three that follow, for matrices of at most so many rows and columns. */
 int64_t tp__qr_space(int64_t rows, int64_t columns);
-/* A [m, n] = Q R in place: R on and above the diagonal; below it, of column i, the reflector v_i, which begins with a 1 in row
- * i that is not stored. Q = H_0 H_1 ..., H_i = I - tau_i v_i v_i^T, tau [min(m, n)]. */
+/* A [m, n] = Q R in place: R on and above the diagonal; below it, of column i, the reflector v_i, which begins with a
+ * 1 in row i that is not stored. Q = H_0 H_1 ..., H_i = I - tau_i v_i v_i^T, tau [min(m, n)]. */
 int tp__geqrf(tp_dtype dtype, int64_t m, int64_t n, void *a, void *tau, void *space);
 /* The first n <= m columns of H_0 ... H_(k-1), in place of the reflectors: A [m, n], k <= n. */
 int tp__orgqr(tp_dtype dtype, int64_t m, int64_t n, int64_t k, void *a, const void *tau, void *space);
-/* C [m, n] becomes Q C, Q^T C (transposed), or C Q, C Q^T (not left), for k reflectors in the first columns of A [m or n, columns].
- * Space: tp__qr_space(m, n), and A's elements once more. */
+/* C [m, n] becomes Q C, Q^T C (transposed), or C Q, C Q^T (not left), for k reflectors in the first columns of A [m
+ * or n, columns]. Space: tp__qr_space(m, n), and A's elements once more. */
 int tp__ormqr(tp_dtype dtype, bool left, bool transposed, int64_t m, int64_t n, int64_t k, const void *a,
               int64_t columns, const void *tau, void *c, void *space);
 
 /* Bytes of space of the two that follow; -1: LAPACK cannot count them. */
 int64_t tp__eigh_space(tp_dtype dtype, int64_t n);
 int64_t tp__svd_space(tp_dtype dtype, int64_t m, int64_t n, bool vectors, bool full);
-/* Eigenvalues w [n], ascending, of a symmetric A [n, n], of which one half is read, and which is used up; and V, whose columns are
- * the vectors, unless it is NULL. Info: how many elements did not converge to zero. */
-int tp__eigh(tp_dtype dtype, bool upper, int64_t n, void *a, void *w, void *v, void *space);
-/* A [m, n] = U diag(s) V^T, s [k] descending, k = min(m, n), U [m, k], Vt [k, n], or [m, m] and [n, n] where full, or both NULL.
- * A is used up. Info: how many elements did not converge to zero. */
-int tp__svd(tp_dtype dtype, bool full, int64_t m, int64_t n, void *a, void *s, void *u, void *vt, void *space,
+/* Eigenvalues w [n], ascending, of a symmetric A [n, n], of which one half is read; and V, whose columns are the
+ * vectors, unless it is NULL. Info: how many elements did not converge to zero. */
+int tp__eigh(tp_dtype dtype, bool upper, int64_t n, const void *a, void *w, void *v, void *space);
+/* A [m, n] = U diag(s) V^T, s [k] descending, k = min(m, n), U [m, k], Vt [k, n], or [m, m] and [n, n] where full, or
+ * both NULL; `bytes` of space. Info: how many elements did not converge to zero. */
+int tp__svd(tp_dtype dtype, bool full, int64_t m, int64_t n, const void *a, void *s, void *u, void *vt, void *space,
             int64_t bytes);
 
-/* The first row of A [m, n] with an element that is not finite, from 1 on; 0: there is none. Of a half, on the diagonal and above
- * it or below it, only that is read. */
+/* X [n, k] of least |A X - B|, of least length where there are several, A [m, n] and B [m, k]; rank as the driver
+ * finds it, with singular values below rcond times the largest as 0, and these values [min(m, n)], of gelsd and
+ * gelss, unless NULL. Info: of gels, which needs full rank, the element of the diagonal that is 0; of gelsd and gelss
+ * how many elements did not converge. Space in bytes; -1: LAPACK cannot count it. */
+typedef enum { TP__GELSY, TP__GELS, TP__GELSD, TP__GELSS } tp__lstsq_driver; /* as in tp_lstsq_driver */
+typedef struct {
+    tp__lstsq_driver driver;
+    tp_dtype dtype;
+    int64_t m, n, k;
+    double rcond;
+    const void *a, *b;
+    void *x, *values;
+    int *rank;
+} tp__lstsq_job;
+int64_t tp__lstsq_space(tp__lstsq_driver driver, tp_dtype dtype, int64_t m, int64_t n, int64_t k);
+int tp__lstsq(const tp__lstsq_job *job, void *space, int64_t bytes);
+
+/* The first row of A [m, n] with an element that is not finite, from 1 on; 0: there is none. Of a half, on the
+ * diagonal and above it or below it, only that is read. */
 typedef enum { TP__ALL_OF_IT, TP__LOWER_HALF, TP__UPPER_HALF } tp__half;
 int tp__first_not_finite(tp_dtype dtype, tp__half half, int64_t m, int64_t n, const void *a);
+
+/* ---- matrix_exp.c ------------------------------------------------------------------------------------------------ */
+
+/* Y = exp A, [n, n], NaN where A is not finite; false: no product can be made. */
+int64_t tp__matrix_exp_space(int64_t n);
+bool tp__matrix_exp(tp_dtype dtype, int64_t n, const void *a, void *y, void *space);
 
 #endif

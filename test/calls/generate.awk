@@ -17,7 +17,7 @@ BEGIN {
     kind["consttp_dims*"] = "shapes"; kind["tp_dims*"] = "shape_out"
     kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
     kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
-    kind["tp_qr_mode"] = "choice"
+    kind["tp_qr_mode"] = kind["tp_lstsq_driver"] = "choice"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
     kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"

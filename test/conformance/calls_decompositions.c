@@ -43,7 +43,7 @@ static tp_tensor *call_ormqr(test_case *c)
     return tp_ormqr(c->T, a, tau, x, left, arg_bool(c, 4, "transpose", false));
 }
 
-/* ---- signs are LAPACK's choice: "post" says what was made of the results ------------------------------------------------ */
+/* ---- signs are LAPACK's choice: "post" says what was made of the results ----------------------------------------- */
 
 static tp_tensor *call_eigh(test_case *c)
 {
@@ -95,7 +95,120 @@ static tp_tensor *call_svd(test_case *c)
 
 static tp_tensor *call_svdvals(test_case *c) { return tp_linalg_svdvals(c->T, arg_tensor(c, 0, "A")); }
 
+/* ---- what is made of them ---------------------------------------------------------------------------------------- */
+
+static tp_rank_options rank_asked(test_case *c)
+{
+    tp_rank_options o = {.hermitian = arg_bool(c, -1, "hermitian", false)};
+    const json_t *rtol = arg(c, -1, "rtol");
+    o.atol = arg_double(c, -1, "atol", 0);
+    if (arg_is_number(rtol))
+        o.rtol = number_of(rtol) != 0 ? number_of(rtol) : TP_ZERO;
+    else if (rtol != NULL)
+        case_skip(c, "rtol is not a number");
+    return o;
+}
+
+/* Of a b^T where there are two, so that the rank stays. */
+static tp_tensor *call_linalg_pinv(test_case *c)
+{
+    tp_rank_options o = rank_asked(c);
+    tp_tensor *a = arg_tensor(c, 0, "A");
+    if (arg_is_tensor(arg(c, 1, NULL)))
+        a = tp_matmul(c->T, a, tp_transpose(c->T, arg_tensor(c, 1, "b"), -2, -1));
+    return tp_linalg_pinv(c->T, a, &o);
+}
+
+static tp_tensor *call_pinverse(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "input");
+    return tp_linalg_pinv(c->T, a, &(tp_rank_options){.rtol = arg_option(c, 1, "rcond", 1e-15)});
+}
+
+static tp_tensor *call_matrix_rank(test_case *c)
+{
+    tp_rank_options o = rank_asked(c);
+    return tp_linalg_matrix_rank(c->T, arg_tensor(c, 0, "A"), &o);
+}
+
+static tp_tensor *call_lstsq(test_case *c)
+{
+    static const char *const names[] = {"gelsy", "gels", "gelsd", "gelss"};
+    tp_lstsq_options o = {.driver = TP_GELSY};
+    tp_tensor *a = arg_tensor(c, 0, "A"), *b = arg_tensor(c, 1, "B");
+    const char *driver = arg_string(c, 3, "driver", "gelsy");
+    o.rcond = arg_double(c, 2, "rcond", 0);
+    for (int i = 0; i < 4; i++)
+        if (strcmp(driver, names[i]) == 0)
+            o.driver = (tp_lstsq_driver)i;
+    c->n_out = (int)json_integer_value(json_object_get(c->json, "outputs"));
+    return tp_linalg_lstsq(c->T, a, b, &o, &c->out[1], &c->out[2], &c->out[3]);
+}
+
+static double order_asked(test_case *c, int position, const char *name, double otherwise)
+{
+    const json_t *a = arg(c, position, name);
+    if (a == NULL)
+        return otherwise;
+    if (arg_is_number(a))
+        return number_of(a);
+    const char *text = json_string_value(a);
+    return text != NULL && strcmp(text, "nuc") == 0 ? TP_NORM_NUC : TP_NORM_FRO;
+}
+
+static tp_tensor *call_matrix_norm(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "A");
+    double ord = order_asked(c, 1, "ord", TP_NORM_FRO);
+    dim_list dims = arg_dims(c, 2, "dim");
+    if (dims.n != 2)
+        dims = (dim_list){.n = 2, .dim = {-2, -1}};
+    return tp_linalg_matrix_norm(c->T, a, ord, dims.dim[0], dims.dim[1], arg_bool(c, 3, "keepdim", false));
+}
+
+static tp_tensor *call_linalg_norm(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "A");
+    double ord = order_asked(c, 1, "ord", 0.125); /* None */
+    dim_list dims = arg_dims(c, 2, "dim");
+    bool keepdim = arg_bool(c, 3, "keepdim", false);
+    if (ord == 0.125)
+        return tp_linalg_vector_norm(c->T, a, 2, dims.n, dims.dim, keepdim);
+    return tp_linalg_norm(c->T, a, ord, dims.n, dims.dim, keepdim);
+}
+
+static tp_tensor *call_cond(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "A");
+    return tp_linalg_cond(c->T, a, order_asked(c, 1, "p", 2));
+}
+
+static tp_tensor *call_matrix_exp(test_case *c) { return tp_matrix_exp(c->T, arg_tensor(c, 0, "A")); }
+
+static tp_tensor *call_tensorinv(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "A");
+    return tp_linalg_tensorinv(c->T, a, (int)arg_int(c, 1, "ind", 2));
+}
+
+static tp_tensor *call_tensorsolve(test_case *c)
+{
+    tp_tensor *a = arg_tensor(c, 0, "A"), *b = arg_tensor(c, 1, "B");
+    dim_list dims = arg_dims(c, 2, "dims");
+    return tp_linalg_tensorsolve(c->T, a, b, dims.n, dims.dim);
+}
+
 const call_entry decomposition_calls[] = {
+    {"linalg.pinv", call_linalg_pinv},
+    {"pinverse", call_pinverse},
+    {"linalg.matrix_rank", call_matrix_rank},
+    {"linalg.lstsq", call_lstsq},
+    {"linalg.matrix_norm", call_matrix_norm},
+    {"linalg.norm", call_linalg_norm},
+    {"linalg.cond", call_cond},
+    {"matrix_exp", call_matrix_exp},
+    {"linalg.tensorinv", call_tensorinv},
+    {"linalg.tensorsolve", call_tensorsolve},
     {"linalg.eigh", call_eigh},
     {"linalg.eigvalsh", call_eigvalsh},
     {"linalg.svd", call_linalg_svd},

@@ -1,5 +1,5 @@
-/* test_linalg_orthogonal.c - orthogonal factorizations and what is made of them: residuals on many matrices and on badly
- * conditioned families, edge sizes, what is not finite, derivatives that torch does not have. */
+/* test_linalg_orthogonal.c - orthogonal factorizations and what is made of them: residuals on many matrices and on
+ * badly conditioned families, edge sizes, what is not finite, derivatives that torch does not have. */
 #include "support/support.h"
 
 #include <float.h>
@@ -31,7 +31,7 @@ static void ck_orthonormal(tp_tape *T, tp_tensor *x, const char *what)
     ck_assert_msg(error <= 10 * (double)m * unit_of(tp_dtype_of(x)), "%s: off orthonormal by %g", what, error);
 }
 
-/* ---- families of matrices ---------------------------------------------------------------------------------------------- */
+/* ---- families of matrices ---------------------------------------------------------------------------------------- */
 
 enum { RANDOM, HILBERT, DEFICIENT, LARGE, SMALL, GRADED, ZERO, FAMILIES };
 static const char *const family_names[] = {"random", "Hilbert", "rank deficient", "1e150", "1e-150", "graded", "zero"};
@@ -92,7 +92,7 @@ static void over_many(void (*run)(tp_tape *, tp_tensor *, const char *))
     tp_tape_free(T);
 }
 
-/* ---- QR ------------------------------------------------------------------------------------------------------------------ */
+/* ---- QR ---------------------------------------------------------------------------------------------------------- */
 
 static void check_qr(tp_tape *T, tp_tensor *a, const char *what)
 {
@@ -204,7 +204,7 @@ START_TEST(qr_edges)
 }
 END_TEST
 
-/* ---- eigenvectors ---------------------------------------------------------------------------------------------------------- */
+/* ---- eigenvectors ------------------------------------------------------------------------------------------------ */
 
 static tp_tensor *scaled_columns(tp_tape *T, tp_tensor *x, tp_tensor *s)
 {
@@ -266,7 +266,7 @@ START_TEST(nearly_equal_values)
 }
 END_TEST
 
-/* ---- singular vectors ------------------------------------------------------------------------------------------------------ */
+/* ---- singular vectors -------------------------------------------------------------------------------------------- */
 
 static void check_svd(tp_tape *T, tp_tensor *a, const char *what)
 {
@@ -313,9 +313,10 @@ START_TEST(svd_forms)
 }
 END_TEST
 
-/* ---- equal values ------------------------------------------------------------------------------------------------------------ */
+/* ---- equal values ------------------------------------------------------------------------------------------------ */
 
-/* The projector on the first two of three vectors, whose values are equal: it has a derivative, though the vectors have none. */
+/* The projector on the first two of three vectors, whose values are equal: it has a derivative, though the vectors
+ * have none. */
 static tp_status projector(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
 {
     (void)n_in;
@@ -365,7 +366,7 @@ START_TEST(broadened)
 }
 END_TEST
 
-/* ---- what is refused -------------------------------------------------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 START_TEST(not_finite)
 {
@@ -410,6 +411,249 @@ START_TEST(spectra_of_nothing)
 }
 END_TEST
 
+/* ---- pseudoinverses and least squares ---------------------------------------------------------------------------- */
+
+/* Penrose's equations, of what has singular values well above the threshold or at rounding. */
+static void check_pinv(tp_tape *T, tp_tensor *a, const char *what)
+{
+    if (strstr(what, "Hilbert") || strstr(what, "graded"))
+        return; /* values on both sides of the threshold */
+    double bound = 100 * (double)(tp_size(a, -2) + tp_size(a, -1)) * unit_of(tp_dtype_of(a));
+    tp_tensor *p = tp_linalg_pinv(T, a, NULL), *s = tp_linalg_svdvals(T, a);
+    bool zero = largest(T, s) == 0;
+    double smallest = zero
+                          ? 1
+                          : tp_item(tp_amin(T, tp_masked_fill(T, s, tp_le_scalar(T, s, 1e-5 * largest(T, s)), INFINITY),
+                                            0, NULL, false));
+    bound *= zero ? 1 : largest(T, s) / smallest;
+    tp_tensor *ap = tp_matmul(T, a, p), *pa = tp_matmul(T, p, a);
+    ck_assert_msg(off(T, tp_matmul(T, ap, a), a) <= bound, "%s: A P A is off by %g", what,
+                  off(T, tp_matmul(T, ap, a), a));
+    ck_assert_msg(off(T, tp_matmul(T, pa, p), p) <= bound, "%s: P A P is off by %g", what,
+                  off(T, tp_matmul(T, pa, p), p));
+    ck_assert(largest(T, tp_sub(T, ap, mT(T, ap))) <= bound && largest(T, tp_sub(T, pa, mT(T, pa))) <= bound);
+}
+
+START_TEST(pinv_of_families) { over_families(check_pinv); }
+END_TEST
+
+START_TEST(ranks)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 8);
+    tp_tensor *x = tp_matmul(T, tp_randn(T, TP_F64, tp_shape(3, 6, 2)), tp_randn(T, TP_F64, tp_shape(3, 2, 6)));
+    tp_tensor *r = tp_linalg_matrix_rank(T, x, NULL);
+    ck_values(r, 0, 2, 2, 2);
+    ck_assert(tp_dtype_of(r) == TP_I64);
+    tp_tensor *d = tp_diag_embed(T, tp_linspace(T, TP_F64, -4, 5, 10), 0, 0, 1); /* -4 ... 5: one is 0 */
+    ck_assert(tp_item(tp_linalg_matrix_rank(T, d, NULL)) == 9);
+    ck_assert(tp_item(tp_linalg_matrix_rank(T, d, &(tp_rank_options){.hermitian = true})) == 9);
+    ck_assert(tp_item(tp_linalg_matrix_rank(T, d, &(tp_rank_options){.atol = 2.5})) == 5);
+    ck_assert(tp_item(tp_linalg_matrix_rank(T, d, &(tp_rank_options){.rtol = 0.5, .hermitian = true})) == 5);
+    ck_assert(tp_item(tp_linalg_matrix_rank(T, d, &(tp_rank_options){.atol = 2.5, .rtol = 0.9})) == 1);
+    tp_tensor *p = tp_linalg_pinv(T, d, &(tp_rank_options){.atol = 2.5});
+    ck_assert(fabs(tp_item_at(p, 0) + 0.25) < 1e-15 && tp_item_at(p, 22) == 0);
+    ck_assert(off(T, tp_linalg_pinv(T, d, &(tp_rank_options){.hermitian = true}), tp_linalg_pinv(T, d, NULL)) < 1e-15);
+    tp_linalg_pinv(T, d, &(tp_rank_options){.atol = -1});
+    ck_error(T, TP_EINVAL, "linalg_pinv: atol is -1");
+    ck_assert(tp_numel(tp_linalg_matrix_rank(T, tp_zeros(T, TP_F64, tp_shape(2, 0, 3)), NULL)) == 2);
+    ck_assert(tp_size(tp_linalg_pinv(T, tp_zeros(T, TP_F64, tp_shape(2, 0, 3)), NULL), -2) == 3);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* What is left is orthogonal to the columns of A, and X has no part that A does not see. */
+START_TEST(least_squares)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 9);
+    for (size_t z = 0; z < LENGTH(sides); z++)
+        for (int way = 0; way < 16; way++) {
+            tp_dtype dtype = way & 1 ? TP_F64 : TP_F32;
+            tp_lstsq_options o = {.driver = (tp_lstsq_driver)(way >> 1 & 3)};
+            int64_t m = sides[z][0], n = sides[z][1], k = m < n ? m : n;
+            tp_tensor *a = member(T, way & 8 && o.driver != TP_GELS && k > 2 ? DEFICIENT : RANDOM, dtype, m, n);
+            tp_tensor *b = tp_randn(T, dtype, tp_shape(m, 3)), *left, *rank, *s;
+            tp_tensor *x = tp_linalg_lstsq(T, a, b, &o, &left, &rank, &s), *p = tp_linalg_pinv(T, a, NULL);
+            ck_no_error(T);
+            double bound = 1e3 * (double)(m + n) * unit_of(dtype) *
+                           tp_item(tp_select(T, tp_linalg_svdvals(T, a), -1, 0)) *
+                           tp_item(tp_linalg_matrix_norm(T, p, 2, -2, -1, false));
+            ck_assert_msg(off(T, x, tp_matmul(T, p, b)) < bound, "driver %d, [%d, %d]: off by %g, not %g",
+                          (int)o.driver, (int)m, (int)n, off(T, x, tp_matmul(T, p, b)), bound);
+            if (o.driver == TP_GELS)
+                ck_assert(tp_numel(rank) == 0);
+            else
+                ck_assert(tp_item(rank) == tp_item(tp_linalg_matrix_rank(T, a, NULL)));
+            bool values = o.driver >= TP_GELSD, full = o.driver == TP_GELS || tp_item(rank) == (double)n;
+            ck_assert(tp_numel(s) == (values ? k : 0));
+            ck_assert(tp_numel(left) == (m > n && o.driver != TP_GELSY && full ? 3 : 0));
+            tp_tape_reset(T);
+        }
+    tp_tape_free(T);
+}
+END_TEST
+
+static tp_status squares_left(tp_tape *T, void *user, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    (void)user;
+    (void)n_in;
+    (void)n_out;
+    out[0] = tp_linalg_lstsq(T, in[0], in[1], &(tp_lstsq_options){.driver = TP_GELS}, &out[1], NULL, NULL);
+    return tp_error_status(T);
+}
+
+START_TEST(least_squares_forms)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 10);
+    tp_tensor *in[2] = {tp_requires_grad(tp_randn(T, TP_F64, tp_shape(2, 5, 3)), true),
+                        tp_requires_grad(tp_randn(T, TP_F64, tp_shape(2, 5)), true)};
+    tp_gradcheck_options o = {.second = true, .rtol = 1e-4, .atol = 1e-5};
+    ck_assert_msg(tp_gradcheck_of(T, squares_left, NULL, 2, in, 2, &o) == TP_OK, "%s", tp_error(T));
+    tp_tensor *x = tp_linalg_lstsq(T, in[0], in[1], NULL, NULL, NULL, NULL);
+    ck_assert(tp_ndim(x) == 2 && tp_size(x, 1) == 3); /* vectors */
+    x = tp_linalg_lstsq(T, in[0], tp_randn(T, TP_F64, tp_shape(4, 1, 5, 2)), NULL, NULL, NULL, NULL);
+    ck_assert(tp_ndim(x) == 4 && tp_size(x, 1) == 2);
+    tp_tensor *flat = tp_ones(T, TP_F64, tp_shape(4, 2));
+    for (int i = 0; i < 4; i++)
+        ((double *)tp_data(flat))[2 * i + 1] = 0;
+    tp_linalg_lstsq(T, flat, tp_ones(T, TP_F64, tp_shape(4)), &(tp_lstsq_options){.driver = TP_GELS}, NULL, NULL, NULL);
+    ck_error(T, TP_ENUMERIC, "linalg_lstsq: A is not of full rank (diagonal element 2)");
+    ((double *)tp_data(flat))[1] = NAN;
+    tp_linalg_lstsq(T, flat, tp_ones(T, TP_F64, tp_shape(4)), &(tp_lstsq_options){.driver = TP_GELSD}, NULL, NULL,
+                    NULL);
+    ck_error(T, TP_ENUMERIC, "linalg_lstsq: A is not finite (row 1)");
+    tp_linalg_lstsq(T, flat, tp_ones(T, TP_F64, tp_shape(3)), NULL, NULL, NULL, NULL);
+    ck_error(T, TP_ESHAPE, "linalg_lstsq: A is [4, 2]");
+    tp_linalg_lstsq(T, flat, tp_ones(T, TP_F64, tp_shape(4)), &(tp_lstsq_options){.rcond = -1}, NULL, NULL, NULL);
+    ck_error(T, TP_EINVAL, "rcond -1");
+    x = tp_linalg_lstsq(T, tp_zeros(T, TP_F64, tp_shape(0, 3)), tp_zeros(T, TP_F64, tp_shape(0, 2)), NULL, NULL, NULL,
+                        NULL);
+    ck_assert(tp_size(x, 0) == 3 && largest(T, x) == 0);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* ---- norms, exponentials, tensors -------------------------------------------------------------------------------- */
+
+START_TEST(norms)
+{
+    static const double orders[] = {TP_NORM_FRO, TP_NORM_NUC, 1, -1, 2, -2, INFINITY, -INFINITY};
+    /* of [[1, -2], [3, 4]]: its singular values are the roots of 15 +- sqrt(125) */
+    double big = sqrt(15 + sqrt(125)), small = sqrt(15 - sqrt(125));
+    const double want[] = {sqrt(30), big + small, 6, 4, big, small, 7, 3};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *a = tp_zeros(T, TP_F64, tp_shape(2, 2));
+    memcpy(tp_data(a), (const double[]){1, -2, 3, 4}, 4 * sizeof(double));
+    for (size_t i = 0; i < LENGTH(orders); i++) {
+        ck_values(tp_linalg_matrix_norm(T, a, orders[i], -2, -1, false), 1e-14, want[i]);
+        ck_values(tp_linalg_norm(T, a, orders[i], 0, NULL, false), 1e-14, want[i]);
+        /* turned, the norms of rows are those of columns; and in the middle of other dimensions */
+        tp_tensor *four = tp_expand(T, tp_reshape(T, a, tp_shape(1, 2, 1, 2)), tp_shape(3, 2, 5, 2));
+        tp_tensor *kept = tp_linalg_matrix_norm(T, four, orders[i], 1, 3, true);
+        ck_assert(tp_ndim(kept) == 4 && tp_size(kept, 1) == 1 && tp_size(kept, 2) == 5 && tp_size(kept, 0) == 3);
+        ck_assert(fabs(tp_item_at(kept, 14) - want[i]) < 1e-14);
+        tp_tensor *turned = tp_linalg_matrix_norm(T, four, orders[i], 3, 1, false);
+        double other = isinf(orders[i])       ? want[orders[i] > 0 ? 2 : 3]
+                       : fabs(orders[i]) == 1 ? want[orders[i] > 0 ? 6 : 7]
+                                              : want[i];
+        ck_assert(tp_ndim(turned) == 2 && fabs(tp_item_at(turned, 7) - other) < 1e-14);
+    }
+    ck_values(tp_linalg_norm(T, a, 3, 1, (const int[]){0}, false), 1e-14, cbrt(28), cbrt(72));
+    tp_linalg_matrix_norm(T, a, 3, -2, -1, false);
+    ck_error(T, TP_EINVAL, "linalg_matrix_norm: the order is 3");
+    tp_linalg_matrix_norm(T, a, 2, 0, -2, false);
+    ck_error(T, TP_EINVAL, "twice");
+    tp_linalg_norm(T, tp_reshape(T, a, tp_shape(4)), TP_NORM_NUC, 0, NULL, false);
+    ck_error(T, TP_EINVAL, "linalg_norm: 1 dimensions");
+    tp_tape_free(T);
+}
+END_TEST
+
+START_TEST(condition_numbers)
+{
+    static const double orders[] = {TP_NORM_FRO, 1, -1, INFINITY, -INFINITY};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *a = tp_zeros(T, TP_F64, tp_shape(2, 2)), *ones = tp_ones(T, TP_F64, tp_shape(2, 2));
+    memcpy(tp_data(a), (const double[]){1, -2, 3, 4}, 4 * sizeof(double)); /* the inverse has norms / 10 */
+    double ratio = sqrt((15 + sqrt(125)) / (15 - sqrt(125)));
+    ck_values(tp_linalg_cond(T, a, 2), 1e-13, ratio);
+    ck_values(tp_linalg_cond(T, a, -2), 1e-13, 1 / ratio);
+    ck_values(tp_linalg_cond(T, a, TP_NORM_FRO), 1e-13, 3);
+    ck_values(tp_linalg_cond(T, a, TP_NORM_NUC), 1e-13, 2 + ratio + 1 / ratio);
+    ck_values(tp_linalg_cond(T, a, 1), 1e-13, 6 * 7 / 10.0);
+    for (size_t i = 0; i < LENGTH(orders); i++)
+        ck_assert(isinf(tp_item(tp_linalg_cond(T, ones, orders[i]))));
+    ck_assert(tp_numel(tp_linalg_cond(T, tp_zeros(T, TP_F64, tp_shape(4, 0, 0)), 1)) == 4);
+    tp_linalg_cond(T, tp_ones(T, TP_F64, tp_shape(2, 3)), 1);
+    ck_error(T, TP_EINVAL, "linalg_cond: p is 1");
+    tp_tape_free(T);
+}
+END_TEST
+
+/* e^A by eigenvectors of a symmetric A, and e^A e^-A = 1, over norms that need each degree and squarings. */
+START_TEST(exponentials)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 11);
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (int e = -40; e <= 3; e++)
+            for (int n = 1; n <= 33; n += 16) {
+                tp_tensor *x = tp_mul_scalar(T, tp_randn(T, (tp_dtype)dtype, tp_shape(n, n)), ldexp(1, e) / n), *v;
+                tp_tensor *a = tp_add(T, x, mT(T, x)), *l = tp_linalg_eigh(T, a, false, &v, NULL);
+                tp_tensor *want = tp_matmul(T, scaled_columns(T, v, tp_exp(T, l)), mT(T, v));
+                double unit = unit_of((tp_dtype)dtype), size = largest(T, l);
+                ck_assert(off(T, tp_matrix_exp(T, a), want) <= 40 * (n + size) * unit);
+                tp_tensor *back = tp_matmul(T, tp_matrix_exp(T, x), tp_matrix_exp(T, tp_neg(T, x)));
+                size = largest(T, tp_matrix_exp(T, x)) * largest(T, tp_matrix_exp(T, tp_neg(T, x)));
+                ck_assert(largest(T, tp_sub(T, back, tp_eye(T, (tp_dtype)dtype, n, n))) <= 40 * n * unit * size);
+                tp_tape_reset(T);
+            }
+    tp_tensor *odd = tp_zeros(T, TP_F64, tp_shape(2, 2, 2));
+    ((double *)tp_data(odd))[1] = INFINITY;
+    tp_tensor *y = tp_matrix_exp(T, odd);
+    ck_assert(isnan(tp_item_at(y, 0)) && tp_item_at(y, 4) == 1 && tp_item_at(y, 5) == 0);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* The gradient is linear in what comes in, however large that is. */
+START_TEST(exponential_of_large_gradients)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 12);
+    tp_tensor *x = tp_requires_grad(tp_randn(T, TP_F64, tp_shape(4, 4)), true),
+              *w = tp_randn(T, TP_F64, tp_shape(4, 4)), *g[2];
+    for (int i = 0; i < 2; i++) {
+        tp_tensor *loss = tp_sum(T, tp_mul(T, tp_matrix_exp(T, x), tp_mul_scalar(T, w, i ? 1e200 : 1)));
+        ck_assert_int_eq(tp_gradients(T, 1, &loss, 1, &x, &g[i], NULL), TP_OK);
+    }
+    ck_assert(off(T, tp_mul_scalar(T, g[1], 1e-200), g[0]) < 1e-13);
+    tp_tape_free(T);
+}
+END_TEST
+
+START_TEST(tensors_as_matrices)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 13);
+    tp_tensor *a = tp_randn(T, TP_F64, tp_shape(2, 6, 3, 4)), *inverse = tp_linalg_tensorinv(T, a, 2);
+    ck_assert(tp_size(inverse, 0) == 3 && tp_size(inverse, 3) == 6);
+    tp_tensor *unit = tp_tensordot(T, a, inverse, 2, (const int[]){2, 3}, (const int[]){0, 1});
+    ck_assert(largest(T, tp_sub(T, tp_reshape(T, unit, tp_shape(12, 12)), tp_eye(T, TP_F64, 12, 12))) < 1e-11);
+    tp_tensor *b = tp_randn(T, TP_F64, tp_shape(2, 6)), *x = tp_linalg_tensorsolve(T, a, b, 0, NULL);
+    ck_assert(off(T, tp_tensordot(T, a, x, 2, (const int[]){2, 3}, (const int[]){0, 1}), b) < 1e-11);
+    tp_linalg_tensorsolve(T, a, tp_narrow(T, b, 0, 0, 1), 0, NULL);
+    ck_error(T, TP_ESHAPE, "linalg_tensorsolve: A is [2, 6, 3, 4], B is [1, 6]");
+    tp_tensor *moved = tp_linalg_tensorsolve(T, tp_permute(T, a, tp_shape(2, 0, 3, 1)), b, 2, (const int[]){0, 2});
+    ck_assert(tp_equal(T, moved, x));
+    tp_linalg_tensorinv(T, a, 1);
+    ck_error(T, TP_ESHAPE, "linalg_tensorinv: A is [2, 6, 3, 4], ind is 1");
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("linalg_orthogonal");
@@ -429,6 +673,15 @@ int main(void)
     tcase_add_test(t, broadened);
     tcase_add_test(t, not_finite);
     tcase_add_test(t, spectra_of_nothing);
+    tcase_add_test(t, pinv_of_families);
+    tcase_add_test(t, ranks);
+    tcase_add_test(t, least_squares);
+    tcase_add_test(t, least_squares_forms);
+    tcase_add_test(t, norms);
+    tcase_add_test(t, condition_numbers);
+    tcase_add_test(t, exponentials);
+    tcase_add_test(t, exponential_of_large_gradients);
+    tcase_add_test(t, tensors_as_matrices);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

@@ -2,7 +2,6 @@
 #include "ops/linalg/orthogonal.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { VALUES, VECTORS, OUTPUTS };
 
@@ -23,11 +22,6 @@ static tp_status eigh_infer(tp_call *c)
     return tp_call_out(c, VECTORS, a->dtype, how->vectors ? tp__dims_of(a) : (tp_dims){1, {0}});
 }
 
-static size_t room_of(const tp_tensor *a)
-{
-    return ((size_t)(tp__rows(a) * tp__rows(a)) * tp_dtype_size(a->dtype) + 63) / 64 * 64;
-}
-
 static int decompose(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
@@ -35,9 +29,8 @@ static int decompose(const tp__batch *b, int64_t i, void *scratch)
     const tp_tensor *a = c->in[0];
     int64_t n = tp__rows(a);
     size_t size = tp_dtype_size(a->dtype);
-    memcpy(scratch, tp__matrix(a, i), (size_t)(n * n) * size);
-    return tp__eigh(a->dtype, how->upper, n, scratch, (char *)c->out[VALUES]->data + (size_t)(i * n) * size,
-                    how->vectors ? tp__matrix(c->out[VECTORS], i) : NULL, (char *)scratch + room_of(a));
+    return tp__eigh(a->dtype, how->upper, n, tp__matrix(a, i), (char *)c->out[VALUES]->data + (size_t)(i * n) * size,
+                    how->vectors ? tp__matrix(c->out[VECTORS], i) : NULL, scratch);
 }
 
 static tp_status eigh_forward(tp_call *c)
@@ -55,14 +48,14 @@ static tp_status eigh_forward(tp_call *c)
                                       .call = c,
                                       .count = tp__matrices(a),
                                       .flops = 4 * n * n * n,
-                                      .scratch = room_of(a) + (size_t)space,
+                                      .scratch = (size_t)space,
                                       .trouble = TP__UNCONVERGED,
                                       .counted = "elements left",
                                       .needed = "another one"});
 }
 
-/* V (diag(gL) + skew(V^T gV) / 2 E) V^T, E_ij = L_j - L_i, which is symmetric: M. Giles, "An extended collection of matrix
- * derivative results for forward and reverse mode algorithmic differentiation", 2008, section 3.1. */
+/* V (diag(gL) + skew(V^T gV) / 2 E) V^T, E_ij = L_j - L_i, which is symmetric: M. Giles, "An extended collection of
+ * matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, section 3.1. */
 static tp_status eigh_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;

@@ -1,9 +1,8 @@
 /* householder.c - the QR factorization as reflectors, and products of these.
  *
- * Derivatives are those of Q = I - V T V^T, T = (I + D S)^-1 D, D = diag(tau), S the part of V^T V above the diagonal, which
- * holds of any tau: R. Schreiber, C. Van Loan, "A storage-efficient WY representation for products of Householder
- * transformations", 1989; T's inverse after C. Puglisi, 1992.
- */
+ * Derivatives are those of Q = I - V T V^T, T = (I + D S)^-1 D, D = diag(tau), S the part of V^T V above the
+ * diagonal, which holds of any tau: R. Schreiber, C. Van Loan, "A storage-efficient WY representation for products of
+ * Householder transformations", 1989; T's inverse after C. Puglisi, 1992. */
 #include "ops/linalg/orthogonal.h"
 
 #include <string.h>
@@ -53,7 +52,7 @@ static void pull_product(tp_tape *T, const compact *c, bool transposed, tp_tenso
     pull_compact(T, c, gv, transposed ? tp__mT(T, gt) : gt, columns, ga, gtau);
 }
 
-/* ---- A = Q R ----------------------------------------------------------------------------------------------------------- */
+/* ---- A = Q R ----------------------------------------------------------------------------------------------------- */
 
 enum { REFLECTORS, TAU, OUTPUTS };
 
@@ -90,9 +89,9 @@ static tp_status geqrf_forward(tp_call *c)
                                       .scratch = (size_t)tp__qr_space(m, n) * tp_dtype_size(a->dtype)});
 }
 
-/* The first columns of Q - I are V U, with V unit lower and U upper triangular, tau on the diagonal of -U: G. Ballard et al.,
- * "Reconstructing Householder vectors from Tall-Skinny QR", 2014. So gradients of V and tau become one of Q by the derivative
- * of that LU factorization. The last reflector of a square matrix is none: it has no part in this. */
+/* The first columns of Q - I are V U, with V unit lower and U upper triangular, tau on the diagonal of -U: G. Ballard
+ * et al., "Reconstructing Householder vectors from Tall-Skinny QR", 2014. So gradients of V and tau become one of Q
+ * by the derivative of that LU factorization. The last reflector of a square matrix is none: it has no part in this. */
 static tp_tensor *pull_reflectors(tp_tape *T, tp_tensor *v, tp_tensor *t, tp_tensor *gh, tp_tensor *gtau)
 {
     int64_t m = tp__rows(v), k = tp__columns(v), r = m > k ? k : k - 1;
@@ -166,7 +165,7 @@ tp_tensor *tp_geqrf(tp_tape *T, tp_tensor *a, tp_tensor **tau)
     return out[REFLECTORS];
 }
 
-/* ---- the first columns of Q ---------------------------------------------------------------------------------------------- */
+/* ---- the first columns of Q -------------------------------------------------------------------------------------- */
 
 /* Reflectors in [..., m, n], tau [..., k], k <= n. */
 static tp_status reflectors_fit(const tp_call *c)
@@ -261,7 +260,7 @@ tp_tensor *tp__reflectors(tp_tape *T, tp_tensor *a, tp_tensor *tau)
 
 tp_tensor *tp_linalg_householder_product(tp_tape *T, tp_tensor *a, tp_tensor *tau) { return tp__reflectors(T, a, tau); }
 
-/* ---- products with Q --------------------------------------------------------------------------------------------------- */
+/* ---- products with Q --------------------------------------------------------------------------------------------- */
 
 typedef struct {
     bool left, transposed;

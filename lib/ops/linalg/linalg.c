@@ -48,8 +48,10 @@ enum { PARTS = 16, SMALL = 1 << 20 };
 
 typedef struct {
     const tp__batch *b;
-    int64_t at[PARTS]; /* of each part: the first matrix with trouble; count: none */
-    int info[PARTS];   /* ... and LAPACK's info there; negative: no kernel could be called */
+    int64_t at[PARTS];      /* of each part: the first matrix with trouble; count: none */
+    int info[PARTS];        /* ... and LAPACK's info there; negative: no kernel could be called, as is told at once, */
+    const char *why[PARTS]; /* since for the next matrix it may be otherwise */
+    tp_status status[PARTS];
 } outcome;
 
 static void run_parts(int64_t begin, int64_t end, void *user)
@@ -67,6 +69,8 @@ static void run_parts(int64_t begin, int64_t end, void *user)
             if (info != 0 && o->info[part] == 0) {
                 o->at[part] = i;
                 o->info[part] = info;
+                if (info < 0)
+                    o->why[part] = tp__blas_trouble(&o->status[part]);
             }
         }
     }
@@ -76,13 +80,13 @@ static const char *name_of(const tp__batch *b) { return b->call ? b->call->op->n
 static tp_tape *tape_of(const tp__batch *b) { return b->call ? b->call->tape : b->vjp->tape; }
 
 /* Of the first matrix that something is wrong with. */
-static tp_status tell(const tp__batch *b, int64_t at, int info)
+static tp_status tell(const outcome *o, int64_t part)
 {
-    if (info < 0) {
-        tp_status status;
-        const char *trouble = tp__blas_trouble(&status);
-        return tp_fail(tape_of(b), status, "%s: %s", name_of(b), trouble);
-    }
+    const tp__batch *b = o->b;
+    int64_t at = o->at[part];
+    int info = o->info[part];
+    if (info < 0)
+        return tp_fail(tape_of(b), o->status[part], "%s: %s", name_of(b), o->why[part]);
     if (b->trouble == NULL)
         return TP_OK;
     if (b->count == 1)
@@ -110,7 +114,7 @@ tp_status tp__run_batch(tp__batch *b)
     outcome o = {.b = b};
     tp__parallel_for(b->parts, 1, run_parts, &o);
     for (int64_t part = 0; part < b->parts; part++)
-        if (o.info[part] != 0 && tell(b, o.at[part], o.info[part]) != TP_OK)
+        if (o.info[part] != 0 && tell(&o, part) != TP_OK)
             break;
     return tape_of(b)->status;
 }

@@ -38,6 +38,9 @@ tp_tensor *tp__skew(tp_tape *T, tp_tensor *x);
 
 /* qr.c: the gradient of A = Q R by those of Q [..., m, k] and R [..., k, n], of which one may be NULL. */
 tp_tensor *tp__qr_pull(tp_tape *T, tp_tensor *q, tp_tensor *r, tp_tensor *gq, tp_tensor *gr);
+/* pinv.c: the pseudoinverse, with this rtol, and the gradient of A by that of its pseudoinverse p. */
+tp_tensor *tp__pinv(tp_tape *T, tp_tensor *a, double rtol);
+tp_tensor *tp__pinv_pull(tp_tape *T, tp_tensor *a, tp_tensor *p, tp_tensor *g);
 /* householder.c: H_0 H_1 ... of reflectors, its first columns. */
 tp_tensor *tp__reflectors(tp_tape *T, tp_tensor *a, tp_tensor *tau);
 

@@ -66,8 +66,8 @@ static tp_status qr_forward(tp_call *c)
                                       .scratch = (size_t)(k + tp__qr_space(m, n)) * tp_dtype_size(a->dtype)});
 }
 
-/* Of a tall A: (gQ + Q sym(triu(gR R^T - Q^T gQ))) R^-T, where sym(X) is symmetric with X in the upper half: M. Seeger et al.,
- * "Auto-differentiating linear algebra", 2017, section 3. */
+/* Of a tall A: (gQ + Q sym(triu(gR R^T - Q^T gQ))) R^-T, where sym(X) is symmetric with X in the upper half: M.
+ * Seeger et al., "Auto-differentiating linear algebra", 2017, section 3. */
 static tp_tensor *pull_tall(tp_tape *T, tp_tensor *q, tp_tensor *r, tp_tensor *gq, tp_tensor *gr)
 {
     tp_tensor *m = gr ? tp_matmul(T, gr, tp__mT(T, r)) : NULL;

@@ -2,7 +2,6 @@
 #include "ops/linalg/orthogonal.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { U, S, VT, OUTPUTS };
 
@@ -27,11 +26,6 @@ static tp_status svd_infer(tp_call *c)
     return status;
 }
 
-static size_t room_of(const tp_tensor *a)
-{
-    return ((size_t)(tp__rows(a) * tp__columns(a)) * tp_dtype_size(a->dtype) + 63) / 64 * 64;
-}
-
 static int decompose(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
@@ -39,10 +33,10 @@ static int decompose(const tp__batch *b, int64_t i, void *scratch)
     const tp_tensor *a = c->in[0];
     int64_t m = tp__rows(a), n = tp__columns(a);
     size_t size = tp_dtype_size(a->dtype);
-    memcpy(scratch, tp__matrix(a, i), (size_t)(m * n) * size);
-    return tp__svd(a->dtype, how->full, m, n, scratch, (char *)c->out[S]->data + (size_t)(i * tp__least_side(a)) * size,
+    return tp__svd(a->dtype, how->full, m, n, tp__matrix(a, i),
+                   (char *)c->out[S]->data + (size_t)(i * tp__least_side(a)) * size,
                    how->vectors ? tp__matrix(c->out[U], i) : NULL, how->vectors ? tp__matrix(c->out[VT], i) : NULL,
-                   (char *)scratch + room_of(a), *(const int64_t *)b->user);
+                   scratch, *(const int64_t *)b->user);
 }
 
 /* Of a matrix that has no rows, or no columns, all vectors are those of the identity. */
@@ -74,14 +68,14 @@ static tp_status svd_forward(tp_call *c)
                                       .call = c,
                                       .count = tp__matrices(a),
                                       .flops = 8 * m * n * tp__least_side(a),
-                                      .scratch = room_of(a) + (size_t)space,
+                                      .scratch = (size_t)space,
                                       .trouble = TP__UNCONVERGED,
                                       .counted = "elements left",
                                       .needed = "another one",
                                       .user = &space});
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------------------------ */
+/* ---- backward ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     tp_tensor *u, *s, *vt, *gu, *gs, *gvt;
@@ -105,8 +99,8 @@ static tp_tensor *beside(tp_tape *T, const svd_parts *p, tp_tensor *rows, tp_ten
     return tp_sub(T, x, tp_matmul(T, tp_matmul(T, x, tp__mT(T, rows)), rows));
 }
 
-/* U [(skew(U^T gU) / E) S + S (skew(V^T gV) / E) + diag(gS)] V^T, E_ij = s_j^2 - s_i^2, and what gU and gV have beside U and V:
- * J. Townsend, "Differentiating the singular value decomposition", 2016. */
+/* U [(skew(U^T gU) / E) S + S (skew(V^T gV) / E) + diag(gS)] V^T, E_ij = s_j^2 - s_i^2, and what gU and gV have
+ * beside U and V: J. Townsend, "Differentiating the singular value decomposition", 2016. */
 static tp_tensor *pull_svd(tp_tape *T, const svd_parts *p)
 {
     tp_tensor *inner = p->gs ? tp_diag_embed(T, p->gs, 0, -2, -1) : NULL, *ut = tp__mT(T, p->u);
