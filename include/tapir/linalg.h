@@ -186,6 +186,15 @@ TP_API tp_tensor *tp_linalg_svdvals(tp_tape *T, tp_tensor *a);
  * and V [..., n, n] are 0. */
 TP_API tp_tensor *tp_svd(tp_tape *T, tp_tensor *a, bool some, bool compute_uv, tp_tensor **s, tp_tensor **v);
 
+/* About the q largest singular values s [..., q] of A - M, and their vectors: returns U [..., m, q], v [..., n, q], not transposed;
+ * q <= min(m, n) (TP_EINVAL; torch's is 6), M of A's shape or one that is broadcast to it, or NULL. By a product with [n, q] random
+ * numbers and `niter` (torch's 2) steps of a power iteration: N. Halko, P.-G. Martinsson, J. A. Tropp, "Finding structure with
+ * randomness", 2009, algorithm 5.1. pca: of A less the mean of its rows, where `center` (torch's: true, q min(6, m, n)). */
+TP_API tp_tensor *tp_svd_lowrank(tp_tape *T, tp_tensor *a, int64_t q, int niter, tp_tensor *m, tp_tensor **s,
+                                 tp_tensor **v);
+TP_API tp_tensor *tp_pca_lowrank(tp_tape *T, tp_tensor *a, int64_t q, bool center, int niter, tp_tensor **s,
+                                 tp_tensor **v);
+
 /* Singular values, or sizes of eigenvalues, count as 0 where they are not above max(atol, rtol largest). */
 typedef struct {
     double atol;      /* 0, the default */

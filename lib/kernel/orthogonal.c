@@ -68,8 +68,7 @@ int tp__ormqr(tp_dtype dtype, bool left, bool transposed, int64_t m, int64_t n, 
     return info;
 }
 
-/* ---- eigenvectors and singular vectors
- * -------------------------------------------------------------------------------
+/* ---- eigenvectors and singular vectors ----------------------------------------------------------------------
  *
  * Signs of vectors are what the algorithm makes of the matrix, so LAPACK gets it by columns, as PyTorch's calls do:
  * the signs are the same then. Turning takes no more than a few percent. */

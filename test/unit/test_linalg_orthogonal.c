@@ -654,6 +654,37 @@ START_TEST(tensors_as_matrices)
 }
 END_TEST
 
+/* ---- a few vectors --------------------------------------------------------------------------------------------------- */
+
+/* What torch makes of the same seed, signs and all: torch 1.13.1, seed 5, of sin(0.7 (5 i + j)) [7, 5]. */
+START_TEST(few_vectors)
+{
+    tp_tape *T = tp_tape_new();
+    tp_tensor *a = tp_sin(T, tp_mul_scalar(T, tp_reshape(T, tp_arange(T, TP_F64, 0, 35, 1), tp_shape(7, 5)), 0.7)), *s,
+              *v;
+    tp_manual_seed(T, 5);
+    tp_tensor *u = tp_svd_lowrank(T, a, 2, 2, NULL, &s, &v);
+    ck_values(s, 1e-13, 3.362037720610538, 2.510962815901953);
+    ck_values(tp_select(T, u, 0, 0), 1e-13, -0.1256352848190696, 0.5723032212751025);
+    ck_values(tp_select(T, v, 0, 0), 1e-13, -0.5782520073825902, -0.16996710906437906);
+    tp_manual_seed(T, 5);
+    u = tp_svd_lowrank(T, mT(T, a), 3, 1, NULL, &s, &v);
+    ck_values(tp_narrow(T, s, 0, 0, 2), 1e-13, 3.3620377206105383, 2.5109628159019532);
+    ck_values(tp_narrow(T, tp_select(T, v, 0, 0), 0, 0, 2), 1e-13, -0.12563528481906963, 0.5723032212751022);
+    tp_manual_seed(T, 5);
+    u = tp_pca_lowrank(T, a, 5, true, 0, &s, &v);
+    ck_values(tp_narrow(T, s, 0, 0, 2), 1e-13, 3.356691110768491, 2.5108237039014885);
+    ck_values(tp_narrow(T, tp_select(T, u, 0, 0), 0, 0, 2), 1e-13, -0.10406487910621673, -0.5685107215948082);
+    tp_manual_seed(T, 5);
+    u = tp_svd_lowrank(T, a, 5, 1, tp_full(T, TP_F64, tp_shape(7, 5), 0.25), &s, &v);
+    ck_values(tp_narrow(T, s, 0, 0, 3), 1e-13, 3.3885662413792628, 2.7507569015358584, 0.6828337464523001);
+    ck_assert(off(T, tp_matmul(T, scaled_columns(T, u, s), mT(T, v)), tp_add_scalar(T, a, -0.25)) < 1e-13);
+    tp_svd_lowrank(T, a, 6, 2, NULL, NULL, NULL);
+    ck_error(T, TP_EINVAL, "svd_lowrank: q is 6");
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("linalg_orthogonal");
@@ -682,6 +713,7 @@ int main(void)
     tcase_add_test(t, exponentials);
     tcase_add_test(t, exponential_of_large_gradients);
     tcase_add_test(t, tensors_as_matrices);
+    tcase_add_test(t, few_vectors);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

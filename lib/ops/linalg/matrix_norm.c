@@ -72,7 +72,7 @@ tp_tensor *tp_linalg_norm(tp_tape *T, tp_tensor *x, double ord, int n, const int
 /* The inverse; infinite of a singular matrix. */
 static tp_tensor *inverse(tp_tape *T, tp_tensor *x)
 {
-    tp_tensor *info, *y = tp_linalg_solve_ex(T, x, tp_eye(T, x->dtype, tp__rows(x), tp__rows(x)), true, &info);
+    tp_tensor *info, *y = tp_linalg_inv_ex(T, x, &info);
     if (y == NULL)
         return NULL;
     tp_tensor *singular = tp_unsqueeze(T, tp_unsqueeze(T, tp_ne_scalar(T, info, 0), -1), -1);

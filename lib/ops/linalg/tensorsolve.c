@@ -33,8 +33,7 @@ tp_tensor *tp_linalg_tensorinv(tp_tape *T, tp_tensor *a, int ind)
     tp_dims shape = part_of(a, ind, a->ndim);
     for (int d = 0; d < ind; d++)
         shape.dim[shape.ndim++] = a->shape[d];
-    tp_tensor *unit = tp_dtype_is_float(a->dtype) ? tp_eye(T, a->dtype, n, n) : tp_eye(T, TP_F32, n, n);
-    return tp_reshape(T, tp_linalg_solve(T, tp_reshape(T, a, (tp_dims){2, {n, n}}), unit), shape);
+    return tp_reshape(T, tp_linalg_inv(T, tp_reshape(T, a, (tp_dims){2, {n, n}})), shape);
 }
 
 tp_tensor *tp_linalg_tensorsolve(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims)
