@@ -16,6 +16,7 @@ enum {
     CHUNK = 4096,
     COLUMNS = TP__NORM_COLUMNS,
     SHORT = 128, /* parts of fewer elements go side by side, many a chunk of so many elements of a block of columns */
+    FEW = 16,    /* but few samples of more */
     ROWS = 1 << 16,
     LARGE = 1 << 18, /* sets of more are cut into pieces */
     PIECE = 1 << 15
@@ -47,7 +48,8 @@ static job job_of(const tp__channel_norm *w)
     j.parts = w->groups ? w->channels / w->groups : w->n;
     j.n = j.parts * w->length;
     j.run = w->groups ? j.n : w->length;
-    if (w->groups == 0 && w->length < SHORT && w->length > 0 && w->channels > 0) {
+    bool short_parts = w->length < SHORT && w->length > 0 && (w->n >= FEW || w->length < FEW);
+    if (w->groups == 0 && short_parts && w->channels > 0) {
         int64_t width = channels_of_block(&j) * w->length, all = w->channels * w->length;
         j.blocks = (w->channels + channels_of_block(&j) - 1) / channels_of_block(&j);
         j.rows = ROWS / (width < all ? width : all);

@@ -2,8 +2,6 @@
 
 /* ---- sums over parts --------------------------------------------------------------------------------------------- */
 
-typedef REAL NAME(few) __attribute__((vector_size(WIDTH * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-
 /* The sums of g and of g (x scale - mean) rstd; a scale of 1 is a constant. */
 static inline __attribute__((always_inline)) void NAME(dots_with)(int64_t n, const REAL *x, const REAL *g, double scale,
                                                                   double mean, double rstd, double to[2])
@@ -12,8 +10,7 @@ static inline __attribute__((always_inline)) void NAME(dots_with)(int64_t n, con
     int64_t i = 0;
     for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
         for (int k = 0; k < 2; k++) {
-            wide a = __builtin_convertvector(*(const NAME(few) *)(x + i + k * WIDTH), wide);
-            wide b = __builtin_convertvector(*(const NAME(few) *)(g + i + k * WIDTH), wide);
+            wide a = NAME(widened)(x + i + k * WIDTH), b = NAME(widened)(g + i + k * WIDTH);
             sum[k] += b;
             dot[k] += b * ((a * scale - mean) * rstd);
         }

@@ -1,11 +1,15 @@
 /* layer_norm_body.h - see vec_layer_norm.c: REAL and NAME are the type at hand and its suffix. */
 
-static double NAME(fold)(const REAL *lane)
+/* The sum of the lanes, in double, by halves. */
+static inline double NAME(fold)(const REAL *lane)
 {
-    double sum = 0;
+    double half[LANES];
     for (int l = 0; l < LANES; l++)
-        sum += (double)lane[l];
-    return sum;
+        half[l] = (double)lane[l];
+    for (int n = LANES / 2; n > 0; n /= 2)
+        for (int l = 0; l < n; l++)
+            half[l] += half[l + n];
+    return half[0];
 }
 
 /* The sum of x, and that of (x - mean)^2: lanes of the type at hand over a chunk, chunks in double. */

@@ -8,6 +8,9 @@
 
 #include <math.h>
 #include <string.h>
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 /* Of doubles that a register has. */
 #if defined(__AVX512F__)
@@ -23,6 +26,22 @@ enum { COLUMNS = TP__NORM_COLUMNS };
 #define MOST_FACTOR (IS_F64 ? 0x1p900 : 0x1p100)
 
 typedef double wide __attribute__((vector_size(WIDTH * sizeof(double))));
+
+typedef float few_f32 __attribute__((vector_size(WIDTH * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef double few_f64 __attribute__((vector_size(WIDTH * sizeof(double)), aligned(sizeof(double)), may_alias));
+
+/* A register of elements as doubles. (What the compiler makes of a conversion of vectors goes by halves of them.) */
+static inline wide widened_f32(const float *x)
+{
+#if defined(__AVX512F__)
+    return (wide)_mm512_cvtps_pd(_mm256_loadu_ps(x));
+#elif defined(__AVX__)
+    return (wide)_mm256_cvtps_pd(_mm_loadu_ps(x));
+#else
+    return __builtin_convertvector(*(const few_f32 *)x, wide);
+#endif
+}
+static inline wide widened_f64(const double *x) { return *(const few_f64 *)x; }
 
 /* The sum of the lanes, by halves. */
 static inline double fold(wide v)
