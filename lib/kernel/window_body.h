@@ -465,8 +465,8 @@ static void NAME(sum_together)(const tp__windows *w, spot s, int64_t count, REAL
     for (int64_t k = 0; k < (w->flat ? 0 : count); k++, advance(w, &at)) {
         REAL *row = scratch + k * a->n_in;
         rows r = rows_at(w, &at);
-        const REAL *sum =
-            same_rows(r, last) ? row - a->n_in : NAME(sum_of_rows)(w, &r, (tp__interval){0, a->n_in}, row);
+        const REAL *sum = same_rows(r, last) ? row - a->n_in
+                                             : NAME(sum_of_rows)(w, &r, (tp__interval){0, a->n_in}, row);
         for (int64_t i = 0; i < (sum == row ? 0 : a->n_in); i++)
             row[i] = sum[i];
         last = r;
@@ -529,7 +529,7 @@ static inline __attribute__((always_inline)) bool NAME(better)(REAL v, NAME(plac
     return (v > b) | ((v == b) & (i < j)) | nan;
 }
 
-static inline __attribute__((always_inline)) REAL NAME(larger)(REAL b, REAL v) { return (v > b) | (v != v) ? v : b; }
+static inline __attribute__((always_inline)) REAL NAME(larger)(REAL b, REAL v) { return ((v > b) | (v != v)) ? v : b; }
 
 /* For each of these columns the largest in the rows of the window, and, in `where`, its place. One row of which no places are
  * wanted is told itself. */
