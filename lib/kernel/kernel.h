@@ -188,7 +188,7 @@ int64_t tp__layer_norm_chunks(int64_t rows, int64_t n);
 /* y (+)= a x b over the middle of contiguous [outer, 3, inner]; numbers, integers wrap. */
 void tp__cross(tp_dtype dtype, int64_t outer, int64_t inner, const void *a, const void *b, void *y, bool accumulate);
 
-/* ---- products, triangles and factorizations; CBLAS and LAPACKE, which blas*.c and lapack.c alone know ------------ */
+/* ---- products, triangles and factorizations by CBLAS and LAPACKE; more of these in factor.h ----------------------- */
 
 /* C [m, n] = alpha op(A) op(B) + beta C, row-major. False where tp__blas_ready says so. */
 bool tp__gemm(tp_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void *a,
