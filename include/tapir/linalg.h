@@ -123,7 +123,8 @@ TP_API tp_tensor *tp_linalg_lu_solve(tp_tape *T, tp_tensor *lu, tp_tensor *pivot
 /* A = L D L^T of a symmetric A [..., n, n], whose lower half is read, with Bunch and Kaufman's pivots ("Some stable methods
  * for calculating inertia and solving symmetric linear systems", 1977): L below the diagonal and D, with blocks of one and
  * two, in the lower half, as LAPACK's sytrf leaves them, and the pivots, TP_I32 [..., n]. A singular A is TP_ENUMERIC, unless
- * info [...] is asked for. ldl_solve: X with A X = B [..., n, k]. No gradients yet. */
+ * info [...] is asked for. ldl_solve: X with A X = B [..., n, k]. Gradients of any order, while the
+ * pivots stay (torch has none). */
 TP_API tp_tensor *tp_linalg_ldl_factor(tp_tape *T, tp_tensor *a, tp_tensor **pivots);
 TP_API tp_tensor *tp_linalg_ldl_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots, tp_tensor **info);
 TP_API tp_tensor *tp_linalg_ldl_solve(tp_tape *T, tp_tensor *ld, tp_tensor *pivots, tp_tensor *b);
