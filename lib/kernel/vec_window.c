@@ -110,19 +110,6 @@ static int64_t block_size(const tp__windows *w, const spot *s)
     return left < w->block ? left : w->block;
 }
 
-/* Is a row made of the same rows of x as the one before it in its plane? */
-static bool is_repeated(const tp__windows *w, const spot *s)
-{
-    const tp__axis *h = &w->axis[1];
-    if (s->y == 0 || w->accumulate || w->divisor != 1)
-        return false;
-    tp__interval r = tp__window_of(h, s->y), last = tp__window_of(h, s->y - 1);
-    bool same = r.n == last.n;
-    for (int64_t t = 0; same && t < r.n; t++)
-        same = tp__place_of(h, r, t) == tp__place_of(h, last, t) && tp__weight_of(h, r, t) == tp__weight_of(h, last, t);
-    return same;
-}
-
 /* x[at - base] of a vector of places that lie in the vector of x. */
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>

@@ -416,20 +416,14 @@ static void NAME(finish)(const tp__windows *w, const spot *s, int64_t o, int64_t
     }
 }
 
-/* A row by the table of columns; `follows`: the row before it is there. */
-static void NAME(sum_row)(const tp__windows *w, const spot *s, bool follows, REAL *scratch)
+/* A row by the table of columns, of these rows of x. */
+static void NAME(sum_row)(const tp__windows *w, const spot *s, const rows *r, REAL *scratch)
 {
     int64_t n = w->axis[2].n_out, n_in = w->axis[2].n_in;
     REAL *y = (REAL *)w->y + s->row * n, *to = w->accumulate ? scratch + NAME(ROOM) : y;
     const REAL *x = (const REAL *)w->x + s->row * n_in;
-    if (follows && !w->flat && is_repeated(w, s)) {
-        memcpy(y, y - n, (size_t)n * sizeof *y);
-        return;
-    }
-    if (!w->flat) {
-        rows r = rows_at(w, s);
-        x = NAME(sum_of_rows)(w, &r, (tp__interval){0, n_in}, scratch);
-    }
+    if (!w->flat)
+        x = NAME(sum_of_rows)(w, r, (tp__interval){0, n_in}, scratch);
     NAME(sum_of_columns)(&w->columns, n, n_in, x, to);
     NAME(finish)(w, s, 0, n, to, y);
 }
@@ -497,11 +491,11 @@ static void NAME(sum)(int64_t begin, int64_t end, void *user)
         m = end - unit < w->together ? end - unit : w->together;
         if (w->together > 1)
             NAME(sum_together)(w, s, m, scratch);
-        else if (w->way == TP__BY_COLUMNS)
-            NAME(sum_row)(w, &s, unit > begin, scratch);
         else if (repeats && same_rows(now, last))
             for (int64_t i = 0; i < n; i++)
                 y[i] = y[i - n];
+        else if (w->way == TP__BY_COLUMNS)
+            NAME(sum_row)(w, &s, &now, scratch);
         else
             NAME(sum_block)(w, &s, scratch);
         last = now;

@@ -100,6 +100,15 @@ static tp__taps interpolate_taps(const void *attr, tp_dtype dtype, int d, int64_
     return linear(at > 0 ? at : 0, weight);
 }
 
+/* An element that becomes a block of them: the other way round it is the sum of windows of that size, which slide. */
+static bool interpolate_slides(const void *attr, int d, tp__axis *a)
+{
+    const tp__resampling *r = attr;
+    if (r->kernel[d] > 0)
+        *a = tp__axis_sliding(a->n_in, a->n_out, r->kernel[d], r->kernel[d], 0, 1);
+    return r->kernel[d] > 0;
+}
+
 /* ---- the operator ----------------------------------------------------------------------------------------------- */
 
 static void interpolate_samples(tp_sampler *s)
@@ -115,11 +124,12 @@ static void interpolate_samples(tp_sampler *s)
     tp__resample_sample(s, &r);
     r = (tp__resampling){.space = 1, .in = {1, 1, 5}, .out = {1, 1, 8}, .rule = TP_LINEAR, .scale = {1, 1, 1.7}};
     tp__resample_sample(s, &r);
+    tp__resample_sample(s, &(tp__resampling){.space = 2, .in = {1, 6, 4}, .out = {1, 2, 4}, .kernel = {0, 3, 1}});
     r = (tp__resampling){.space = 3, .in = {2, 3, 4}, .out = {4, 1, 6}, .rule = TP_TRILINEAR, .align_corners = true};
     tp__resample_sample(s, &r);
 }
 
-TP__RESAMPLE_OP(interpolate, false, NULL)
+TP__SLIDING_OP(interpolate, interpolate_slides, interpolate_taps, false, NULL)
 
 /* ---- the function ----------------------------------------------------------------------------------------------- */
 
@@ -209,6 +219,25 @@ static tp_tensor *moved(tp_tape *T, const tp__resampling *r, tp_tensor *x)
     return x;
 }
 
+/* Where each element becomes a block of them, *r is made the transposed sum. */
+static void as_blocks(tp__resampling *r, tp_dtype dtype)
+{
+    tp__resampling sum = {.space = r->space, .transposed = true, .rule = r->rule};
+    if (r->rule != TP_NEAREST && r->rule != TP_NEAREST_EXACT)
+        return;
+    for (int d = 0; d < TP__SPACE; d++) {
+        sum.in[d] = r->out[d];
+        sum.out[d] = r->in[d];
+        sum.kernel[d] = r->out[d] / r->in[d];
+        if (r->out[d] % r->in[d])
+            return;
+        for (int64_t o = 0; d >= TP__SPACE - r->space && o < r->out[d]; o++)
+            if (nearest(r, dtype, d, o) != o / sum.kernel[d])
+                return;
+    }
+    *r = sum;
+}
+
 tp_tensor *tp_interpolate(tp_tape *T, tp_tensor *x, const tp_interpolate_options *options)
 {
     static tp_tensor *(*const means[])(tp_tape *, tp_tensor *, tp_dims) = {
@@ -228,6 +257,7 @@ tp_tensor *tp_interpolate(tp_tape *T, tp_tensor *x, const tp_interpolate_options
     }
     if (x->dtype == TP_U8 && (o.mode == TP_NEAREST || o.mode == TP_NEAREST_EXACT))
         return moved(T, &r, x);
+    as_blocks(&r, x->dtype);
     return tp__apply1(T, &interpolate_op.op, &r, x);
 }
 
