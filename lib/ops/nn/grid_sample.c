@@ -37,7 +37,7 @@ static ALWAYS_INLINE REAL NAME(padded)(tp_grid_padding padding, bool align_corne
         REAL m = NAME(mirrored)(v, align_corners ? 0 : (REAL)-0.5, span, &sign);
         v = span > 0 ? m : 0;
     }
-    *slope = (v > 0) & (v < last) ? *slope * sign : 0;
+    *slope = ((v > 0) & (v < last)) ? *slope * sign : 0;
     return v > 0 ? (v < last ? v : last) : 0;
 }
 
@@ -50,7 +50,7 @@ static ALWAYS_INLINE void NAME(find_as)(tp_grid_padding padding, bool align_corn
         g = g == g ? g : -1;
         REAL v = align_corners ? (g + 1) / 2 * (n - 1) : ((g + 1) * n - 1) / 2;
         v = NAME(padded)(padding, align_corners, v, n, &slope);
-        t->place[p] = (v > -FAR) & (v < FAR) ? v : -FAR;
+        t->place[p] = ((v > -FAR) & (v < FAR)) ? v : -FAR;
         t->place_slope[p] = slope;
     }
 }
