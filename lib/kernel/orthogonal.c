@@ -2,7 +2,7 @@
  * vectors.
  *
  * LAPACK counts columns first, so it sees A^T in row-major memory. The LQ factorization of that is the QR
- * factorization of A, by the same reflectors, so there matrices go to LAPACK as they lie. */
+ * factorization of A, by the same reflectors, so there small matrices go to LAPACK as they lie. */
 #include "kernel/factor.h"
 #include "kernel/triangle.h"
 
@@ -24,18 +24,34 @@ static void *past(tp_dtype dtype, void *p, int64_t n) { return (char *)p + n * (
 /* ---- QR ---------------------------------------------------------------------------------------------------------- */
 
 enum { BLOCK = 64, TRIANGLE = (BLOCK + 1) * BLOCK }; /* of LAPACK: columns at once, and what ormlq adds to its work */
+enum { TURNED_FROM = 48 };                           /* the LQ factorization is a quarter slower than QR */
 
-int64_t tp__qr_space(int64_t rows, int64_t columns) { return BLOCK * larger(1, larger(rows, columns)) + TRIANGLE; }
+static int64_t qr_work(int64_t rows, int64_t columns) { return BLOCK * larger(1, larger(rows, columns)) + TRIANGLE; }
 
-static bool countable(int64_t m, int64_t n) { return tp__blas_ready(m, n, 0) && tp__qr_space(m, n) <= INT_MAX; }
+int64_t tp__qr_space(int64_t rows, int64_t columns) { return qr_work(rows, columns) + rows * columns; }
+
+static bool countable(int64_t m, int64_t n) { return tp__blas_ready(m, n, 0) && qr_work(m, n) <= INT_MAX; }
+
+/* to [k, n] = from [n, k]^T */
+static void turn(tp_dtype dtype, int64_t k, int64_t n, const void *from, void *to)
+{
+    TP__PICK(tp__triangle_table)->turn[dtype == TP_F64](k, n, from, k, to, n);
+}
 
 int tp__geqrf(tp_dtype dtype, int64_t m, int64_t n, void *a, void *tau, void *space)
 {
     if (!countable(m, n))
         return -1;
-    int threads = tp__blas_begin();
-    int info = CALL(gelqf, (int)n, (int)m, a, at_least_1(n), tau, space, (int)tp__qr_space(m, n));
+    bool turned = smaller(m, n) >= TURNED_FROM;
+    void *copy = past(dtype, space, qr_work(m, n));
+    if (turned)
+        turn(dtype, n, m, a, copy);
+    int lwork = (int)qr_work(m, n), threads = tp__blas_begin();
+    int info = turned ? CALL(geqrf, (int)m, (int)n, copy, (int)m, tau, space, lwork)
+                      : CALL(gelqf, (int)n, (int)m, a, at_least_1(n), tau, space, lwork);
     tp__blas_end(threads);
+    if (turned)
+        turn(dtype, m, n, copy, a);
     return info;
 }
 
@@ -43,9 +59,16 @@ int tp__orgqr(tp_dtype dtype, int64_t m, int64_t n, int64_t k, void *a, const vo
 {
     if (!countable(m, n))
         return -1;
-    int threads = tp__blas_begin();
-    int info = CALL(orglq, (int)n, (int)m, (int)k, a, at_least_1(n), tau, space, (int)tp__qr_space(m, n));
+    bool turned = n >= TURNED_FROM;
+    void *copy = past(dtype, space, qr_work(m, n));
+    if (turned)
+        turn(dtype, n, m, a, copy);
+    int lwork = (int)qr_work(m, n), threads = tp__blas_begin();
+    int info = turned ? CALL(orgqr, (int)m, (int)n, (int)k, copy, (int)m, tau, space, lwork)
+                      : CALL(orglq, (int)n, (int)m, (int)k, a, at_least_1(n), tau, space, lwork);
     tp__blas_end(threads);
+    if (turned)
+        turn(dtype, m, n, copy, a);
     return info;
 }
 
@@ -63,7 +86,7 @@ int tp__ormqr(tp_dtype dtype, bool left, bool transposed, int64_t m, int64_t n, 
     memcpy(copy, a, (size_t)(order * columns) * tp_dtype_size(dtype));
     int threads = tp__blas_begin();
     int info = CALL(ormlq, left ? 'R' : 'L', transposed ? 'T' : 'N', (int)n, (int)m, (int)k, copy, (int)columns, tau, c,
-                    (int)n, space, (int)tp__qr_space(m, n));
+                    (int)n, space, (int)qr_work(m, n));
     tp__blas_end(threads);
     return info;
 }
@@ -78,12 +101,6 @@ static int64_t bytes_of(tp_dtype dtype, int64_t elements, int64_t integers)
 {
     int64_t bytes = elements * (int64_t)tp_dtype_size(dtype) + integers * (int64_t)sizeof(int);
     return (bytes + 63) / 64 * 64;
-}
-
-/* to [k, n] = from [n, k]^T */
-static void turn(tp_dtype dtype, int64_t k, int64_t n, const void *from, void *to)
-{
-    TP__PICK(tp__triangle_table)->turn[dtype == TP_F64](k, n, from, k, to, n);
 }
 
 /* Elements and integers that syevd works on. */
