@@ -38,7 +38,7 @@ BEGIN {
     # What is made of printf's arguments cannot be called so.
     variadic["tp_fail"] = variadic["tp_call_fail"] = variadic["tp_warn"] = 1
     # As many calls as are asked for.
-    special["tp_checkpoint_steps n_steps"] = "few"
+    special["tp_checkpoint_steps n_steps"] = special["tp_svd_lowrank niter"] = special["tp_pca_lowrank niter"] = "few"
     special["tp_mv x"] = special["tp_addmv v"] = "vector"
     special["tp_addbmm a"] = special["tp_addbmm b"] = "batch"
     special["tp_confusion_add target"] = "labels"

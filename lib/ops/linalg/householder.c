@@ -14,7 +14,7 @@ typedef struct {
 
 static compact compact_of(tp_tape *T, tp_tensor *a, tp_tensor *tau)
 {
-    compact c = {NULL};
+    compact c = {.v = NULL};
     if (a == NULL || tau == NULL)
         return c;
     int64_t m = tp__rows(a), k = tau->shape[tau->ndim - 1];
