@@ -4,7 +4,8 @@
  * A job is some tiles of one image, or of some whole ones, and one group of channels. Their pixels are laid into a scratch, 16
  * channels of each side by side, with the padding; transformed they are 36 matrices [tiles, channels], which are multiplied by
  * 36 of weights, and what comes of it is transformed back and laid out as channels again. By input it is the same of y with
- * the taps in reverse. By weight a job goes over the tiles of a part of the images, and adds up products of both sides' points.
+ * the taps in reverse, or, where y has fewer tiles than x and a job has those of whole images, the transpose of these steps:
+ * points of y times the weights' become 6 x 6 pixels of x a tile, which are added up. By weight a job goes over the tiles of a part of the images, and adds up products of both sides' points.
  * All is cut by the sizes alone: the same bits on any number of threads.
  *
  * An error is as large as the last places of the largest pixel that a tile sees, in results that do not see it, too. So what
@@ -46,7 +47,9 @@ typedef struct {
     const tp__conv_job *job;
     const tp__winograd_table *kernels;
     const tp__placed_kernels *pixels;
-    planes x, y;                          /* of the convolution that is made: by input, x is what is given of y */
+    planes x, y;                          /* of the convolution that is made: by input, x is what is given of y... */
+    bool transposed;                      /* ... or it is the transpose of one: x of y */
+    const planes *from, *to;              /* which of them is read, and which is made; not by weight */
     int64_t front[2];                     /* of padding */
     int64_t across, down;                 /* tiles of an image */
     int64_t images, rows, columns, tiles; /* of tiles in a job: one of the first two is 1; all of them */
@@ -92,9 +95,12 @@ static bool pays(const plan *p)
 
 /* ---- how a pass is cut ---- */
 
+/* Of so many channels, in a job. */
+static int64_t tiles_for(int64_t channels) { return most(LEAST_TILES, least(MOST_TILES, VALUES / whole(channels))); }
+
 static void cut_tiles(plan *p)
 {
-    int64_t room = most(LEAST_TILES, least(MOST_TILES, VALUES / whole(p->side_x)));
+    int64_t room = tiles_for(p->side_x);
     int64_t all = p->across * p->down;
     p->images = most(1, least(p->job->shape.batch, room / all));
     p->columns = part(p->across, part(p->across, room));
@@ -121,10 +127,16 @@ static void take_planes(plan *p)
     bool by_input = p->job->pass == TP__CONV_BY_INPUT, by_weight = p->job->pass == TP__CONV_BY_WEIGHT;
     planes x = {c->cin, c->in[1], c->in[2], p->job->a},
            y = {c->cout, c->out[1], c->out[2], by_weight ? p->job->b : p->job->a};
-    p->x = by_input ? y : x;
-    p->y = by_input ? x : y;
+    int64_t tiles_of_x = part(x.rows, OUT) * part(x.columns, OUT),
+            tiles_of_y = part(y.rows, OUT) * part(y.columns, OUT);
+    p->transposed = by_input && tiles_of_y < tiles_of_x && tiles_of_y <= tiles_for(c->cout);
+    bool reversed = by_input && !p->transposed;
+    p->x = reversed ? y : x;
+    p->y = reversed ? x : y;
+    p->from = p->transposed ? &p->y : &p->x;
+    p->to = p->transposed ? &p->x : &p->y;
     for (int d = 0; d < 2; d++)
-        p->front[d] = by_input ? 2 - c->pad[1 + d] : c->pad[1 + d];
+        p->front[d] = reversed ? 2 - c->pad[1 + d] : c->pad[1 + d];
     p->down = part(p->y.rows, OUT);
     p->across = part(p->y.columns, OUT);
 }
@@ -141,11 +153,11 @@ static bool make_plan(plan *p, const tp__conv_job *job)
     if (!pays(p))
         return false;
     bool by_weight = job->pass == TP__CONV_BY_WEIGHT;
-    p->side_x = by_weight ? part(p->x.channels, part(p->x.channels, SIDE)) : p->x.channels;
-    p->side_y = by_weight ? part(p->y.channels, part(p->y.channels, SIDE)) : p->y.channels;
+    p->side_x = by_weight ? part(p->x.channels, part(p->x.channels, SIDE)) : p->from->channels;
+    p->side_y = by_weight ? part(p->y.channels, part(p->y.channels, SIDE)) : p->to->channels;
     cut_tiles(p);
     p->slab_v = p->tiles * whole(p->side_x) + SKEW;
-    p->slab_u = p->x.channels * PANEL + SKEW;
+    p->slab_u = p->from->channels * PANEL + SKEW;
     p->panel = POINTS * p->slab_u;
     p->slab_m = p->tiles * PANEL + SKEW;
     p->jobs = p->blocks * job->shape.groups;
@@ -196,7 +208,7 @@ static int64_t shared_floats(const plan *p)
 {
     if (p->job->pass == TP__CONV_BY_WEIGHT)
         return p->parts > 1 ? p->parts * weights(p) : 0;
-    return p->job->shape.groups * part(p->y.channels, PANEL) * p->panel;
+    return p->job->shape.groups * part(p->to->channels, PANEL) * p->panel;
 }
 
 bool tp__conv_winograd_room(const tp__conv_job *job, size_t *bytes)
@@ -275,8 +287,9 @@ static tp__winograd_weights weights_at(const plan *p)
 {
     const tp__conv *c = &p->job->shape;
     bool by_input = p->job->pass == TP__CONV_BY_INPUT;
-    return (tp__winograd_weights){
-        .output = by_input ? TAPS : c->cin * TAPS, .input = by_input ? c->cin * TAPS : TAPS, .flipped = by_input};
+    return (tp__winograd_weights){.output = by_input ? TAPS : c->cin * TAPS,
+                                  .input = by_input ? c->cin * TAPS : TAPS,
+                                  .flipped = by_input && !p->transposed};
 }
 
 /* 16 outputs of a group each. */
@@ -284,13 +297,13 @@ static void transform_weights(int64_t begin, int64_t end, void *user)
 {
     const plan *p = user;
     const tp__conv *c = &p->job->shape;
-    int64_t panels = part(p->y.channels, PANEL), blocks = part(p->y.channels, LANES);
+    int64_t panels = part(p->to->channels, PANEL), blocks = part(p->to->channels, LANES);
     tp__winograd_weights s = weights_at(p);
     for (int64_t i = begin; i < end; i++) {
         int64_t group = i / blocks, o = i % blocks * LANES;
         const float *w = (const float *)p->job->b + group * c->cin * c->cout * TAPS + o * s.output;
-        s.outputs = least(LANES, p->y.channels - o);
-        s.inputs = p->x.channels;
+        s.outputs = least(LANES, p->to->channels - o);
+        s.inputs = p->from->channels;
         p->kernels->points_of_w(&s, w, p->slab_u, p->u + (group * panels + o / PANEL) * p->panel + o % PANEL);
     }
 }
@@ -404,30 +417,32 @@ static void put_results(const plan *p, const block *b, const window *w, int64_t 
     tp__winograd_tiles t = {b->tiles, w->pitch, PANEL, p->slab_m, at, r->pixels, r->m};
     list_tiles(b, w, at);
     for (int64_t k = 0; k < channels; k += LANES, t.points += LANES) {
-        const float *bias = job->bias ? (const float *)job->bias + group * p->y.channels + c + k : NULL;
-        p->kernels->pixels_of(&t);
+        const float *bias = job->bias ? (const float *)job->bias + group * p->to->channels + c + k : NULL;
+        if (p->transposed)
+            memset(r->pixels, 0, (size_t)(b->images * w->area * LANES) * sizeof(float));
+        (p->transposed ? p->kernels->add_pixels : p->kernels->pixels_of)(&t);
         for (int64_t i = 0; i < b->images; i++)
             for (int64_t run = 0; run < w->runs; run++)
                 p->pixels->scatter(w->n, w->place + run * w->n, least(LANES, channels - k),
                                    r->pixels + i * w->area * LANES, bias, job->accumulate,
-                                   (float *)job->to + plane_at(p, &p->y, b, group, c + k, i) + w->first + run * w->step,
-                                   p->y.rows * p->y.columns);
+                                   (float *)job->to + plane_at(p, p->to, b, group, c + k, i) + w->first + run * w->step,
+                                   p->to->rows * p->to->columns);
     }
 }
 
 static void run_block(const plan *p, int64_t i, const room *r)
 {
-    int64_t group = i / p->blocks, panels = part(p->y.channels, PANEL);
+    int64_t group = i / p->blocks, panels = part(p->to->channels, PANEL);
     block b = block_at(p, i % p->blocks);
-    list_points(p->x.channels, r);
-    window w = seen(p, &b, r->place);
-    transform(p, &p->x, &b, &w, group, 0, p->x.channels, r, r->v);
-    w = made(p, &b, r->place);
+    list_points(p->from->channels, r);
+    window w = (p->transposed ? made : seen)(p, &b, r->place);
+    transform(p, p->from, &b, &w, group, 0, p->from->channels, r, r->v);
+    w = (p->transposed ? seen : made)(p, &b, r->place);
     for (int64_t k = 0; k < panels; k++) {
-        int64_t n = least(PANEL, p->y.channels - k * PANEL);
+        int64_t n = least(PANEL, p->to->channels - k * PANEL);
         const float *u = p->u + (group * panels + k) * p->panel;
         for (int f = 0; f < POINTS; f++)
-            p->pixels->multiply(b.tiles, whole(n), p->x.channels, r->v + f * p->slab_v, r->tile, r->channel,
+            p->pixels->multiply(b.tiles, whole(n), p->from->channels, r->v + f * p->slab_v, r->tile, r->channel,
                                 u + f * p->slab_u, PANEL, false, r->m + f * p->slab_m, PANEL);
         put_results(p, &b, &w, group, k * PANEL, n, r);
     }
@@ -511,7 +526,7 @@ bool tp__conv_winograd(const tp__conv_job *job)
     p.slots.room = job->room;
     p.u = p.sums = (float *)(void *)(p.slots.room + p.slots.count * p.slots.size);
     if (!by_weight)
-        tp__parallel_for(job->shape.groups * part(p.y.channels, LANES), 1, transform_weights, &p);
+        tp__parallel_for(job->shape.groups * part(p.to->channels, LANES), 1, transform_weights, &p);
     int64_t work = POINTS * p.tiles * p.side_x * p.side_y * (by_weight ? p.per_part : 1);
     tp__parallel_for(p.jobs, 1 + SHARE / (work + 1), run_jobs, &p);
     if (by_weight && p.parts > 1)

@@ -46,6 +46,19 @@ static ALWAYS_INLINE void x_line(const vec *d, int from, vec *v, int to)
     v[5 * to] = (d1 + d5) - 2.5f * d3;
 }
 
+/* B x */
+static ALWAYS_INLINE void x_back_line(const vec *v, int from, vec *d, int to)
+{
+    vec v0 = v[0], v1 = v[from], v2 = v[2 * from], v3 = v[3 * from], v4 = v[4 * from], v5 = v[5 * from];
+    vec s = v1 + v2, s2 = v3 + v4, t = v1 - v2, t2 = v3 - v4;
+    d[0] = v0;
+    d[to] = v5 - (B * t + A * t2);
+    d[2 * to] = -2.5f * v0 - (2 * s + 0.5f * s2);
+    d[3 * to] = (A * t + B * t2) - 2.5f * v5;
+    d[4 * to] = v0 + s + s2;
+    d[5 * to] = v5;
+}
+
 /* A y */
 static ALWAYS_INLINE void y_line(const vec *y, int from, vec *z, int to)
 {
@@ -160,6 +173,28 @@ static void pixels_of(const tp__winograd_tiles *t)
         }
 }
 
+static void add_pixels(const tp__winograd_tiles *t)
+{
+    for (int64_t i = 0; i < t->count; i++)
+        for (int l = 0; l < BLOCK; l += LANES) {
+            const float *from = t->points + i * t->row + l;
+            float *x = t->pixels + (int64_t)t->at[i] * BLOCK + l;
+            vec d[IN * IN], v[IN];
+            for (int c = 0; c < IN; c++) {
+                for (int r = 0; r < IN; r++)
+                    v[r] = load(from + (r * IN + c) * t->slab);
+                x_back_line(v, 1, d + c, IN);
+            }
+            for (int r = 0; r < IN; r++) {
+                x_back_line(d + r * IN, 1, v, 1);
+                for (int c = 0; c < IN; c++) {
+                    float *to = x + (r * t->pitch + c) * BLOCK;
+                    store(to, load(to) + v[c]);
+                }
+            }
+        }
+}
+
 /* ---- weights: 16 outputs side by side ---- */
 
 static void points_of_w(const tp__winograd_weights *s, const float *w, int64_t slab, float *u)
@@ -259,6 +294,7 @@ static void range(int64_t n, const float *x, uint32_t *largest, float *squares)
 const tp__winograd_table TP__OF_ISA(tp__winograd_table) = {.points_of_x = points_of_x,
                                                            .points_of_y = points_of_y,
                                                            .pixels_of = pixels_of,
+                                                           .add_pixels = add_pixels,
                                                            .points_of_w = points_of_w,
                                                            .weights_of = weights_of,
                                                            .range = range};

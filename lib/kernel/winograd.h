@@ -9,7 +9,8 @@
  * with which errors stay small, B being of the polynomial x (x^2 - 1/2) (x^2 - 2) = x^5 - 5/2 x^3 + x; in two dimensions
  * A' (B' x B . G w G') A: 36 products a tile and pair of channels instead of 144. What is multiplied is
  *
- *     v = B' x B of x,    z = A y A' of y,    u = G w G' of w;    y = A' (sum of v u) A,    w = G' (sum of v z) G.
+ *     v = B' x B of x,    z = A y A' of y,    u = G w G' of w;
+ *     y = A' (sum of v u) A,    w = G' (sum of v z) G,    x = B (sum of z u) B', where tiles overlap added up.
  *
  * Pixels lie in a scratch of their own, 16 channels of each side by side; points as [36] matrices [tiles, channels]. */
 #ifndef TAPIR_KERNEL_WINOGRAD_H
@@ -45,6 +46,7 @@ typedef struct {
     void (*points_of_x)(const tp__winograd_tiles *t); /* v */
     void (*points_of_y)(const tp__winograd_tiles *t); /* z */
     void (*pixels_of)(const tp__winograd_tiles *t);   /* A' (...) A */
+    void (*add_pixels)(const tp__winograd_tiles *t);  /* B (...) B', added to what is there */
     /* u [36] matrices [inputs, PANEL], `slab` elements apart: 16 columns of it. And back: w (+)= G' u G, u's rows being `row` elements
      * long. */
     void (*points_of_w)(const tp__winograd_weights *s, const float *w, int64_t slab, float *u);
