@@ -123,16 +123,30 @@ static void make_plan(plan *p, const tp__conv_job *job)
 /* By weight in several parts: each is a whole w^T of each group. */
 static int64_t weights(const plan *p) { return p->job->shape.groups * p->job->shape.cout * p->k; }
 
+/* What is tried in turn, before tiles. */
+static const struct {
+    bool (*room)(const tp__conv_job *job, size_t *bytes);
+    bool (*run)(const tp__conv_job *job);
+    bool may_refuse; /* numbers, though the shape suits */
+} strategies[] = {{tp__conv_winograd_room, tp__conv_winograd, true},
+                  {tp__conv_planes_room, tp__conv_planes, false},
+                  {tp__conv_direct_room, tp__conv_direct, false},
+                  {tp__conv_pixels_room, tp__conv_pixels, false}};
+
 size_t tp__conv_room(const tp__conv_job *job)
 {
+    size_t most = 0, room;
+    for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++)
+        if (strategies[i].room(job, &room)) {
+            most = room > most ? room : most;
+            if (!strategies[i].may_refuse)
+                return most;
+        }
     plan p;
-    size_t room, other;
-    if (!tp__conv_direct_room(job, &room) && !tp__conv_pixels_room(job, &room)) {
-        make_plan(&p, job);
-        room = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
-        room += (size_t)p.slots.count * ROOM;
-    }
-    return tp__conv_winograd_room(job, &other) && other > room ? other : room;
+    make_plan(&p, job);
+    room = job->pass == TP__CONV_BY_WEIGHT && p.chunks > 1 ? (size_t)(p.chunks * weights(&p) * p.size) : 0;
+    room += (size_t)p.slots.count * ROOM;
+    return room > most ? room : most;
 }
 
 /* ---- a thread's room ---- */
@@ -478,8 +492,9 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
 bool tp__convolve(const tp__conv_job *job)
 {
     plan p;
-    if (tp__conv_winograd(job) || tp__conv_direct(job) || tp__conv_pixels(job))
-        return true;
+    for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++)
+        if (strategies[i].run(job))
+            return true;
     make_plan(&p, job);
     p.slots.room = job->room;
     p.parts = p.slots.room + p.slots.count * ROOM;

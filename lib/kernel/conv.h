@@ -43,6 +43,8 @@ bool tp__conv_direct_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_direct(const tp__conv_job *job);
 bool tp__conv_winograd_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_winograd(const tp__conv_job *job); /* false, too, where the numbers do not suit */
+bool tp__conv_planes_room(const tp__conv_job *job, size_t *room);
+bool tp__conv_planes(const tp__conv_job *job);
 bool tp__conv_pixels_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_pixels(const tp__conv_job *job);
 

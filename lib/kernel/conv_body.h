@@ -231,15 +231,18 @@ static void NAME(shifted)(int64_t rows, int64_t terms, const tp__conv_term *term
 {
     if (rows == 4)
         NAME(shifted_rows)(4, terms, term, w, row, x, n, y);
+    else if (rows == 3)
+        NAME(shifted_rows)(3, terms, term, w, row, x, n, y);
+    else if (rows == 2)
+        NAME(shifted_rows)(2, terms, term, w, row, x, n, y);
     else
-        for (int64_t r = 0; r < rows; r++)
-            NAME(shifted_rows)(1, terms, term, (const REAL *)w + r * row, row, x, n, (REAL *)y + r * n);
+        NAME(shifted_rows)(1, terms, term, w, row, x, n, y);
 }
 
 static ALWAYS_INLINE void NAME(distances_of)(int rows, int count, const tp__conv_term *term, const REAL *x,
                                              const REAL *y, int64_t n, int64_t terms, REAL *c)
 {
-    NAME(line) sum[4][8];
+    NAME(line) sum[4][9];
     for (int r = 0; r < rows; r++)
         for (int k = 0; k < count; k++)
             sum[r][k] = *(NAME(line) *)(c + (r * terms + k) * LANES);
@@ -267,8 +270,8 @@ static void NAME(distances)(int64_t rows, int64_t terms, const tp__conv_term *te
             NAME(distances_of)(4, 1, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
     }
     for (; r < rows; r++) {
-        for (k = 0; k + 8 <= terms; k += 8)
-            NAME(distances_of)(1, 8, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
+        for (k = 0; k + 9 <= terms; k += 9) /* the taps of 3 x 3 */
+            NAME(distances_of)(1, 9, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
         for (; k < terms; k++)
             NAME(distances_of)(1, 1, term + k, x, y + r * n, n, terms, c + (r * terms + k) * LANES);
     }

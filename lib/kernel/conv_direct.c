@@ -157,15 +157,17 @@ static void inside(int64_t first, int64_t places, int64_t n, int64_t *lo, int64_
     *hi = least(places, n - first);
 }
 
-/* Channels of one group of one image, from the strip's first place on, with the padding. */
-static void fill_buffer(const direct *p, const char *image, int64_t start, char *buffer)
+/* Channels of one group of one image, from the strip's first place on, with the padding, which is there already from another
+ * image where the buffer is not `fresh`. */
+static void fill_buffer(const direct *p, const char *image, int64_t start, bool fresh, char *buffer)
 {
     int64_t first[TP__SPACE], lo[TP__SPACE], hi[TP__SPACE], plane = volume(p->from);
     for (int d = 0; d < TP__SPACE; d++) {
         first[d] = (d == p->axis ? start : 0) - p->pad[d];
         inside(first[d], (d == p->axis ? p->length : p->to[d]) + p->reach[d], p->from[d], &lo[d], &hi[d]);
     }
-    memset(buffer, 0, (size_t)(p->from_channels * p->flat * p->size));
+    if (fresh)
+        memset(buffer, 0, (size_t)(p->from_channels * p->flat * p->size));
     if (lo[1] >= hi[1] || lo[2] >= hi[2])
         return;
     for (int64_t c = 0; c < p->from_channels; c++)
@@ -202,7 +204,7 @@ static void put_rows(const direct *p, int64_t image, int64_t channel, int64_t ro
     }
 }
 
-static void run_strip(const direct *p, int64_t i, char *room)
+static void run_strip(const direct *p, int64_t i, bool fresh, char *room)
 {
     const tp__conv *c = &p->job->shape;
     int64_t start = i % p->strips * p->length, group = i / p->strips % c->groups, image = i / p->strips / c->groups;
@@ -212,7 +214,7 @@ static void run_strip(const direct *p, int64_t i, char *room)
     const char *from = (const char *)p->job->a +
                        (image * c->groups + group) * p->from_channels * volume(p->from) * p->size;
     char *sums = room + X_ROOM;
-    fill_buffer(p, from, start, room);
+    fill_buffer(p, from, start, fresh, room);
     for (int64_t m = 0; m < p->to_channels; m += ROWS) {
         int64_t rows = least(ROWS, p->to_channels - m);
         p->kernels->shifted(rows, p->terms, p->term, w + m * row * p->size, row, room, p->flat_out, sums);
@@ -221,12 +223,13 @@ static void run_strip(const direct *p, int64_t i, char *room)
 }
 
 /* y's rows of a strip in the long row, zeros beyond their ends. */
-static void fill_rows(const direct *p, int64_t image, int64_t group, int64_t start, char *to)
+static void fill_rows(const direct *p, int64_t image, int64_t group, int64_t start, bool fresh, char *to)
 {
     int64_t plane = volume(p->to), first[TP__SPACE], n[TP__SPACE];
     const char *y = (const char *)p->job->b + (image * p->job->shape.groups + group) * p->to_channels * plane * p->size;
     strip_of(p, start, first, n);
-    memset(to, 0, (size_t)(p->to_channels * p->flat_out * p->size));
+    if (fresh)
+        memset(to, 0, (size_t)(p->to_channels * p->flat_out * p->size));
     for (int64_t m = 0; m < p->to_channels; m++)
         for (int64_t i = 0; i < n[0]; i++) {
             int64_t at = ((first[0] + i) * p->to[1] + first[1]) * p->to[2] + first[2];
@@ -244,9 +247,10 @@ static void run_part(const direct *p, int64_t i, char *room)
     memset(lines, 0, (size_t)(n * TP__CONV_LINE));
     for (int64_t k = begin; k < end; k++) {
         int64_t image = k / p->strips, start = k % p->strips * p->length;
+        bool fresh = k == begin || p->strips > 1;
         fill_buffer(p, (const char *)p->job->a + (image * c->groups + group) * c->cin * volume(c->in) * p->size, start,
-                    room);
-        fill_rows(p, image, group, start, y);
+                    fresh, room);
+        fill_rows(p, image, group, start, fresh, y);
         p->kernels->distances(p->to_channels, p->terms, p->term, room, y, p->flat_out, lines);
     }
     p->kernels->add_up(n, lines, p->sums + (index * c->groups + group) * n * p->size);
@@ -260,7 +264,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
         if (p->job->pass == TP__CONV_BY_WEIGHT)
             run_part(p, i, room);
         else
-            run_strip(p, i, room);
+            run_strip(p, i, i == begin || p->strips > 1, room);
     tp__conv_give_room(&p->slots, room);
 }
 
