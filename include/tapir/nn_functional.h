@@ -13,11 +13,10 @@ extern "C" {
 
 /* ---- convolutions ----------------------------------------------------------------------------
  *
- * How they are made. Few channels (up to 16 of what is made) with stride 1, and depthwise ones, are summed directly; most others
- * are products of matrices, of the weights and some pixels at a time. float32 by 3 x 3 weights over planes, stride 1, no dilation,
- * with 16 to 1024 channels a group on both sides, their gradients, and conv_transpose2d are made by Winograd's algorithm
- * F(4 x 4, 3 x 3), with a quarter of the products, where there are enough pixels for it to pay: 9 for each 54 of 4 x 4 tiles
- * and 24 more.
+ * How they are made. float32 by 3 x 3 weights over planes, stride 1, no dilation, with 16 to 1024 channels a group on both sides,
+ * its gradients, and conv_transpose2d alike, by Winograd's algorithm F(4 x 4, 3 x 3), with a quarter of the products, where
+ * there are enough pixels for it to pay: 9 for each 54 of 4 x 4 tiles and 24 more. Others by sums over the taps: directly where
+ * a group has few channels (up to 16 of what is made, stride 1), as products of planes (1 x 1) or of pixels with the weights.
  *
  * How exact they are. A sum of n products has an error of at most n u sum |x w|, u = 2^-24 (float64: 2^-53), mostly of a few
  * u sqrt(n). By Winograd's algorithm it is at most about 1e-5 of |y| + the root of the mean of y^2 (2e-5 was the most that was
@@ -30,10 +29,10 @@ extern "C" {
  * What is not finite. A result that sees an infinity or a NaN has what the arithmetic makes of it, and no other has. Padding
  * counts as zeros that are read: a weight that is infinite makes NaN (0 inf) at the border, where it meets padding.
  *
- * Memory beside the result, while a call runs: 400 KiB for each processor that has a part in it, and the weights once more, in
- * panels (by weight at most 16 times); by Winograd's algorithm
- * 1.4 MiB (5 MiB with 1000 channels) forward and by input, 4 MiB by weight, and for all of them together four times the
- * weights, or by weight at most 16 times the weights. The same bits come out on any number of threads. */
+ * Memory beside the result, while a call runs: 400 KiB for each processor that has a part in it, and the weights once more; by
+ * Winograd's algorithm 1.4 MiB for each forward and by input, 4 MiB by weight, and four times the
+ * weights. By weight, where a sum is made in parts, at most 16 times the weights. The same bits come out on any number of
+ * threads. */
 
 /* How much 0 lies round x: as many as `padding` says on both sides, what keeps the size (a stride of 1 is needed; where the
  * number is odd the larger half lies behind), or none. */
