@@ -134,6 +134,7 @@ function kind_of(type, name, where, counted,    k)
     if (k == "int" && name ~ /^dim1$|^end_dim$/) return "second"
     if (k == "int" && counted && name ~ /^[nm]$|^n_/) return "count"
     if (k == "int" && name == "max") return "max"
+    if (k == "tensor" && name == "pivots") return "pivots"
     if (k == "tensor" && name ~ /^(index|indices|times|sorter|fweights)$/) return "index"
     if (k == "tensor" && name ~ /^(mask|condition)$/) return "mask"
     if (k == "text" && name == "path") return "path"

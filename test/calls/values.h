@@ -121,6 +121,13 @@ static inline tp_tensor *get_index(int v)
                     : odd_tensor(v - 4);
 }
 KIND(index, 6 + BASES)
+/* Rows of three that are exchanged; some that are not there. */
+static inline tp_tensor *get_pivots(int v)
+{
+    const int32_t rows[][3] = {{2, 3, 3}, {0, 1, 2}, {4, 1, 1}, {INT32_MIN, INT32_MAX, 1}, {-2, -2, 3}};
+    return v < 5 ? tp_from(T, TP_I32, tp_shape(3), rows[v]) : odd_tensor(v - 5);
+}
+KIND(pivots, 7 + BASES)
 static inline tp_tensor *get_vector(int v) { return v == 0 ? tensor_like(8) : odd_tensor(v - 1); }
 KIND(vector, 3 + BASES)
 static inline tp_tensor *get_batch(int v) { return v == 0 ? tensor_like(9) : odd_tensor(v - 1); }

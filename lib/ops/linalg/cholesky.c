@@ -106,11 +106,15 @@ static const tp_op cholesky_op = {
     .samples = cholesky_samples};
 /* clang-format on */
 
-tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a) { return tp_linalg_cholesky_ex(T, a, false, NULL); }
+tp_tensor *tp_linalg_cholesky(tp_tape *T, tp_tensor *a)
+{
+    TP__NAMED(T, "linalg_cholesky");
+    return tp_linalg_cholesky_ex(T, a, false, NULL);
+}
 
 tp_tensor *tp_linalg_cholesky_ex(tp_tape *T, tp_tensor *a, bool upper, tp_tensor **info)
 {
-    TP__NAMED(T, "linalg_cholesky");
+    TP__NAMED(T, "linalg_cholesky_ex");
     tp_tensor *out[OUTPUTS] = {NULL};
     if (info)
         *info = NULL;

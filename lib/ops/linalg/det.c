@@ -77,6 +77,7 @@ static const tp_op inv_op = {
 
 tp_tensor *tp_linalg_inv_ex(tp_tape *T, tp_tensor *a, tp_tensor **info)
 {
+    TP__NAMED(T, "linalg_inv_ex");
     tp_tensor *out[OUTPUTS] = {NULL};
     tp_apply_all(T, &inv_op, &(how){info != NULL}, 1, &a, out);
     if (info)
@@ -84,7 +85,11 @@ tp_tensor *tp_linalg_inv_ex(tp_tape *T, tp_tensor *a, tp_tensor **info)
     return out[INVERSE];
 }
 
-tp_tensor *tp_linalg_inv(tp_tape *T, tp_tensor *a) { return tp_linalg_inv_ex(T, a, NULL); }
+tp_tensor *tp_linalg_inv(tp_tape *T, tp_tensor *a)
+{
+    TP__NAMED(T, "linalg_inv");
+    return tp_linalg_inv_ex(T, a, NULL);
+}
 
 /* ---- determinants --------------------------------------------------------------------------------------------------- */
 

@@ -219,6 +219,7 @@ static const tp_op ldl_op = {
 
 tp_tensor *tp_linalg_ldl_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots, tp_tensor **info)
 {
+    TP__NAMED(T, "linalg_ldl_factor_ex");
     tp_tensor *out[OUTPUTS] = {NULL};
     tp_apply_all(T, &ldl_op, &(how){info != NULL}, 1, &a, out);
     if (pivots)
@@ -230,6 +231,7 @@ tp_tensor *tp_linalg_ldl_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots,
 
 tp_tensor *tp_linalg_ldl_factor(tp_tape *T, tp_tensor *a, tp_tensor **pivots)
 {
+    TP__NAMED(T, "linalg_ldl_factor");
     return tp_linalg_ldl_factor_ex(T, a, pivots, NULL);
 }
 

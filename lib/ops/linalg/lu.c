@@ -200,6 +200,7 @@ tp_tensor *tp_linalg_lu_factor(tp_tape *T, tp_tensor *a, tp_tensor **pivots)
 
 tp_tensor *tp_linalg_lu_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots, tp_tensor **info)
 {
+    TP__NAMED(T, "linalg_lu_factor_ex");
     return lu_factor(T, a, info != NULL, pivots, info);
 }
 

@@ -172,7 +172,7 @@ static bool is_vectors(const tp_tensor *a, const tp_tensor *b)
 
 tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left, tp_tensor **info)
 {
-    TP__NAMED(T, "linalg_solve");
+    TP__NAMED(T, "linalg_solve_ex");
     if (info)
         *info = NULL;
     if (!tp__usable_inputs(T, "linalg_solve", 2, (tp_tensor *[2]){a, b}))
@@ -191,7 +191,11 @@ tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left,
     return vectors ? tp_squeeze_dim(T, x, -1) : turned ? tp__mT(T, x) : x;
 }
 
-tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b) { return tp_linalg_solve_ex(T, a, b, true, NULL); }
+tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b)
+{
+    TP__NAMED(T, "linalg_solve");
+    return tp_linalg_solve_ex(T, a, b, true, NULL);
+}
 
 const tp_op *const tp__ops_solve[] = {
 #include TP__OPERATORS

@@ -71,12 +71,13 @@ tp_tensor *tp__solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upp
 
 tp_tensor *tp_linalg_solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper)
 {
+    TP__NAMED(T, "linalg_solve_triangular");
     return tp_linalg_solve_triangular_with(T, a, b, upper, true, false);
 }
 
 tp_tensor *tp_linalg_solve_triangular_with(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool left, bool unit)
 {
-    TP__NAMED(T, "linalg_solve_triangular");
+    TP__NAMED(T, "linalg_solve_triangular_with");
     if (!tp__usable_inputs(T, "linalg_solve_triangular", 2, (tp_tensor *[2]){a, b}))
         return NULL;
     if (left)
