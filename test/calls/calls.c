@@ -100,9 +100,9 @@ static bool begins(const char *message, const char *name)
 /* Argument i is which of the tensors? */
 static int place_of(int i)
 {
-    const kind *of_one[] = {&kind_tensor,  &kind_index,  &kind_vector, &kind_batch,  &kind_state,   &kind_labels,
-                            &kind_mask,    &kind_image1, &kind_image2, &kind_image3, &kind_filter1, &kind_filter2,
-                            &kind_filter3, &kind_pair,   &kind_map1,   &kind_map2,   &kind_map3};
+    const kind *of_one[] = {&kind_tensor,  &kind_index,   &kind_pivots, &kind_vector, &kind_batch,  &kind_state,
+                            &kind_labels,  &kind_mask,    &kind_image1, &kind_image2, &kind_image3, &kind_filter1,
+                            &kind_filter2, &kind_filter3, &kind_pair,   &kind_map1,   &kind_map2,   &kind_map3};
     int before = 0;
     for (int k = 0; k <= i; k++)
         for (size_t n = 0; n < sizeof of_one / sizeof *of_one; n++)
