@@ -472,7 +472,7 @@ static void tile_backward(int64_t begin, int64_t end, void *user)
 static void over_tiles(job *j, tp__range_fn body)
 {
     int64_t width = j->w->channels * j->w->length;
-    tp__parallel_for(j->chunks * j->blocks, 1 + WORK / (j->rows * (width < COLUMNS ? width : COLUMNS)), body, j);
+    tp__parallel_for(j->chunks * j->blocks, 1 + WORK / (width < COLUMNS ? width : COLUMNS) / j->rows, body, j);
 }
 
 static void forward_tiles(job *j)

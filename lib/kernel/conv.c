@@ -53,7 +53,7 @@ typedef struct {
 } stretch;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t part(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
+static int64_t part(int64_t n, int64_t parts) { return n > 0 ? (n - 1) / parts + 1 : 0; }
 
 static int64_t volume(const int64_t *n) { return n[0] * n[1] * n[2]; }
 

@@ -54,7 +54,7 @@ typedef struct {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t part(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
+static int64_t part(int64_t n, int64_t parts) { return n > 0 ? (n - 1) / parts + 1 : 0; }
 static int64_t whole(int64_t n, int64_t of) { return part(n, of) * of; }
 static int64_t volume(const int64_t *n) { return n[0] * n[1] * n[2]; }
 static bool by_weight(const plan *p) { return p->job->pass == TP__CONV_BY_WEIGHT; }

@@ -111,7 +111,7 @@ static void run_groups(int64_t begin, int64_t end, void *user)
 static void run(job *j, int64_t outer)
 {
     int64_t groups = (j->w.inner + COLUMNS - 1) / COLUMNS, width = j->w.inner < COLUMNS ? j->w.inner : COLUMNS;
-    tp__parallel_for(outer * groups, 1 + WORK / (j->w.n * width + 1), run_groups, j);
+    tp__parallel_for(outer * groups, 1 + WORK / (width + 1) / (j->w.n + 1), run_groups, j);
 }
 
 void tp__scan(tp__scan_kind kind, tp_dtype dtype, bool reverse, int64_t outer, int64_t n, int64_t inner, const void *in,

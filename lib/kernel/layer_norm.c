@@ -164,7 +164,7 @@ static void backward(tp_dtype dtype, tp__norm_rows w, void *const gin[3], uint32
     w.partial[0] = gin[1] ? scratch : NULL;
     w.partial[1] = gin[2] ? (char *)scratch + bytes : NULL;
     w.accumulate = !(fresh & 1u);
-    int64_t grain = 1 + WORK / (tp__norm_chunk(w.n) * (w.n + 1));
+    int64_t grain = 1 + WORK / (w.n + 1) / tp__norm_chunk(w.n);
     if (!are_long(&w) || !backward_long(dtype, &w))
         tp__parallel_for(chunks, grain, TP__PICK(tp__norm_table)->backward[dtype == TP_F64], &w);
     gather(dtype, chunks, w.n, w.partial[0], gin[1], !(fresh & 2u));

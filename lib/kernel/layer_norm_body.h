@@ -1,9 +1,13 @@
 /* layer_norm_body.h - see vec_layer_norm.c: REAL and NAME are the type at hand and its suffix. */
 
-/* The sum of the lanes, in double, by halves. */
-static inline double NAME(fold)(const REAL *lane)
+/* The sum of the lanes, in double, by halves; of a row that is in the lanes as it is in order, as where rows are turned. */
+static inline double NAME(fold)(const REAL *lane, int64_t n_of_row)
 {
-    double half[LANES];
+    double half[LANES], sum = 0;
+    for (int l = 0; l < (n_of_row < 2 * LANES ? LANES : 0); l++)
+        sum += (double)lane[l];
+    if (n_of_row < 2 * LANES)
+        return sum;
     for (int l = 0; l < LANES; l++)
         half[l] = (double)lane[l];
     for (int n = LANES / 2; n > 0; n /= 2)
@@ -22,7 +26,7 @@ static double NAME(row_sum)(int64_t n, const REAL *x)
         for (int64_t i = at; i < end; i += LANES)
             for (int l = 0; l < LANES; l++)
                 lane[l] += x[i + l];
-        sum += NAME(fold)(lane);
+        sum += NAME(fold)(lane, n);
     }
     for (int64_t i = n - n % LANES; i < n; i++)
         sum += (double)x[i];
@@ -40,7 +44,7 @@ static double NAME(row_squares)(int64_t n, const REAL *x, REAL mean)
             for (int l = 0; l < LANES; l++)
                 lane[l] += (x[i + l] - mean) * (x[i + l] - mean);
         }
-        sum += NAME(fold)(lane);
+        sum += NAME(fold)(lane, n);
     }
     for (int64_t i = n - n % LANES; i < n; i++)
         sum += (double)((x[i] - mean) * (x[i] - mean));
@@ -236,8 +240,8 @@ static void NAME(row_dots)(int64_t n, const REAL *g, const REAL *weight, const R
                 lane2[l] += gw * NAME(normal)(x[i + l], s);
             }
         }
-        to[0] += NAME(fold)(lane);
-        to[1] += NAME(fold)(lane2);
+        to[0] += NAME(fold)(lane, n);
+        to[1] += NAME(fold)(lane2, n);
     }
     for (int64_t i = n - n % LANES; i < n; i++) {
         REAL gw = weight ? g[i] * weight[i] : g[i];

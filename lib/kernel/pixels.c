@@ -55,7 +55,7 @@ static void pixels_range(int64_t begin, int64_t end, void *user)
 static void over_rows(const tp__pixels *p, const void *channels, const void *pixels, bool back)
 {
     job j = {p, (char *)(uintptr_t)channels, (char *)(uintptr_t)pixels, back};
-    tp__parallel_for(p->n * p->h, 1 + WORK / (p->r * p->r * p->w + 1), pixels_range, &j);
+    tp__parallel_for(p->n * p->h, 1 + WORK / p->r / p->r / (p->w + 1), pixels_range, &j);
 }
 
 void tp__pixels_of_channels(const tp__pixels *p, const void *channels, void *pixels)

@@ -381,7 +381,7 @@ void tp__reduce_strided(tp__reduction kind, tp_dtype dtype, const tp__reduced *s
         outer /= j.inner;
     }
     if (j.inner > 1)
-        tp__parallel_for(outer * ((j.inner + TP__COLUMNS - 1) / TP__COLUMNS), 1 + WORK / (TP__COLUMNS * (n + 1)),
+        tp__parallel_for(outer * ((j.inner + TP__COLUMNS - 1) / TP__COLUMNS), 1 + WORK / TP__COLUMNS / (n + 1),
                          few && j.inner >= WIDE ? few_rows_range : columns_range, &j);
     else if (n > WORK)
         for (int64_t o = 0; o < outer; o++)
@@ -454,7 +454,7 @@ void tp__norm_p(double p, tp_dtype dtype, const tp__reduced *shape, const void *
     int64_t outer = tp__layout_of(&w.j.outer, shape->outer, shape->outer_stride);
     w.j.in_size = w.j.out_size = tp_dtype_size(dtype);
     w.power = TP__FN(pow_scalar, TP_F64);
-    tp__parallel_for(outer * w.j.inner, 1 + WORK / (16 * w.j.n + 1), norms_range, &w);
+    tp__parallel_for(outer * w.j.inner, 1 + WORK / 16 / (w.j.n + 1), norms_range, &w);
 }
 
 static void slopes_range(int64_t begin, int64_t end, void *user)

@@ -354,7 +354,7 @@ KIND(texts, 4)
 
 /* A softmax of nine classes with two cutoffs */
 FROM(nine, int64_t, 9, 0, -1, 5)
-static const int64_t two_cutoffs[] = {2, 5};
+static const int64_t two_cutoffs[MANY] = {2, 5}; /* as many as a count may say */
 FROM(cutoffs, const int64_t *, two_cutoffs, NULL)
 static inline tp_module *get_adaptive(int v)
 {
