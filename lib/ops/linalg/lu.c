@@ -76,6 +76,8 @@ static tp_tensor *exchanged(tp_tape *T, tp_tensor *x, tp_tensor *pivots, bool ba
 {
     if (x == NULL || pivots == NULL)
         return NULL;
+    if (pivots->ndim == 0) /* refused there */
+        return tp__apply2(T, &exchange_op, &backwards, x, pivots);
     tp_dims shape = tp__batch_of(x);
     shape.dim[shape.ndim++] = pivots->shape[pivots->ndim - 1];
     return tp__apply2(T, &exchange_op, &backwards, x, tp_expand(T, pivots, shape));

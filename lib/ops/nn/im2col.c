@@ -226,7 +226,8 @@ static bool blocks_of(tp_tape *T, const char *name, const int64_t *size, tp_dims
         b->stride[d] = o.stride[d] ? o.stride[d] : 1;
         b->dilation[d] = o.dilation[d] ? o.dilation[d] : 1;
         b->padding[d] = o.padding[d];
-        const int64_t given[] = {b->kernel[d], b->stride[d], b->dilation[d], b->padding[d] + 1, size[d]};
+        const int64_t given[] = {b->kernel[d], b->stride[d], b->dilation[d],
+                                 b->padding[d] < INT32_MAX ? b->padding[d] + 1 : 0, size[d]};
         for (int i = 0; i < 5; i++)
             fits = fits && given[i] >= 1 && given[i] <= INT32_MAX;
         int64_t room = fits ? size[d] + 2 * b->padding[d] - b->dilation[d] * (b->kernel[d] - 1) - 1 : 0;
