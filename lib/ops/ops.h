@@ -33,6 +33,12 @@ static inline tp_tensor *tp__apply3(tp_tape *T, const tp_op *op, const void *att
 /* May all inputs be used? Otherwise T fails. For functions whose operators count their inputs differently. */
 bool tp__usable_inputs(tp_tape *T, const char *name, int n, tp_tensor *const *in);
 
+/* Is what is made of x recorded, so that a gradient by it may be asked for? */
+static inline bool tp__will_differentiate(const tp_tape *T, const tp_tensor *x)
+{
+    return T && T->recording && x && (x->flags & TP__REQUIRES_GRAD);
+}
+
 /* A number as a 0-d tensor of x's dtype; NULL for NULL. */
 tp_tensor *tp__number(tp_tape *T, const tp_tensor *x, double value);
 /* An integer dtype or bool holds the whole numbers from the first of these to below the second, which are exact. */

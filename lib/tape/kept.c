@@ -2,6 +2,8 @@
  * tape's, so that a jump out of the function loses nothing: they go when what was called before it ends, or at a reset. */
 #include "tape/tape.h"
 
+#include <string.h>
+
 tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here)
 {
     if (T->ground != 0 && !tp__frame_is_above(T->frame, here))
@@ -12,6 +14,8 @@ tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here)
         return NULL;
     }
     k->name = name;
+    k->at = k->few;
+    k->room = TP__KEPT_FEW;
     k->below = T->kept;
     return T->kept = k;
 }
@@ -19,10 +23,13 @@ tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here)
 tp_status tp__kept_add(tp_tape *T, tp__kept *k, tp_tensor *x)
 {
     if (k->n == k->room) {
-        int room = k->room ? 2 * k->room : 16;
-        tp_tensor **grown = tp__realloc(k->at, (size_t)room * sizeof *grown);
+        int room = 4 * k->room;
+        bool first = k->at == k->few;
+        tp_tensor **grown = tp__realloc(first ? NULL : k->at, (size_t)room * sizeof *grown);
         if (grown == NULL)
             return tp_fail(T, TP_ENOMEM, "%s: no memory", k->name);
+        if (first)
+            memcpy(grown, k->few, sizeof k->few);
         k->at = grown;
         k->room = room;
     }
@@ -42,7 +49,8 @@ void tp__kept_close(tp_tape *T, const tp__kept *last)
         for (int i = 0; i < k->n; i++)
             if (k->at[i]->tape == NULL)
                 tp__tensor_drop(k->at[i]);
-        tp__free(k->at);
+        if (k->at != k->few)
+            tp__free(k->at);
         tp__free(k);
     }
 }

@@ -229,11 +229,13 @@ void tp__unhold(tp_tape *T, uint32_t begin);
 void tp__tensor_hold(tp_tensor *x);
 void tp__tensor_drop(tp_tensor *x);
 /* Tensors that a call needs when the user's function has come back; owned ones are held. */
+enum { TP__KEPT_FEW = 4 };
 typedef struct tp__kept {
     struct tp__kept *below;
     const char *name; /* of the call */
     int n, room;
-    tp_tensor **at;
+    tp_tensor **at; /* `few`, until there are more */
+    tp_tensor *few[TP__KEPT_FEW];
 } tp__kept;
 tp__kept *tp__kept_open(tp_tape *T, const char *name, tp__frame here); /* of the caller; NULL: T has failed */
 tp_status tp__kept_add(tp_tape *T, tp__kept *k, tp_tensor *x);

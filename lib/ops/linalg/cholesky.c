@@ -6,11 +6,6 @@
 
 enum { L, INFO, OUTPUTS };
 
-/* Whether a matrix that is not positive definite is no failure, but what INFO says. */
-typedef struct {
-    bool told;
-} how;
-
 static tp_status cholesky_infer(tp_call *c)
 {
     tp_status status = tp__square_floats(c, c->in[0]);
@@ -40,7 +35,7 @@ static tp_status cholesky_forward(tp_call *c)
                    .count = tp__matrices(a),
                    .flops = n * n * n / 3,
                    .info = c->out[INFO]->data,
-                   .trouble = ((const how *)c->attr)->told ? NULL : "not positive definite",
+                   .trouble = ((const tp__told *)c->attr)->info ? NULL : "not positive definite",
                    .counted = "leading minor",
                    .needed = "one that is"};
     return status == TP_OK ? tp__run_batch(&b) : status;
@@ -91,15 +86,15 @@ static void cholesky_samples(tp_sampler *s)
 {
     tp_tensor *x = tp__sample_matrix(s, (tp_dims){2, {3, 3}});
     x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, tp__mT(s->tape, x))), true);
-    tp_sample(s, &(how){false}, 1, &x);
+    tp_sample(s, &(tp__told){false}, 1, &x);
     x = tp__sample_matrix(s, (tp_dims){3, {2, 2, 2}});
     x = tp_requires_grad(tp_detach(s->tape, tp_matmul(s->tape, x, tp__mT(s->tape, x))), true);
-    tp_sample(s, &(how){true}, 1, &x);
+    tp_sample(s, &(tp__told){true}, 1, &x);
 }
 
 /* clang-format off */
 static const tp_op cholesky_op = {
-    .name = "linalg_cholesky", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(how),
+    .name = "linalg_cholesky", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(tp__told),
     .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC | TP_OP_OVERWRITES, .constant_out = 1u << INFO,
     .grad_name = "LinalgCholeskyExBackward0",
     .infer = cholesky_infer, .forward = cholesky_forward, .vjp = cholesky_vjp, .vjp_fused = cholesky_vjp_fused,
@@ -122,7 +117,7 @@ tp_tensor *tp_linalg_cholesky_ex(tp_tape *T, tp_tensor *a, bool upper, tp_tensor
         return NULL;
     if (upper && a->ndim >= 2)
         a = tp__mT(T, a);
-    tp_apply_all(T, &cholesky_op, &(how){info != NULL}, 1, &a, out);
+    tp_apply_all(T, &cholesky_op, &(tp__told){info != NULL}, 1, &a, out);
     if (info)
         *info = out[INFO];
     return upper ? tp__mT(T, out[L]) : out[L];

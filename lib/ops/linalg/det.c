@@ -10,11 +10,6 @@
 
 enum { INVERSE, INFO, OUTPUTS };
 
-/* Whether a singular matrix is no failure, but what INFO says. */
-typedef struct {
-    bool told;
-} how;
-
 static tp_status inv_infer(tp_call *c)
 {
     tp_status status = tp__square_floats(c, c->in[0]);
@@ -44,7 +39,7 @@ static tp_status inv_forward(tp_call *c)
                                       .flops = n * n * n,
                                       .scratch = (size_t)tp__inverse_space(n) * size + (size_t)n * sizeof(int),
                                       .info = c->out[INFO]->data,
-                                      .trouble = ((const how *)c->attr)->told ? NULL : "singular",
+                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
                                       .counted = "pivot",
                                       .needed = "a regular one"});
 }
@@ -61,16 +56,16 @@ static tp_status inv_vjp(tp_vjp *v)
 static void inv_samples(tp_sampler *s)
 {
     tp_tensor *x = tp__sample_matrix(s, (tp_dims){2, {3, 3}});
-    tp_sample(s, &(how){false}, 1, &x);
+    tp_sample(s, &(tp__told){false}, 1, &x);
     x = tp__sample_matrix(s, (tp_dims){3, {2, 2, 2}});
-    tp_sample(s, &(how){true}, 1, &x);
+    tp_sample(s, &(tp__told){true}, 1, &x);
     x = tp__sample_matrix(s, (tp_dims){2, {0, 0}});
-    tp_sample(s, &(how){true}, 1, &x);
+    tp_sample(s, &(tp__told){true}, 1, &x);
 }
 
 /* clang-format off */
 static const tp_op inv_op = {
-    .name = "linalg_inv", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(how), .flags = TP_OP_FORGETS_IN,
+    .name = "linalg_inv", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(tp__told), .flags = TP_OP_FORGETS_IN,
     .constant_out = 1u << INFO, .grad_name = "LinalgInvExBackward0",
     .infer = inv_infer, .forward = inv_forward, .vjp = inv_vjp, .samples = inv_samples};
 /* clang-format on */
@@ -79,7 +74,7 @@ tp_tensor *tp_linalg_inv_ex(tp_tape *T, tp_tensor *a, tp_tensor **info)
 {
     TP__NAMED(T, "linalg_inv_ex");
     tp_tensor *out[OUTPUTS] = {NULL};
-    tp_apply_all(T, &inv_op, &(how){info != NULL}, 1, &a, out);
+    tp_apply_all(T, &inv_op, &(tp__told){info != NULL}, 1, &a, out);
     if (info)
         *info = out[INFO];
     return out[INVERSE];

@@ -6,11 +6,6 @@
 
 enum { LD, PIVOTS, INFO, OUTPUTS };
 
-/* Whether a singular matrix is no failure, but what INFO says. */
-typedef struct {
-    bool told;
-} how;
-
 static tp_status ldl_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
@@ -45,7 +40,7 @@ static tp_status ldl_forward(tp_call *c)
                                       .flops = n * n * n / 6,
                                       .scratch = (size_t)tp__ldl_space(n) * size,
                                       .info = c->out[INFO]->data,
-                                      .trouble = ((const how *)c->attr)->told ? NULL : "singular",
+                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
                                       .counted = "pivot",
                                       .needed = "a regular one"});
 }
@@ -59,7 +54,7 @@ static void ldl_samples(tp_sampler *s)
         if (i == 3) /* of blocks of two */
             x = tp_add(s->tape, tp_tril(s->tape, x, -1), tp_triu(s->tape, x, 1));
         x = tp_requires_grad(tp_detach(s->tape, x), true);
-        tp_sample(s, &(how){i % 2}, 1, &x);
+        tp_sample(s, &(tp__told){i % 2}, 1, &x);
     }
 }
 
@@ -211,7 +206,7 @@ static tp_status ldl_vjp(tp_vjp *v)
 
 /* clang-format off */
 static const tp_op ldl_op = {
-    .name = "linalg_ldl_factor", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(how),
+    .name = "linalg_ldl_factor", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(tp__told),
     .flags = TP_OP_FORGETS_IN | TP_OP_SYMMETRIC, .constant_out = 1u << PIVOTS | 1u << INFO,
     .grad_name = "LinalgLdlFactorExBackward0",
     .infer = ldl_infer, .forward = ldl_forward, .vjp = ldl_vjp, .samples = ldl_samples};
@@ -221,7 +216,7 @@ tp_tensor *tp_linalg_ldl_factor_ex(tp_tape *T, tp_tensor *a, tp_tensor **pivots,
 {
     TP__NAMED(T, "linalg_ldl_factor_ex");
     tp_tensor *out[OUTPUTS] = {NULL};
-    tp_apply_all(T, &ldl_op, &(how){info != NULL}, 1, &a, out);
+    tp_apply_all(T, &ldl_op, &(tp__told){info != NULL}, 1, &a, out);
     if (pivots)
         *pivots = out[PIVOTS];
     if (info)

@@ -38,6 +38,10 @@ typedef struct tp__batch {
     int64_t parts;
     char *room;
 } tp__batch;
+/* The attribute of a factorization that has INFO as an output: whether trouble is no failure, but what that says. */
+typedef struct {
+    bool info;
+} tp__told;
 /* Fails the tape where no kernel could be called, and where there is trouble: the first of it is told. */
 tp_status tp__run_batch(tp__batch *b);
 /* Both with the same leading dimensions; false after a failure. */

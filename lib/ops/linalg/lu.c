@@ -87,11 +87,6 @@ static tp_tensor *exchanged(tp_tape *T, tp_tensor *x, tp_tensor *pivots, bool ba
 
 enum { LU, PIVOTS, INFO, OUTPUTS };
 
-/* Whether a singular matrix is no failure, but what INFO says. */
-typedef struct {
-    bool told;
-} how;
-
 static tp_status lu_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
@@ -128,7 +123,7 @@ static tp_status lu_forward(tp_call *c)
                                       .flops = m * n * (m < n ? m : n) / 3,
                                       .scratch = (size_t)(m * n) * size,
                                       .info = c->out[INFO]->data,
-                                      .trouble = ((const how *)c->attr)->told ? NULL : "singular",
+                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
                                       .counted = "pivot",
                                       .needed = "a regular one"});
 }
@@ -173,13 +168,13 @@ static void lu_samples(tp_sampler *s)
             s->tape, tp_sample_tensor(s, shapes[i], -0.6, 0.7),
             tp_mul_scalar(s->tape, tp_flip(s->tape, tp_eye(s->tape, s->dtype, m, n), 1, (int[]){-2}), 2.5));
         x = tp_requires_grad(tp_detach(s->tape, x), true);
-        tp_sample(s, &(how){i % 2}, 1, &x);
+        tp_sample(s, &(tp__told){i % 2}, 1, &x);
     }
 }
 
 /* clang-format off */
 static const tp_op lu_op = {
-    .name = "linalg_lu_factor", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(how), .flags = TP_OP_FORGETS_IN,
+    .name = "linalg_lu_factor", .n_in = 1, .n_out = OUTPUTS, .attr_size = sizeof(tp__told), .flags = TP_OP_FORGETS_IN,
     .constant_out = 1u << PIVOTS | 1u << INFO, .grad_name = "LinalgLuFactorExBackward0",
     .infer = lu_infer, .forward = lu_forward, .vjp = lu_vjp, .samples = lu_samples};
 /* clang-format on */
@@ -187,7 +182,7 @@ static const tp_op lu_op = {
 static tp_tensor *lu_factor(tp_tape *T, tp_tensor *a, bool told, tp_tensor **pivots, tp_tensor **info)
 {
     tp_tensor *out[OUTPUTS] = {NULL};
-    tp_apply_all(T, &lu_op, &(how){told}, 1, &a, out);
+    tp_apply_all(T, &lu_op, &(tp__told){told}, 1, &a, out);
     if (pivots)
         *pivots = out[PIVOTS];
     if (info)

@@ -72,11 +72,6 @@ tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half
                                       .user = &at});
 }
 
-bool tp__will_differentiate(const tp_tape *T, const tp_tensor *x)
-{
-    return T && T->recording && x && (x->flags & TP__REQUIRES_GRAD);
-}
-
 bool tp__broadening_of(tp_tape *T, const char *name, const tp_spectrum_options *options, double *broadening)
 {
     *broadening = options ? options->broadening : 0;

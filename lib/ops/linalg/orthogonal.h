@@ -27,8 +27,6 @@ tp_status tp__matrix_floats(const tp_call *c, int i, const char *name);
 tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half);
 
 #define TP__UNCONVERGED "one on which the iteration does not converge"
-/* Will a gradient by x be asked for? */
-bool tp__will_differentiate(const tp_tape *T, const tp_tensor *x);
 /* The broadening that is asked for, 0: none; false after a failure. */
 bool tp__broadening_of(tp_tape *T, const char *name, const tp_spectrum_options *options, double *broadening);
 /* x / gap off the diagonal, or x gap / (gap^2 + broadening); x is 0 on the diagonal, and stays so. */

@@ -6,11 +6,6 @@
 
 enum { X, LU, PIVOTS, INFO, OUTPUTS };
 
-/* Whether a singular matrix is no failure, but what INFO says. */
-typedef struct {
-    bool told;
-} how;
-
 /* The factorization stays for the backward pass, as bytes, since it is no result: LU of each matrix, pivots. */
 static tp_status solve_with_lu_infer(tp_call *c)
 {
@@ -52,17 +47,17 @@ static tp_status solve_forward(tp_call *c)
                                       .count = tp__matrices(a),
                                       .flops = n * n * (n / 3 + k),
                                       .info = c->out[INFO]->data,
-                                      .trouble = ((const how *)c->attr)->told ? NULL : "singular",
+                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
                                       .counted = "pivot",
                                       .needed = "a regular one"});
 }
 
-static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, how h, tp_tensor **info);
+static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, tp__told h, tp_tensor **info);
 
 static tp_status solve_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
-    tp_tensor *gb = solve(T, tp__mT(T, v->in[0]), v->gout[X], *(const how *)v->attr, NULL);
+    tp_tensor *gb = solve(T, tp__mT(T, v->in[0]), v->gout[X], *(const tp__told *)v->attr, NULL);
     if (tp_vjp_needs(v, 0))
         v->gin[0] = tp_neg(T, tp_matmul(T, gb, tp__mT(T, v->out[X])));
     if (tp_vjp_needs(v, 1))
@@ -139,21 +134,21 @@ static tp_status solve_vjp_fused(tp_vjp *v)
 static void solve_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp__sample_matrix(s, (tp_dims){2, {3, 3}}), tp_sample_tensor(s, (tp_dims){2, {3, 2}}, -1, 1)};
-    tp_sample(s, &(how){false}, 2, in);
+    tp_sample(s, &(tp__told){false}, 2, in);
     in[0] = tp__sample_matrix(s, (tp_dims){3, {2, 2, 2}});
     in[1] = tp_sample_tensor(s, (tp_dims){3, {2, 2, 1}}, -1, 1);
-    tp_sample(s, &(how){true}, 2, in);
+    tp_sample(s, &(tp__told){true}, 2, in);
 }
 
 /* clang-format off */
 static const tp_op solve_op = {
-    .name = "linalg_solve", .n_in = 2, .n_out = OUTPUTS, .attr_size = sizeof(how), .flags = TP_OP_OVERWRITES,
+    .name = "linalg_solve", .n_in = 2, .n_out = OUTPUTS, .attr_size = sizeof(tp__told), .flags = TP_OP_OVERWRITES,
     .grad_name = "LinalgSolveExBackward0",
     .infer = solve_with_lu_infer, .forward = solve_forward, .vjp = solve_vjp, .vjp_fused = solve_vjp_fused,
     .samples = solve_samples};
 /* clang-format on */
 
-static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, how h, tp_tensor **info)
+static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, tp__told h, tp_tensor **info)
 {
     tp_tensor *in[2] = {a, b}, *out[OUTPUTS] = {NULL};
     if (tp_apply_all(T, &solve_op, &h, 2, in, out) == TP_OK && info)
@@ -187,7 +182,7 @@ tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left,
     }
     if (a == NULL || b == NULL || !tp__broadcast_batches(T, "linalg_solve", &a, &b))
         return NULL;
-    tp_tensor *x = solve(T, a, b, (how){info != NULL}, info);
+    tp_tensor *x = solve(T, a, b, (tp__told){info != NULL}, info);
     return vectors ? tp_squeeze_dim(T, x, -1) : turned ? tp__mT(T, x) : x;
 }
 

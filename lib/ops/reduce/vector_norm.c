@@ -161,8 +161,8 @@ tp_tensor *tp_renorm(tp_tape *T, tp_tensor *x, double p, int dim, double max_nor
             others[n++] = d;
     tp_tensor *norm = tp_linalg_vector_norm(T, tp_detach(T, x), p, n, others, true);
     tp_tensor *above = norm ? tp_gt_scalar(T, norm, max_norm) : NULL;
-    bool differentiated = T->recording && norm && (x->flags & TP__REQUIRES_GRAD) != 0;
-    if (differentiated) /* of what is scaled alone: the slope of another norm may be NaN, which 0 would not hide */
+    if (tp__will_differentiate(
+            T, x)) /* of what is scaled alone: the slope of another norm may be NaN, which 0 would not hide */
         norm = tp_linalg_vector_norm(T, tp_where(T, above, x, tp__number(T, x, 1)), p, n, others, true);
     tp_tensor *scale = tp_div(T, tp__number(T, x, max_norm), tp_add_scalar(T, norm, 1e-7));
     return tp_mul(T, x, tp_where(T, above, scale, tp__number(T, x, 1)));
