@@ -23,10 +23,10 @@ int tp__inverse(tp_dtype dtype, int64_t n, void *a, int *pivots, void *space);
 int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign, void *logarithm, void *det);
 
 /* The cofactors C of A [n, n], the slopes of its determinant, exact for singular matrices, too; and M, the slope of
- * <C, G> by A for a G [n, n]. Space: tp__cofactors_space(n) doubles, n pivots. */
+ * <C, G> by A for a G [n, n]. Space in bytes; -1: LAPACK cannot count it; n pivots. */
 int64_t tp__cofactors_space(int64_t n);
-int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots, double *space);
-int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g, void *m, int *pivots, double *space);
+int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots, void *space);
+int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g, void *m, int *pivots, void *space);
 
 /* A = L D L^T of a symmetric A [n, n], whose lower half is read, with Bunch and Kaufman's pivots, in place as LAPACK's sytrf
  * leaves it in the lower half; the upper becomes 0. Space: tp__ldl_space(n). */

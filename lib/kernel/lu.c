@@ -146,33 +146,30 @@ int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign,
  * divided by (N. J. Higham, "What is the adjugate of a matrix?", 2020). The second derivatives of det S are, in the same way,
  * products of all but two: p_ij by the elements ii and jj, -p_ij by ij and ji. All in double. */
 
-enum { SVD_ROOM = 64 }; /* rows of work for gesvd */
-
-/* In row-major memory V and U^T, of A^T = U S V^T, which LAPACK sees. */
+/* A = U S V^T, with work for products. */
 typedef struct {
-    double *v, *ut, *s, *x, *y;
+    double *u, *vt, *s, *x, *y;
     double sign; /* det U det V */
 } spectrum;
 
-int64_t tp__cofactors_space(int64_t n) { return n * (5 * n + 1 + SVD_ROOM); }
-
-static int spectrum_of(tp_dtype dtype, int64_t n, const void *a, int *pivots, double *space, spectrum *f)
+int64_t tp__cofactors_space(int64_t n)
 {
-    if (!tp__blas_ready(n, n * SVD_ROOM, 0))
-        return -1;
-    *f = (spectrum){space, space + n * n, space + 4 * n * n, space + 2 * n * n, space + 3 * n * n, 1};
-    double *copy = f->x, *work = f->s + n;
+    int64_t svd = tp__svd_space(TP_F64, n, n, true, true);
+    return svd < 0 ? -1 : n * (4 * n + 1) * (int64_t)sizeof(double) + svd;
+}
+
+static int spectrum_of(tp_dtype dtype, int64_t n, const void *a, int *pivots, void *space, spectrum *f)
+{
+    double *at = space;
+    *f = (spectrum){at, at + n * n, at + 4 * n * n, at + 2 * n * n, at + 3 * n * n, 1};
     for (int64_t i = 0; i < n * n; i++)
-        if (!isfinite(copy[i] = tp__load((const char *)a + (size_t)i * tp_dtype_size(dtype), dtype)))
+        if (!isfinite(f->x[i] = tp__load((const char *)a + (size_t)i * tp_dtype_size(dtype), dtype)))
             return 1;
-    int order = (int)n, threads = tp__blas_begin();
-    int info = LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, 'A', 'A', order, order, copy, order, f->s, f->ut, order, f->v,
-                                   order, work, order * SVD_ROOM);
-    tp__blas_end(threads);
+    int info = tp__svd(TP_F64, true, n, n, f->x, f->s, f->u, f->vt, f->s + n, tp__svd_space(TP_F64, n, n, true, true));
     for (int side = 0; side < 2 && info == 0; side++) {
         double sign;
-        memcpy(copy, side ? f->v : f->ut, (size_t)(n * n) * sizeof(double));
-        info = tp__determinant(TP_F64, n, copy, pivots, &sign, NULL, NULL);
+        memcpy(f->x, side ? f->vt : f->u, (size_t)(n * n) * sizeof(double));
+        info = tp__determinant(TP_F64, n, f->x, pivots, &sign, NULL, NULL);
         f->sign *= sign;
     }
     return info;
@@ -187,18 +184,18 @@ static double others(const spectrum *f, int64_t n, int64_t i, int64_t j)
     return p;
 }
 
-/* to = V x U^T */
+/* to = U x V^T */
 static int turn_back(tp_dtype dtype, int64_t n, const spectrum *f, const double *x, double *y, void *to)
 {
-    if (!tp__gemm(TP_F64, false, false, n, n, n, 1, f->v, n, x, n, 0, y, n) ||
-        !tp__gemm(TP_F64, false, false, n, n, n, 1, y, n, f->ut, n, 0, f->v, n))
+    if (!tp__gemm(TP_F64, false, false, n, n, n, 1, f->u, n, x, n, 0, y, n) ||
+        !tp__gemm(TP_F64, false, false, n, n, n, 1, y, n, f->vt, n, 0, f->u, n))
         return -1;
     for (int64_t i = 0; i < n * n; i++)
-        tp__store(element(dtype, to, i), dtype, f->v[i]);
+        tp__store(element(dtype, to, i), dtype, f->u[i]);
     return 0;
 }
 
-int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots, double *space)
+int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots, void *space)
 {
     spectrum f = {0};
     int info = n > 0 ? spectrum_of(dtype, n, a, pivots, space, &f) : 0;
@@ -212,7 +209,7 @@ int tp__cofactors(tp_dtype dtype, int64_t n, const void *a, void *c, int *pivots
     return turn_back(dtype, n, &f, f.x, f.y, c);
 }
 
-int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g, void *m, int *pivots, double *space)
+int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g, void *m, int *pivots, void *space)
 {
     spectrum f = {0};
     int info = n > 0 ? spectrum_of(dtype, n, a, pivots, space, &f) : 0;
@@ -222,8 +219,8 @@ int tp__cofactors_slope(tp_dtype dtype, int64_t n, const void *a, const void *g,
         return info;
     for (int64_t i = 0; i < n * n; i++)
         f.x[i] = tp__load((const char *)g + (size_t)i * tp_dtype_size(dtype), dtype);
-    if (!tp__gemm(TP_F64, true, false, n, n, n, 1, f.v, n, f.x, n, 0, f.y, n) ||
-        !tp__gemm(TP_F64, false, true, n, n, n, 1, f.y, n, f.ut, n, 0, f.x, n))
+    if (!tp__gemm(TP_F64, true, false, n, n, n, 1, f.u, n, f.x, n, 0, f.y, n) ||
+        !tp__gemm(TP_F64, false, true, n, n, n, 1, f.y, n, f.vt, n, 0, f.x, n))
         return -1;
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;

@@ -18,14 +18,14 @@ static int factor(const tp__batch *b, int64_t i, void *scratch)
 {
     (void)scratch;
     const tp_tensor *l = b->call->out[L];
-    int64_t n = l->shape[l->ndim - 1];
+    int64_t n = tp__columns(l);
     return tp__potrf(l->dtype, n, tp__matrix(l, i));
 }
 
 static tp_status cholesky_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
+    int64_t n = tp__columns(a);
     tp__triangle lower = {0, false};
     tp_call copy = *c;
     copy.attr = &lower;
@@ -59,7 +59,7 @@ static int pull_back(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_vjp *v = b->vjp;
     const tp_tensor *l = v->out[L];
-    int64_t n = l->shape[l->ndim - 1];
+    int64_t n = tp__columns(l);
     size_t each = (size_t)(n * n) * tp_dtype_size(l->dtype);
     memcpy(scratch, tp__matrix(v->gout[L], i), each);
     return tp__potrf_backward(l->dtype, n, tp__matrix(l, i), scratch, (char *)scratch + each, tp__matrix(v->gin[0], i),
@@ -71,7 +71,7 @@ static int pull_back(const tp__batch *b, int64_t i, void *scratch)
 static tp_status cholesky_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *l = v->out[L];
-    int64_t n = l->shape[l->ndim - 1];
+    int64_t n = tp__columns(l);
     if (l->numel == 0)
         return TP_OK;
     size_t panel = TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + (size_t)n), all = (size_t)(n * n) + panel;
@@ -136,7 +136,7 @@ static int substitute(const tp__batch *b, int64_t i, void *scratch)
     (void)scratch;
     const tp_tensor *f = b->call->in[0], *x = b->call->out[0];
     bool upper = ((const side *)b->call->attr)->upper;
-    int64_t n = f->shape[f->ndim - 1], k = x->shape[x->ndim - 1];
+    int64_t n = tp__columns(f), k = tp__columns(x);
     return tp__trsm(f->dtype, upper, upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k) &&
                    tp__trsm(f->dtype, upper, !upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k)
                ? 0
@@ -146,10 +146,10 @@ static int substitute(const tp__batch *b, int64_t i, void *scratch)
 static tp_status substitute_forward(tp_call *c)
 {
     const tp_tensor *f = c->in[0], *b = c->in[1];
-    int64_t n = f->shape[f->ndim - 1], k = b->shape[b->ndim - 1];
+    int64_t n = tp__columns(f), k = tp__columns(b);
     if (b->numel == 0)
         return TP_OK;
-    memcpy(c->out[0]->data, b->data, (size_t)b->numel * tp_dtype_size(b->dtype));
+    tp__take_elements(c->out[0], b);
     return tp__run_batch(&(tp__batch){.one = substitute, .call = c, .count = tp__matrices(f), .flops = n * n * k});
 }
 
@@ -206,8 +206,8 @@ tp_tensor *tp_cholesky_inverse(tp_tape *T, tp_tensor *factor, bool upper)
     TP__NAMED(T, "cholesky_inverse");
     if (!tp__usable(T, "cholesky_inverse", factor))
         return NULL;
-    int64_t n = factor->ndim >= 2 ? factor->shape[factor->ndim - 1] : -1;
-    if (n >= 0 && factor->shape[factor->ndim - 2] == n)
+    int64_t n = factor->ndim >= 2 ? tp__columns(factor) : -1;
+    if (n >= 0 && tp__rows(factor) == n)
         return solve_by(T, factor, tp_eye(T, factor->dtype, n, n), upper);
     tp_fail(T, TP_ESHAPE, "cholesky_inverse: the factor is %s; [..., n, n] is needed", TP__SHAPE(factor));
     return NULL;

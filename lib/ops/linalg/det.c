@@ -1,5 +1,4 @@
 /* det.c - inverses, determinants and their logarithms, of matrices [..., n, n], by LU factorizations. */
-#include "kernel/factor.h"
 #include "ops/linalg/linalg.h"
 
 #include <float.h>
@@ -21,7 +20,7 @@ static tp_status inv_infer(tp_call *c)
 static int invert(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_tensor *y = b->call->out[INVERSE];
-    int64_t n = y->shape[y->ndim - 1];
+    int64_t n = tp__columns(y);
     int *pivots = (int *)(void *)((char *)scratch + (size_t)tp__inverse_space(n) * tp_dtype_size(y->dtype));
     return tp__inverse(y->dtype, n, tp__matrix(y, i), pivots, scratch);
 }
@@ -29,19 +28,12 @@ static int invert(const tp__batch *b, int64_t i, void *scratch)
 static tp_status inv_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
+    int64_t n = tp__columns(a);
     size_t size = tp_dtype_size(a->dtype);
-    if (a->numel > 0)
-        memcpy(c->out[INVERSE]->data, a->data, (size_t)a->numel * size);
-    return tp__run_batch(&(tp__batch){.one = invert,
-                                      .call = c,
-                                      .count = tp__matrices(a),
-                                      .flops = n * n * n,
-                                      .scratch = (size_t)tp__inverse_space(n) * size + (size_t)n * sizeof(int),
-                                      .info = c->out[INFO]->data,
-                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
-                                      .counted = "pivot",
-                                      .needed = "a regular one"});
+    return tp__factor_copies(c, INVERSE,
+                             (tp__batch){.one = invert,
+                                         .flops = n * n * n,
+                                         .scratch = (size_t)tp__inverse_space(n) * size + (size_t)n * sizeof(int)});
 }
 
 /* dY = -Y dA Y */
@@ -92,7 +84,7 @@ static int determine(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
+    int64_t n = tp__columns(a);
     size_t size = tp_dtype_size(a->dtype), bytes = (size_t)(n * n) * size;
     void *value[2];
     bool both = c->op->n_out == 2;
@@ -107,7 +99,7 @@ static int determine(const tp__batch *b, int64_t i, void *scratch)
 static tp_status det_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
+    int64_t n = tp__columns(a);
     size_t space = (size_t)(n * n) * tp_dtype_size(a->dtype) + (size_t)(n + 1) * sizeof(int);
     return tp__run_batch(
         &(tp__batch){.one = determine, .call = c, .count = tp__matrices(a), .flops = n * n * n / 3, .scratch = space});
@@ -148,8 +140,8 @@ static int run_cofactors(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
-    int *pivots = (int *)(void *)((double *)scratch + tp__cofactors_space(n));
+    int64_t n = tp__columns(a);
+    int *pivots = (int *)(void *)((char *)scratch + *(const int64_t *)b->user);
     void *to = tp__matrix(c->out[0], i);
     return c->n_in == 1
                ? tp__cofactors(a->dtype, n, tp__matrix(a, i), to, pivots, scratch)
@@ -173,13 +165,15 @@ static tp_status slope_infer(tp_call *c)
 static tp_status cofactors_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
-    return tp__run_batch(
-        &(tp__batch){.one = run_cofactors,
-                     .call = c,
-                     .count = tp__matrices(a),
-                     .flops = 20 * n * n * n,
-                     .scratch = (size_t)tp__cofactors_space(n) * sizeof(double) + (size_t)(n + 1) * sizeof(int)});
+    int64_t n = tp__columns(a), space = n > 0 ? tp__cofactors_space(n) : 0;
+    if (space < 0)
+        return tp_call_fail(c, TP_EUNSUPPORTED, "A is %s; sizes that LAPACK can count are needed", TP__SHAPE(a));
+    return tp__run_batch(&(tp__batch){.one = run_cofactors,
+                                      .call = c,
+                                      .count = tp__matrices(a),
+                                      .flops = 20 * n * n * n,
+                                      .scratch = (size_t)space + (size_t)(n + 1) * sizeof(int),
+                                      .user = &space});
 }
 
 static tp_tensor *slope_of_cofactors(tp_tape *T, tp_tensor *a, tp_tensor *g);

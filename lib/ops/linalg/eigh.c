@@ -27,9 +27,7 @@ static int decompose(const tp__batch *b, int64_t i, void *scratch)
     const tp_call *c = b->call;
     const eigh_how *how = c->attr;
     const tp_tensor *a = c->in[0];
-    int64_t n = tp__rows(a);
-    size_t size = tp_dtype_size(a->dtype);
-    return tp__eigh(a->dtype, how->upper, n, tp__matrix(a, i), (char *)c->out[VALUES]->data + (size_t)(i * n) * size,
+    return tp__eigh(a->dtype, how->upper, tp__rows(a), tp__matrix(a, i), tp__vector(c->out[VALUES], i),
                     how->vectors ? tp__matrix(c->out[VECTORS], i) : NULL, scratch);
 }
 

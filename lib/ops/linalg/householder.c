@@ -70,10 +70,9 @@ static int factor(const tp__batch *b, int64_t i, void *scratch)
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0];
     size_t size = tp_dtype_size(a->dtype);
-    char *tau = (char *)c->out[TAU]->data + (size_t)(i * tp__least_side(a)) * size;
     void *h = tp__matrix(c->out[REFLECTORS], i);
     memcpy(h, tp__matrix(a, i), (size_t)(tp__rows(a) * tp__columns(a)) * size);
-    return tp__geqrf(a->dtype, tp__rows(a), tp__columns(a), h, tau, scratch);
+    return tp__geqrf(a->dtype, tp__rows(a), tp__columns(a), h, tp__vector(c->out[TAU], i), scratch);
 }
 
 static tp_status geqrf_forward(tp_call *c)
@@ -199,12 +198,10 @@ static int multiply_out(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0], *tau = c->in[1];
-    int64_t k = tau->shape[tau->ndim - 1];
     size_t size = tp_dtype_size(a->dtype);
     void *q = tp__matrix(c->out[0], i);
     memcpy(q, tp__matrix(a, i), (size_t)(tp__rows(a) * tp__columns(a)) * size);
-    return tp__orgqr(a->dtype, tp__rows(a), tp__columns(a), k, q, (const char *)tau->data + (size_t)(i * k) * size,
-                     scratch);
+    return tp__orgqr(a->dtype, tp__rows(a), tp__columns(a), tp__columns(tau), q, tp__vector(tau, i), scratch);
 }
 
 static tp_status householder_forward(tp_call *c)
@@ -289,10 +286,8 @@ static int multiply(const tp__batch *b, int64_t i, void *scratch)
     const tp_call *c = b->call;
     const side *how = c->attr;
     const tp_tensor *a = c->in[0], *tau = c->in[1], *y = c->out[0];
-    int64_t k = tau->shape[tau->ndim - 1];
-    const char *factors = (const char *)tau->data + (size_t)(i * k) * tp_dtype_size(a->dtype);
-    return tp__ormqr(a->dtype, how->left, how->transposed, tp__rows(y), tp__columns(y), k, tp__matrix(a, i),
-                     tp__columns(a), factors, tp__matrix(y, i), scratch);
+    return tp__ormqr(a->dtype, how->left, how->transposed, tp__rows(y), tp__columns(y), tp__columns(tau),
+                     tp__matrix(a, i), tp__columns(a), tp__vector(tau, i), tp__matrix(y, i), scratch);
 }
 
 static tp_status ormqr_forward(tp_call *c)
@@ -302,7 +297,7 @@ static tp_status ormqr_forward(tp_call *c)
     size_t size = tp_dtype_size(a->dtype);
     if (x->numel == 0)
         return TP_OK;
-    memcpy(c->out[0]->data, x->data, (size_t)x->numel * size);
+    tp__take_elements(c->out[0], x);
     return tp__run_batch(&(tp__batch){.one = multiply,
                                       .call = c,
                                       .count = tp__matrices(x),

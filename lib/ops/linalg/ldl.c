@@ -1,8 +1,5 @@
 /* ldl.c - A = L D L^T of symmetric matrices [..., n, n] that need not be definite, and solves by it. */
-#include "kernel/factor.h"
 #include "ops/linalg/linalg.h"
-
-#include <string.h>
 
 enum { LD, PIVOTS, INFO, OUTPUTS };
 
@@ -12,37 +9,26 @@ static tp_status ldl_infer(tp_call *c)
     tp_status status = tp__square_floats(c, a);
     if (status != TP_OK)
         return status;
-    tp_dims pivots = tp__dims_of(a);
-    pivots.ndim--;
     status = tp__infer_like_first(c);
     if (status == TP_OK)
-        status = tp_call_out(c, PIVOTS, TP_I32, pivots);
+        status = tp_call_out(c, PIVOTS, TP_I32, tp__batch_and_one(a, tp__rows(a)));
     return status == TP_OK ? tp_call_out(c, INFO, TP_I32, tp__batch_of(a)) : status;
 }
 
 static int factor(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_tensor *ld = b->call->out[LD];
-    int64_t n = ld->shape[ld->ndim - 1];
-    return tp__ldl(ld->dtype, n, tp__matrix(ld, i), (int *)b->call->out[PIVOTS]->data + i * n, scratch);
+    return tp__ldl(ld->dtype, tp__rows(ld), tp__matrix(ld, i), tp__vector(b->call->out[PIVOTS], i), scratch);
 }
 
 static tp_status ldl_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t n = a->shape[a->ndim - 1];
-    size_t size = tp_dtype_size(a->dtype);
-    if (a->numel > 0)
-        memcpy(c->out[LD]->data, a->data, (size_t)a->numel * size);
-    return tp__run_batch(&(tp__batch){.one = factor,
-                                      .call = c,
-                                      .count = tp__matrices(a),
-                                      .flops = n * n * n / 6,
-                                      .scratch = (size_t)tp__ldl_space(n) * size,
-                                      .info = c->out[INFO]->data,
-                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
-                                      .counted = "pivot",
-                                      .needed = "a regular one"});
+    int64_t n = tp__columns(a);
+    return tp__factor_copies(c, LD,
+                             (tp__batch){.one = factor,
+                                         .flops = n * n * n / 6,
+                                         .scratch = (size_t)tp__ldl_space(n) * tp_dtype_size(a->dtype)});
 }
 
 static void ldl_samples(tp_sampler *s)
@@ -105,10 +91,9 @@ static int unpack(const tp__batch *b, int64_t at, void *scratch)
 {
     (void)scratch;
     const tp_call *c = b->call;
-    int64_t n = c->in[0]->shape[c->in[0]->ndim - 1], *rows = tp__matrix(c->out[ROWS], at),
-            *places = tp__matrix(c->out[PLACES], at);
+    int64_t n = tp__columns(c->in[0]), *rows = tp__matrix(c->out[ROWS], at), *places = tp__matrix(c->out[PLACES], at);
     bool *strict = tp__matrix(c->out[STRICT], at), *blocks = tp__matrix(c->out[BLOCKS], at);
-    const int *p = (const int *)c->in[0]->data + at * n;
+    const int *p = tp__vector(c->in[0], at);
     for (int64_t i = 0; i < n * n; i++) {
         rows[i] = places[i] = i / n;
         strict[i] = i % n < i / n;
@@ -136,7 +121,7 @@ static tp_status parts_forward(tp_call *c)
     const tp_tensor *pivots = c->in[0];
     int64_t n = pivots->shape[pivots->ndim - 1], count = tp__matrices(c->out[ROWS]);
     for (int64_t i = 0; i < count; i++)
-        if (!are_pivots((const int *)pivots->data + i * n, n))
+        if (!are_pivots(tp__vector(pivots, i), n))
             return tp_call_fail(c, TP_EINVAL, "the pivots of matrix %lld are none; those of ldl_factor are needed",
                                 (long long)i);
     return n > 0 ? tp__run_batch(&(tp__batch){.one = unpack, .call = c, .count = count, .flops = n * n * n / 3})
@@ -165,7 +150,7 @@ static unpacked parts_of(tp_tape *T, tp_tensor *ld, tp_tensor *pivots)
     unpacked p = {{NULL}, NULL, NULL};
     if (ld == NULL || tp_apply_all(T, &parts_op, NULL, 1, &pivots, p.part) != TP_OK)
         return p;
-    int64_t n = ld->shape[ld->ndim - 1];
+    int64_t n = tp__columns(ld);
     tp_tensor *zero = tp__number(T, ld, 0), *lower = tp_where(T, p.part[BLOCKS], ld, zero);
     p.l = tp_add(T, tp_where(T, p.part[STRICT], tp_gather(T, ld, -2, p.part[ROWS]), zero), tp_eye(T, ld->dtype, n, n));
     p.d = tp_add(T, lower, tp__mT(T, tp_tril(T, lower, -1)));
@@ -250,28 +235,26 @@ static int substitute(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_call *c = b->call;
     const tp_tensor *ld = c->in[0], *x = c->out[0];
-    int64_t n = ld->shape[ld->ndim - 1], k = x->shape[x->ndim - 1];
-    return tp__ldl_solve(ld->dtype, n, k, tp__matrix(ld, i), (const int *)c->in[2]->data + i * n, tp__matrix(x, i),
-                         scratch);
+    int64_t n = tp__columns(ld), k = tp__columns(x);
+    return tp__ldl_solve(ld->dtype, n, k, tp__matrix(ld, i), tp__vector(c->in[2], i), tp__matrix(x, i), scratch);
 }
 
 static tp_status solve_forward(tp_call *c)
 {
     const tp_tensor *ld = c->in[0], *b = c->in[1];
-    int64_t n = ld->shape[ld->ndim - 1], k = b->shape[b->ndim - 1];
-    size_t size = tp_dtype_size(b->dtype);
+    int64_t n = tp__columns(ld), k = tp__columns(b);
     for (int64_t i = 0; i < tp__matrices(ld); i++)
-        if (!are_pivots((const int *)c->in[2]->data + i * n, n))
+        if (!are_pivots(tp__vector(c->in[2], i), n))
             return tp_call_fail(c, TP_EINVAL, "the pivots of matrix %lld are none; those of ldl_factor are needed",
                                 (long long)i);
     if (b->numel == 0)
         return TP_OK;
-    memcpy(c->out[0]->data, b->data, (size_t)b->numel * size);
+    tp__take_elements(c->out[0], b);
     return tp__run_batch(&(tp__batch){.one = substitute,
                                       .call = c,
                                       .count = tp__matrices(ld),
                                       .flops = n * n * k,
-                                      .scratch = (size_t)(n * (n + k)) * size});
+                                      .scratch = (size_t)(n * (n + k)) * tp_dtype_size(b->dtype)});
 }
 
 /* gB = A^-1 gX; gA = -gB X^T, and with G its symmetric part by L's order gL = 2 G L D, gD = L^T G L, as they are packed. */
@@ -315,9 +298,7 @@ tp_tensor *tp_linalg_ldl_solve(tp_tape *T, tp_tensor *ld, tp_tensor *pivots, tp_
         return NULL;
     if (!tp__broadcast_batches(T, "linalg_ldl_solve", &ld, &b))
         return NULL;
-    tp_dims shape = tp__dims_of(ld);
-    shape.ndim--;
-    tp_tensor *in[3] = {ld, b, tp_expand(T, pivots, shape)};
+    tp_tensor *in[3] = {ld, b, tp_expand(T, pivots, tp__batch_and_one(ld, tp__rows(ld)))};
     return tp_apply(T, &solve_op, NULL, 3, in);
 }
 

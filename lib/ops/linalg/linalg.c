@@ -1,6 +1,8 @@
 /* linalg.c - what the solves and factorizations share, and what BLAS there is. */
 #include "ops/linalg/linalg.h"
 
+#include <string.h>
+
 int64_t tp__matrices(const tp_tensor *x)
 {
     int64_t n = 1;
@@ -16,9 +18,40 @@ tp_dims tp__batch_of(const tp_tensor *x)
     return batch;
 }
 
+tp_dims tp__batch_and_one(const tp_tensor *x, int64_t n)
+{
+    tp_dims shape = tp__batch_of(x);
+    shape.dim[shape.ndim++] = n;
+    return shape;
+}
+
+tp_dims tp__batch_and(const tp_tensor *x, int64_t rows, int64_t columns)
+{
+    tp_dims shape = tp__batch_and_one(x, rows);
+    shape.dim[shape.ndim++] = columns;
+    return shape;
+}
+
+tp_tensor *tp__corner(tp_tape *T, tp_tensor *x, int64_t rows, int64_t columns)
+{
+    if (x && tp__rows(x) != rows)
+        x = tp_narrow(T, x, -2, 0, rows);
+    return x && tp__columns(x) != columns ? tp_narrow(T, x, -1, 0, columns) : x;
+}
+
+tp_status tp__matrix_floats(const tp_call *c, int i, const char *name)
+{
+    const tp_tensor *x = c->in[i];
+    if (x->ndim < 2)
+        return tp_call_fail(c, TP_ESHAPE, "%s is %s; [..., m, n] is needed", name, TP__SHAPE(x));
+    if (!tp_dtype_is_float(x->dtype))
+        return tp_call_fail(c, TP_EDTYPE, "%s is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
+    return TP_OK;
+}
+
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a)
 {
-    if (a->ndim < 2 || a->shape[a->ndim - 1] != a->shape[a->ndim - 2])
+    if (a->ndim < 2 || tp__columns(a) != tp__rows(a))
         return tp_call_fail(c, TP_ESHAPE, "A is %s; [..., n, n] is needed", TP__SHAPE(a));
     if (!tp_dtype_is_float(a->dtype))
         return tp_call_fail(c, TP_EDTYPE, "A is %s; float32 or float64 is needed", tp_dtype_name(a->dtype));
@@ -30,7 +63,7 @@ tp_status tp__solve_infer(tp_call *c)
     const tp_tensor *a = c->in[0], *b = c->in[1];
     if (tp__square_floats(c, a) != TP_OK)
         return c->tape->status;
-    bool fits = a->ndim == b->ndim && a->shape[a->ndim - 1] == b->shape[b->ndim - 2];
+    bool fits = a->ndim == b->ndim && tp__columns(a) == tp__rows(b);
     for (int d = 0; d < a->ndim - 2 && fits; d++)
         fits = a->shape[d] == b->shape[d];
     if (!fits)
@@ -119,6 +152,49 @@ tp_status tp__run_batch(tp__batch *b)
     return tape_of(b)->status;
 }
 
+void tp__take_elements(tp_tensor *to, const tp_tensor *from)
+{
+    if (from->numel > 0)
+        memcpy(to->data, from->data, (size_t)from->numel * tp_dtype_size(from->dtype));
+}
+
+tp_status tp__factor_copies(tp_call *c, int at, tp__batch b)
+{
+    tp__take_elements(c->out[at], c->in[0]);
+    b.call = c;
+    b.count = tp__matrices(c->in[0]);
+    b.info = c->out[c->n_out - 1]->data;
+    b.trouble = ((const tp__told *)c->attr)->info ? NULL : "singular";
+    b.counted = "pivot";
+    b.needed = "a regular one";
+    return tp__run_batch(&b);
+}
+
+typedef struct {
+    const tp_tensor *x;
+    tp__half half;
+} looked_at;
+
+static int look(const tp__batch *b, int64_t i, void *scratch)
+{
+    (void)scratch;
+    const looked_at *at = b->user;
+    return tp__first_not_finite(at->x->dtype, at->half, tp__rows(at->x), tp__columns(at->x), tp__matrix(at->x, i));
+}
+
+tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half)
+{
+    looked_at at = {x, half};
+    return tp__run_batch(&(tp__batch){.one = look,
+                                      .call = c,
+                                      .count = tp__matrices(x),
+                                      .flops = tp__rows(x) * tp__columns(x),
+                                      .trouble = "not finite",
+                                      .counted = "row",
+                                      .needed = "a finite one",
+                                      .user = &at});
+}
+
 /* ---- leading dimensions --------------------------------------------------------------------------------------------- */
 
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b)
@@ -142,8 +218,8 @@ bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tenso
     for (int side = 0; side < 2; side++) {
         tp_tensor **x = side ? b : a;
         tp_dims whole = batch;
-        whole.dim[whole.ndim++] = (*x)->shape[(*x)->ndim - 2];
-        whole.dim[whole.ndim++] = (*x)->shape[(*x)->ndim - 1];
+        whole.dim[whole.ndim++] = tp__rows(*x);
+        whole.dim[whole.ndim++] = tp__columns(*x);
         if (!tp__dims_equal(tp__dims_of(*x), whole) && (*x = tp_expand(T, *x, whole)) == NULL)
             return false;
     }

@@ -2,22 +2,39 @@
 #ifndef TAPIR_OPS_LINALG_H
 #define TAPIR_OPS_LINALG_H
 
+#include "kernel/factor.h"
 #include "ops/ops.h"
 
+static inline int64_t tp__rows(const tp_tensor *x) { return x->shape[x->ndim - 2]; }
+static inline int64_t tp__columns(const tp_tensor *x) { return x->shape[x->ndim - 1]; }
+static inline int64_t tp__least_side(const tp_tensor *x)
+{
+    return tp__rows(x) < tp__columns(x) ? tp__rows(x) : tp__columns(x);
+}
 /* How many matrices x [..., n, m] has. */
 int64_t tp__matrices(const tp_tensor *x);
-/* The leading dimensions. */
+/* The leading dimensions; these and others. */
 tp_dims tp__batch_of(const tp_tensor *x);
+tp_dims tp__batch_and_one(const tp_tensor *x, int64_t n);
+tp_dims tp__batch_and(const tp_tensor *x, int64_t rows, int64_t columns);
 /* The i-th of them, where x is contiguous. */
 static inline void *tp__matrix(const tp_tensor *x, int64_t i)
 {
-    int64_t each = x->shape[x->ndim - 1] * x->shape[x->ndim - 2];
-    return (char *)x->data + (size_t)(i * each) * tp_dtype_size(x->dtype);
+    return (char *)x->data + (size_t)(i * tp__rows(x) * tp__columns(x)) * tp_dtype_size(x->dtype);
+}
+/* The i-th vector of x [..., n], where x is contiguous. */
+static inline void *tp__vector(const tp_tensor *x, int64_t i)
+{
+    return (char *)x->data + (size_t)(i * tp__columns(x)) * tp_dtype_size(x->dtype);
 }
 /* The last two dimensions swapped. */
 static inline tp_tensor *tp__mT(tp_tape *T, tp_tensor *x) { return tp_transpose(T, x, -2, -1); }
 
-/* In infer: a must be [..., n, n] of floats. */
+/* The first rows and columns of matrices. */
+tp_tensor *tp__corner(tp_tape *T, tp_tensor *x, int64_t rows, int64_t columns);
+
+/* In infer: in[i] must be [..., m, n] of floats; a must be [..., n, n] of floats. */
+tp_status tp__matrix_floats(const tp_call *c, int i, const char *name);
 tp_status tp__square_floats(const tp_call *c, const tp_tensor *a);
 /* In infer, of A X = B: out[0] is like B, [..., n, k], beside A [..., n, n]. */
 tp_status tp__solve_infer(tp_call *c);
@@ -44,8 +61,15 @@ typedef struct {
 } tp__told;
 /* Fails the tape where no kernel could be called, and where there is trouble: the first of it is told. */
 tp_status tp__run_batch(tp__batch *b);
+/* In the forward of a factorization in place: out[at] becomes a copy of in[0], and `one` factors its matrices; LAPACK's info
+ * is the last output. A singular matrix is told by its pivot that is 0, unless the attribute, a tp__told, says that info does. */
+tp_status tp__factor_copies(tp_call *c, int at, tp__batch b);
+/* Fails where a matrix of x is not finite. */
+tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half);
 /* Both with the same leading dimensions; false after a failure. */
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b);
+/* Contiguous elements of as many bytes. */
+void tp__take_elements(tp_tensor *to, const tp_tensor *from);
 /* X with A X = B for the upper or lower triangle of A, with ones on its diagonal where `unit`. */
 tp_tensor *tp__solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, bool upper, bool unit);
 /* A matrix of samples that is far from singular. */

@@ -40,7 +40,6 @@ static int solve(const tp__batch *b, int64_t i, void *scratch)
     const tp_tensor *a = c->in[0], *y = c->in[1];
     const lstsq_how *how = c->attr;
     int rank = 0;
-    int64_t k = tp__least_side(a);
     tp__lstsq_job job = {.driver = (tp__lstsq_driver)how->driver,
                          .dtype = a->dtype,
                          .m = tp__rows(a),
@@ -52,7 +51,7 @@ static int solve(const tp__batch *b, int64_t i, void *scratch)
                          .x = tp__matrix(c->out[X], i),
                          .rank = &rank};
     if (of_values(how->driver))
-        job.values = (char *)c->out[VALUES]->data + (size_t)(i * k) * tp_dtype_size(a->dtype);
+        job.values = tp__vector(c->out[VALUES], i);
     int info = tp__lstsq(&job, scratch, *(const int64_t *)b->user);
     ((int64_t *)c->out[RANK]->data)[i] = rank;
     return info;

@@ -1,8 +1,5 @@
 /* lu.c - A = P L U of matrices [..., m, n], with partial pivoting, and what is made of it. */
-#include "kernel/factor.h"
 #include "ops/linalg/linalg.h"
-
-#include <string.h>
 
 /* ---- rows exchanged by pivots --------------------------------------------------------------------------------------- */
 
@@ -10,7 +7,7 @@
 static tp_status exchange_infer(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *pivots = c->in[1];
-    int64_t rows = x->ndim >= 2 ? x->shape[x->ndim - 2] : 0, r = pivots->ndim ? pivots->shape[pivots->ndim - 1] : 0;
+    int64_t rows = x->ndim >= 2 ? tp__rows(x) : 0, r = pivots->ndim ? pivots->shape[pivots->ndim - 1] : 0;
     bool fits = x->ndim >= 2 && pivots->ndim == x->ndim - 1 && r <= rows;
     for (int d = 0; d < x->ndim - 2 && fits; d++)
         fits = x->shape[d] == pivots->shape[d];
@@ -26,9 +23,8 @@ static int exchange(const tp__batch *b, int64_t i, void *scratch)
 {
     (void)scratch;
     const tp_tensor *x = b->call->out[0], *pivots = b->call->in[1];
-    int64_t r = pivots->shape[pivots->ndim - 1];
-    tp__exchange_rows(x->dtype, r, (const int *)pivots->data + i * r, *(const bool *)b->call->attr,
-                      x->shape[x->ndim - 1], tp__matrix(x, i));
+    tp__exchange_rows(x->dtype, tp__columns(pivots), tp__vector(pivots, i), *(const bool *)b->call->attr,
+                      tp__columns(x), tp__matrix(x, i));
     return 0;
 }
 
@@ -36,13 +32,12 @@ static int exchange(const tp__batch *b, int64_t i, void *scratch)
 static tp_status exchange_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0], *pivots = c->in[1];
-    int64_t rows = x->shape[x->ndim - 2], k = x->shape[x->ndim - 1];
+    int64_t rows = tp__rows(x), k = tp__columns(x);
     const int *p = pivots->data;
     for (int64_t i = 0; i < pivots->numel; i++)
         if (p[i] < 1 || p[i] > rows)
             return tp_call_fail(c, TP_EINVAL, "a pivot is %d; 1 to %lld is needed", p[i], (long long)rows);
-    if (x->numel > 0)
-        memcpy(c->out[0]->data, x->data, (size_t)x->numel * tp_dtype_size(x->dtype));
+    tp__take_elements(c->out[0], x);
     return x->numel > 0
                ? tp__run_batch(&(tp__batch){.one = exchange, .call = c, .count = tp__matrices(x), .flops = rows * k})
                : TP_OK;
@@ -78,9 +73,7 @@ static tp_tensor *exchanged(tp_tape *T, tp_tensor *x, tp_tensor *pivots, bool ba
         return NULL;
     if (pivots->ndim == 0) /* refused there */
         return tp__apply2(T, &exchange_op, &backwards, x, pivots);
-    tp_dims shape = tp__batch_of(x);
-    shape.dim[shape.ndim++] = pivots->shape[pivots->ndim - 1];
-    return tp__apply2(T, &exchange_op, &backwards, x, tp_expand(T, pivots, shape));
+    return tp__apply2(T, &exchange_op, &backwards, x, tp_expand(T, pivots, tp__batch_and_one(x, tp__columns(pivots))));
 }
 
 /* ---- the factorization ---------------------------------------------------------------------------------------------- */
@@ -90,42 +83,28 @@ enum { LU, PIVOTS, INFO, OUTPUTS };
 static tp_status lu_infer(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    if (a->ndim < 2)
-        return tp_call_fail(c, TP_ESHAPE, "A is %s; [..., m, n] is needed", TP__SHAPE(a));
-    if (!tp_dtype_is_float(a->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "A is %s; float32 or float64 is needed", tp_dtype_name(a->dtype));
-    int64_t m = a->shape[a->ndim - 2], n = a->shape[a->ndim - 1];
-    tp_dims batch = tp__batch_of(a), pivots = batch;
-    pivots.dim[pivots.ndim++] = m < n ? m : n;
+    if (tp__matrix_floats(c, 0, "A") != TP_OK)
+        return c->tape->status;
     tp_status status = tp_call_out(c, LU, a->dtype, tp__dims_of(a));
     if (status == TP_OK)
-        status = tp_call_out(c, PIVOTS, TP_I32, pivots);
-    return status == TP_OK ? tp_call_out(c, INFO, TP_I32, batch) : status;
+        status = tp_call_out(c, PIVOTS, TP_I32, tp__batch_and_one(a, tp__least_side(a)));
+    return status == TP_OK ? tp_call_out(c, INFO, TP_I32, tp__batch_of(a)) : status;
 }
 
 static int factor(const tp__batch *b, int64_t i, void *scratch)
 {
     const tp_tensor *lu = b->call->out[LU], *pivots = b->call->out[PIVOTS];
-    int64_t m = lu->shape[lu->ndim - 2], n = lu->shape[lu->ndim - 1], k = m < n ? m : n;
-    return tp__lu(lu->dtype, m, n, tp__matrix(lu, i), (int *)pivots->data + i * k, scratch);
+    return tp__lu(lu->dtype, tp__rows(lu), tp__columns(lu), tp__matrix(lu, i), tp__vector(pivots, i), scratch);
 }
 
 static tp_status lu_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
-    int64_t m = a->shape[a->ndim - 2], n = a->shape[a->ndim - 1];
-    size_t size = tp_dtype_size(a->dtype);
-    if (a->numel > 0)
-        memcpy(c->out[LU]->data, a->data, (size_t)a->numel * size);
-    return tp__run_batch(&(tp__batch){.one = factor,
-                                      .call = c,
-                                      .count = tp__matrices(a),
-                                      .flops = m * n * (m < n ? m : n) / 3,
-                                      .scratch = (size_t)(m * n) * size,
-                                      .info = c->out[INFO]->data,
-                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
-                                      .counted = "pivot",
-                                      .needed = "a regular one"});
+    int64_t elements = tp__rows(a) * tp__columns(a);
+    return tp__factor_copies(c, LU,
+                             (tp__batch){.one = factor,
+                                         .flops = elements * tp__least_side(a) / 3,
+                                         .scratch = (size_t)elements * tp_dtype_size(a->dtype)});
 }
 
 /* With L^-1 P^T dA U^-1 = X, dL = L tril(X, -1) and dU = triu(X) U; what is beyond the square part follows from
@@ -134,9 +113,8 @@ static tp_status lu_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     tp_tensor *lu = v->out[LU], *g = v->gout[LU];
-    int64_t m = lu->shape[lu->ndim - 2], n = lu->shape[lu->ndim - 1], k = m < n ? m : n;
-    tp_tensor *square = tp_narrow(T, tp_narrow(T, lu, -1, 0, k), -2, 0, k),
-              *gs = tp_narrow(T, tp_narrow(T, g, -1, 0, k), -2, 0, k);
+    int64_t m = tp__rows(lu), n = tp__columns(lu), k = tp__least_side(lu);
+    tp_tensor *square = tp__corner(T, lu, k, k), *gs = tp__corner(T, g, k, k);
     tp_tensor *gl = tp_tril(T, gs, -1), *gu = tp_triu(T, gs, 0);
     tp_tensor *below = tp_add(T, tp_matmul(T, tp__mT(T, tp_tril(T, square, -1)), gl), gl); /* L^T gL */
     tp_tensor *above = tp_matmul(T, gu, tp__mT(T, tp_triu(T, square, 0)));                 /* gU U^T */
@@ -215,17 +193,13 @@ tp_status tp_lu_unpack(tp_tape *T, tp_tensor *lu, tp_tensor *pivots, tp_tensor *
     if (lu->ndim < 2 || !tp_dtype_is_float(lu->dtype))
         return tp_fail(T, TP_ESHAPE, "lu_unpack: LU is %s %s; [..., m, n] of floats is needed",
                        tp_dtype_name(lu->dtype), TP__SHAPE(lu));
-    int64_t m = lu->shape[lu->ndim - 2], n = lu->shape[lu->ndim - 1], k = m < n ? m : n;
-    if (p) {
-        tp_dims shape = tp__batch_of(lu);
-        shape.dim[shape.ndim++] = m;
-        shape.dim[shape.ndim++] = m;
-        *p = exchanged(T, tp_expand(T, tp_eye(T, lu->dtype, m, m), shape), pivots, true);
-    }
+    int64_t m = tp__rows(lu), n = tp__columns(lu), k = tp__least_side(lu);
+    if (p)
+        *p = exchanged(T, tp_expand(T, tp_eye(T, lu->dtype, m, m), tp__batch_and(lu, m, m)), pivots, true);
     if (l)
-        *l = tp_add(T, tp_tril(T, tp_narrow(T, lu, -1, 0, k), -1), tp_eye(T, lu->dtype, m, k));
+        *l = tp_add(T, tp_tril(T, tp__corner(T, lu, m, k), -1), tp_eye(T, lu->dtype, m, k));
     if (u)
-        *u = tp_triu(T, tp_narrow(T, lu, -2, 0, k), 0);
+        *u = tp_triu(T, tp__corner(T, lu, k, n), 0);
     return T->status;
 }
 
@@ -255,8 +229,7 @@ tp_tensor *tp_linalg_lu_solve(tp_tape *T, tp_tensor *lu, tp_tensor *pivots, tp_t
     TP__NAMED(T, "linalg_lu_solve");
     if (!tp__usable_inputs(T, "linalg_lu_solve", 3, (tp_tensor *[3]){lu, pivots, b}))
         return NULL;
-    if (lu->ndim < 2 || pivots->ndim != lu->ndim - 1 || b->ndim < 2 ||
-        lu->shape[lu->ndim - 1] != lu->shape[lu->ndim - 2]) {
+    if (lu->ndim < 2 || pivots->ndim != lu->ndim - 1 || b->ndim < 2 || tp__columns(lu) != tp__rows(lu)) {
         tp_fail(
             T, TP_ESHAPE,
             "linalg_lu_solve: LU is %s, the pivots are %s, B is %s; [..., n, n], [..., n] and [..., n, k] are needed",

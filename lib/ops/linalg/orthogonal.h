@@ -2,29 +2,12 @@
 #ifndef TAPIR_OPS_ORTHOGONAL_H
 #define TAPIR_OPS_ORTHOGONAL_H
 
-#include "kernel/factor.h"
 #include "ops/linalg/linalg.h"
 
-static inline int64_t tp__rows(const tp_tensor *x) { return x->shape[x->ndim - 2]; }
-static inline int64_t tp__columns(const tp_tensor *x) { return x->shape[x->ndim - 1]; }
-static inline int64_t tp__least_side(const tp_tensor *x)
-{
-    return tp__rows(x) < tp__columns(x) ? tp__rows(x) : tp__columns(x);
-}
-/* Its leading dimensions, then these. */
-tp_dims tp__batch_and(const tp_tensor *x, int64_t rows, int64_t columns);
-tp_dims tp__batch_and_one(const tp_tensor *x, int64_t n);
-/* The first rows and columns of matrices. */
-tp_tensor *tp__corner(tp_tape *T, tp_tensor *x, int64_t rows, int64_t columns);
 /* Zero columns, or rows, added up to so many. */
 tp_tensor *tp__with_columns(tp_tape *T, tp_tensor *x, int64_t columns);
 /* a + b, where either may be NULL for nothing. */
 tp_tensor *tp__sum_of(tp_tape *T, tp_tensor *a, tp_tensor *b);
-
-/* In infer: in[i] must be [..., m, n] of floats. */
-tp_status tp__matrix_floats(const tp_call *c, int i, const char *name);
-/* Fails where a matrix of x is not finite. */
-tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half);
 
 #define TP__UNCONVERGED "one on which the iteration does not converge"
 /* The broadening that is asked for, 0: none; false after a failure. */

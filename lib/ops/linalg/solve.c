@@ -11,7 +11,7 @@ static tp_status solve_with_lu_infer(tp_call *c)
 {
     tp_status status = tp__solve_infer(c);
     const tp_tensor *a = c->in[0];
-    int64_t n = status == TP_OK ? a->shape[a->ndim - 1] : 0, size = (int64_t)tp_dtype_size(a->dtype);
+    int64_t n = status == TP_OK ? tp__columns(a) : 0, size = (int64_t)tp_dtype_size(a->dtype);
     if (status == TP_OK)
         status = tp_call_out(c, LU, TP_U8, (tp_dims){1, {a->numel * size}});
     if (status == TP_OK)
@@ -24,7 +24,7 @@ static int factor_and_solve(const tp__batch *b, int64_t i, void *scratch)
     (void)scratch;
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0], *x = c->out[X];
-    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1];
+    int64_t n = tp__columns(a), k = tp__columns(x);
     char *lu = (char *)c->out[LU]->data + (size_t)(i * n * n) * tp_dtype_size(a->dtype);
     int *pivots = (int *)c->out[PIVOTS]->data + i * n, info = tp__getrf(a->dtype, n, lu, pivots);
     if (info < 0 || (info > 0 && b->trouble))
@@ -36,20 +36,9 @@ static int factor_and_solve(const tp__batch *b, int64_t i, void *scratch)
 static tp_status solve_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    int64_t n = a->shape[a->ndim - 1], k = b->shape[b->ndim - 1];
-    size_t size = tp_dtype_size(a->dtype);
-    if (b->numel > 0)
-        memcpy(c->out[X]->data, b->data, (size_t)b->numel * size);
-    if (a->numel > 0)
-        memcpy(c->out[LU]->data, a->data, (size_t)a->numel * size);
-    return tp__run_batch(&(tp__batch){.one = factor_and_solve,
-                                      .call = c,
-                                      .count = tp__matrices(a),
-                                      .flops = n * n * (n / 3 + k),
-                                      .info = c->out[INFO]->data,
-                                      .trouble = ((const tp__told *)c->attr)->info ? NULL : "singular",
-                                      .counted = "pivot",
-                                      .needed = "a regular one"});
+    int64_t n = tp__columns(a), k = tp__columns(b);
+    tp__take_elements(c->out[X], b);
+    return tp__factor_copies(c, LU, (tp__batch){.one = factor_and_solve, .flops = n * n * (n / 3 + k)});
 }
 
 static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, tp__told h, tp_tensor **info);
@@ -69,7 +58,7 @@ static tp_status solve_vjp(tp_vjp *v)
 static void subtract_products(const tp_vjp *v, const char *gb)
 {
     const tp_tensor *a = v->in[0], *x = v->out[X];
-    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1], one = k > 1 ? k : 1, count = tp__matrices(a);
+    int64_t n = tp__columns(a), k = tp__columns(x), one = k > 1 ? k : 1, count = tp__matrices(a);
     size_t size = tp_dtype_size(a->dtype);
     tp__small_products small = {.count = count,
                                 .n = n,
@@ -101,7 +90,7 @@ static int solve_transposed(const tp__batch *b, int64_t i, void *scratch)
     (void)scratch;
     const tp_vjp *v = b->vjp;
     const tp_tensor *a = v->in[0];
-    int64_t n = a->shape[a->ndim - 1], k = v->out[X]->shape[v->out[X]->ndim - 1];
+    int64_t n = tp__columns(a), k = tp__columns(v->out[X]);
     size_t size = tp_dtype_size(a->dtype);
     return tp__getrs(a->dtype, true, n, k, (const char *)v->out[LU]->data + (size_t)(i * n * n) * size,
                      (const int *)v->out[PIVOTS]->data + i * n, (char *)b->user + (size_t)(i * n * k) * size);
@@ -111,7 +100,7 @@ static int solve_transposed(const tp__batch *b, int64_t i, void *scratch)
 static tp_status solve_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *a = v->in[0], *g = v->gout[X];
-    int64_t n = a->shape[a->ndim - 1], k = g->shape[g->ndim - 1];
+    int64_t n = tp__columns(a), k = tp__columns(g);
     size_t bytes = (size_t)g->numel * tp_dtype_size(a->dtype);
     char *gb = tp_vjp_scratch(v, bytes);
     if (gb == NULL)

@@ -1,8 +1,6 @@
 /* solve_triangular.c - A X = B of a triangular A, batched over leading dimensions. */
 #include "ops/linalg/linalg.h"
 
-#include <string.h>
-
 typedef struct {
     bool upper, unit; /* ones on the diagonal, whatever A has there */
 } triangular;
@@ -13,17 +11,17 @@ static int substitute(const tp__batch *b, int64_t i, void *scratch)
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0], *x = c->out[0];
     const triangular *how = c->attr;
-    int64_t n = a->shape[a->ndim - 1], k = x->shape[x->ndim - 1];
+    int64_t n = tp__columns(a), k = tp__columns(x);
     return tp__trsm(a->dtype, how->upper, false, how->unit, n, k, tp__matrix(a, i), n, tp__matrix(x, i), k) ? 0 : -1;
 }
 
 static tp_status solve_triangular_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
-    int64_t n = a->shape[a->ndim - 1], k = b->shape[b->ndim - 1];
+    int64_t n = tp__columns(a), k = tp__columns(b);
     if (b->numel == 0)
         return TP_OK;
-    memcpy(c->out[0]->data, b->data, (size_t)b->numel * tp_dtype_size(b->dtype));
+    tp__take_elements(c->out[0], b);
     return tp__run_batch(&(tp__batch){.one = substitute, .call = c, .count = tp__matrices(a), .flops = n * n * k / 2});
 }
 

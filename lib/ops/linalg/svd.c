@@ -32,9 +32,7 @@ static int decompose(const tp__batch *b, int64_t i, void *scratch)
     const svd_how *how = c->attr;
     const tp_tensor *a = c->in[0];
     int64_t m = tp__rows(a), n = tp__columns(a);
-    size_t size = tp_dtype_size(a->dtype);
-    return tp__svd(a->dtype, how->full, m, n, tp__matrix(a, i),
-                   (char *)c->out[S]->data + (size_t)(i * tp__least_side(a)) * size,
+    return tp__svd(a->dtype, how->full, m, n, tp__matrix(a, i), tp__vector(c->out[S], i),
                    how->vectors ? tp__matrix(c->out[U], i) : NULL, how->vectors ? tp__matrix(c->out[VT], i) : NULL,
                    scratch, *(const int64_t *)b->user);
 }

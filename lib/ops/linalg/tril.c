@@ -14,7 +14,7 @@ tp_status tp__triangle_forward(tp_call *c)
 {
     const tp__triangle *at = c->attr;
     const tp_tensor *x = c->in[0];
-    int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1];
+    int64_t rows = tp__rows(x), columns = tp__columns(x);
     size_t size = tp_dtype_size(x->dtype);
     for (int64_t r = 0; columns > 0 && r < x->numel / columns; r++) {
         int64_t split = tp__add_clipped(r % rows + !at->upper,
