@@ -77,15 +77,8 @@ static bool draw(const char *path, int rows, const tp_tensor *const *x)
     FILE *g = plot_open(path, 90 * SHOWN, 90 * rows + 60);
     if (g == NULL)
         return false;
-    fprintf(g, "set palette gray negative\nunset colorbox\nunset tics\nunset border\nset cbrange [0:1]\nset size ratio -1\n"
-               "set title 'with noise, as it came out, as it was'\n"
-               "set yrange [%g:-0.5]\nset xrange [-0.5:%g]\nplot '-' matrix with image notitle\n", rows * SIDE - 0.5, SHOWN * SIDE - 0.5);
-    for (int r = 0; r < rows * SIDE; r++)
-        for (int c = 0; c < SHOWN * SIDE; c++)
-            fprintf(g, "%g%c", tp_item_at(x[r / SIDE], (int64_t)(c / SIDE) * PIXELS + r % SIDE * SIDE + c % SIDE),
-                    c == SHOWN * SIDE - 1 ? '\n' : ' ');
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
+    fprintf(g, "set title 'with noise, as it came out, as it was'\nunset ytics\n");
+    return plot_rows(g, rows, SHOWN, x);
 }
 
 int main(int argc, char **argv)

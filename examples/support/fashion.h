@@ -1,10 +1,9 @@
-/* fashion.h - what the examples on Fashion-MNIST share: where it is, its pictures and labels, and pictures by gnuplot. */
+/* fashion.h - what the examples on Fashion-MNIST share: where it is, its pictures and labels, the learning curve. */
 #ifndef EXAMPLES_FASHION_H
 #define EXAMPLES_FASHION_H
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "plot.h"
+
 #include <tapir.h>
 #include <unistd.h>
 
@@ -60,21 +59,7 @@ static inline tp_tensor *fashion_labels(tp_tape *T, const char *directory, const
     return tp_to(T, fashion_file(T, directory, which, "labels-idx1", most), TP_I64);
 }
 
-/* ---- pictures, by gnuplot ------------------------------------------------------------------------------------- */
-
-/* A pipe to gnuplot, which is to draw to a file; NULL where there is none. pclose says whether it has. */
-static inline FILE *plot_open(const char *path, int width, int height)
-{
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
-    if (g == NULL)
-        return NULL;
-    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
-    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", width, height);
-    for (const char *c = path; *c; c++) /* a quote is doubled */
-        fprintf(g, *c == '\'' ? "''" : "%c", *c);
-    fprintf(g, "'\n");
-    return g;
-}
+/* ---- pictures ------------------------------------------------------------------------------------------------- */
 
 /* The training loss and the test accuracy by epoch, from 1 to n; false where there is no gnuplot. */
 static inline bool plot_learning_curve(const char *path, const char *title, int n, const double *loss, const double *accuracy)
@@ -96,12 +81,19 @@ static inline bool plot_learning_curve(const char *path, const char *title, int 
     return pclose(g) == 0;
 }
 
-/* Pixels of rows * columns, row by row, as what `plot '-' matrix with image` reads. */
-static inline void plot_pixels(FILE *g, int rows, int columns, const float *pixel)
+/* Ends a picture: rows of pictures side by side, the first `columns` of x[0], x[1], ... [n, 784 in all], 0 white, 1 black;
+ * false where gnuplot failed. */
+static inline bool plot_rows(FILE *g, int rows, int columns, const tp_tensor *const *x)
 {
-    for (int i = 0; i < rows * columns; i++)
-        fprintf(g, "%g%c", (double)pixel[i], i % columns == columns - 1 ? '\n' : ' ');
+    fprintf(g, "set palette gray negative\nunset colorbox\nunset xtics\nunset border\nset cbrange [0:1]\nset size ratio -1\n"
+               "set yrange [%g:-0.5]\nset xrange [-0.5:%g]\nplot '-' matrix with image notitle\n",
+            rows * SIDE - 0.5, columns * SIDE - 0.5);
+    for (int r = 0; r < rows * SIDE; r++)
+        for (int c = 0; c < columns * SIDE; c++)
+            fprintf(g, "%g%c", tp_item_at(x[r / SIDE], (int64_t)(c / SIDE) * PIXELS + r % SIDE * SIDE + c % SIDE),
+                    c == columns * SIDE - 1 ? '\n' : ' ');
     fprintf(g, "e\n");
+    return pclose(g) == 0;
 }
 
 #endif
