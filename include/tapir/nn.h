@@ -80,6 +80,11 @@ TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name,
  * above it (tp_module_params) is refused, TP_EINVAL: nobody would train it. So is a child with such parameters. */
 TP_API tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 TP_API tp_tensor *tp_module_add_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
+/* Puts another tensor in the place of a parameter, by its dotted name: an owned one, or a parameter of another module, to which
+ * it is tied then (torch's decoder.weight = encoder.weight); returns it. Of the same shape and dtype (TP_ESHAPE, TP_EDTYPE), and
+ * before there is a set (TP_EINVAL). What in the struct of the module that has it pointed to the old one points to x; the old one
+ * goes when nobody else has it. After a failure an owned tensor that no module has is freed. */
+TP_API tp_tensor *tp_module_set_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 /* A buffer that is not part of the state: neither saved nor loaded (torch's persistent=False). */
 TP_API tp_tensor *tp_module_add_unsaved_buffer(tp_tape *T, tp_module *m, const char *name, tp_tensor *x);
 
@@ -268,7 +273,7 @@ TP_API tp_module *tp_nn_bilinear(tp_tape *T, int64_t in1, int64_t in2, int64_t o
 
 /* ---- convolutions ---- */
 
-/* As tp_conv_options (nn_functional.h), an entry for each dimension of space. */
+/* As tp_conv_options (nn_functional.h), an entry for each dimension of space: torch's padding=1 is .padding = {1, 1} in 2-d. */
 typedef struct {
     int64_t         stride[3]; /* 0: 1 */
     int64_t         padding[3];

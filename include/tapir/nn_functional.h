@@ -37,7 +37,7 @@ extern "C" {
 /* How much 0 lies round x: as many as `padding` says on both sides, what keeps the size (a stride of 1 is needed; where the
  * number is odd the larger half lies behind), or none. */
 typedef enum { TP_PADDING_SIZES = 0, TP_PADDING_SAME, TP_PADDING_VALID } tp_padding_kind;
-/* An entry for each dimension of space. torch's defaults where it is 0. */
+/* An entry for each dimension of space: torch's stride=2 is {2, 2} of an image; {2} is (2, 1). torch's defaults where it is 0. */
 typedef struct {
     int64_t         stride[3]; /* 0: 1 */
     int64_t         padding[3];
@@ -72,7 +72,7 @@ TP_API tp_tensor *tp_conv_transpose3d(tp_tape *T, tp_tensor *x, tp_tensor *weigh
  * Of x [n, c, l], [n, c, h, w] or [n, c, d, h, w], floats (TP_EDTYPE), or without n; no size but n is 0 (TP_ESHAPE). A kernel is
  * tp_shape(2), for all dimensions of space, or has a size for each. */
 
-/* An entry for each dimension of space. torch's defaults where it is 0. */
+/* An entry for each dimension of space: torch's stride=2 is {2, 2} of an image. torch's defaults where it is 0. */
 typedef struct {
     int64_t stride[3];   /* 0: the kernel's size */
     int64_t padding[3];  /* on both sides; at most half the kernel */
@@ -462,9 +462,10 @@ typedef struct {
 TP_API tp_tensor *tp_ctc_loss(tp_tape *T, tp_tensor *log_probs, tp_tensor *targets, tp_tensor *input_lengths,
                               tp_tensor *target_lengths, const tp_ctc_options *options);
 typedef struct {
-    tp_tensor   *weight;          /* [classes], or NULL                           */
-    bool         has_ignore;      /* use ignore_index below; otherwise it is -100 */
-    int64_t      ignore_index;    /* targets of this value do not count           */
+    tp_tensor *weight;     /* [classes], or NULL                           */
+    bool       has_ignore; /* use ignore_index below; otherwise it is -100 */
+    int64_t
+        ignore_index; /* targets of this value do not count; not of probabilities (TP_EINVAL where it is 0 or more) */
     double       label_smoothing; /* in [0, 1]; cross entropy only                */
     tp_reduction reduction;
     TP_RESERVED(4);

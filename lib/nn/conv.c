@@ -158,38 +158,57 @@ static int conv_repr(const tp_module *self, char *buffer, size_t n)
 
 /* ---- how they are made ---- */
 
+static void refuse(tp_tape *T, const conv_class *type, const char *what, int d, int64_t value, const char *need)
+{
+    tp_fail(T, TP_EINVAL, "%s: %s[%d] is %lld; %s is needed", type->call, what, d, (long long)value, need);
+}
+
+/* What is for a dimension of space, or is not there (d is beyond). */
+static void check_dimension(tp_tape *T, const conv_class *type, const conv *m, int d)
+{
+    const tp_nn_conv_options *o = &m->options;
+    bool used = d < type->space, named = o->padding_kind != TP_PADDING_SIZES;
+    int64_t most = used ? INT32_MAX : 0;
+    const char *need = used ? "0 to 2^31 - 1" : "0, beyond the dimensions of space,";
+    if (m->kernel[d] < 1 || m->kernel[d] > INT32_MAX)
+        refuse(T, type, "kernel", d, m->kernel[d], "1 to 2^31 - 1");
+    if (o->stride[d] < 0 || (!used && o->stride[d]))
+        refuse(T, type, "stride", d, o->stride[d], used ? "1 or more, or 0 for 1," : need);
+    if (o->stride[d] > 1 && o->padding_kind == TP_PADDING_SAME)
+        refuse(T, type, "stride", d, o->stride[d], "1, as the padding is `same`,");
+    if (o->padding[d] < 0 || o->padding[d] > most)
+        refuse(T, type, "padding", d, o->padding[d], need);
+    if (o->padding[d] && named)
+        refuse(T, type, "padding", d, o->padding[d], "0 beside a padding_kind");
+    if (o->dilation[d] < 0 || o->dilation[d] > most)
+        refuse(T, type, "dilation", d, o->dilation[d], need);
+    if (o->output_padding[d] < 0 || (o->output_padding[d] && !(used && type->transposed)))
+        refuse(T, type, "output_padding", d, o->output_padding[d],
+               type->transposed && used ? "0 or more" : "0, but for transposed convolutions,");
+}
+
 static bool options_fit(tp_tape *T, const conv_class *type, conv *m, tp_dims kernel)
 {
     tp_nn_conv_options *o = &m->options;
-    bool fits = (kernel.ndim == 1 || kernel.ndim == type->space) && o->groups >= 0 && m->in >= 0 && m->out >= 0;
-    bool known = (unsigned)o->padding_kind <= TP_PADDING_VALID && (unsigned)o->padding_mode <= TP_PAD_CIRCULAR;
     o->groups = o->groups ? o->groups : 1;
-    if (!fits || m->in % o->groups || m->out % o->groups) {
-        tp_fail(
-            T, TP_EINVAL,
-            "%s: %lld and %lld channels, %lld groups, a kernel of %d sizes; channels that are multiples of the groups, "
-            "and 1 or %d sizes are needed",
-            type->call, (long long)m->in, (long long)m->out, (long long)o->groups, kernel.ndim, type->space);
-        return false;
-    }
-    bool named = o->padding_kind != TP_PADDING_SIZES, alike = o->padding_mode == TP_PAD_ZEROS;
+    if ((kernel.ndim != 1 && kernel.ndim != type->space) || o->groups < 1 || m->in < 0 || m->out < 0 ||
+        m->in % o->groups || m->out % o->groups)
+        tp_fail(T, TP_EINVAL,
+                "%s: %lld and %lld channels, %lld groups, a kernel of %d sizes; channels that are multiples of the "
+                "groups, and 1 or %d sizes are needed",
+                type->call, (long long)m->in, (long long)m->out, (long long)o->groups, kernel.ndim, type->space);
+    if ((unsigned)o->padding_kind > TP_PADDING_VALID || (unsigned)o->padding_mode > TP_PAD_CIRCULAR)
+        tp_fail(T, TP_EINVAL, "%s: padding_kind is %d, padding_mode %d; ones that are there are needed", type->call,
+                (int)o->padding_kind, (int)o->padding_mode);
+    if (type->transposed && (o->padding_kind != TP_PADDING_SIZES || o->padding_mode != TP_PAD_ZEROS))
+        tp_fail(T, TP_EINVAL, "%s: padding_kind is %d, padding_mode %d; sizes of zeros are needed", type->call,
+                (int)o->padding_kind, (int)o->padding_mode);
     for (int d = 0; d < SPACE; d++) {
-        bool used = d < type->space;
-        m->kernel[d] = used ? kernel.dim[kernel.ndim == 1 ? 0 : d] : 1;
-        fits = fits && m->kernel[d] > 0 && o->stride[d] >= 0 && o->padding[d] >= 0 && o->dilation[d] >= 0 &&
-               o->padding[d] <= INT32_MAX && o->dilation[d] <= INT32_MAX && m->kernel[d] <= INT32_MAX &&
-               (used || (!o->stride[d] && !o->padding[d] && !o->dilation[d] && !o->output_padding[d])) &&
-               (!named || !o->padding[d]) && (o->padding_kind != TP_PADDING_SAME || o->stride[d] <= 1) &&
-               o->output_padding[d] >= 0 && (type->transposed || !o->output_padding[d]);
+        m->kernel[d] = d < type->space ? kernel.dim[kernel.ndim == 1 ? 0 : d] : 1;
+        check_dimension(T, type, m, d);
         o->stride[d] = o->stride[d] ? o->stride[d] : 1;
         o->dilation[d] = o->dilation[d] ? o->dilation[d] : 1;
     }
-    if (!fits || !known || (type->transposed && (named || !alike)))
-        tp_fail(T, TP_EINVAL,
-                "%s: an option is out of range; a kernel of 1 or more, paddings of 0 or more, a stride of 1 where the "
-                "padding is "
-                "`same`, and what the layer has are needed",
-                type->call);
     return tp__ok(T);
 }
 

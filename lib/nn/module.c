@@ -44,6 +44,21 @@ static void leave_parent(tp_module *m)
     m->parent = NULL;
 }
 
+static void take(tp_tensor *x)
+{
+    if (x->flags & TP__BELONGS) /* another module's, too, or the gradient of a tensor */
+        atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
+    x->flags |= TP__BELONGS; /* from now on it is the modules' to free */
+    x->modules++;
+}
+
+static void let_go(tp_tensor *x)
+{
+    TP__ASSERT(x->modules > 0);
+    x->modules--;
+    tp__tensor_drop(x);
+}
+
 void tp__module_destroy(tp_module *m)
 {
     tp__busy_begin(&m->use->busy); /* its own function is no place to free it, either */
@@ -53,9 +68,7 @@ void tp__module_destroy(tp_module *m)
     tp__module_hooks_abandon(m);
     for (int i = 0; i < m->n_entries; i++) {
         if (m->entries[i].kind != TP__IS_CHILD) {
-            TP__ASSERT(m->entries[i].tensor->modules > 0);
-            m->entries[i].tensor->modules--;
-            tp__tensor_drop(m->entries[i].tensor);
+            let_go(m->entries[i].tensor);
         } else {
             m->entries[i].child->parent = NULL;
             tp_module_free(m->entries[i].child);
@@ -186,10 +199,7 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
         tp_free(x);
         return NULL;
     }
-    if (x->flags & TP__BELONGS) /* another module's, too, or the gradient of a tensor */
-        atomic_fetch_add_explicit(&x->holds, 1, memory_order_relaxed);
-    x->flags |= TP__BELONGS; /* from now on it is the modules' to free */
-    x->modules++;
+    take(x);
     return e->tensor = x;
 }
 
@@ -266,9 +276,10 @@ tp_module *tp_module_child(tp_module *m, const char *name)
     return e && e->kind == TP__IS_CHILD ? e->child : NULL;
 }
 
-/* The entry of this kind; otherwise T fails in torch's words. */
-static tp_module_entry *get(tp_tape *T, tp_module *m, const char *path, const char *speaker, tp__entry_kind kind)
+/* The entry of this kind, and whose it is; otherwise T fails in torch's words. */
+static tp_module_entry *get(tp_tape *T, tp_module **whose, const char *path, const char *speaker, tp__entry_kind kind)
 {
+    tp_module *m = *whose;
     static const char *const whats[] = {"an nn.Parameter", "a buffer", "an nn.Module"};
     if (m == NULL || path == NULL)
         tp__missing(T, speaker, m ? "the name" : "the module");
@@ -286,6 +297,7 @@ static tp_module_entry *get(tp_tape *T, tp_module *m, const char *path, const ch
         else if (e->kind != (last ? kind : TP__IS_CHILD))
             tp_fail(T, TP_EINVAL, "%s: `%.*s` of %s is not %s; that is needed", speaker, shown, path, m->type->name,
                     whats[last ? kind : TP__IS_CHILD]);
+        *whose = m;
         if (last || !tp__ok(T))
             return tp__ok(T) ? e : NULL;
         m = e->child;
@@ -294,13 +306,13 @@ static tp_module_entry *get(tp_tape *T, tp_module *m, const char *path, const ch
 
 tp_tensor *tp_module_get_parameter(tp_tape *T, tp_module *m, const char *name)
 {
-    tp_module_entry *e = get(T, m, name, "module_get_parameter", TP__IS_PARAM);
+    tp_module_entry *e = get(T, &m, name, "module_get_parameter", TP__IS_PARAM);
     return e ? e->tensor : NULL;
 }
 
 tp_tensor *tp_module_get_buffer(tp_tape *T, tp_module *m, const char *name)
 {
-    tp_module_entry *e = get(T, m, name, "module_get_buffer", TP__IS_BUFFER);
+    tp_module_entry *e = get(T, &m, name, "module_get_buffer", TP__IS_BUFFER);
     return e ? e->tensor : NULL;
 }
 
@@ -308,8 +320,59 @@ tp_module *tp_module_get_submodule(tp_tape *T, tp_module *m, const char *name)
 {
     if (tp__ok(T) && m && name && *name == '\0')
         return m;
-    tp_module_entry *e = get(T, m, name, "module_get_submodule", TP__IS_CHILD);
+    tp_module_entry *e = get(T, &m, name, "module_get_submodule", TP__IS_CHILD);
     return e ? e->child : NULL;
+}
+
+/* The words of m's struct that point to one tensor point to the other. */
+static void redirect_words(tp_module *m, const tp_tensor *from, tp_tensor *to)
+{
+    for (size_t at = sizeof *m; at + sizeof to <= m->type->size; at += sizeof to) {
+        tp_tensor *word;
+        memcpy(&word, (char *)m + at, sizeof word);
+        if (word == from)
+            memcpy((char *)m + at, &to, sizeof to);
+    }
+}
+
+/* May x take the place of `old`, a parameter of m's? */
+static bool may_replace(tp_tape *T, const tp_module *m, const char *name, const tp_tensor *old, const tp_tensor *x)
+{
+    for (const tp_module *above = m; above; above = above->parent)
+        if (above->params)
+            return !too_late(T, name, above);
+    if (!(x->flags & TP__OWNED))
+        tp_fail(T, TP_EINVAL, "module_set_param: the tensor for %s is a tensor of a tape; see tp_keep", name);
+    else if (!tp__dims_equal(tp__dims_of(x), tp__dims_of(old)))
+        tp_fail(T, TP_ESHAPE, "module_set_param: %s is %s, the tensor for it %s; its shape is needed", name,
+                TP__SHAPE(old), TP__SHAPE(x));
+    else if (x->dtype != old->dtype)
+        tp_fail(T, TP_EDTYPE, "module_set_param: %s is %s, the tensor for it %s; its dtype is needed", name,
+                tp_dtype_name(old->dtype), tp_dtype_name(x->dtype));
+    return tp__ok(T);
+}
+
+tp_tensor *tp_module_set_param(tp_tape *T, tp_module *m, const char *name, tp_tensor *x)
+{
+    TP__NAMED(T, "module_set_param");
+    tp_module_entry *e = get(T, &m, name, "module_set_param", TP__IS_PARAM);
+    if (e && x == NULL)
+        tp__missing(T, "module_set_param", "the tensor");
+    tp_tensor *old = e ? e->tensor : NULL;
+    if (old == NULL || x == NULL || (x != old && !may_replace(T, m, name, old, x))) {
+        tp_free(x);
+        return NULL;
+    }
+    if (x == old)
+        return x;
+    if (!(x->flags & TP__PARAMETER))
+        tp_requires_grad(x, true);
+    take(x);
+    x->flags |= TP__PARAMETER;
+    e->tensor = x;
+    redirect_words(m, old, x);
+    let_go(old);
+    return x;
 }
 
 /* ---- all at once ----------------------------------------------------------------------------------------------- */
@@ -397,8 +460,9 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
     if (!tp_dtype_is_float(dtype))
         return tp_fail(T, TP_EDTYPE, "module_to: the dtype is %s; float32 or float64 is needed", tp_dtype_name(dtype));
     if (m->params)
-        return tp_fail(T, TP_EINVAL,
-                       "module_to: the module's parameter set is made; it is needed before tp_module_params");
+        return tp_fail(
+            T, TP_EINVAL,
+            "module_to: the module's parameter set is made already; a conversion is needed before tp_module_params");
     tp_tensor **list = all_tensors(m, false, &n), **converted = tp__calloc((size_t)n + 1, sizeof *converted);
     bool ok = list && converted;
     for (int i = 0; ok && i < n; i++)

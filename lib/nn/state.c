@@ -318,6 +318,8 @@ static tp_status match(loading *l, tp__source source, void *user)
             continue;
         l->from[i]->used = true;
         l->value[i] = source(l->T, user, l->from[i]->i);
+        if (l->value[i] == NULL && tp__ok(l->T))
+            tp_fail(l->T, TP_EINVAL, "%s: the tensor of %s is NULL; one is needed", l->speaker, l->from[i]->name);
         if (!tp__usable(l->T, l->speaker, l->value[i]))
             return l->T->status;
     }

@@ -52,6 +52,7 @@ BEGIN {
     special["tp_read_idx path"] = "idx"
     special["tp_module_get_parameter name"] = "parameter"
     special["tp_module_get_buffer name"] = "buffer"
+    special["tp_module_set_param name"] = "parameter"; special["tp_module_set_param x"] = "own_bias"
     special["tp_optim_adamw_group o"] = "adamw"
     special["tp_safetensors_open path"] = "stored"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit

@@ -598,6 +598,11 @@ static inline tp_module *network(void)
     return m;
 }
 FROM(parameter, const char *, "2.bias", NULL, "2", ".", "mean")
+static inline tp_tensor *get_own_bias(int v)
+{
+    return v == 0 ? tp_keep(tp_ones(T, TP_F32, tp_shape(1))) : odd_tensor(v - 1);
+}
+KIND(own_bias, 3 + BASES)
 FROM(buffer, const char *, "mean", NULL, "2", "", "2.bias")
 /* Of any number of inputs, any number of outputs. */
 static inline tp_status class_forward_n(tp_tape *tape, tp_module *self, int n_in, tp_tensor *const *in, int n_out,

@@ -310,6 +310,23 @@ START_TEST(refused)
     ck_error(T, TP_EINVAL, "nn_conv2d: 3 and 4 channels, 2 groups");
     tp_nn_conv_transpose1d(T, 2, 4, tp_shape(3), &(tp_nn_conv_options){.padding_mode = TP_PAD_CIRCULAR});
     ck_error(T, TP_EINVAL, "nn_conv_transpose1d");
+    const struct {
+        tp_nn_conv_options o;
+        const char *said;
+    } layers[] = {{{.stride = {1, -2}}, "nn_conv2d: stride[1] is -2"},
+                  {{.stride = {2}, .padding_kind = TP_PADDING_SAME}, "nn_conv2d: stride[0] is 2; 1, as the padding"},
+                  {{.stride = {1, 1, 1}}, "nn_conv2d: stride[2] is 1; 0, beyond"},
+                  {{.padding = {0, 1}, .padding_kind = TP_PADDING_VALID}, "nn_conv2d: padding[1] is 1; 0 beside"},
+                  {{.padding = {INT64_MAX}}, "nn_conv2d: padding[0] is 9223372036854775807"},
+                  {{.dilation = {-1}}, "nn_conv2d: dilation[0] is -1"},
+                  {{.output_padding = {1}}, "nn_conv2d: output_padding[0] is 1; 0, but for transposed"},
+                  {{.padding_mode = (tp_pad_mode)9}, "nn_conv2d: padding_kind is 0, padding_mode 9"}};
+    for (size_t i = 0; i < LENGTH(layers); i++) {
+        ck_assert_ptr_null(tp_nn_conv2d(T, 4, 4, tp_shape(3), &layers[i].o));
+        ck_error(T, TP_EINVAL, layers[i].said);
+    }
+    ck_assert_ptr_null(tp_nn_conv2d(T, 4, 4, tp_shape(3, 0), NULL));
+    ck_error(T, TP_EINVAL, "nn_conv2d: kernel[1] is 0");
     tp_module *m = tp_nn_conv1d(T, 1, 1, tp_shape(3),
                                 &(tp_nn_conv_options){.padding = {3}, .padding_mode = TP_PAD_REFLECT});
     tp_forward(T, m, tp_zeros(T, TP_F32, tp_shape(1, 1, 3)));

@@ -151,6 +151,22 @@ END_TEST
 
 /* ---- losses of classes, and of triplets ------------------------------------------------------------------------------ */
 
+/* What is ignored is an integer, also where no double is. */
+START_TEST(ignored)
+{
+    const int64_t indices[] = {INT64_MAX, INT64_MIN, (INT64_C(1) << 53) + 1, -1, 1};
+    tp_tensor *x = tp_randn(T, TP_F64, tp_shape(3, 4)), *one = tp_narrow(T, x, 0, 0, 1);
+    double want = tp_item(tp_cross_entropy(T, one, INTEGERS(tp_shape(1), 2), NULL));
+    for (size_t i = 0; i < LENGTH(indices); i++) {
+        tp_class_loss_options o = {.has_ignore = true, .ignore_index = indices[i]};
+        ck_values(tp_cross_entropy(T, x, INTEGERS(tp_shape(3), 2, indices[i], indices[i]), &o), 1e-14, want);
+        ck_no_error(T);
+    }
+    tp_cross_entropy(T, x, tp_softmax(T, x, 1), &(tp_class_loss_options){.has_ignore = true, .ignore_index = 1});
+    ck_error(T, TP_EINVAL, "cross_entropy: ignore_index is 1, the targets are probabilities");
+}
+END_TEST
+
 START_TEST(margins)
 {
     tp_tensor *x = ROW(0.1, 0.2, 0.4, 0.8);
@@ -429,6 +445,7 @@ int main(void)
     tcase_add_test(c, values);
     tcase_add_test(c, variances);
     tcase_add_test(c, weights);
+    tcase_add_test(c, ignored);
     tcase_add_test(c, margins);
     tcase_add_test(c, triplets);
     tcase_add_test(c, ctc_beside_all_paths);

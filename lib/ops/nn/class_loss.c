@@ -72,7 +72,7 @@ bool tp__class_targets(tp_tape *T, const char *name, const tp_tensor *x, tp_tens
     }
     r->target = tp_reshape(T, target, (tp_dims){1, {target->numel}});
     if (any) {
-        r->counts = tp_ne(T, r->target, tp_scalar(T, TP_I64, (double)ignored));
+        r->counts = tp_ne(T, r->target, tp_from(T, TP_I64, TP_SCALAR, &ignored));
         r->target = tp_where(T, r->counts, r->target, tp_scalar(T, TP_I64, 0));
     }
     r->weight = o->weight ? tp_index_select(T, o->weight, 0, r->target) : NULL;

@@ -25,8 +25,12 @@ tp_tensor *tp_cross_entropy(tp_tape *T, tp_tensor *x, tp_tensor *target, const t
         return NULL;
     if ((r.logp = tp_log_softmax(T, tp__by_rows(T, x, &r.shape), 1)) == NULL)
         return NULL;
-    if (tp_dtype_is_float(target->dtype) && target->dtype == x->dtype &&
-        tp__dims_equal(tp__dims_of(target), tp__dims_of(x)))
+    bool probabilities = tp_dtype_is_float(target->dtype) && target->dtype == x->dtype &&
+                         tp__dims_equal(tp__dims_of(target), tp__dims_of(x));
+    if (probabilities && o.has_ignore && o.ignore_index >= 0)
+        tp_fail(T, TP_EINVAL, "cross_entropy: ignore_index is %lld, the targets are probabilities; classes are needed",
+                (long long)o.ignore_index);
+    if (probabilities)
         return cross_entropy_of_probabilities(T, &r, target, &o);
     if (!tp__class_targets(T, "cross_entropy", x, target, &o, &r))
         return NULL;
