@@ -255,6 +255,30 @@ TP_API tp_tensor *tp_linalg_tensorinv(tp_tape *T, tp_tensor *a, int ind);
  * to its end first (n = 0: none). */
 TP_API tp_tensor *tp_linalg_tensorsolve(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims);
 
+/* ---- equations between matrices, and functions of them ------------------------------------------- */
+
+/* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast; made in double, whatever the
+ * dtype. What is not finite, and what has no solution, is TP_ENUMERIC. Gradients of any order. */
+
+/* X [..., m, n] with A X + X B = C, of A [..., m, m], B [..., n, n], C [..., m, n]; scipy.linalg.solve_sylvester. By Schur
+ * forms: R. H. Bartels, G. W. Stewart, "Solution of the matrix equation AX + XB = C", 1972. A must have no eigenvalue of -B.
+ * Gradients by the same forms: of C it is the solution Z for A^T, B^T and the gradient of X; of A -Z X^T, of B -X^T Z. */
+TP_API tp_tensor *tp_linalg_solve_sylvester(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *c);
+/* X with A X + X A^T = Q, and with A X A^T - X + Q = 0, all [..., n, n]; scipy.linalg.solve_continuous_lyapunov and
+ * solve_discrete_lyapunov. No two eigenvalues of A may have the sum 0, or the product 1. */
+TP_API tp_tensor *tp_linalg_solve_continuous_lyapunov(tp_tape *T, tp_tensor *a, tp_tensor *q);
+TP_API tp_tensor *tp_linalg_solve_discrete_lyapunov(tp_tape *T, tp_tensor *a, tp_tensor *q);
+
+/* X with X X = A [..., n, n] whose eigenvalues are on the right of the imaginary axis; scipy.linalg.sqrtm, but real: an A with
+ * a negative eigenvalue is TP_ENUMERIC. An eigenvalue 0 is none of these where A can be diagonalized beside it; there is no
+ * gradient then. By the Schur method: A. Bjorck, S. Hammarling, 1983; N. J. Higham, 1987. Gradient: Z with X^T Z + Z X^T = G. */
+TP_API tp_tensor *tp_linalg_sqrtm(tp_tape *T, tp_tensor *a);
+/* X with e^X = A [..., n, n], whose eigenvalues have imaginary parts between -pi and pi; scipy.linalg.logm, but real: an A with
+ * an eigenvalue that is negative or 0 is TP_ENUMERIC. By inverse scaling and squaring: A. H. Al-Mohy, N. J. Higham, "Improved
+ * inverse scaling and squaring algorithms for the matrix logarithm", 2012. Gradients by the Frechet derivative, as A. H. Al-Mohy,
+ * N. J. Higham, S. D. Relton have it, 2013: nothing is divided by differences of eigenvalues. */
+TP_API tp_tensor *tp_linalg_logm(tp_tape *T, tp_tensor *a);
+
 /* ---- what needs no factorization --------------------------------------------------------------- */
 
 /* The vector product along a dimension of size 3 (torch's dim is -1), of as many dimensions, broadcast (TP_ESHAPE);

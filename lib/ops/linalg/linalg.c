@@ -120,13 +120,17 @@ static tp_status tell(const outcome *o, int64_t part)
     int info = o->info[part];
     if (info < 0)
         return tp_fail(tape_of(b), o->status[part], "%s: %s", name_of(b), o->why[part]);
-    if (b->trouble == NULL)
+    if (b->trouble == NULL && b->told == NULL)
         return TP_OK;
+    char which[64];
     if (b->count == 1)
-        return tp_fail(tape_of(b), TP_ENUMERIC, "%s: A is %s (%s %d); %s is needed", name_of(b), b->trouble, b->counted,
-                       info, b->needed);
-    return tp_fail(tape_of(b), TP_ENUMERIC, "%s: matrix %lld of the batch is %s (%s %d); %s is needed", name_of(b),
-                   (long long)at, b->trouble, b->counted, info, b->needed);
+        snprintf(which, sizeof which, "%s", b->what ? b->what : "A");
+    else
+        snprintf(which, sizeof which, "%s %lld of the batch", b->what ? b->what : "matrix", (long long)at);
+    if (b->told)
+        return tp_fail(tape_of(b), TP_ENUMERIC, "%s: %s %s", name_of(b), which, b->told[info - 1]);
+    return tp_fail(tape_of(b), TP_ENUMERIC, "%s: %s is %s (%s %d); %s is needed", name_of(b), which, b->trouble,
+                   b->counted, info, b->needed);
 }
 
 tp_status tp__run_batch(tp__batch *b)
@@ -182,13 +186,14 @@ static int look(const tp__batch *b, int64_t i, void *scratch)
     return tp__first_not_finite(at->x->dtype, at->half, tp__rows(at->x), tp__columns(at->x), tp__matrix(at->x, i));
 }
 
-tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half)
+tp_status tp__must_be_finite_as(const tp_call *c, const char *name, const tp_tensor *x, tp__half half)
 {
     looked_at at = {x, half};
     return tp__run_batch(&(tp__batch){.one = look,
                                       .call = c,
                                       .count = tp__matrices(x),
                                       .flops = tp__rows(x) * tp__columns(x),
+                                      .what = name,
                                       .trouble = "not finite",
                                       .counted = "row",
                                       .needed = "a finite one",

@@ -51,6 +51,9 @@ typedef struct tp__batch {
     /* What a matrix is where info is positive, what info counts, what is needed: "singular", "pivot", "a regular one".
      * NULL: that is no failure. */
     const char *trouble, *counted, *needed;
+    /* Or, where info tells kinds of trouble, that from 1 on: "is singular; a regular one is needed". */
+    const char *const *told;
+    const char *what; /* the matrices are; NULL: "A" */
     const void *user;
     int64_t parts;
     char *room;
@@ -64,8 +67,12 @@ tp_status tp__run_batch(tp__batch *b);
 /* In the forward of a factorization in place: out[at] becomes a copy of in[0], and `one` factors its matrices; LAPACK's info
  * is the last output. A singular matrix is told by its pivot that is 0, unless the attribute, a tp__told, says that info does. */
 tp_status tp__factor_copies(tp_call *c, int at, tp__batch b);
-/* Fails where a matrix of x is not finite. */
-tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half);
+/* Fails where a matrix of x, which is called so, is not finite. */
+tp_status tp__must_be_finite_as(const tp_call *c, const char *name, const tp_tensor *x, tp__half half);
+static inline tp_status tp__must_be_finite(const tp_call *c, const tp_tensor *x, tp__half half)
+{
+    return tp__must_be_finite_as(c, NULL, x, half);
+}
 /* Both with the same leading dimensions; false after a failure. */
 bool tp__broadcast_batches(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **b);
 /* Contiguous elements of as many bytes. */
