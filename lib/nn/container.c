@@ -84,6 +84,16 @@ static void add_child(tp_tape *T, tp_module *m, const char *speaker, int i, cons
     tp_module_add(T, m, name ? name : number, child);
 }
 
+/* Is entry i of a list of pointers in front of it, too? After a failure it is freed then. */
+static bool is_again(const void *list, int i)
+{
+    const char *at = list, *entry = at + (size_t)i * sizeof(void *);
+    for (; at < entry; at += sizeof(void *))
+        if (memcmp(at, entry, sizeof(void *)) == 0)
+            return true;
+    return false;
+}
+
 /* The container, or NULL where something has failed. */
 static tp_module *finished(tp_tape *T, tp_module *m)
 {
@@ -102,7 +112,8 @@ static tp_module *container_of(tp_tape *T, const tp_module_class *type, const ch
     if (m && (n < 0 || (n > 0 && modules == NULL)))
         tp_fail(T, TP_EINVAL, "%s: %d modules, but the list of them is NULL", speaker, n);
     for (int i = 0; modules && i < n; i++)
-        add_child(T, m, speaker, i, names ? names[i] : NULL, modules[i]);
+        if (tp__ok(T) || !is_again(modules, i))
+            add_child(T, m, speaker, i, names ? names[i] : NULL, modules[i]);
     return finished(T, m);
 }
 
@@ -148,7 +159,8 @@ static tp_module *parameters_of(tp_tape *T, const tp_module_class *type, const c
     if (m && (n < 0 || (n > 0 && tensors == NULL)))
         tp_fail(T, TP_EINVAL, "%s: %d parameters, but the list of them is NULL", speaker, n);
     for (int i = 0; tensors && i < n; i++)
-        add_parameter(T, m, speaker, i, names ? names[i] : NULL, tensors[i]);
+        if (tp__ok(T) || !is_again(tensors, i))
+            add_parameter(T, m, speaker, i, names ? names[i] : NULL, tensors[i]);
     return finished(T, m);
 }
 
@@ -231,7 +243,7 @@ tp_status tp_nn_extend(tp_tape *T, tp_module *list, int n, tp_module *const *mod
     for (int i = 0; modules && i < n; i++)
         if (tp__ok(T))
             add_child(T, list, "nn_extend", count(list, TP__IS_CHILD), NULL, modules[i]);
-        else
+        else if (!is_again(modules, i))
             tp_module_free(modules[i]);
     return tp_error_status(T);
 }

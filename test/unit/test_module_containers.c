@@ -296,6 +296,36 @@ START_TEST(nothing_is_lost)
 }
 END_TEST
 
+/* So is what stands in a list more than once, and that once; on a tape that has failed, and on one that is well. */
+static void make_of_doubles(bool well)
+{
+    tp_tensor *x = owned(TP_F32, tp_shape(2)), *y = owned(TP_I64, tp_shape(2));
+    tp_module *m = tp_nn_tanh(T), *n = tp_nn_tanh(T), *list = tp_nn_module_list_of(T, 0, NULL);
+    if (!well)
+        tp_fail(T, TP_EUSER, "before");
+    tp_module *made = tp_nn_parameter_list(T, 5, (tp_tensor *[]){x, x, y, y, x});
+    if (well)
+        tp_clear_error(T);
+    tp_module *too = tp_nn_sequential_of(T, 3, (tp_module *[]){m, m, m});
+    if (well)
+        tp_clear_error(T);
+    tp_nn_extend(T, list, 3, (tp_module *[]){n, n, n});
+    tp_module_free(list);
+    tp_module_free(made);
+    tp_module_free(too);
+}
+
+START_TEST(twice_in_a_list)
+{
+    make_of_doubles(_i);
+    ck_error(T, _i ? TP_EINVAL : TP_EUSER, _i ? "nn_extend: Tanh has a parent already" : "before");
+    long long live = alloc_live();
+    make_of_doubles(_i);
+    long long now = alloc_live();
+    ck_assert_int_eq(now, live);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("module_containers");
@@ -307,6 +337,7 @@ int main(void)
     tcase_add_loop_test(t, moved, 0, 2);
     tcase_add_loop_test(t, not_moved, 0, LENGTH(unmoved));
     tcase_add_test(t, forwards);
+    tcase_add_loop_test(t, twice_in_a_list, 0, 2);
     tcase_add_loop_test(t, nothing_is_lost, 0, LENGTH(failures));
     suite_add_tcase(suite, t);
     return run_suite(suite);
