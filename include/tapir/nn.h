@@ -72,7 +72,8 @@ struct tp_module {
 TP_API tp_module *tp_module_new(tp_tape *T, const tp_module_class *type);
 /* Within a function that is called for the module (forward, extra_repr, a visitor) it is freed when that has returned. */
 TP_API void tp_module_free(tp_module *m);
-/* Adds a child, which the parent then owns; returns it. A child has one parent, and is not within itself. */
+/* Adds a child, which the parent then owns; returns it. A child has one parent, and is not within itself; a tree is
+ * at most 1000 modules deep (TP_EINVAL). */
 TP_API tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child);
 /* Adds a parameter (asks for a gradient) or a buffer (does not); the module owns the tensor, which
  * must be an owned one (tp_keep). Returns it. Several modules may have the same one (tied weights): it is listed once in

@@ -156,6 +156,30 @@ static bool too_late(tp_tape *T, const char *name, const tp_module *whose)
     return whose != NULL;
 }
 
+/* Modules from m down to the last below it. */
+static int height(const tp_module *m)
+{
+    int most = 0;
+    for (int i = 0; i < m->n_entries; i++)
+        if (m->entries[i].kind == TP__IS_CHILD) {
+            int below = height(m->entries[i].child);
+            most = below > most ? below : most;
+        }
+    return most + 1;
+}
+
+/* What goes through a tree, forward above all, goes down by calls, for which the stack has room. */
+static bool too_deep(tp_tape *T, const tp_module *parent, const tp_module *child)
+{
+    int depth = height(child);
+    for (; parent; parent = parent->parent)
+        depth++;
+    if (depth > TP__DEEPEST)
+        tp_fail(T, TP_EINVAL, "module_add: %s would be in a tree that is %d modules deep; at most %d are possible",
+                child->type->name, depth, TP__DEEPEST);
+    return depth > TP__DEEPEST;
+}
+
 tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_module *child)
 {
     if (child == NULL) {
@@ -173,7 +197,8 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
         tp_fail(T, TP_EINVAL, "module_add: %s has a parent already; a module without one is needed", child->type->name);
         return NULL;
     }
-    bool fits = parent && tp__ok(T) && !too_late(T, name, set_without_some(parent, child));
+    bool fits = parent && tp__ok(T) && !too_deep(T, parent, child) &&
+                !too_late(T, name, set_without_some(parent, child));
     tp_module_entry *e = fits ? append(T, parent, name, TP__IS_CHILD) : NULL;
     if (e == NULL) {
         tp_module_free(child);

@@ -13,6 +13,8 @@ tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype,
 /* Uniform on +-1/sqrt(n), zeros where n is 0: torch's first values of biases, of n inputs. */
 void tp__init_fan_in_(tp_tape *T, tp_tensor *x, int64_t n);
 
+enum { TP__DEEPEST = 1000 }; /* modules within each other */
+
 /* What a module has, by name. */
 typedef enum { TP__IS_PARAM, TP__IS_BUFFER, TP__IS_CHILD, TP__KINDS } tp__entry_kind;
 struct tp_module_entry {

@@ -102,6 +102,32 @@ START_TEST(refusals)
 }
 END_TEST
 
+/* As deep as a tree may be, all that goes through it has room on the stack; deeper ones are refused, from above and below. */
+START_TEST(deep)
+{
+    tp_module *m = tp_nn_tanh(T), *more = tp_nn_sequential(T, tp_nn_linear(T, 2, 2, NULL));
+    for (int i = 1; i < 1000; i++)
+        m = tp_nn_sequential(T, m);
+    ck_no_error(T);
+    tp_tensor *x = tp_requires_grad(tp_ones(T, TP_F64, tp_shape(2)), true), *y = tp_forward(T, m, x);
+    tp_backward(T, tp_sum(T, y));
+    tp_module_eval(m);
+    tp_state_dict_free(tp_module_state_dict(T, m));
+    tp_module *copy = tp_module_clone(T, m);
+    ck_assert(tp_module_format(m, NULL, 0) > 0 && tp_module_summary(T, m, 1, &x, NULL, 0) > 0);
+    ck_no_error(T);
+    ck_assert_ptr_null(tp_nn_sequential(T, copy));
+    ck_error(T, TP_EINVAL, "nn_sequential: Sequential would be in a tree that is 1001 modules deep");
+    for (tp_module *at = m; at; at = tp_nn_at(at, 0))
+        if (tp_nn_length(at) == 1 && tp_nn_length(tp_nn_at(at, 0)) == 0) {
+            ck_assert_ptr_null(tp_nn_append(T, at, more));
+            break;
+        }
+    ck_error(T, TP_EINVAL, "nn_append: Sequential would be in a tree that is 1001 modules deep");
+    tp_module_free(m);
+}
+END_TEST
+
 /* A linear layer by hand, and its gradients: in the slab, side by side. */
 START_TEST(linear_layer)
 {
@@ -400,6 +426,7 @@ int main(void)
     tcase_add_test(t, names);
     tcase_add_test(t, long_names);
     tcase_add_test(t, refusals);
+    tcase_add_test(t, deep);
     tcase_add_test(t, linear_layer);
     tcase_add_test(t, into_the_slab);
     tcase_add_test(t, to_double);
