@@ -13,9 +13,11 @@
 #include "tapir/ops.h"
 #include "tapir/functional.h"
 #include "tapir/debug.h"
+#include "tapir/state.h"
 #include "tapir/nn.h"
 #include "tapir/nn_init.h"
 #include "tapir/optim.h"
+#include "tapir/schedule.h"
 #include "tapir/data.h"
 #include "tapir/io.h"
 

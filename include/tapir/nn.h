@@ -25,6 +25,7 @@
 #define TAPIR_NN_H
 
 #include "nn_functional.h"
+#include "state.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -192,15 +193,8 @@ TP_API void tp_module_remove_hook(tp_module *m, int64_t handle);
  * What a module knows: its parameters and buffers by their dotted names, and what classes have beside these (extra
  * state), as "...._extra_state". Tied parameters are there under each of their names. */
 
-/* n pairs. The tensors are the module's own, and live as long as this or it does; extra state is a copy. */
-typedef struct {
-    int                n;
-    const char *const *names;
-    tp_tensor *const  *tensors;
-} tp_state_dict;
+/* The tensors are the module's own; extra state is a copy. */
 TP_API tp_state_dict *tp_module_state_dict(tp_tape *T, tp_module *m);
-TP_API void           tp_state_dict_free(tp_state_dict *d);
-TP_API tp_tensor     *tp_state_dict_get(const tp_state_dict *d, const char *name); /* NULL: there is none */
 
 typedef struct {
     bool   partial;    /* keys may be missing or unexpected (torch's strict=False) */

@@ -6,7 +6,7 @@
 #ifndef TAPIR_OPTIM_H
 #define TAPIR_OPTIM_H
 
-#include "tape.h"
+#include "state.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +44,182 @@ TP_API tp_optim *tp_optim_adam(tp_tape *T, tp_params *params, const tp_adam_opti
 TP_API tp_optim *tp_optim_adamw(tp_tape *T, tp_params *params, const tp_adam_options *options);
 TP_API tp_status tp_optim_adam_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adam_options *options);
 TP_API tp_status tp_optim_adamw_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adam_options *options);
+
+typedef struct {
+    double lr;           /* 0: 1e-3 */
+    double beta1, beta2; /* 0: 0.9, 0.999 */
+    double eps;          /* 0: 1e-8 */
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_sparse_adam_options;
+/* Adam that leaves alone, values and moments, the rows x[i, ...] of a parameter whose gradient is 0 throughout, as of an
+ * embedding of which a step sees few words (torch's takes sparse gradients; here they are dense ones with such rows). eps is
+ * added before v is corrected, as torch has it here. */
+TP_API tp_optim *tp_optim_sparse_adam(tp_tape *T, tp_params *params, const tp_sparse_adam_options *options);
+TP_API tp_status tp_optim_sparse_adam_group(tp_tape *T, tp_optim *o, tp_params *params,
+                                            const tp_sparse_adam_options *options);
+
+typedef struct {
+    double lr;           /* 0: 2e-3       */
+    double beta1, beta2; /* 0: 0.9, 0.999 */
+    double eps;          /* 0: 1e-8       */
+    double weight_decay;
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_adamax_options;
+/* m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + eps), p -= lr / (1 - beta1^t) m / u. Kingma and Ba, section 7. */
+TP_API tp_optim *tp_optim_adamax(tp_tape *T, tp_params *params, const tp_adamax_options *options);
+TP_API tp_status tp_optim_adamax_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adamax_options *options);
+
+typedef struct {
+    double lr;           /* 0: 2e-3       */
+    double beta1, beta2; /* 0: 0.9, 0.999 */
+    double eps;          /* 0: 1e-8       */
+    double weight_decay;
+    double momentum_decay; /* 0: 4e-3 */
+    TP_RESERVED(4);
+} tp_nadam_options;
+/* Adam with Nesterov's momentum: mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2), and, with the product P of mu_1 ... mu_t,
+ * p -= lr ((1 - mu_t) / (1 - P) g + mu_t+1 / (1 - P mu_t mu_t+1) m) / (sqrt(v') + eps), as torch 1.13 computes it. Dozat,
+ * "Incorporating Nesterov momentum into Adam", 2016. */
+TP_API tp_optim *tp_optim_nadam(tp_tape *T, tp_params *params, const tp_nadam_options *options);
+TP_API tp_status tp_optim_nadam_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_nadam_options *options);
+
+typedef struct {
+    double lr;           /* 0: 1e-3       */
+    double beta1, beta2; /* 0: 0.9, 0.999 */
+    double eps;          /* 0: 1e-8       */
+    double weight_decay;
+    TP_RESERVED(4);
+} tp_radam_options;
+/* Adam that steps by the mean alone (p -= lr m') until the variance of 1 / sqrt(v) is bounded, and by a rectified step
+ * afterwards. Liu et al., "On the variance of the adaptive learning rate and beyond", 2020. */
+TP_API tp_optim *tp_optim_radam(tp_tape *T, tp_params *params, const tp_radam_options *options);
+TP_API tp_status tp_optim_radam_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_radam_options *options);
+
+typedef struct {
+    double lr; /* 0: 1e-2 */
+    double lr_decay, weight_decay, initial_accumulator_value;
+    double eps; /* 0: 1e-10 */
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_adagrad_options;
+/* sum += g^2, p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(sum) + eps). Duchi, Hazan and Singer, "Adaptive subgradient methods",
+ * 2011. */
+TP_API tp_optim *tp_optim_adagrad(tp_tape *T, tp_params *params, const tp_adagrad_options *options);
+TP_API tp_status tp_optim_adagrad_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_adagrad_options *options);
+
+typedef struct {
+    double lr;  /* 0: 1    */
+    double rho; /* 0: 0.9  */
+    double eps; /* 0: 1e-6 */
+    double weight_decay;
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_adadelta_options;
+/* v = rho v + (1 - rho) g^2, d = sqrt(u + eps) / sqrt(v + eps) g, u = rho u + (1 - rho) d^2, p -= lr d. Zeiler, "ADADELTA",
+ * 2012. */
+TP_API tp_optim *tp_optim_adadelta(tp_tape *T, tp_params *params, const tp_adadelta_options *options);
+TP_API tp_status tp_optim_adadelta_group(tp_tape *T, tp_optim *o, tp_params *params,
+                                         const tp_adadelta_options *options);
+
+typedef struct {
+    double lr;    /* 0: 1e-2 */
+    double alpha; /* 0: 0.99 */
+    double eps;   /* 0: 1e-8 */
+    double weight_decay, momentum;
+    bool   centered, maximize;
+    TP_RESERVED(4);
+} tp_rmsprop_options;
+/* v = alpha v + (1 - alpha) g^2, d = g / (sqrt(v) + eps), or with the mean of g taken off v (`centered`); with momentum
+ * b = momentum b + d takes the place of d; p -= lr d. Tieleman and Hinton, lecture 6.5, 2012; Graves, 2013. */
+TP_API tp_optim *tp_optim_rmsprop(tp_tape *T, tp_params *params, const tp_rmsprop_options *options);
+TP_API tp_status tp_optim_rmsprop_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_rmsprop_options *options);
+
+typedef struct {
+    double lr;                           /* the first step's size; 0: 1e-2 */
+    double etaminus, etaplus;            /* 0: 0.5, 1.2 */
+    double step_size_min, step_size_max; /* 0: 1e-6, 50 */
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_rprop_options;
+/* p -= sign(g) s, where each element's s grows by etaplus while its gradient keeps its sign and shrinks by etaminus where
+ * that turned, where p stays for this step. For whole batches. Riedmiller and Braun, 1993. */
+TP_API tp_optim *tp_optim_rprop(tp_tape *T, tp_params *params, const tp_rprop_options *options);
+TP_API tp_status tp_optim_rprop_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_rprop_options *options);
+
+typedef struct {
+    double lr;    /* 0: 1e-2 */
+    double lambd; /* 0: 1e-4 */
+    double alpha; /* 0: 0.75 */
+    double t0;    /* 0: 1e6  */
+    double weight_decay;
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_asgd_options;
+/* p = (1 - lambd eta) p - eta g with eta = lr / (1 + lambd lr t)^alpha; from step t0 on the state "ax" is the mean of p. Polyak
+ * and Juditsky, "Acceleration of stochastic approximation by averaging", 1992. */
+TP_API tp_optim *tp_optim_asgd(tp_tape *T, tp_params *params, const tp_asgd_options *options);
+TP_API tp_status tp_optim_asgd_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_asgd_options *options);
+
+typedef struct {
+    double lr;           /* 0: 1e-4      */
+    double beta1, beta2; /* 0: 0.9, 0.99 */
+    double weight_decay;
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_lion_options;
+/* p = (1 - lr weight_decay) p - lr sign(beta1 m + (1 - beta1) g), m = beta2 m + (1 - beta2) g. Chen et al., "Symbolic
+ * discovery of optimization algorithms", 2023. */
+TP_API tp_optim *tp_optim_lion(tp_tape *T, tp_params *params, const tp_lion_options *options);
+TP_API tp_status tp_optim_lion_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_lion_options *options);
+
+typedef struct {
+    double lr;           /* 0: 1e-3       */
+    double beta1, beta2; /* 0: 0.9, 0.999 */
+    double eps;          /* 0: 1e-6       */
+    double weight_decay; /* 0: 1e-2       */
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_lamb_options;
+/* Adam's direction r = m' / (sqrt(v') + eps) + weight_decay p, scaled for each parameter to its own size: p -= lr |p| / |r| r
+ * (p -= lr r where a norm is 0). You et al., "Large batch optimization for deep learning", 2020. */
+TP_API tp_optim *tp_optim_lamb(tp_tape *T, tp_params *params, const tp_lamb_options *options);
+TP_API tp_status tp_optim_lamb_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_lamb_options *options);
+
+typedef struct {
+    double lr;          /* 0: 1e-2 */
+    double beta2_decay; /* 0: -0.8 */
+    double eps1;        /* 0: the dtype's epsilon */
+    double eps2;        /* 0: 1e-3 */
+    double d;           /* 0: 1, the largest root mean square of an update */
+    double weight_decay;
+    bool   maximize;
+    TP_RESERVED(4);
+} tp_adafactor_options;
+/* The mean squares of a matrix's gradient (of the last two dimensions) are kept by rows and by columns alone, so that the state
+ * is small; the step is relative to the parameter's size. Options are those of torch 2.5. Shazeer and Stern, "Adafactor", 2018. */
+TP_API tp_optim *tp_optim_adafactor(tp_tape *T, tp_params *params, const tp_adafactor_options *options);
+TP_API tp_status tp_optim_adafactor_group(tp_tape *T, tp_optim *o, tp_params *params,
+                                          const tp_adafactor_options *options);
+
+/* The step's factor for a matrix [n, m]: sqrt(max(1, n / m)), or 0.2 sqrt(max(n, m)), with which Adam's rates serve. */
+typedef enum { TP_MUON_ORIGINAL = 0, TP_MUON_MATCH_RMS_ADAMW } tp_muon_adjust;
+typedef struct {
+    double         lr;           /* 0: 1e-3 */
+    double         weight_decay; /* 0: 0.1  */
+    double         momentum;     /* 0: 0.95 */
+    double         eps;          /* 0: 1e-7 */
+    int            ns_steps;     /* 0: 5    */
+    tp_muon_adjust adjust_lr;
+    bool           no_nesterov, maximize;
+    TP_RESERVED(4);
+} tp_muon_options;
+/* For matrices (others are TP_ESHAPE; train those with AdamW, in an optimizer of their own): v = momentum v + (1 - momentum) g;
+ * p = (1 - lr weight_decay) p - lr X with X nearest to orthogonal of v, or of momentum v + (1 - momentum) g, by ns_steps of
+ * Newton and Schulz's iteration, in the parameter's dtype (torch 2.9 iterates in bfloat16). Jordan et al., "Muon", 2024. */
+TP_API tp_optim *tp_optim_muon(tp_tape *T, tp_params *params, const tp_muon_options *options);
+TP_API tp_status tp_optim_muon_group(tp_tape *T, tp_optim *o, tp_params *params, const tp_muon_options *options);
 
 typedef enum { TP_NO_LINE_SEARCH = 0, TP_STRONG_WOLFE } tp_line_search;
 typedef struct {
@@ -98,6 +274,23 @@ TP_API void   tp_optim_set_lr(tp_optim *o, double lr);
 TP_API int    tp_optim_groups(const tp_optim *o);
 TP_API double tp_optim_group_lr(const tp_optim *o, int group);
 TP_API void   tp_optim_set_group_lr(tp_optim *o, int group, double lr);
+/* An option of a group by the name it has above, as "momentum" or "beta1"; true is 1, and 0 is 0 here. NaN: there is none.
+ * A new value holds from the next step on; one that makes no sense is TP_EINVAL, and nothing is changed. */
+TP_API double    tp_optim_option(const tp_optim *o, int group, const char *name);
+TP_API tp_status tp_optim_set_option(tp_tape *T, tp_optim *o, int group, const char *name, double value);
+
+/* ---- state ---------------------------------------------------------------------------------------
+ *
+ * What an optimizer knows, under torch's keys: "state.3.exp_avg" of the fourth parameter (of all groups, in their order), and the
+ * groups' options as "param_groups.0.lr", "param_groups.0.betas" [2], "param_groups.0.params" (which parameters are in it). A
+ * parameter that was never updated has no state. */
+TP_API tp_state_dict *tp_optim_state_dict(tp_tape *T, const tp_optim *o);
+/* Takes over what is named: states, converted to the parameters' dtypes, and options; an option that is not there stays, a
+ * group's key that is no option of ours (torch's "foreach") is passed over. A parameter without a state begins anew. Before
+ * anything is changed all is checked: states that are missing or unexpected and groups of another size are TP_EINVAL, shapes
+ * that differ TP_ESHAPE. A step afterwards is bit for bit what it would have been. */
+TP_API tp_status tp_optim_load_state_dict(tp_tape *T, tp_optim *o, int n, const char *const *names,
+                                          tp_tensor *const *tensors);
 
 #ifdef __cplusplus
 }

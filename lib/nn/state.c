@@ -1,8 +1,8 @@
 /* state.c - a module's state as names and tensors, out and in. In this file a state lies in the tape's arena, as extra
  * state is made by functions of the user's, which may leave by a jump. */
 #include "nn/state.h"
+#include "tape/state_dict.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
@@ -94,28 +94,6 @@ void tp__state_drop(tp__state *s)
         tp__kept_close(s->T, s->kept);
 }
 
-/* One block: the list, its arrays, the names' text. */
-static tp_state_dict *copy_of(const tp__state *s)
-{
-    size_t n = (size_t)s->n, text = 0;
-    for (size_t i = 0; i < n; i++)
-        text += strlen(s->name[i]) + 1;
-    tp_state_dict *d = tp__malloc(sizeof *d + 2 * n * sizeof(void *) + text);
-    if (d == NULL)
-        return NULL;
-    const char **names = (const char **)(void *)(d + 1);
-    tp_tensor **tensors = (tp_tensor **)(void *)(names + n);
-    char *at = (char *)(void *)(tensors + n);
-    *d = (tp_state_dict){.n = s->n, .names = names, .tensors = tensors};
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(s->name[i]) + 1;
-        names[i] = memcpy(at, s->name[i], length);
-        at += length;
-        tensors[i] = s->tensor[i];
-    }
-    return d;
-}
-
 /* The dictionary holds the tensors as a module does; extra state is its own. */
 static void hold_all(tp_state_dict *d, const tp__state *s)
 {
@@ -140,7 +118,7 @@ tp_state_dict *tp_module_state_dict(tp_tape *T, tp_module *m)
     tp_mark mark = tp_tape_mark(T);
     tp_state_dict *d = NULL;
     if (tp__state_of(T, m, "module_state_dict", true, &s) == TP_OK) {
-        if ((d = copy_of(&s)) == NULL)
+        if ((d = tp__state_dict_new(s.n, s.name, s.tensor)) == NULL)
             tp_fail(T, TP_ENOMEM, "module_state_dict: no memory for %d names", s.n);
         else
             hold_all(d, &s);
@@ -153,58 +131,20 @@ tp_state_dict *tp_module_state_dict(tp_tape *T, tp_module *m)
     return NULL;
 }
 
-void tp_state_dict_free(tp_state_dict *d)
-{
-    for (int i = 0; d && i < d->n; i++) {
-        tp_tensor *x = d->tensors[i];
-        if (x == NULL) /* there was no memory for it */
-            continue;
-        if (x->flags & TP__BELONGS) {
-            x->modules--;
-            tp__tensor_drop(x);
-        } else {
-            tp_free(x);
-        }
-    }
-    tp__free(d);
-}
-
-tp_tensor *tp_state_dict_get(const tp_state_dict *d, const char *name)
-{
-    for (int i = 0; d && name && i < d->n; i++)
-        if (strcmp(d->names[i], name) == 0)
-            return d->tensors[i];
-    return NULL;
-}
-
 /* ---- in ------------------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *name;
-    int i;
-    bool used;
-} given;
 
 typedef struct {
     tp_tape *T;
     const char *speaker;
     tp__state s;
     int n;
-    given *given; /* sorted by name */
-    given **from; /* of each of the state */
+    tp__given *given; /* sorted by name */
+    tp__given **from; /* of each of the state */
     tp_tensor **value;
     tp_status status; /* of what does not fit */
     char *text;
     size_t room, length;
 } loading;
-
-static int by_name(const void *a, const void *b) { return strcmp(((const given *)a)->name, ((const given *)b)->name); }
-
-static given *find(const loading *l, const char *name)
-{
-    const given key = {.name = name};
-    return l->n > 0 ? bsearch(&key, l->given, (size_t)l->n, sizeof *l->given, by_name) : NULL;
-}
 
 /* Appends to the text; what there is no memory for is left out. */
 static void say(loading *l, const char *text)
@@ -255,7 +195,7 @@ static void say_unexpected(loading *l, const char *const *names)
 {
     bool any = false;
     for (int i = 0; i < l->n; i++)
-        if (!find(l, names[i])->used)
+        if (!tp__given_find(l->given, l->n, names[i])->used)
             say_key(l, "Unexpected key(s) in state_dict: ", &any, names[i]);
     say(l, any ? ". " : "");
 }
@@ -293,28 +233,12 @@ static void compare(loading *l, const tp_load_options *o)
     }
 }
 
-static tp_status sort_given(loading *l, const char *const *names)
-{
-    for (int i = 0; i < l->n; i++) {
-        if (names[i] == NULL)
-            return tp_fail(l->T, TP_EINVAL, "%s: name %d is NULL; one is needed", l->speaker, i);
-        l->given[i] = (given){.name = names[i], .i = i};
-    }
-    if (l->n > 0)
-        qsort(l->given, (size_t)l->n, sizeof *l->given, by_name);
-    for (int i = 1; i < l->n; i++)
-        if (strcmp(l->given[i - 1].name, l->given[i].name) == 0)
-            return tp_fail(l->T, TP_EINVAL, "%s: %s is there twice; each name is needed once", l->speaker,
-                           l->given[i].name);
-    return TP_OK;
-}
-
 /* Which of the tensors given is which of the state. */
 static tp_status match(loading *l, tp__source source, void *user)
 {
     for (int i = 0; i < l->s.n; i++) {
         l->value[i] = NULL;
-        if ((l->from[i] = find(l, l->s.name[i])) == NULL)
+        if ((l->from[i] = tp__given_find(l->given, l->n, l->s.name[i])) == NULL)
             continue;
         l->from[i]->used = true;
         l->value[i] = source(l->T, user, l->from[i]->i);
@@ -413,7 +337,7 @@ tp_status tp__load_state(tp_tape *T, tp_module *m, const char *speaker, int n, c
         l.value = tp__arena_alloc(&T->arena, mine * sizeof *l.value);
         if (!l.given || !l.from || !l.value)
             tp_fail(T, TP_ENOMEM, "%s: no memory for %d names", speaker, n);
-        else if (sort_given(&l, names) == TP_OK && match(&l, source, user) == TP_OK &&
+        else if (tp__given_sort(T, speaker, n, names, l.given) == TP_OK && match(&l, source, user) == TP_OK &&
                  check(&l, m, names, o) == TP_OK) {
             source(T, user, -1);
             take_over(&l, m);

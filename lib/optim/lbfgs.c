@@ -21,8 +21,9 @@ typedef struct {
     double *s, *y, *rho, *alpha; /* history: a ring of `kept` pairs, the oldest at `oldest` */
     int kept, oldest;
     double diagonal, t;
-    double least_change; /* tolerance_change, in the scale of the first loss */
-    int64_t iterations;
+    double least_change;             /* tolerance_change, in the scale of the first loss */
+    int64_t iterations, evaluations; /* in all */
+    double prev_loss;                /* before the last iteration */
     tp_lbfgs_report report;
     /* of the step under way */
     tp_tape *T;
@@ -96,6 +97,7 @@ static int64_t elements(const lbfgs *m)
 static bool evaluate_here(lbfgs *m, int slot, double *f)
 {
     m->report.evaluations++;
+    m->evaluations++;
     if (!tp__optim_evaluate(m->T, &m->base, m->closure, m->user, f))
         return false;
     if (elements(m) != m->n) {
@@ -230,6 +232,7 @@ static bool iterate(lbfgs *m, tp__line_point *here, bool last)
         remember(m, m->gradient[0]);
     find_direction(m, m->gradient[0]);
     copy(m, m->prev, m->gradient[0]);
+    m->prev_loss = before;
     m->t = m->iterations == 1 ? first_length(m, m->gradient[0]) : m->base.groups->lr;
     here->t = 0;
     here->slope = dot(m, m->gradient[0], m->d);
@@ -258,6 +261,9 @@ static double step(tp_tape *T, tp_optim *base, tp_closure closure, void *user)
 {
     lbfgs *m = (lbfgs *)base;
     tp__line_point here = {.gradient = 0};
+    int history = m->o.history_size; /* which the memory was made for */
+    m->o = *(const tp_lbfgs_options *)base->groups->options;
+    m->o.history_size = history;
     m->T = T;
     m->closure = closure;
     m->user = user;
@@ -300,11 +306,110 @@ static bool check(tp_tape *T, const char *name, void *options)
     return o->history_size >= 0 || tp__optim_bad(T, name, "history_size", o->history_size, "0 or more");
 }
 
+/* ---- state: torch's keys and order; the vectors in double, as they are kept ---------------------------------------------- */
+
+static void list_vectors(tp__state_list *l, const char *name, int64_t rows, const lbfgs *m, double *ring)
+{
+    tp_tensor *x = tp__tensor_owned(TP_F64, (tp_dims){.ndim = 2, .dim = {rows, m->n}});
+    for (int i = 0; x && i < rows; i++)
+        copy(m, (double *)x->data + (size_t)i * (size_t)m->n, pair(m, ring, i));
+    tp__state_add(l, x, "%s", name);
+}
+
+static void list(const tp_optim *o, tp__state_list *l)
+{
+    const lbfgs *m = (const lbfgs *)o;
+    const double evaluations = (double)m->evaluations, iterations = (double)m->iterations;
+    if (m->iterations == 0)
+        return;
+    tp__state_add_numbers(l, TP_I64, 0, 1, &evaluations, "state.0.func_evals");
+    tp__state_add_numbers(l, TP_I64, 0, 1, &iterations, "state.0.n_iter");
+    tp__state_add_numbers(l, TP_F64, 1, m->n, m->d, "state.0.d");
+    tp__state_add_numbers(l, TP_F64, 0, 1, &m->t, "state.0.t");
+    list_vectors(l, "state.0.old_dirs", m->kept, m, m->y);
+    list_vectors(l, "state.0.old_stps", m->kept, m, m->s);
+    tp_tensor *rho = tp__tensor_owned(TP_F64, (tp_dims){.ndim = 1, .dim = {m->kept}});
+    for (int i = 0; rho && i < m->kept; i++)
+        ((double *)rho->data)[i] = m->rho[(m->oldest + i) % m->o.history_size];
+    tp__state_add(l, rho, "state.0.ro");
+    tp__state_add_numbers(l, TP_F64, 0, 1, &m->diagonal, "state.0.H_diag");
+    tp__state_add_numbers(l, TP_F64, 1, m->n, m->prev, "state.0.prev_flat_grad");
+    tp__state_add_numbers(l, TP_F64, 0, 1, &m->prev_loss, "state.0.prev_loss");
+    tp__state_add_numbers(l, TP_F64, 0, 1, &m->least_change, "state.0.least_change"); /* Tapir's own */
+}
+
+static bool restore_pairs(lbfgs *m, tp__optim_source *s, int64_t kept, bool check)
+{
+    size_t room = (size_t)kept * (size_t)m->n + 1;
+    double *spare = check ? tp__malloc(room * sizeof *spare) : NULL;
+    if (check && spare == NULL)
+        tp_fail(s->T, TP_ENOMEM, "%s: no memory for %lld vectors", s->speaker, (long long)kept);
+    bool ok = (!check || spare) && tp__optim_numbers(s, kept * m->n, check ? spare : m->y, "state.0.old_dirs") &&
+              tp__optim_numbers(s, kept * m->n, check ? spare : m->s, "state.0.old_stps") &&
+              tp__optim_numbers(s, kept, check ? spare : m->rho, "state.0.ro");
+    tp__free(spare);
+    return ok;
+}
+
+/* What is checked goes into spare room: the step's own vectors, which nobody reads between steps. */
+static tp_status restore(tp_optim *o, tp__optim_source *s, bool check)
+{
+    lbfgs *m = (lbfgs *)o;
+    double evaluations = 0, iterations = 0, t, diagonal, loss, least;
+    const tp_tensor *rho = tp__optim_given(s, "state.0.ro");
+    if (!tp__optim_given(s, "state.0.n_iter")) { /* it had made no step */
+        if (!check) {
+            m->kept = m->oldest = 0;
+            m->iterations = m->evaluations = 0;
+            m->diagonal = 1;
+        }
+        return TP_OK;
+    }
+    int64_t kept = rho ? rho->numel : 0;
+    if (kept > m->o.history_size)
+        return tp_fail(s->T, TP_EINVAL, "%s: a history of %lld; history_size %d is needed or less", s->speaker,
+                       (long long)kept, m->o.history_size);
+    if (!tp__optim_number(s, &iterations, "state.0.n_iter") ||
+        !tp__optim_number(s, &evaluations, "state.0.func_evals") || !tp__optim_number(s, &t, "state.0.t") ||
+        !tp__optim_number(s, &diagonal, "state.0.H_diag") || !tp__optim_number(s, &loss, "state.0.prev_loss") ||
+        !tp__optim_numbers(s, m->n, check ? m->gradient[0] : m->d, "state.0.d") ||
+        !tp__optim_numbers(s, m->n, check ? m->gradient[0] : m->prev, "state.0.prev_flat_grad") ||
+        !restore_pairs(m, s, kept, check))
+        return s->T->status;
+    bool own = tp__optim_given(s, "state.0.least_change") != NULL;
+    least = m->o.tolerance_change;
+    if (own && !tp__optim_number(s, &least, "state.0.least_change"))
+        return s->T->status;
+    if (check)
+        return TP_OK;
+    m->iterations = (int64_t)iterations;
+    m->evaluations = (int64_t)evaluations;
+    m->t = t;
+    m->diagonal = diagonal;
+    m->prev_loss = loss;
+    m->least_change = least;
+    m->kept = (int)kept;
+    m->oldest = 0;
+    return TP_OK;
+}
+
+static const tp__option_field fields[] = {TP__NUMBER(tp_lbfgs_options, lr),
+                                          TP__WHOLE(tp_lbfgs_options, max_iter),
+                                          TP__WHOLE(tp_lbfgs_options, max_eval),
+                                          TP__NUMBER(tp_lbfgs_options, tolerance_grad),
+                                          TP__NUMBER(tp_lbfgs_options, tolerance_change),
+                                          TP__WHOLE(tp_lbfgs_options, history_size),
+                                          TP__WHOLE(tp_lbfgs_options, line_search),
+                                          {0}};
 static const tp__optim_class lbfgs_class = {.op = TP__OPTIM_OP("lbfgs"),
                                             .size = sizeof(lbfgs),
                                             .options_size = sizeof(tp_lbfgs_options),
+                                            .title = "LBFGS",
+                                            .fields = fields,
                                             .check = check,
                                             .step_closure = step,
+                                            .list = list,
+                                            .restore = restore,
                                             .free = release};
 _Static_assert(sizeof(tp_lbfgs_options) <= TP__UPDATE_NUMBERS * sizeof(double), "options");
 

@@ -61,10 +61,12 @@ static bool check(tp_tape *T, const char *name, void *options)
     if (!(lr >= 0))
         return tp__optim_bad(T, name, "lr", o->lr, "a number above 0, or TP_ZERO,");
     o->lr = lr;
-    if (!(o->momentum >= 0))
-        return tp__optim_bad(T, name, "momentum", o->momentum, "0 or more");
-    if (!(o->weight_decay >= 0))
-        return tp__optim_bad(T, name, "weight_decay", o->weight_decay, "0 or more");
+    o->momentum = tp__option(o->momentum, 0);
+    o->dampening = tp__option(o->dampening, 0);
+    o->weight_decay = tp__option(o->weight_decay, 0);
+    if (!tp__optim_not_below_0(T, name, "momentum", o->momentum) ||
+        !tp__optim_not_below_0(T, name, "weight_decay", o->weight_decay))
+        return false;
     if (o->nesterov && o->momentum == 0)
         return tp__optim_bad(T, name, "with nesterov, momentum", o->momentum, "more than 0");
     if (o->nesterov && o->dampening != 0)
@@ -74,7 +76,7 @@ static bool check(tp_tape *T, const char *name, void *options)
 
 static unsigned states(const void *options) { return ((const tp_sgd_options *)options)->momentum != 0; }
 
-static void fill(const tp__group *g, int64_t steps, void *u)
+static void fill(const tp__group *g, int i, void *u)
 {
     const tp_sgd_options *o = g->options;
     *(numbers *)u = (numbers){.lr = g->lr,
@@ -83,12 +85,22 @@ static void fill(const tp__group *g, int64_t steps, void *u)
                               .weight_decay = o->weight_decay,
                               .nesterov = o->nesterov,
                               .maximize = o->maximize,
-                              .first = steps == 0};
+                              .first = g->steps[i] == 0};
 }
 
+static const tp__option_field fields[] = {TP__NUMBER(tp_sgd_options, lr),
+                                          TP__NUMBER(tp_sgd_options, momentum),
+                                          TP__NUMBER(tp_sgd_options, dampening),
+                                          TP__NUMBER(tp_sgd_options, weight_decay),
+                                          TP__FLAG(tp_sgd_options, nesterov),
+                                          TP__FLAG(tp_sgd_options, maximize),
+                                          {0}};
 static const tp__optim_class sgd_class = {.op = TP__OPTIM_OP("sgd"),
+                                          .title = "SGD",
                                           .size = sizeof(tp_optim),
                                           .options_size = sizeof(tp_sgd_options),
+                                          .fields = fields,
+                                          .state = {"momentum_buffer"},
                                           .check = check,
                                           .states = states,
                                           .numbers = fill,

@@ -18,6 +18,9 @@ BEGIN {
     kind["tp_status"] = kind["tp_reduction"] = kind["tp_scatter_rule"] = kind["tp_scatter_reduction"] = "choice"
     kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
     kind["tp_qr_mode"] = kind["tp_lstsq_driver"] = "choice"
+    kind["tp_muon_adjust"] = kind["tp_cyclic_mode"] = "choice"
+    kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
+    kind["tp_schedule*const*"] = "schedules"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
     kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
@@ -53,7 +56,14 @@ BEGIN {
     special["tp_module_get_parameter name"] = "parameter"
     special["tp_module_get_buffer name"] = "buffer"
     special["tp_module_set_param name"] = "parameter"; special["tp_module_set_param x"] = "own_bias"
-    special["tp_optim_adamw_group o"] = "adamw"
+    n = split("adam adamw sparse_adam adamax nadam radam adagrad adadelta rmsprop rprop asgd lion lamb adafactor muon", other, " ")
+    for (i = 1; i <= n; i++) special["tp_optim_" other[i] "_group o"] = other[i]
+    special["tp_optim_muon params"] = special["tp_optim_muon_group params"] = "matrices"
+    special["tp_optim_option name"] = special["tp_optim_set_option name"] = "option"
+    special["tp_schedule_step_metric s"] = "plateau"
+    special["tp_schedule_load_state_dict n"] = "schedule_count"
+    special["tp_schedule_load_state_dict names"] = "schedule_names"
+    special["tp_schedule_load_state_dict tensors"] = "schedule_values"
     special["tp_safetensors_open path"] = "stored"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
@@ -211,7 +221,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|grads|loader|safetensors|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|grads|loader|safetensors|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -655,11 +655,88 @@ static inline tp_optim *get_optim(int v)
                     : hold(tp_optim_lbfgs(T, get_params(0), NULL), free_optim);
 }
 KIND(optim, 4)
-static inline tp_optim *get_adamw(int v)
+/* An optimizer of each kind, then others. */
+#define OPTIM(name) \
+    static inline tp_optim *get_##name(int v) \
+    { \
+        return v == 0 ? hold(tp_optim_##name(T, get_params(0), NULL), free_optim) : get_optim(v - 1); \
+    } \
+    KIND(name, 5)
+OPTIM(adam)
+OPTIM(adamw)
+OPTIM(sparse_adam)
+OPTIM(adamax)
+OPTIM(nadam)
+OPTIM(radam)
+OPTIM(adagrad)
+OPTIM(adadelta)
+OPTIM(rmsprop)
+OPTIM(rprop)
+OPTIM(asgd)
+OPTIM(lion)
+OPTIM(lamb)
+OPTIM(adafactor)
+static inline tp_params *get_matrices(int v)
 {
-    return v == 0 ? hold(tp_optim_adamw(T, get_params(0), NULL), free_optim) : get_optim(v - 1);
+    tp_tensor *x = v == 0 ? hold(tp_keep(tp_full(T, TP_F64, tp_shape(3, 2), 1)), free_tensor) : NULL;
+    return x ? hold(tp_params_of(T, 1, (tp_tensor *[]){tp_requires_grad(x, true)}), free_params) : get_params(v - 1);
 }
-KIND(adamw, 5)
+KIND(matrices, 4)
+static inline tp_optim *get_muon(int v)
+{
+    return v == 0 ? hold(tp_optim_muon(T, get_matrices(0), NULL), free_optim) : get_optim(v - 1);
+}
+KIND(muon, 5)
+FROM(option, const char *, "lr", NULL, "", "momentum", "beta1", "nesterov")
+
+static inline double half_rate(int64_t epoch, int group, void *user)
+{
+    (void)epoch, (void)group, (void)user;
+    return 0.5;
+}
+static inline double no_rate(int64_t epoch, int group, void *user)
+{
+    (void)epoch, (void)group, (void)user;
+    return NAN;
+}
+FROM(rate, tp_lr_fn, half_rate, NULL, no_rate)
+static inline void free_schedule(void *x) { tp_schedule_free(x); }
+static inline tp_schedule *get_schedule(int v)
+{
+    return v == 0   ? hold(tp_step_lr(T, get_optim(0), 2, 0), free_schedule)
+           : v == 1 ? NULL
+           : v == 2 ? hold(tp_lambda_lr(T, get_optim(0), half_rate, NULL), free_schedule)
+                    : hold(tp_reduce_lr_on_plateau(T, get_optim(0), NULL), free_schedule);
+}
+KIND(schedule, 4)
+static inline tp_schedule *get_plateau(int v) { return get_schedule(v == 0 ? 3 : v - 1); }
+KIND(plateau, 5)
+static inline tp_schedule *const *get_schedules(int v)
+{
+    static tp_schedule *list[MANY];
+    tp_optim *o = get_optim(0);
+    memset(list, 0, sizeof list);
+    for (int i = 0; i < 3; i++)
+        list[i] = v == 2 ? NULL : tp_exponential_lr(T, v == 3 && i == 1 ? get_optim(0) : o, 0.9);
+    return v == 1 ? (tp_schedule_free(list[0]), tp_schedule_free(list[1]), tp_schedule_free(list[2]), NULL) : list;
+}
+KIND(schedules, 4)
+FROM(schedule_count, int, 3, 0, 1, 2, -1, INT_MIN)
+static inline const char *const *get_schedule_names(int v)
+{
+    static const char *const list[] = {"last_epoch", "base_lrs", "_last_lr", "more"};
+    return v == 1 ? NULL : v == 0 ? list : list + 1;
+}
+KIND(schedule_names, 3)
+static inline tp_tensor *const *get_schedule_values(int v)
+{
+    static tp_tensor *list[3];
+    for (int i = 0; i < 3; i++)
+        list[i] = tp_full(T, v == 2 ? TP_I64 : TP_F64, tp_shape(v == 3 ? 2 : 1), i == 0 && v == 4 ? NAN : 1);
+    return v == 1 ? NULL : list;
+}
+KIND(schedule_values, 5)
+
 static inline tp_loader *get_loader(int v)
 {
     tp_tensor *x = tensor_like(base);

@@ -18,14 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool nothing_known(const char *op)
-{
-    (void)op;
-    return false;
-}
-
-static void run_nothing(test_case *c) { case_skip(c, "not there yet"); }
-
 static const case_group groups[] = {
     {"ops", call_known, run_operator, false},
     {"type_promotion", call_known, run_operator, true},
@@ -35,7 +27,7 @@ static const case_group groups[] = {
     {"nn_modules", module_known, run_module, false},
     {"optimizers", optimizer_known, run_optimizer, false},
     {"seed_session", session_known, run_session, false},
-    {"lr_schedulers", nothing_known, run_nothing, false},
+    {"lr_schedulers", schedule_known, run_schedule, false},
 };
 
 /* ---- the count ------------------------------------------------------------------------------- */

@@ -40,6 +40,9 @@ extern const module_builder activation_builders[], space_builders[], loss_builde
 /* optimizers.c */
 bool optimizer_known(const char *op);
 void run_optimizer(test_case *c);
+/* schedules.c */
+bool schedule_known(const char *op);
+void run_schedule(test_case *c);
 /* session.c */
 bool session_known(const char *op);
 void run_session(test_case *c);

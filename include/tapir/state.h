@@ -1,0 +1,25 @@
+/* state.h - states: tensors by name, of modules (tp_module_state_dict), optimizers and schedules (optim.h), for files and copies.
+ */
+#ifndef TAPIR_STATE_H
+#define TAPIR_STATE_H
+
+#include "tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* n pairs. The tensors are those of what it is the state of, where this has such: they live as long as it or the list
+ * does, and show what happens to it. Numbers are copies. */
+typedef struct {
+    int                n;
+    const char *const *names;
+    tp_tensor *const  *tensors;
+} tp_state_dict;
+TP_API void       tp_state_dict_free(tp_state_dict *d);
+TP_API tp_tensor *tp_state_dict_get(const tp_state_dict *d, const char *name); /* NULL: there is none */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
