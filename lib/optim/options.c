@@ -113,7 +113,8 @@ tp_status tp_optim_set_option(tp_tape *T, tp_optim *o, int group, const char *na
     if (g == NULL)
         return tp_fail(T, TP_EINVAL, "optim_set_option: group %d; %s has %d", group, o->type->op.name, o->n_groups);
     if (at < 0)
-        return tp_fail(T, TP_EINVAL, "optim_set_option: %s has no option \"%s\"", o->type->op.name, name);
+        return tp_fail(T, TP_EINVAL, "optim_set_option: %s has no option \"%s\"; a field of its options is needed",
+                       o->type->op.name, name);
     if (isnan(value))
         return tp_fail(T, TP_EINVAL, "optim_set_option: %s is NaN; a number is needed", name);
     double values[TP__UPDATE_NUMBERS * 2];

@@ -116,7 +116,7 @@ const tp_tensor *tp__optim_given(tp__optim_source *s, const char *format, ...)
     char name[160];
     va_list args;
     va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
+    tp__vsnprintf(name, sizeof name, format, args);
     va_end(args);
     tp__given *found = tp__given_find(s->given, s->n, name);
     if (found == NULL)

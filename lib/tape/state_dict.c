@@ -73,10 +73,10 @@ static void add(tp__state_list *l, tp_tensor *x, const char *format, va_list arg
 {
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = tp__vsnprintf(NULL, 0, format, args);
     char *name = length < 0 || x == NULL || !grow(l) ? NULL : tp__malloc((size_t)length + 1);
     if (name) {
-        vsnprintf(name, (size_t)length + 1, format, again);
+        tp__vsnprintf(name, (size_t)length + 1, format, again);
         l->name[l->n] = name;
         l->tensor[l->n++] = x;
     } else {
