@@ -66,7 +66,7 @@ TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tens
 /* ---- solves and factorizations --------------------------------------------------------------- */
 
 /* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast. Empty matrices have empty
- * results. */
+ * results. The result of a matrix has the same bits whatever others are in the batch. */
 
 /* X with A X = B: A [..., n, n], B [..., n, k] -> [..., n, k], or B [n], or [..., n] of A's leading dimensions, as
  * vectors (torch's rule). By an LU factorization with pivots (LAPACK's getrf), which backward uses again. A singular A

@@ -19,6 +19,8 @@ void tp__exchange_rows(tp_dtype dtype, int64_t count, const int *pivots, bool ba
 int64_t tp__inverse_space(int64_t n);
 int tp__inverse(tp_dtype dtype, int64_t n, void *a, int *pivots, void *space);
 
+/* Sign and logarithm of the product of n factors, and the product; any of them may be NULL. */
+void tp__product_of(tp_dtype dtype, int64_t n, const void *factors, void *sign, void *logarithm, void *det);
 /* Sign (0 of a singular one) and logarithm of |det A|, and det A, of A [n, n], which is used up; any of them may be NULL. */
 int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign, void *logarithm, void *det);
 

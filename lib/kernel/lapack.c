@@ -1,17 +1,17 @@
 /* lapack.c - factorizations: small ones by LAPACKE, larger ones in blocks over our own products and solves, which are
  * divided among threads as all loops are (LAPACK's threads have barriers).
  *
- * Those of a few unknowns are in tiny.c.
+ * Those of a few unknowns are in lanes.h.
  *
  * LAPACK counts columns first. Row-major memory is its transpose there, so a factorization of A^T is
  * taken of the memory as it lies, and the solves account for it: nothing is copied, nothing allocated.
  * All cuts follow from sizes alone: the bits are the same on any number of threads.
  */
-#include "kernel/tiny.h"
 #include "kernel/triangle.h"
 
 #include <lapacke.h>
 #include <limits.h>
+#include <math.h>
 
 _Static_assert(sizeof(lapack_int) == sizeof(int), "LAPACK with 32-bit integers");
 
@@ -172,10 +172,10 @@ static void factor_panel(lu_work *f, int64_t at, int64_t width)
 
 int tp__getrf(tp_dtype dtype, int64_t n, void *a, int *pivots)
 {
-    if (n <= TP__TINY)
-        return tp__tiny_getrf(dtype, n, a, pivots);
     if (!tp__blas_ready(n, 0, 0))
         return -1;
+    if (n == 0)
+        return 0;
     lu_work f = {.dtype = dtype, .n = n, .a = a, .pivots = pivots};
     factor_rows(&f, 0, n, n <= WHOLE ? n : n < WIDE_FROM ? NARROW : WIDE);
     return f.info;
@@ -309,11 +309,14 @@ static int factor_block(const cholesky *f, int64_t at, int64_t width)
 
 int tp__potrf(tp_dtype dtype, int64_t n, void *a)
 {
-    if (n > TP__TINY && !tp__blas_ready(n, 0, 0))
+    if (!tp__blas_ready(n, 0, 0))
         return -1;
     cholesky f = {.dtype = dtype, .n = n, .a = a};
     int64_t block = n <= WHOLE ? n : n < LARGE_FROM ? SMALL : LARGE;
-    int info = n <= TP__TINY ? tp__tiny_potrf(dtype, n, a) : factor_diagonal(&f, 0, n, block);
+    int info = factor_diagonal(&f, 0, n, block);
+    for (int64_t i = 0; i < n && info == 0; i++) /* OpenBLAS takes NaN for positive */
+        if (isnan(tp__load(element(dtype, a, n, i, i), dtype)))
+            info = (int)i + 1;
     for (int64_t i = 0; i < n && info == 0; i++)
         memset(element(dtype, a, n, i, i + 1), 0, (size_t)(n - i - 1) * tp_dtype_size(dtype));
     return info;

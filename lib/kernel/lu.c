@@ -3,7 +3,6 @@
  * LAPACK counts columns first: row-major memory is the transpose. What is the same of both, inverses and determinants, is
  * taken of the memory as it lies; what is not, is turned in and out. */
 #include "kernel/factor.h"
-#include "kernel/tiny.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -90,15 +89,7 @@ int tp__inverse(tp_dtype dtype, int64_t n, void *a, int *pivots, void *space)
     int info = tp__getrf(dtype, n, a, pivots);
     if (info > 0)
         fill(dtype, n * n, a, (double)NAN);
-    if (info != 0)
-        return info;
-    if (n > TP__TINY)
-        return getri(dtype, n, a, pivots, space);
-    memcpy(space, a, (size_t)(n * n) * tp_dtype_size(dtype));
-    fill(dtype, n * n, a, 0);
-    for (int64_t i = 0; i < n; i++)
-        tp__store(element(dtype, a, i * n + i), dtype, 1);
-    return tp__getrs(dtype, false, n, n, space, pivots, a);
+    return info != 0 ? info : getri(dtype, n, a, pivots, space);
 }
 
 /* ---- the determinant ------------------------------------------------------------------------------------------------ */
@@ -109,25 +100,30 @@ typedef struct {
     int64_t exponent;
 } scaled;
 
+/* Powers of two are taken out of what may leave the range of doubles. */
+static bool is_tame(double x) { return fabs(x) < 0x1p500 && fabs(x) > 0x1p-500; }
+
 static scaled times(scaled p, double x)
 {
     int of_x = 0, of_product = 0;
-    double m = p.mantissa * (isfinite(x) ? frexp(x, &of_x) : x);
-    if (isfinite(m))
-        m = frexp(m, &of_product);
-    return (scaled){m, p.exponent + of_x + of_product};
+    if (!is_tame(x) && isfinite(x))
+        x = frexp(x, &of_x);
+    p.mantissa *= x;
+    if (!is_tame(p.mantissa) && isfinite(p.mantissa))
+        p.mantissa = frexp(p.mantissa, &of_product);
+    return (scaled){p.mantissa, p.exponent + of_x + of_product};
 }
 
-int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign, void *logarithm, void *det)
+static double factor_at(tp_dtype dtype, const void *factors, int64_t i)
 {
-    int info = tp__getrf(dtype, n, a, pivots);
-    if (info < 0)
-        return info;
+    return dtype == TP_F32 ? (double)((const float *)factors)[i] : ((const double *)factors)[i];
+}
+
+void tp__product_of(tp_dtype dtype, int64_t n, const void *factors, void *sign, void *logarithm, void *det)
+{
     scaled p = {1, 0};
-    for (int64_t i = 0; i < n; i++) {
-        double u = tp__load(element(dtype, a, i * n + i), dtype);
-        p = times(p, pivots[i] == i + 1 ? u : -u);
-    }
+    for (int64_t i = 0; i < n; i++)
+        p = times(p, factor_at(dtype, factors, i));
     int exponent = p.exponent > 10000 ? 10000 : p.exponent < -10000 ? -10000 : (int)p.exponent;
     if (det)
         tp__store(det, dtype, ldexp(p.mantissa, exponent));
@@ -137,6 +133,18 @@ int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign,
         tp__store(logarithm, dtype,
                   p.mantissa == 0 ? -(double)INFINITY
                                   : log(fabs(p.mantissa)) + (double)p.exponent * 0.69314718055994530942);
+}
+
+int tp__determinant(tp_dtype dtype, int64_t n, void *a, int *pivots, void *sign, void *logarithm, void *det)
+{
+    int info = tp__getrf(dtype, n, a, pivots);
+    if (info < 0)
+        return info;
+    for (int64_t i = 0; i < n; i++) {
+        double u = factor_at(dtype, a, i * n + i);
+        tp__store(element(dtype, a, i), dtype, pivots[i] == i + 1 ? u : -u);
+    }
+    tp__product_of(dtype, n, a, sign, logarithm, det);
     return 0;
 }
 

@@ -7,14 +7,14 @@
 
 enum { TP__SMALL_SIDE = 8 }; /* of no more rows and columns than this */
 
-/* C_i [n, m], contiguous, = A_i [n, k] B_i [k, m] for i < count, or += it; `negated`: or minus it. Strides in elements, of rows, columns and from
+/* C_i [n, m], contiguous, = A_i [n, k] B_i [k, m] for i < count, or += it. Strides in elements, of rows, columns and from
  * matrix to matrix. */
 typedef struct {
     int64_t count, n, k, m;
     int64_t a_row, a_column, a_step, b_row, b_column, b_step;
     const void *a, *b;
     void *c;
-    bool accumulate, negated;
+    bool accumulate;
 } tp__small_products;
 
 typedef struct {

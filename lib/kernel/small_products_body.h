@@ -11,8 +11,6 @@ static inline __attribute__((always_inline)) void NAME(one)(const tp__small_prod
         for (int64_t q = 0; q < p->k; q++)
             for (int j = 0; j < m; j++)
                 sum[j] += a[q * p->a_column] * b[q * b_row + j];
-        for (int j = 0; j < m && p->negated; j++)
-            sum[j] = -sum[j];
         for (int j = 0; j < m; j++)
             c[j] = p->accumulate ? c[j] + sum[j] : sum[j];
     }

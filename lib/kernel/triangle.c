@@ -4,8 +4,6 @@
  * algorithms", 2002, chapter 8). */
 #include "kernel/triangle.h"
 
-#include "kernel/tiny.h"
-
 typedef struct {
     tp_dtype dtype;
     bool upper, ta, unit; /* upper: op(A) is */
@@ -78,10 +76,6 @@ bool tp__trsm(tp_dtype dtype, bool upper, bool ta, bool unit, int64_t m, int64_t
     enum { LINE = 64, LEAST = 1 << 20, MOST = 8 }; /* columns, and multiply-adds, of a part; parts */
     if (m == 0 || n == 0)
         return true;
-    if (n == 1 && ldb == 1 && m <= TP__TINY) {
-        tp__tiny_trsv(dtype, upper, ta, unit, m, a, lda, b);
-        return true;
-    }
     if (!tp__blas_ready(m, n, lda) || !tp__blas_counts(ldb, 0, 0))
         return false;
     if (n == 1 && ldb == 1)

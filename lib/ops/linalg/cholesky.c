@@ -29,8 +29,11 @@ static tp_status cholesky_forward(tp_call *c)
     tp__triangle lower = {0, false};
     tp_call copy = *c;
     copy.attr = &lower;
-    tp_status status = a->numel > 0 ? tp__triangle_forward(&copy) : TP_OK;
+    tp_status status = a->numel > 0 && !tp__in_lanes(n, n) ? tp__triangle_forward(&copy) : TP_OK;
+    tp__lanes_job lanes = {
+        .kernel = TP__LANES_CHOLESKY, .dtype = a->dtype, .n = n, .k = n, .x = {tp__in_lane(a, c->out[L])}};
     tp__batch b = {.one = factor,
+                   .lanes = &lanes,
                    .call = c,
                    .count = tp__matrices(a),
                    .flops = n * n * n / 3,
@@ -75,7 +78,14 @@ static tp_status cholesky_vjp_fused(tp_vjp *v)
     if (l->numel == 0)
         return TP_OK;
     size_t panel = TP__CHOLESKY_PANEL * (TP__CHOLESKY_PANEL + (size_t)n), all = (size_t)(n * n) + panel;
+    tp__lanes_job lanes = {.kernel = TP__LANES_CHOLESKY_BACK,
+                           .dtype = l->dtype,
+                           .n = n,
+                           .k = n,
+                           .x = {tp__in_lane(l, NULL), tp__in_lane(v->gout[L], v->gin[0])}};
+    lanes.x[1].add = !(v->fresh & 1u);
     return tp__run_batch(&(tp__batch){.one = pull_back,
+                                      .lanes = &lanes,
                                       .vjp = v,
                                       .count = tp__matrices(l),
                                       .flops = n * n * n / 3,
@@ -131,16 +141,21 @@ typedef struct {
     bool upper;
 } side;
 
+static bool substitute_both(bool upper, int64_t k, const tp_tensor *factors, int64_t i, void *x)
+{
+    int64_t n = tp__columns(factors);
+    const void *f = tp__matrix(factors, i);
+    return tp__trsm(factors->dtype, upper, upper, false, n, k, f, n, x, k) &&
+           tp__trsm(factors->dtype, upper, !upper, false, n, k, f, n, x, k);
+}
+
 static int substitute(const tp__batch *b, int64_t i, void *scratch)
 {
     (void)scratch;
-    const tp_tensor *f = b->call->in[0], *x = b->call->out[0];
-    bool upper = ((const side *)b->call->attr)->upper;
-    int64_t n = tp__columns(f), k = tp__columns(x);
-    return tp__trsm(f->dtype, upper, upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k) &&
-                   tp__trsm(f->dtype, upper, !upper, false, n, k, tp__matrix(f, i), n, tp__matrix(x, i), k)
-               ? 0
-               : -1;
+    const tp_tensor *x = b->call->out[0];
+    int64_t k = tp__columns(x);
+    memcpy(tp__matrix(x, i), tp__matrix(b->call->in[1], i), (size_t)(tp__rows(x) * k) * tp_dtype_size(x->dtype));
+    return substitute_both(((const side *)b->call->attr)->upper, k, b->call->in[0], i, tp__matrix(x, i)) ? 0 : -1;
 }
 
 static tp_status substitute_forward(tp_call *c)
@@ -149,8 +164,14 @@ static tp_status substitute_forward(tp_call *c)
     int64_t n = tp__columns(f), k = tp__columns(b);
     if (b->numel == 0)
         return TP_OK;
-    tp__take_elements(c->out[0], b);
-    return tp__run_batch(&(tp__batch){.one = substitute, .call = c, .count = tp__matrices(f), .flops = n * n * k});
+    tp__lanes_job lanes = {.kernel = TP__LANES_CHOLESKY_SOLVE,
+                           .dtype = f->dtype,
+                           .n = n,
+                           .k = k,
+                           .upper = ((const side *)c->attr)->upper,
+                           .x = {tp__in_lane(f, NULL), tp__in_lane(b, c->out[0])}};
+    return tp__run_batch(
+        &(tp__batch){.one = substitute, .lanes = &lanes, .call = c, .count = tp__matrices(f), .flops = n * n * k});
 }
 
 static tp_tensor *solve_by(tp_tape *T, tp_tensor *factor, tp_tensor *b, bool upper);
@@ -171,6 +192,59 @@ static tp_status substitute_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* gF = -(gB X^T + X gB^T) F, or F times that, by way of X^T F and gB^T F, or F gB and F X */
+static bool pull_factor(const tp_vjp *v, int64_t i, const void *gb, void *product)
+{
+    const tp_tensor *factors = v->in[0];
+    bool upper = ((const side *)v->attr)->upper;
+    int64_t n = tp__columns(factors), k = tp__columns(v->out[0]);
+    const void *f = tp__matrix(factors, i), *pair[2] = {gb, tp__matrix(v->out[0], i)};
+    tp_dtype dtype = factors->dtype;
+    bool done = true;
+    for (int s = 0; s < 2 && done; s++) {
+        double beta = s == 0 && (v->fresh & 1u) ? 0 : 1;
+        done = upper ? tp__gemm(dtype, false, false, n, k, n, 1, f, n, pair[s], k, 0, product, k) &&
+                           tp__gemm(dtype, false, true, n, n, k, -1, product, k, pair[!s], k, beta,
+                                    tp__matrix(v->gin[0], i), n)
+                     : tp__gemm(dtype, true, false, k, n, n, 1, pair[!s], k, f, n, 0, product, n) &&
+                           tp__gemm(dtype, false, false, n, n, k, -1, pair[s], k, product, n, beta,
+                                    tp__matrix(v->gin[0], i), n);
+    }
+    return done;
+}
+
+static int pull_solve(const tp__batch *b, int64_t i, void *scratch)
+{
+    const tp_vjp *v = b->vjp;
+    const tp_tensor *g = v->gout[0];
+    int64_t k = tp__columns(g);
+    size_t bytes = (size_t)(tp__rows(g) * k) * tp_dtype_size(g->dtype);
+    memcpy(scratch, tp__matrix(g, i), bytes);
+    if (!substitute_both(((const side *)v->attr)->upper, k, v->in[0], i, scratch))
+        return -1;
+    tp__give_gradient(v, 1, i, scratch);
+    return v->gin[0] == NULL || pull_factor(v, i, scratch, (char *)scratch + bytes) ? 0 : -1;
+}
+
+static tp_status substitute_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *f = v->in[0], *x = v->out[0];
+    int64_t n = tp__rows(x), k = tp__columns(x);
+    tp__lanes_job lanes = tp__solve_back_lanes(v, TP__LANES_CHOLESKY_SOLVE_BACK, f->data);
+    lanes.upper = ((const side *)v->attr)->upper;
+    if (x->numel == 0) {
+        if (v->gin[0] && (v->fresh & 1u) && f->numel > 0)
+            memset(v->gin[0]->data, 0, (size_t)f->numel * tp_dtype_size(f->dtype));
+        return TP_OK;
+    }
+    return tp__run_batch(&(tp__batch){.one = pull_solve,
+                                      .lanes = &lanes,
+                                      .vjp = v,
+                                      .count = tp__matrices(x),
+                                      .flops = 3 * n * n * k,
+                                      .scratch = 2 * (size_t)(n * k) * tp_dtype_size(x->dtype)});
+}
+
 static void substitute_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp_tril(s->tape, tp__sample_matrix(s, (tp_dims){2, {3, 3}}), 0),
@@ -183,8 +257,9 @@ static void substitute_samples(tp_sampler *s)
 
 /* clang-format off */
 static const tp_op cholesky_solve_op = {
-    .name = "cholesky_solve", .n_in = 2, .n_out = 1, .attr_size = sizeof(side), .grad_name = "CholeskySolveBackward0",
-    .infer = tp__solve_infer, .forward = substitute_forward, .vjp = substitute_vjp, .samples = substitute_samples};
+    .name = "cholesky_solve", .n_in = 2, .n_out = 1, .attr_size = sizeof(side), .flags = TP_OP_OVERWRITES,
+    .grad_name = "CholeskySolveBackward0", .infer = tp__solve_infer, .forward = substitute_forward,
+    .vjp = substitute_vjp, .vjp_fused = substitute_vjp_fused, .samples = substitute_samples};
 /* clang-format on */
 
 static tp_tensor *solve_by(tp_tape *T, tp_tensor *factor, tp_tensor *b, bool upper)

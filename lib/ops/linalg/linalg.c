@@ -87,25 +87,46 @@ typedef struct {
     tp_status status[PARTS];
 } outcome;
 
+static void note(outcome *o, int64_t part, int64_t i, int info)
+{
+    if (o->b->info)
+        o->b->info[i] = info;
+    if (info == 0 || o->info[part] != 0)
+        return;
+    o->at[part] = i;
+    o->info[part] = info;
+    if (info < 0)
+        o->why[part] = tp__blas_trouble(&o->status[part]);
+}
+
+/* From the i-th matrix on, as many as one call takes; returns how many. */
+static int64_t run_next(outcome *o, int64_t part, int64_t i, int64_t end)
+{
+    const tp__batch *b = o->b;
+    if (b->lanes == NULL) {
+        note(o, part, i, b->one(b, i, b->room + (size_t)part * b->scratch));
+        return 1;
+    }
+    int32_t info[TP__LANES_MOST];
+    int64_t count = end - i < TP__LANES_MOST ? end - i : TP__LANES_MOST;
+    TP__PICK(tp__lanes_table)->run[b->lanes->dtype == TP_F64](b->lanes, i, count, info);
+    for (int64_t k = 0; k < count; k++)
+        note(o, part, i + k, info[k]);
+    if (b->after && b->after(b, i, count, b->room + (size_t)part * b->scratch) < 0)
+        note(o, part, i, -1);
+    return count;
+}
+
 static void run_parts(int64_t begin, int64_t end, void *user)
 {
     outcome *o = user;
     const tp__batch *b = o->b;
-    int64_t each = (b->count + b->parts - 1) / b->parts;
     for (int64_t part = begin; part < end; part++) {
+        int64_t last = (part + 1) * b->each < b->count ? (part + 1) * b->each : b->count;
         o->at[part] = b->count;
         o->info[part] = 0;
-        for (int64_t i = part * each; i < (part + 1) * each && i < b->count; i++) {
-            int info = b->one(b, i, b->room + (size_t)part * b->scratch);
-            if (b->info)
-                b->info[i] = info;
-            if (info != 0 && o->info[part] == 0) {
-                o->at[part] = i;
-                o->info[part] = info;
-                if (info < 0)
-                    o->why[part] = tp__blas_trouble(&o->status[part]);
-            }
-        }
+        for (int64_t i = part * b->each; i < last;)
+            i += run_next(o, part, i, last);
     }
 }
 
@@ -133,13 +154,35 @@ static tp_status tell(const outcome *o, int64_t part)
                    b->counted, info, b->needed);
 }
 
+tp__lanes_operand tp__in_lane(const tp_tensor *from, const tp_tensor *to)
+{
+    const tp_tensor *x = from ? from : to;
+    return (tp__lanes_operand){from ? from->data : NULL, to ? to->data : NULL, x ? tp__rows(x) * tp__columns(x) : 0,
+                               false};
+}
+
+/* Parts are of whole groups of lanes, and so large that a thread is worth it. */
+static void divide(tp__batch *b)
+{
+    enum { LEAST = 1 << 14 };
+    b->parts = b->flops >= SMALL || b->count < PARTS ? 1 : PARTS;
+    b->each = (b->count + b->parts - 1) / b->parts;
+    if (b->lanes == NULL)
+        return;
+    int64_t least = LEAST / (b->flops + 1) + 1, each = b->each > least ? b->each : least;
+    b->each = (each + TP__LANES_MOST - 1) / TP__LANES_MOST * TP__LANES_MOST;
+    b->parts = (b->count + b->each - 1) / b->each;
+}
+
 tp_status tp__run_batch(tp__batch *b)
 {
-    b->parts = b->flops >= SMALL || b->count < PARTS ? 1 : PARTS;
-    b->scratch = (b->scratch + 63) / 64 * 64;
+    if (b->lanes && !tp__in_lanes(b->lanes->n, b->lanes->k))
+        b->lanes = NULL;
+    b->scratch = b->lanes && !b->after ? 0 : (b->scratch + 63) / 64 * 64;
     b->room = NULL;
     if (b->count == 0)
         return TP_OK;
+    divide(b);
     if (b->scratch > 0) {
         size_t bytes = b->scratch * (size_t)b->parts;
         b->room = b->scratch > SIZE_MAX / 2 / PARTS ? NULL
@@ -164,7 +207,8 @@ void tp__take_elements(tp_tensor *to, const tp_tensor *from)
 
 tp_status tp__factor_copies(tp_call *c, int at, tp__batch b)
 {
-    tp__take_elements(c->out[at], c->in[0]);
+    if (b.lanes == NULL || !tp__in_lanes(b.lanes->n, b.lanes->k))
+        tp__take_elements(c->out[at], c->in[0]);
     b.call = c;
     b.count = tp__matrices(c->in[0]);
     b.info = c->out[c->n_out - 1]->data;
@@ -172,6 +216,33 @@ tp_status tp__factor_copies(tp_call *c, int at, tp__batch b)
     b.counted = "pivot";
     b.needed = "a regular one";
     return tp__run_batch(&b);
+}
+
+void tp__give_gradient(const tp_vjp *v, int in, int64_t i, const void *g)
+{
+    const tp_tensor *to = v->gin[in];
+    int64_t n = to ? tp__rows(to) * tp__columns(to) : 0;
+    if (n > 0 && (v->fresh >> in & 1u))
+        memcpy(tp__matrix(to, i), g, (size_t)n * tp_dtype_size(to->dtype));
+    else if (n > 0)
+        tp__axpy(n, to->dtype, 1, g, tp__matrix(to, i));
+}
+
+tp__lanes_job tp__solve_back_lanes(const tp_vjp *v, tp__lanes_kernel kernel, const void *a)
+{
+    const tp_tensor *x = v->out[0];
+    int64_t n = tp__rows(x);
+    tp__lanes_job job = {.kernel = kernel,
+                         .dtype = x->dtype,
+                         .n = n,
+                         .k = tp__columns(x),
+                         .x = {{a, NULL, n * n, false},
+                               tp__in_lane(v->gout[0], v->gin[1]),
+                               tp__in_lane(x, NULL),
+                               tp__in_lane(NULL, v->gin[0])}};
+    job.x[1].add = !(v->fresh & 2u);
+    job.x[3].add = !(v->fresh & 1u);
+    return job;
 }
 
 typedef struct {

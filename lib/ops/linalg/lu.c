@@ -101,11 +101,63 @@ static tp_status lu_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0];
     int64_t elements = tp__rows(a) * tp__columns(a);
+    tp__lanes_job lanes = {.kernel = TP__LANES_LU,
+                           .dtype = a->dtype,
+                           .n = tp__rows(a),
+                           .k = tp__columns(a),
+                           .x = {tp__in_lane(a, c->out[LU])},
+                           .pivots_to = c->out[PIVOTS]->data,
+                           .pivots_each = tp__least_side(a)};
     return tp__factor_copies(c, LU,
                              (tp__batch){.one = factor,
+                                         .lanes = &lanes,
                                          .flops = elements * tp__least_side(a) / 3,
                                          .scratch = (size_t)elements * tp_dtype_size(a->dtype)});
 }
+
+/* The gradient of small square ones at once, by LU, the pivots and the gradient of LU: see lu_vjp. */
+static tp_status slope_forward(tp_call *c)
+{
+    const tp_tensor *lu = c->in[0], *pivots = c->in[1], *g = c->in[2];
+    int64_t n = tp__columns(lu);
+    tp__lanes_job lanes = {.kernel = TP__LANES_LU_BACK,
+                           .dtype = lu->dtype,
+                           .n = n,
+                           .k = n,
+                           .x = {tp__in_lane(lu, NULL), tp__in_lane(g, c->out[0]), {NULL, NULL, n * n, false}},
+                           .pivots = pivots->data,
+                           .pivots_each = n};
+    return tp__run_batch(&(tp__batch){.lanes = &lanes, .call = c, .count = tp__matrices(lu), .flops = 2 * n * n * n});
+}
+
+static tp_status slope_infer(tp_call *c)
+{
+    const tp_tensor *lu = c->in[0], *pivots = c->in[1], *g = c->in[2];
+    if (tp__square_floats(c, lu) != TP_OK)
+        return c->tape->status;
+    bool fits = tp__in_lanes(tp__columns(lu), tp__columns(lu)) && pivots->dtype == TP_I32 && g->dtype == lu->dtype &&
+                tp__dims_equal(tp__dims_of(g), tp__dims_of(lu)) &&
+                tp__dims_equal(tp__dims_of(pivots), tp__batch_and_one(lu, tp__columns(lu)));
+    return fits ? tp__infer_like_first(c)
+                : tp_call_fail(c, TP_ESHAPE,
+                               "LU is %s, the pivots are %s, the gradient is %s; a few unknowns are needed",
+                               TP__SHAPE(lu), TP__SHAPE(pivots), TP__SHAPE(g));
+}
+
+static void slope_samples(tp_sampler *s)
+{
+    const int32_t pivots[6] = {2, 3, 3, 3, 2, 3};
+    tp_tensor *in[3] = {tp__sample_matrix(s, (tp_dims){3, {2, 3, 3}}),
+                        tp_from(s->tape, TP_I32, (tp_dims){2, {2, 3}}, pivots),
+                        tp_sample_tensor(s, (tp_dims){3, {2, 3, 3}}, -1, 1)};
+    tp_sample(s, NULL, 3, in);
+}
+
+/* clang-format off */
+static const tp_op slope_op = {
+    .name = "lu_slope", .n_in = 3, .n_out = 1, .flags = TP_OP_NO_GRAD,
+    .infer = slope_infer, .forward = slope_forward, .samples = slope_samples};
+/* clang-format on */
 
 /* With L^-1 P^T dA U^-1 = X, dL = L tril(X, -1) and dU = triu(X) U; what is beyond the square part follows from
  * A_2 = L U_2 (wide), A_2 = L_2 U (tall). */
@@ -114,6 +166,10 @@ static tp_status lu_vjp(tp_vjp *v)
     tp_tape *T = v->tape;
     tp_tensor *lu = v->out[LU], *g = v->gout[LU];
     int64_t m = tp__rows(lu), n = tp__columns(lu), k = tp__least_side(lu);
+    if (!T->recording && m == n && tp__in_lanes(n, n)) {
+        v->gin[0] = tp__apply3(T, &slope_op, NULL, lu, v->out[PIVOTS], g);
+        return T->status;
+    }
     tp_tensor *square = tp__corner(T, lu, k, k), *gs = tp__corner(T, g, k, k);
     tp_tensor *gl = tp_tril(T, gs, -1), *gu = tp_triu(T, gs, 0);
     tp_tensor *below = tp_add(T, tp_matmul(T, tp__mT(T, tp_tril(T, square, -1)), gl), gl); /* L^T gL */

@@ -1,5 +1,4 @@
 /* solve.c - A X = B by an LU factorization, batched over leading dimensions. */
-#include "kernel/small_products.h"
 #include "ops/linalg/linalg.h"
 
 #include <string.h>
@@ -25,10 +24,13 @@ static int factor_and_solve(const tp__batch *b, int64_t i, void *scratch)
     const tp_call *c = b->call;
     const tp_tensor *a = c->in[0], *x = c->out[X];
     int64_t n = tp__columns(a), k = tp__columns(x);
-    char *lu = (char *)c->out[LU]->data + (size_t)(i * n * n) * tp_dtype_size(a->dtype);
+    size_t size = tp_dtype_size(a->dtype);
+    char *lu = (char *)c->out[LU]->data + (size_t)(i * n * n) * size;
     int *pivots = (int *)c->out[PIVOTS]->data + i * n, info = tp__getrf(a->dtype, n, lu, pivots);
     if (info < 0 || (info > 0 && b->trouble))
         return info;
+    if (x->numel > 0)
+        memcpy(tp__matrix(x, i), tp__matrix(c->in[1], i), (size_t)(n * k) * size);
     int solved = tp__getrs(a->dtype, false, n, k, lu, pivots, tp__matrix(x, i));
     return solved < 0 ? solved : info;
 }
@@ -37,8 +39,15 @@ static tp_status solve_forward(tp_call *c)
 {
     const tp_tensor *a = c->in[0], *b = c->in[1];
     int64_t n = tp__columns(a), k = tp__columns(b);
-    tp__take_elements(c->out[X], b);
-    return tp__factor_copies(c, LU, (tp__batch){.one = factor_and_solve, .flops = n * n * (n / 3 + k)});
+    tp__lanes_job lanes = {.kernel = TP__LANES_SOLVE,
+                           .dtype = a->dtype,
+                           .n = n,
+                           .k = k,
+                           .x = {{a->data, c->out[LU]->data, n * n, false}, tp__in_lane(b, c->out[X])},
+                           .pivots_to = c->out[PIVOTS]->data,
+                           .pivots_each = n};
+    return tp__factor_copies(c, LU,
+                             (tp__batch){.one = factor_and_solve, .lanes = &lanes, .flops = n * n * (n / 3 + k)});
 }
 
 static tp_tensor *solve(tp_tape *T, tp_tensor *a, tp_tensor *b, tp__told h, tp_tensor **info);
@@ -54,70 +63,39 @@ static tp_status solve_vjp(tp_vjp *v)
     return TP_OK;
 }
 
-/* gA (+)= -gB X^T, of all matrices */
-static void subtract_products(const tp_vjp *v, const char *gb)
+/* gB = A^-T g by the factorization at hand */
+static int pull_back(const tp__batch *b, int64_t i, void *scratch)
 {
-    const tp_tensor *a = v->in[0], *x = v->out[X];
-    int64_t n = tp__columns(a), k = tp__columns(x), one = k > 1 ? k : 1, count = tp__matrices(a);
-    size_t size = tp_dtype_size(a->dtype);
-    tp__small_products small = {.count = count,
-                                .n = n,
-                                .k = k,
-                                .m = n,
-                                .a_row = k,
-                                .a_column = 1,
-                                .a_step = n * k,
-                                .b_row = 1,
-                                .b_column = k,
-                                .b_step = n * k,
-                                .a = gb,
-                                .b = x->data,
-                                .c = v->gin[0]->data,
-                                .accumulate = !(v->fresh & 1u),
-                                .negated = true};
-    if (n <= TP__SMALL_SIDE && k <= TP__SMALL_SIDE && n > 0) {
-        TP__PICK(tp__small_table)->multiply[a->dtype == TP_F64](&small);
-        return;
-    }
-    for (int64_t i = 0; i < count; i++)
-        tp__gemm(a->dtype, false, true, n, n, k, -1, gb + (size_t)(i * n * k) * size, one,
-                 (const char *)x->data + (size_t)(i * n * k) * size, one, v->fresh & 1u ? 0 : 1,
-                 (char *)v->gin[0]->data + (size_t)(i * n * n) * size, n > 1 ? n : 1);
-}
-
-static int solve_transposed(const tp__batch *b, int64_t i, void *scratch)
-{
-    (void)scratch;
     const tp_vjp *v = b->vjp;
-    const tp_tensor *a = v->in[0];
-    int64_t n = tp__columns(a), k = tp__columns(v->out[X]);
+    const tp_tensor *a = v->in[0], *g = v->gout[X];
+    int64_t n = tp__columns(a), k = tp__columns(g);
     size_t size = tp_dtype_size(a->dtype);
-    return tp__getrs(a->dtype, true, n, k, (const char *)v->out[LU]->data + (size_t)(i * n * n) * size,
-                     (const int *)v->out[PIVOTS]->data + i * n, (char *)b->user + (size_t)(i * n * k) * size);
+    memcpy(scratch, tp__matrix(g, i), (size_t)(n * k) * size);
+    int info = tp__getrs(a->dtype, true, n, k, (const char *)v->out[LU]->data + (size_t)(i * n * n) * size,
+                         (const int *)v->out[PIVOTS]->data + i * n, scratch);
+    if (info != 0)
+        return info;
+    tp__give_gradient(v, 1, i, scratch);
+    int64_t step = k > 1 ? k : 1;
+    bool done = v->gin[0] == NULL ||
+                tp__gemm(a->dtype, false, true, n, n, k, -1, scratch, step, tp__matrix(v->out[X], i), step,
+                         v->fresh & 1u ? 0 : 1, tp__matrix(v->gin[0], i), n);
+    return done ? 0 : -1;
 }
 
-/* gB = A^-T g by the factorization at hand, gA -= gB X^T */
 static tp_status solve_vjp_fused(tp_vjp *v)
 {
     const tp_tensor *a = v->in[0], *g = v->gout[X];
     int64_t n = tp__columns(a), k = tp__columns(g);
-    size_t bytes = (size_t)g->numel * tp_dtype_size(a->dtype);
-    char *gb = tp_vjp_scratch(v, bytes);
-    if (gb == NULL)
-        return v->tape->status;
-    if (g->numel > 0)
-        memcpy(gb, g->data, bytes);
-    tp_status status = tp__run_batch(
-        &(tp__batch){.one = solve_transposed, .vjp = v, .count = tp__matrices(a), .flops = n * n * k, .user = gb});
-    if (status != TP_OK)
-        return status;
-    if (v->gin[0])
-        subtract_products(v, gb);
-    if (v->gin[1] && (v->fresh & 2u) && g->numel > 0)
-        memcpy(v->gin[1]->data, gb, bytes);
-    else if (v->gin[1])
-        tp__axpy(g->numel, g->dtype, 1, gb, v->gin[1]->data);
-    return TP_OK;
+    tp__lanes_job lanes = tp__solve_back_lanes(v, TP__LANES_SOLVE_BACK, v->out[LU]->data);
+    lanes.pivots = v->out[PIVOTS]->data;
+    lanes.pivots_each = n;
+    return tp__run_batch(&(tp__batch){.one = pull_back,
+                                      .lanes = &lanes,
+                                      .vjp = v,
+                                      .count = a->numel > 0 ? tp__matrices(a) : 0,
+                                      .flops = 2 * n * n * k,
+                                      .scratch = (size_t)(n * k) * tp_dtype_size(a->dtype)});
 }
 
 static void solve_samples(tp_sampler *s)

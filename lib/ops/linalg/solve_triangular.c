@@ -1,6 +1,8 @@
 /* solve_triangular.c - A X = B of a triangular A, batched over leading dimensions. */
 #include "ops/linalg/linalg.h"
 
+#include <string.h>
+
 typedef struct {
     bool upper, unit; /* ones on the diagonal, whatever A has there */
 } triangular;
@@ -12,6 +14,7 @@ static int substitute(const tp__batch *b, int64_t i, void *scratch)
     const tp_tensor *a = c->in[0], *x = c->out[0];
     const triangular *how = c->attr;
     int64_t n = tp__columns(a), k = tp__columns(x);
+    memcpy(tp__matrix(x, i), tp__matrix(c->in[1], i), (size_t)(n * k) * tp_dtype_size(x->dtype));
     return tp__trsm(a->dtype, how->upper, false, how->unit, n, k, tp__matrix(a, i), n, tp__matrix(x, i), k) ? 0 : -1;
 }
 
@@ -21,8 +24,16 @@ static tp_status solve_triangular_forward(tp_call *c)
     int64_t n = tp__columns(a), k = tp__columns(b);
     if (b->numel == 0)
         return TP_OK;
-    tp__take_elements(c->out[0], b);
-    return tp__run_batch(&(tp__batch){.one = substitute, .call = c, .count = tp__matrices(a), .flops = n * n * k / 2});
+    const triangular *how = c->attr;
+    tp__lanes_job lanes = {.kernel = TP__LANES_TRIANGULAR,
+                           .dtype = a->dtype,
+                           .n = n,
+                           .k = k,
+                           .upper = how->upper,
+                           .unit = how->unit,
+                           .x = {tp__in_lane(a, NULL), tp__in_lane(b, c->out[0])}};
+    return tp__run_batch(
+        &(tp__batch){.one = substitute, .lanes = &lanes, .call = c, .count = tp__matrices(a), .flops = n * n * k / 2});
 }
 
 static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, triangular how);
@@ -40,6 +51,57 @@ static tp_status solve_triangular_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* gA (+)= the triangle of the slopes, -gB X^T, which others than these do not have. */
+static void give_triangle(const tp_vjp *v, int64_t i, char *slopes)
+{
+    const triangular *how = v->attr;
+    int64_t n = tp__rows(v->in[0]);
+    size_t size = tp_dtype_size(v->in[0]->dtype);
+    for (int64_t r = 0; r < n; r++) {
+        char *row = slopes + (size_t)(r * n) * size;
+        size_t low = (size_t)(r + (how->upper == how->unit)) * size, all = (size_t)n * size;
+        memset(how->upper ? row : row + low, 0, how->upper ? low : all - low);
+    }
+    tp__give_gradient(v, 0, i, slopes);
+}
+
+/* gB = A^-T g */
+static int pull_back(const tp__batch *b, int64_t i, void *scratch)
+{
+    const tp_vjp *v = b->vjp;
+    const triangular *how = v->attr;
+    const tp_tensor *a = v->in[0], *x = v->out[0];
+    int64_t n = tp__columns(a), k = tp__columns(x), step = k > 1 ? k : 1;
+    size_t bytes = (size_t)(n * k) * tp_dtype_size(a->dtype);
+    char *slopes = (char *)scratch + bytes;
+    memcpy(scratch, tp__matrix(v->gout[0], i), bytes);
+    if (!tp__trsm(a->dtype, how->upper, true, how->unit, n, k, tp__matrix(a, i), n, scratch, k))
+        return -1;
+    tp__give_gradient(v, 1, i, scratch);
+    if (v->gin[0] == NULL)
+        return 0;
+    if (!tp__gemm(a->dtype, false, true, n, n, k, -1, scratch, step, tp__matrix(x, i), step, 0, slopes, n))
+        return -1;
+    give_triangle(v, i, slopes);
+    return 0;
+}
+
+static tp_status solve_triangular_vjp_fused(tp_vjp *v)
+{
+    const tp_tensor *a = v->in[0], *x = v->out[0];
+    const triangular *how = v->attr;
+    int64_t n = tp__columns(a), k = tp__columns(x);
+    tp__lanes_job lanes = tp__solve_back_lanes(v, TP__LANES_TRIANGULAR_BACK, a->data);
+    lanes.upper = how->upper;
+    lanes.unit = how->unit;
+    return tp__run_batch(&(tp__batch){.one = pull_back,
+                                      .lanes = &lanes,
+                                      .vjp = v,
+                                      .count = a->numel > 0 ? tp__matrices(a) : 0,
+                                      .flops = n * n * k,
+                                      .scratch = (size_t)(n * (n + k)) * tp_dtype_size(a->dtype)});
+}
+
 static void solve_triangular_samples(tp_sampler *s)
 {
     tp_tensor *in[2] = {tp__sample_matrix(s, (tp_dims){2, {3, 3}}), tp_sample_tensor(s, (tp_dims){2, {3, 2}}, -1, 1)};
@@ -50,9 +112,9 @@ static void solve_triangular_samples(tp_sampler *s)
 /* clang-format off */
 static const tp_op solve_triangular_op = {
     .name = "linalg_solve_triangular", .n_in = 2, .n_out = 1, .attr_size = sizeof(triangular),
-    .grad_name = "LinalgSolveTriangularBackward0",
+    .flags = TP_OP_OVERWRITES, .grad_name = "LinalgSolveTriangularBackward0",
     .infer = tp__solve_infer, .forward = solve_triangular_forward, .vjp = solve_triangular_vjp,
-    .samples = solve_triangular_samples};
+    .vjp_fused = solve_triangular_vjp_fused, .samples = solve_triangular_samples};
 /* clang-format on */
 
 static tp_tensor *solve_triangular(tp_tape *T, tp_tensor *a, tp_tensor *b, triangular how)
