@@ -57,15 +57,6 @@ static bool parse(options *o, int argc, char **argv)
 
 /* ---- data --------------------------------------------------------------------------------------------------- */
 
-/* x [n, 1, 28, 28] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
-static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
-{
-    tp_tensor *images = fashion_images(T, directory, which, most);
-    *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
-    *y = tp_keep(fashion_labels(T, directory, which, most));
-    tp_tape_reset(T);
-}
-
 /* Each picture as it is or from the other side, and moved by up to SHIFT pixels each way over what is dark. */
 static tp_tensor *augmented(tp_tape *T, tp_tensor *x)
 {
@@ -176,12 +167,10 @@ int main(int argc, char **argv)
         return 1;
     tp_tape *T = tp_tape_new();
     tp_manual_seed(T, (uint64_t)o.seed);
-    tp_tensor *train[2], *test[2], *batch[2];
-    read_set(T, o.data, "train", (int64_t)o.train_samples, &train[0], &train[1]);
-    read_set(T, o.data, "t10k", 10000, &test[0], &test[1]);
-    tp_loader *train_loader = tp_loader_new(T, 2, train,
+    fashion_set train = fashion_read(T, o.data, "train", (int64_t)o.train_samples, false,
         &(tp_loader_options){.batch_size = (int64_t)o.batch_size, .shuffle = true, .drop_last = true});
-    tp_loader *test_loader = tp_loader_new(T, 2, test, &(tp_loader_options){.batch_size = 500});
+    fashion_set test = fashion_read(T, o.data, "t10k", 10000, false, &(tp_loader_options){.batch_size = 500});
+    tp_tensor *batch[2];
     tp_module *network = make_network(T);
     tp_optim *optimizer = tp_optim_adam(T, tp_module_params(network), &(tp_adam_options){.lr = o.lr});
 
@@ -192,17 +181,17 @@ int main(int argc, char **argv)
 
     double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
     mistake worst[WORST];
-    int64_t steps = (int64_t)o.epochs * tp_loader_length(train_loader), step = 0;
+    int64_t steps = (int64_t)o.epochs * tp_loader_length(train.loader), step = 0;
     int epochs = (int)o.epochs;
     bool terminal = isatty(STDOUT_FILENO);
     tp_progress whole, p;
     tp_progress_start(&whole, 0);
     for (int epoch = 0; epoch < epochs && !tp_error(T); epoch++) {
         double sum = 0;
-        tp_progress_start(&p, tp_loader_length(train_loader) * (int64_t)o.batch_size);
+        tp_progress_start(&p, tp_loader_length(train.loader) * (int64_t)o.batch_size);
         p.width = 64;
-        tp_loader_start(T, train_loader);
-        while (tp_loader_next(T, train_loader, batch)) {
+        tp_loader_start(T, train.loader);
+        while (tp_loader_next(T, train.loader, batch)) {
             tp_optim_set_lr(optimizer, o.lr * 0.5 * (1 + cos(acos(-1) * (double)step++ / (double)steps)));
             tp_tensor *loss = tp_cross_entropy(T, tp_forward(T, network, augmented(T, batch[0])), batch[1], NULL);
             tp_optim_zero_grad(optimizer);
@@ -219,7 +208,7 @@ int main(int argc, char **argv)
         }
         double seconds = tp_progress_seconds(&p);
         losses[epoch] = sum / (double)(p.done ? p.done : 1);
-        accuracy[epoch] = evaluate(T, network, test_loader, worst);
+        accuracy[epoch] = evaluate(T, network, test.loader, worst);
         printf("%sepoch %2d/%d  loss %.4f  test accuracy %.2f %%  %.0f samples/s  %.1f s\n", terminal ? "\r\033[K" : "", epoch + 1,
                epochs, losses[epoch], 100 * accuracy[epoch], (double)p.done / seconds, seconds);
         fflush(stdout);
@@ -228,27 +217,22 @@ int main(int argc, char **argv)
     int failed = tp_error(T) != NULL;
     if (!failed) {
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[epochs - 1], tp_progress_seconds(&whole));
-        if (tp_module_save(T, network, o.save) == TP_OK)
-            printf("model: %s\n", o.save);
+        fashion_save(T, network, o.save);
         if (plot_learning_curve(o.plot, "Fashion-MNIST, convolutional network", epochs, losses, accuracy))
             printf("learning curve: %s\n", o.plot);
-        if (plot_mistakes(o.mistakes, test[0], worst))
+        if (plot_mistakes(o.mistakes, test.data[0], worst))
             printf("its worst mistakes: %s\n", o.mistakes);
         for (int k = 0; k < WORST && worst[k].loss > 0; k++)
             printf("  picture %5lld: %s, taken for %s\n", (long long)worst[k].which, fashion_class(worst[k].label),
                    fashion_class(worst[k].taken_for));
-        failed = tp_error(T) != NULL && tp_error_status(T) != TP_EUNSUPPORTED; /* built without jansson: no model saved */
+        failed = tp_error(T) != NULL;
     }
     if (failed)
         fprintf(stderr, "%s\n", tp_error(T));
     tp_optim_free(optimizer);
     tp_module_free(network);
-    tp_loader_free(train_loader);
-    tp_loader_free(test_loader);
-    for (int i = 0; i < 2; i++) {
-        tp_free(train[i]);
-        tp_free(test[i]);
-    }
+    fashion_free(&train);
+    fashion_free(&test);
     tp_tape_free(T);
     return failed;
 }

@@ -104,17 +104,6 @@ static bool parse(options *o, int argc, char **argv)
     return true;
 }
 
-/* ---- data --------------------------------------------------------------------------------------------------- */
-
-/* x [n, 784] in float32 with mean 0 and deviation 1 over the training set, y [n] in int64. */
-static void read_set(tp_tape *T, const char *directory, const char *which, int64_t most, tp_tensor **x, tp_tensor **y)
-{
-    tp_tensor *images = tp_flatten(T, fashion_images(T, directory, which, most), 1, -1);
-    *x = tp_keep(tp_div_scalar(T, tp_sub_scalar(T, images, 0.2860), 0.3530));
-    *y = tp_keep(fashion_labels(T, directory, which, most));
-    tp_tape_reset(T);
-}
-
 /* ---- model -------------------------------------------------------------------------------------------------- */
 
 /* Linear, ReLU and Dropout for each hidden layer, and a Linear at the end. */
@@ -226,11 +215,9 @@ int main(int argc, char **argv)
 
     tp_tape *T = tp_tape_new();
     tp_manual_seed(T, o.seed);
-    tp_tensor *train[2], *test[2];
-    read_set(T, directory, "train", o.train_samples, &train[0], &train[1]);
-    read_set(T, directory, "t10k", 10000, &test[0], &test[1]);
-    tp_loader *train_loader = tp_loader_new(T, 2, train, &(tp_loader_options){.batch_size = o.batch_size, .shuffle = true});
-    tp_loader *test_loader = tp_loader_new(T, 2, test, &(tp_loader_options){.batch_size = 1000});
+    fashion_set train = fashion_read(T, directory, "train", o.train_samples, true,
+                                     &(tp_loader_options){.batch_size = o.batch_size, .shuffle = true});
+    fashion_set test = fashion_read(T, directory, "t10k", 10000, true, &(tp_loader_options){.batch_size = 1000});
 
     tp_module *network = make_network(T, &o);
     tp_optim *optimizer = tp_optim_adam(T, tp_module_params(network), &(tp_adam_options){.lr = o.lr});
@@ -241,7 +228,7 @@ int main(int argc, char **argv)
     print_blas();
 
     double losses[MAX_EPOCHS], accuracy[MAX_EPOCHS];
-    int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train_loader), step = 0;
+    int64_t counts[CLASSES * CLASSES], steps = o.epochs * tp_loader_length(train.loader), step = 0;
     bool terminal = isatty(STDOUT_FILENO);
     struct winsize window = {.ws_col = 80};
     if (terminal && (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0))
@@ -251,10 +238,10 @@ int main(int argc, char **argv)
     for (int epoch = 0; epoch < o.epochs && !tp_error(T); epoch++) {
         tp_tensor *batch[2];
         double sum = 0;
-        tp_progress_start(&p, tp_size(train[0], 0));
+        tp_progress_start(&p, tp_size(train.data[0], 0));
         p.width = window.ws_col - 1 - snprintf(text, sizeof text, "epoch %2d/%d  ", epoch + 1, o.epochs);
-        tp_loader_start(T, train_loader);
-        while (tp_loader_next(T, train_loader, batch)) {
+        tp_loader_start(T, train.loader);
+        while (tp_loader_next(T, train.loader, batch)) {
             tp_optim_set_lr(optimizer, o.lr * 0.5 * (1 + cos(acos(-1) * (double)step++ / (double)steps)));
             tp_tensor *loss = tp_cross_entropy(T, tp_forward(T, network, batch[0]), batch[1], NULL);
             tp_optim_zero_grad(optimizer);
@@ -271,7 +258,7 @@ int main(int argc, char **argv)
         }
         double seconds = tp_progress_seconds(&p);
         losses[epoch] = sum / (double)(p.done ? p.done : 1);
-        accuracy[epoch] = evaluate(T, network, test_loader, counts);
+        accuracy[epoch] = evaluate(T, network, test.loader, counts);
         printf("%sepoch %2d/%d  loss %.4f  test accuracy %.2f %%  %.0f samples/s  %.1f s\n", terminal ? "\r\033[K" : "", epoch + 1,
                o.epochs, losses[epoch], 100 * accuracy[epoch], (double)p.done / seconds, seconds);
         fflush(stdout);
@@ -281,12 +268,7 @@ int main(int argc, char **argv)
     if (!failed) {
         print_classes(counts);
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[o.epochs - 1], tp_progress_seconds(&whole));
-        if (tp_module_save(T, network, o.save) == TP_OK)
-            printf("model: %s\n", o.save);
-        else if (tp_error_status(T) == TP_EUNSUPPORTED) { /* built without jansson */
-            printf("no model saved: %s\n", tp_error(T));
-            tp_clear_error(T);
-        }
+        fashion_save(T, network, o.save);
         if (plot_learning_curve(o.plot, "Fashion-MNIST", o.epochs, losses, accuracy))
             printf("learning curve: %s\n", o.plot);
         else
@@ -297,12 +279,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", tp_error(T));
     tp_optim_free(optimizer);
     tp_module_free(network);
-    tp_loader_free(train_loader);
-    tp_loader_free(test_loader);
-    for (int i = 0; i < 2; i++) {
-        tp_free(train[i]);
-        tp_free(test[i]);
-    }
+    fashion_free(&train);
+    fashion_free(&test);
     tp_tape_free(T);
     return failed;
 }

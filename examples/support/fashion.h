@@ -59,6 +59,43 @@ static inline tp_tensor *fashion_labels(tp_tape *T, const char *directory, const
     return tp_to(T, fashion_file(T, directory, which, "labels-idx1", most), TP_I64);
 }
 
+/* Pictures of mean 0 and deviation 1 over the training set, [n, 1, 28, 28] or `flat` [n, 784], with their labels, and what loads
+ * them in batches. */
+typedef struct {
+    tp_tensor *data[2];
+    tp_loader *loader;
+} fashion_set;
+
+static inline fashion_set fashion_read(tp_tape *T, const char *directory, const char *which, int64_t most, bool flat,
+                                       const tp_loader_options *options)
+{
+    fashion_set s;
+    tp_tensor *x = tp_div_scalar(T, tp_sub_scalar(T, fashion_images(T, directory, which, most), 0.2860), 0.3530);
+    s.data[0] = tp_keep(flat ? tp_flatten(T, x, 1, -1) : x);
+    s.data[1] = tp_keep(fashion_labels(T, directory, which, most));
+    s.loader = tp_loader_new(T, 2, s.data, options);
+    tp_tape_reset(T);
+    return s;
+}
+
+static inline void fashion_free(fashion_set *s)
+{
+    tp_loader_free(s->loader);
+    tp_free(s->data[0]);
+    tp_free(s->data[1]);
+}
+
+/* The model into a file. In a library without jansson there is none, which is no failure. */
+static inline void fashion_save(tp_tape *T, tp_module *network, const char *path)
+{
+    if (tp_module_save(T, network, path) == TP_OK)
+        printf("model: %s\n", path);
+    else if (tp_error_status(T) == TP_EUNSUPPORTED) {
+        printf("no model saved: %s\n", tp_error(T));
+        tp_clear_error(T);
+    }
+}
+
 /* ---- pictures ------------------------------------------------------------------------------------------------- */
 
 /* The training loss and the test accuracy by epoch, from 1 to n; false where there is no gnuplot. */
