@@ -232,7 +232,7 @@ tp_tensor *tp_module_add_param(tp_tape *T, tp_module *m, const char *name, tp_te
 {
     TP__NAMED(T, "module_add_param");
     if (x && !tp_dtype_is_float(x->dtype)) {
-        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s; float32 or float64 is needed", name,
+        tp_fail(T, TP_EDTYPE, "module_add_param: %s is %s; float32 or float64 is needed", name ? name : "(null)",
                 tp_dtype_name(x->dtype));
         tp_free(x);
         return NULL;

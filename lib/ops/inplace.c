@@ -153,25 +153,7 @@ static tp_status fill(tp_tape *T, const char *name, tp_tensor *x, double value)
 tp_status tp_zero_(tp_tape *T, tp_tensor *x) { return fill(T, "zero_", x, 0); }
 tp_status tp_fill_(tp_tape *T, tp_tensor *x, double value) { return fill(T, "fill_", x, value); }
 
-tp_status tp_mul_scalar_(tp_tape *T, tp_tensor *x, double s)
-{
-    tp_status status = tp__writable(T, "mul_scalar_", x);
-    if (status != TP_OK)
-        return status;
-    aside a = aside_begin(T);
-    return aside_end(T, a, "mul_scalar_", x, tp_mul_scalar(T, x, s));
-}
-
-tp_status tp_clamp_(tp_tape *T, tp_tensor *x, double low, double high)
-{
-    tp_status status = tp__writable(T, "clamp_", x);
-    if (status != TP_OK)
-        return status;
-    aside a = aside_begin(T);
-    return aside_end(T, a, "clamp_", x, tp_clamp(T, x, low, high));
-}
-
-/* ---- activation functions ------------------------------------------------------------------------------------------- */
+/* ---- functions of numbers, activation functions ---------------------------------------------------------------------- */
 
 /* May x be written? Then what is computed from here on is aside. */
 static bool write_begin(tp_tape *T, const char *name, const tp_tensor *x, aside *a)
@@ -182,65 +164,26 @@ static bool write_begin(tp_tape *T, const char *name, const tp_tensor *x, aside 
     return well;
 }
 
-tp_status tp_relu_(tp_tape *T, tp_tensor *x)
-{
-    TP__NAMED(T, "relu_");
-    aside a;
-    return write_begin(T, "relu_", x, &a) ? aside_end(T, a, "relu_", x, tp_relu(T, x)) : tp_error_status(T);
-}
+/* clang-format off */
+#define IN_PLACE(NAME, PARAMETERS, VALUE)                                                          \
+    tp_status tp_##NAME PARAMETERS                                                                 \
+    {                                                                                              \
+        TP__NAMED(T, #NAME);                                                                       \
+        aside a;                                                                                   \
+        return write_begin(T, #NAME, x, &a) ? aside_end(T, a, #NAME, x, VALUE) : tp_error_status(T); \
+    }
 
-tp_status tp_leaky_relu_(tp_tape *T, tp_tensor *x, double slope)
-{
-    TP__NAMED(T, "leaky_relu_");
-    aside a;
-    return write_begin(T, "leaky_relu_", x, &a) ? aside_end(T, a, "leaky_relu_", x, tp_leaky_relu(T, x, slope))
-                                                : tp_error_status(T);
-}
-
-tp_status tp_threshold_(tp_tape *T, tp_tensor *x, double threshold, double value)
-{
-    TP__NAMED(T, "threshold_");
-    aside a;
-    return write_begin(T, "threshold_", x, &a) ? aside_end(T, a, "threshold_", x, tp_threshold(T, x, threshold, value))
-                                               : tp_error_status(T);
-}
-
-tp_status tp_hardtanh_(tp_tape *T, tp_tensor *x, double low, double high)
-{
-    TP__NAMED(T, "hardtanh_");
-    aside a;
-    return write_begin(T, "hardtanh_", x, &a) ? aside_end(T, a, "hardtanh_", x, tp_hardtanh(T, x, low, high))
-                                              : tp_error_status(T);
-}
-
-tp_status tp_elu_(tp_tape *T, tp_tensor *x, double alpha)
-{
-    TP__NAMED(T, "elu_");
-    aside a;
-    return write_begin(T, "elu_", x, &a) ? aside_end(T, a, "elu_", x, tp_elu(T, x, alpha)) : tp_error_status(T);
-}
-
-tp_status tp_selu_(tp_tape *T, tp_tensor *x)
-{
-    TP__NAMED(T, "selu_");
-    aside a;
-    return write_begin(T, "selu_", x, &a) ? aside_end(T, a, "selu_", x, tp_selu(T, x)) : tp_error_status(T);
-}
-
-tp_status tp_celu_(tp_tape *T, tp_tensor *x, double alpha)
-{
-    TP__NAMED(T, "celu_");
-    aside a;
-    return write_begin(T, "celu_", x, &a) ? aside_end(T, a, "celu_", x, tp_celu(T, x, alpha)) : tp_error_status(T);
-}
-
-tp_status tp_rrelu_(tp_tape *T, tp_tensor *x, double lower, double upper, bool training)
-{
-    TP__NAMED(T, "rrelu_");
-    aside a;
-    return write_begin(T, "rrelu_", x, &a) ? aside_end(T, a, "rrelu_", x, tp_rrelu(T, x, lower, upper, training))
-                                           : tp_error_status(T);
-}
+IN_PLACE(mul_scalar_, (tp_tape *T, tp_tensor *x, double s), tp_mul_scalar(T, x, s))
+IN_PLACE(clamp_, (tp_tape *T, tp_tensor *x, double low, double high), tp_clamp(T, x, low, high))
+IN_PLACE(relu_, (tp_tape *T, tp_tensor *x), tp_relu(T, x))
+IN_PLACE(leaky_relu_, (tp_tape *T, tp_tensor *x, double slope), tp_leaky_relu(T, x, slope))
+IN_PLACE(threshold_, (tp_tape *T, tp_tensor *x, double threshold, double value), tp_threshold(T, x, threshold, value))
+IN_PLACE(hardtanh_, (tp_tape *T, tp_tensor *x, double low, double high), tp_hardtanh(T, x, low, high))
+IN_PLACE(elu_, (tp_tape *T, tp_tensor *x, double alpha), tp_elu(T, x, alpha))
+IN_PLACE(selu_, (tp_tape *T, tp_tensor *x), tp_selu(T, x))
+IN_PLACE(celu_, (tp_tape *T, tp_tensor *x, double alpha), tp_celu(T, x, alpha))
+IN_PLACE(rrelu_, (tp_tape *T, tp_tensor *x, double lower, double upper, bool training), tp_rrelu(T, x, lower, upper, training))
+/* clang-format on */
 
 /* ---- tensors -------------------------------------------------------------------------------------------------------- */
 

@@ -182,9 +182,10 @@ static bool any_of(const char *name, const char *const *part)
 static void call_once(void)
 {
     /* What these are given they own, or have freed. */
-    static const char *const takers[] = {
-        "_free",          "_close",    "module_add", "sequential_of", "module_list_of", "module_dict", "parameter_list",
-        "parameter_dict", "nn_append", "nn_insert",  "nn_extend",     "sequential_lr",  "chained_lr",  NULL};
+    static const char *const takers[] = {"_free",          "_close",         "module_add",  "module_set_param",
+                                         "sequential_of",  "module_list_of", "module_dict", "parameter_list",
+                                         "parameter_dict", "nn_append",      "nn_insert",   "nn_extend",
+                                         "sequential_lr",  "chained_lr",     NULL};
     int v[MAX_ARGUMENTS] = {0};
     if (at->argument >= 0)
         v[at->argument] = at->value;

@@ -137,7 +137,7 @@ static tp_tensor *complete(tp_tape *T, tp_tensor *a, tp_tensor **r)
 static tp_tensor *factor_r(tp_tape *T, tp_tensor *a, tp_tensor **r)
 {
     tp_tensor *out[OUTPUTS] = {NULL}, *h = NULL, *tau;
-    if (tp_needs_grad(a) && T->recording) {
+    if (tp__will_differentiate(T, a)) {
         if (tp_apply_all(T, &qr_op, NULL, 1, &a, out) == TP_OK)
             *r = out[R];
     } else if ((h = tp_geqrf(T, a, &tau)) != NULL)

@@ -131,7 +131,7 @@ static tp_tensor *pooled(tp_tape *T, const char *name, tp_tensor *x, const tp__p
 {
     TP__NAMED(T, name);
     tp_tensor *out[TP_MAX_OUT] = {NULL};
-    if (well && indices == NULL && !(T->recording && tp_needs_grad(x)))
+    if (well && indices == NULL && !tp__will_differentiate(T, x))
         return tp__apply1(T, &max_pool_values_op, p, x);
     if (well && tp_apply_all(T, &max_pool_op, p, 1, &x, out) != TP_OK)
         out[0] = out[1] = NULL;
