@@ -175,6 +175,14 @@ TP_API tp_tensor *tp_linalg_eigh(tp_tape *T, tp_tensor *a, bool upper, tp_tensor
                                  const tp_spectrum_options *options);
 /* The same without vectors; their gradient is V diag(g) V^T, wherever they lie. */
 TP_API tp_tensor *tp_linalg_eigvalsh(tp_tape *T, tp_tensor *a, bool upper);
+/* Eigenvalues l [..., n], ascending, and eigenvectors x [..., n, n] in columns, of symmetric A and B [..., n, n], B positive
+ * definite (otherwise TP_ENUMERIC), of which the lower halves are read, or the upper ones; type 1 (SciPy's default): A x = l B x,
+ * type 2: A B x = l x, type 3: B A x = l x. They are normed, X^T B X = I, or X^T B^-1 X = I of type 3. scipy.linalg.eigh(a, b),
+ * LAPACK's sygvd. By the Cholesky factor of B and tp_linalg_eigh, whose gradients and options they have. */
+TP_API tp_tensor *tp_linalg_eigh_generalized(tp_tape *T, tp_tensor *a, tp_tensor *b, int type, bool upper,
+                                             tp_tensor **vectors, const tp_spectrum_options *options);
+/* The same without vectors; wherever eigenvalues lie, their gradient is that of simple ones. */
+TP_API tp_tensor *tp_linalg_eigvalsh_generalized(tp_tape *T, tp_tensor *a, tp_tensor *b, int type, bool upper);
 /* A [..., m, n] = U diag(S) Vh: returns U [..., m, k], k = min(m, n), and s [..., k], descending, and vh [..., k, n];
  * or with full_matrices (torch's default) U [..., m, m] and vh [..., n, n], whose further vectors give no gradient.
  * LAPACK's gesdd. TP_ENUMERIC where A is not finite. Gradients of any order: J. Townsend, "Differentiating the
@@ -209,6 +217,11 @@ typedef struct {
 TP_API tp_tensor *tp_linalg_pinv(tp_tape *T, tp_tensor *a, const tp_rank_options *options);
 /* How many singular values count as above 0: TP_I64 of A's leading dimensions. */
 TP_API tp_tensor *tp_linalg_matrix_rank(tp_tape *T, tp_tensor *a, const tp_rank_options *options);
+/* The same with tolerances for each matrix: tensors that broadcast with A's leading dimensions, without gradients. NULL: atol 0, and
+ * rtol max(m, n) times epsilon, or 0 where atol is above 0. */
+TP_API tp_tensor *tp_linalg_pinv_tensors(tp_tape *T, tp_tensor *a, tp_tensor *atol, tp_tensor *rtol, bool hermitian);
+TP_API tp_tensor *tp_linalg_matrix_rank_tensors(tp_tape *T, tp_tensor *a, tp_tensor *atol, tp_tensor *rtol,
+                                                bool hermitian);
 
 typedef enum {
     TP_GELSY, /* by QR with pivots: torch's default */
@@ -255,6 +268,24 @@ TP_API tp_tensor *tp_linalg_tensorinv(tp_tape *T, tp_tensor *a, int ind);
  * to its end first (n = 0: none). */
 TP_API tp_tensor *tp_linalg_tensorsolve(tp_tape *T, tp_tensor *a, tp_tensor *b, int n, const int *dims);
 
+/* ---- banded matrices ------------------------------------------------------------------------------ */
+
+/* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast. Gradients of any order, in the bands as
+ * they are stored. B [..., n, k], or [n], or [..., n] of the matrices' leading dimensions, as vectors. */
+
+/* X with A X = B of an A with l diagonals below and u above the main one, stored by diagonals as in scipy.linalg.solve_banded:
+ * bands [..., l + u + 1, n] (TP_ESHAPE), and a_ij is bands[..., u + i - j, j]; what is in no matrix is not read, and has the gradient
+ * 0. A singular A is TP_ENUMERIC, told by its pivot. LAPACK's gbsv, or gtsv where l and u are 1. */
+TP_API tp_tensor *tp_linalg_solve_banded(tp_tape *T, int64_t l, int64_t u, tp_tensor *bands, tp_tensor *b);
+/* The same of a symmetric positive definite A, whose diagonals on one side are stored, bands [..., u + 1, n]: a_ij is
+ * bands[..., u + i - j, j] for i <= j (scipy.linalg.solveh_banded's default), or bands[..., i - j, j] for i >= j where `lower`.
+ * TP_ENUMERIC where it is not positive definite. An element beside the diagonal stands for two of A: its gradient is the sum of
+ * theirs. LAPACK's pbsv. */
+TP_API tp_tensor *tp_linalg_solveh_banded(tp_tape *T, tp_tensor *bands, tp_tensor *b, bool lower);
+/* X with A X = B of a tridiagonal A: dl [..., n - 1] below, d [..., n] on, du [..., n - 1] above the diagonal (TP_ESHAPE). A
+ * singular one is TP_ENUMERIC, told by its pivot. LAPACK's gtsv. */
+TP_API tp_tensor *tp_linalg_solve_tridiagonal(tp_tape *T, tp_tensor *dl, tp_tensor *d, tp_tensor *du, tp_tensor *b);
+
 /* ---- equations between matrices, and functions of them ------------------------------------------- */
 
 /* Of floats of one dtype (TP_EDTYPE), batched over leading dimensions, which are broadcast; made in double, whatever the
@@ -269,6 +300,18 @@ TP_API tp_tensor *tp_linalg_solve_sylvester(tp_tape *T, tp_tensor *a, tp_tensor 
 TP_API tp_tensor *tp_linalg_solve_continuous_lyapunov(tp_tape *T, tp_tensor *a, tp_tensor *q);
 TP_API tp_tensor *tp_linalg_solve_discrete_lyapunov(tp_tape *T, tp_tensor *a, tp_tensor *q);
 
+/* The stabilizing solution X [..., n, n], symmetric, of the algebraic Riccati equation
+ *
+ *     A^T X E + E^T X A - (E^T X B + S) R^-1 (B^T X E + S^T) + Q = 0 (continuous)
+ *     A^T X A - E^T X E - (A^T X B + S) (R + B^T X B)^-1 (B^T X A + S^T) + Q = 0 (discrete)
+ *
+ * of A and E [..., n, n], B and S [..., n, m], and the symmetric parts of Q [..., n, n] and R [..., m, m]; e NULL: the identity, s
+ * NULL: 0. scipy.linalg.solve_continuous_are and solve_discrete_are. By ordered forms of an extended pencil, so that R may be
+ * badly conditioned: P. van Dooren, 1981. Gradients by the implicit function theorem: one Lyapunov equation. */
+TP_API tp_tensor *tp_linalg_solve_continuous_are(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *q, tp_tensor *r,
+                                                 tp_tensor *e, tp_tensor *s);
+TP_API tp_tensor *tp_linalg_solve_discrete_are(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *q, tp_tensor *r,
+                                               tp_tensor *e, tp_tensor *s);
 /* X with X X = A [..., n, n] whose eigenvalues are on the right of the imaginary axis; scipy.linalg.sqrtm, but real: an A with
  * a negative eigenvalue is TP_ENUMERIC. An eigenvalue 0 is none of these where A can be diagonalized beside it; there is no
  * gradient then. By the Schur method: A. Bjorck, S. Hammarling, 1983; N. J. Higham, 1987. Gradient: Z with X^T Z + Z X^T = G. */

@@ -71,4 +71,15 @@ int tp__sqrtm(tp_dtype dtype, int64_t n, const void *a, void *x, double *space);
 int64_t tp__logm_space(int64_t n);
 int tp__logm(tp_dtype dtype, int64_t n, const void *a, const void *e, void *x, double *space);
 
+/* X [n, n], symmetric, of the algebraic Riccati equation in A [n, n], B [n, m], the symmetric parts of Q [n, n] and R [m, m], and
+ * E [n, n] and S [n, m], which are both NULL for I and 0: see riccati.c. Info: 1, no form; 2, no solution; 3, none that is finite. */
+typedef struct {
+    bool discrete;
+    tp_dtype dtype;
+    int64_t n, m;
+    const void *a, *b, *q, *r, *e, *s;
+} tp__riccati_job;
+int64_t tp__riccati_space(int64_t n, int64_t m);
+int tp__riccati(const tp__riccati_job *job, void *x, double *space);
+
 #endif

@@ -43,6 +43,8 @@ BEGIN {
     # As many calls as are asked for.
     special["tp_checkpoint_steps n_steps"] = special["tp_svd_lowrank niter"] = special["tp_pca_lowrank niter"] = "few"
     special["tp_mv x"] = special["tp_addmv v"] = "vector"
+    special["tp_linalg_solve_tridiagonal dl"] = special["tp_linalg_solve_tridiagonal du"] = "pair"
+    special["tp_linalg_solve_tridiagonal d"] = special["tp_linalg_solve_tridiagonal b"] = "vector"
     special["tp_addbmm a"] = special["tp_addbmm b"] = "batch"
     special["tp_confusion_add target"] = "labels"
     special["tp_nn_adaptive_log_softmax_with_loss classes"] = "nine"

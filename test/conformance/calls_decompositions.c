@@ -97,6 +97,21 @@ static tp_tensor *call_svdvals(test_case *c) { return tp_linalg_svdvals(c->T, ar
 
 /* ---- what is made of them ---------------------------------------------------------------------------------------- */
 
+/* Is one of the tolerances a tensor? Then both are, where they are given. */
+static bool tensors_asked(test_case *c, tp_tensor **tolerances)
+{
+    static const char *const names[] = {"atol", "rtol"};
+    if (!arg_is_tensor(arg(c, -1, names[0])) && !arg_is_tensor(arg(c, -1, names[1])))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const json_t *given = arg(c, -1, names[i]);
+        tolerances[i] = arg_is_tensor(given)   ? arg_tensor(c, -1, names[i])
+                        : arg_is_number(given) ? tp_scalar(c->T, TP_F64, number_of(given))
+                                               : NULL;
+    }
+    return true;
+}
+
 static tp_rank_options rank_asked(test_case *c)
 {
     tp_rank_options o = {.hermitian = arg_bool(c, -1, "hermitian", false)};
@@ -112,10 +127,12 @@ static tp_rank_options rank_asked(test_case *c)
 /* Of a b^T where there are two, so that the rank stays. */
 static tp_tensor *call_linalg_pinv(test_case *c)
 {
-    tp_rank_options o = rank_asked(c);
-    tp_tensor *a = arg_tensor(c, 0, "A");
+    tp_tensor *a = arg_tensor(c, 0, "A"), *t[2];
     if (arg_is_tensor(arg(c, 1, NULL)))
         a = tp_matmul(c->T, a, tp_transpose(c->T, arg_tensor(c, 1, "b"), -2, -1));
+    if (tensors_asked(c, t))
+        return tp_linalg_pinv_tensors(c->T, a, t[0], t[1], arg_bool(c, -1, "hermitian", false));
+    tp_rank_options o = rank_asked(c);
     return tp_linalg_pinv(c->T, a, &o);
 }
 
@@ -127,8 +144,11 @@ static tp_tensor *call_pinverse(test_case *c)
 
 static tp_tensor *call_matrix_rank(test_case *c)
 {
+    tp_tensor *a = arg_tensor(c, 0, "A"), *t[2];
+    if (tensors_asked(c, t))
+        return tp_linalg_matrix_rank_tensors(c->T, a, t[0], t[1], arg_bool(c, -1, "hermitian", false));
     tp_rank_options o = rank_asked(c);
-    return tp_linalg_matrix_rank(c->T, arg_tensor(c, 0, "A"), &o);
+    return tp_linalg_matrix_rank(c->T, a, &o);
 }
 
 static tp_tensor *call_lstsq(test_case *c)

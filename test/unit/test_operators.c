@@ -573,7 +573,7 @@ static void run_threads(tp_sampler *s, const void *attr, int n, tp_tensor *const
 
 /* Those of which no large sample can be made, since their attributes hold the sizes or their inputs are of a kind. The views
  * compute nothing and a histogram is counted on one thread; of the others there are large ones below, in test_conv.c and
- * in test_pool.c and test_pad.c. */
+ * in test_pool.c, test_pad.c and test_linalg_equations.c. */
 static const char *const sized[] = {"dot",
                                     "linalg_cross",
                                     "view",
@@ -589,6 +589,7 @@ static const char *const sized[] = {"dot",
                                     "lu_slope",
                                     "ldl_parts",
                                     "linalg_ldl_solve",
+                                    "linalg_solve_tridiagonal",
                                     "convolution",
                                     "convolution_by_input",
                                     "convolution_by_weight",

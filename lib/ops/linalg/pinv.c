@@ -1,4 +1,5 @@
 /* pinv.c - pseudoinverses and ranks, by singular values or eigenvalues. */
+#include "ops/linalg/equations.h"
 #include "ops/linalg/orthogonal.h"
 
 #include <float.h>
@@ -26,21 +27,65 @@ static bool tolerance_of(tp_tape *T, const char *name, const tp_tensor *x, const
     return false;
 }
 
-static double threshold(const tolerance *t, double largest) { return fmax(t->atol, t->rtol * largest); }
+/* Tolerances for each matrix, as tensors [..., 1, 1] of the same leading dimensions, are inputs behind A. */
+enum { A, ATOL, RTOL };
+
+static double threshold(const tp_call *c, int64_t i, double largest)
+{
+    tolerance t = *(const tolerance *)c->attr;
+    if (c->n_in > RTOL) {
+        t.atol = tp__load(tp__matrix(c->in[ATOL], i), c->in[ATOL]->dtype);
+        t.rtol = tp__load(tp__matrix(c->in[RTOL], i), c->in[RTOL]->dtype);
+    }
+    return fmax(t.atol, t.rtol * largest);
+}
+
+/* What they are by default, as in torch, and all leading dimensions; false after a failure. */
+static bool tolerances_of(tp_tape *T, const char *name, tp_tensor **a, tp_tensor **atol, tp_tensor **rtol)
+{
+    tolerance t;
+    if (!tolerance_of(T, name, *a, NULL, &t))
+        return false;
+    tp_tensor *none = tp__number(T, *a, 0), *in[3] = {*a, *atol ? *atol : none, *rtol};
+    if (*rtol == NULL)
+        in[2] = tp_where(T, tp_gt_scalar(T, in[1], 0), none, tp__number(T, *a, t.rtol));
+    for (int i = 1; i < 3; i++)
+        in[i] = tp_unsqueeze(T, tp_unsqueeze(T, tp_to(T, tp_detach(T, in[i]), (*a)->dtype), -1), -1);
+    if (!tp__ok(T) || !tp__broadcast_all(T, name, 3, in))
+        return false;
+    *a = in[0];
+    *atol = in[1];
+    *rtol = in[2];
+    return true;
+}
 
 /* ---- pseudoinverses ---------------------------------------------------------------------------------------------- */
 
+static tp_status tolerances_fit(tp_call *c)
+{
+    static const char *const names[] = {"A", "atol", "rtol"};
+    if (tp__matrix_floats(c, A, names[A]) != TP_OK)
+        return c->tape->status;
+    if (c->n_in != A + 1 && c->n_in != RTOL + 1)
+        return tp_call_fail(c, TP_EINVAL, "there are %d inputs; 1 or 3 are needed", c->n_in);
+    for (int i = ATOL; i < c->n_in; i++)
+        if (tp__fits_first(c, i, names[i], 1, 1) != TP_OK)
+            return c->tape->status;
+    return TP_OK;
+}
+
 static tp_status pinv_infer(tp_call *c)
 {
-    const tp_tensor *a = c->in[0];
-    if (tp__matrix_floats(c, 0, "A") != TP_OK)
+    const tp_tensor *a = c->in[A];
+    if (tolerances_fit(c) != TP_OK)
         return c->tape->status;
     return tp_call_out(c, 0, a->dtype, tp__batch_and(a, tp__columns(a), tp__rows(a)));
 }
 
 static tp_status hermitian_infer(tp_call *c)
 {
-    return tp__square_floats(c, c->in[0]) == TP_OK ? tp__infer_like_first(c) : c->tape->status;
+    return tp__square_floats(c, c->in[A]) == TP_OK && tolerances_fit(c) == TP_OK ? tp__infer_like_first(c)
+                                                                                 : c->tape->status;
 }
 
 /* Where the parts of the work are: values, the vectors of either side, LAPACK's own. */
@@ -87,7 +132,7 @@ static int invert(const tp__batch *b, int64_t i, void *scratch)
     int info = tp__svd(a->dtype, false, m, n, tp__matrix(a, i), w, u, vt, (char *)scratch + p->space, p->bytes);
     if (info != 0)
         return info;
-    divide_columns(a->dtype, m, k, u, w, threshold(c->attr, tp__load(w, a->dtype)));
+    divide_columns(a->dtype, m, k, u, w, threshold(c, i, tp__load(w, a->dtype)));
     return tp__gemm(a->dtype, true, true, n, m, k, 1, vt, n, u, k, 0, tp__matrix(c->out[0], i), m) ? 0 : -1;
 }
 
@@ -105,7 +150,7 @@ static int invert_symmetric(const tp__batch *b, int64_t i, void *scratch)
         return info;
     double first = fabs(tp__load(w, a->dtype)), last = fabs(tp__load(w + (size_t)(n - 1) * size, a->dtype));
     memcpy(divided, v, each);
-    divide_columns(a->dtype, n, n, divided, w, threshold(c->attr, fmax(first, last)));
+    divide_columns(a->dtype, n, n, divided, w, threshold(c, i, fmax(first, last)));
     return tp__gemm(a->dtype, false, true, n, n, n, 1, divided, n, v, n, 0, tp__matrix(c->out[0], i), n) ? 0 : -1;
 }
 
@@ -173,6 +218,9 @@ static void pinv_samples(tp_sampler *s)
     }
     tp_tensor *x = tp__sample_matrix(s, (tp_dims){3, {2, 2, 2}});
     tp_sample(s, &(tolerance){1e-4, 0}, 1, &x);
+    tp_tensor *in[3] = {x, tp_detach(s->tape, tp_sample_tensor(s, (tp_dims){3, {2, 1, 1}}, 0, 1e-4)),
+                        tp_detach(s->tape, tp_sample_tensor(s, (tp_dims){3, {2, 1, 1}}, 0, 1e-6))};
+    tp_sample(s, &(tolerance){0, 0}, 3, in);
 }
 
 static void hermitian_samples(tp_sampler *s)
@@ -184,10 +232,10 @@ static void hermitian_samples(tp_sampler *s)
 
 /* clang-format off */
 static const tp_op pinv_op = {
-    .name = "linalg_pinv", .n_in = 1, .n_out = 1, .attr_size = sizeof(tolerance), .grad_name = "LinalgPinvBackward0",
+    .name = "linalg_pinv", .n_in = -1, .n_out = 1, .attr_size = sizeof(tolerance), .grad_name = "LinalgPinvBackward0",
     .infer = pinv_infer, .forward = pinv_forward, .vjp = pinv_vjp, .samples = pinv_samples};
 static const tp_op hermitian_op = {
-    .name = "linalg_pinv_hermitian", .n_in = 1, .n_out = 1, .attr_size = sizeof(tolerance), .flags = TP_OP_SYMMETRIC,
+    .name = "linalg_pinv_hermitian", .n_in = -1, .n_out = 1, .attr_size = sizeof(tolerance), .flags = TP_OP_SYMMETRIC,
     .grad_name = "LinalgPinvBackward0",
     .infer = hermitian_infer, .forward = hermitian_forward, .vjp = pinv_vjp, .samples = hermitian_samples};
 /* clang-format on */
@@ -203,7 +251,26 @@ tp_tensor *tp_linalg_pinv(tp_tape *T, tp_tensor *a, const tp_rank_options *optio
     return tp__apply1(T, options && options->hermitian ? &hermitian_op : &pinv_op, &t, a);
 }
 
+tp_tensor *tp_linalg_pinv_tensors(tp_tape *T, tp_tensor *a, tp_tensor *atol, tp_tensor *rtol, bool hermitian)
+{
+    TP__NAMED(T, "linalg_pinv_tensors");
+    if (!tolerances_of(T, "linalg_pinv_tensors", &a, &atol, &rtol))
+        return NULL;
+    return tp__apply3(T, hermitian ? &hermitian_op : &pinv_op, &(tolerance){0, 0}, a, atol, rtol);
+}
+
 /* ---- ranks ------------------------------------------------------------------------------------------------------- */
+
+/* How many values are above max(atol, rtol largest), of tolerances [..., 1]. */
+static tp_tensor *rank_of(tp_tape *T, tp_tensor *a, bool hermitian, tp_tensor *atol, tp_tensor *rtol)
+{
+    a = tp_detach(T, a);
+    tp_tensor *s = hermitian ? tp_abs(T, tp_linalg_eigvalsh(T, a, false)) : tp_linalg_svdvals(T, a);
+    if (s && tp__least_side(a) == 0)
+        return tp_zeros(T, TP_I64, tp__batch_of(a));
+    tp_tensor *least = s ? tp_mul(T, tp_amax(T, s, 1, &(int){-1}, true), rtol) : NULL;
+    return tp_count_nonzero(T, tp_gt(T, s, tp_maximum(T, least, atol)), 1, &(int){-1});
+}
 
 tp_tensor *tp_linalg_matrix_rank(tp_tape *T, tp_tensor *a, const tp_rank_options *options)
 {
@@ -211,14 +278,15 @@ tp_tensor *tp_linalg_matrix_rank(tp_tape *T, tp_tensor *a, const tp_rank_options
     tolerance t;
     if (!tolerance_of(T, "linalg_matrix_rank", a, options, &t))
         return NULL;
-    a = tp_detach(T, a);
-    tp_tensor *s = options && options->hermitian ? tp_abs(T, tp_linalg_eigvalsh(T, a, false)) : tp_linalg_svdvals(T, a);
-    if (s && tp__least_side(a) == 0)
-        return tp_zeros(T, TP_I64, tp__batch_of(a));
-    tp_tensor *least = s ? tp_mul_scalar(T, tp_amax(T, s, 1, &(int){-1}, true), t.rtol) : NULL;
-    if (t.atol > 0)
-        least = tp_maximum(T, least, tp__number(T, a, t.atol));
-    return tp_count_nonzero(T, tp_gt(T, s, least), 1, &(int){-1});
+    return rank_of(T, a, options && options->hermitian, tp__number(T, a, t.atol), tp__number(T, a, t.rtol));
+}
+
+tp_tensor *tp_linalg_matrix_rank_tensors(tp_tape *T, tp_tensor *a, tp_tensor *atol, tp_tensor *rtol, bool hermitian)
+{
+    TP__NAMED(T, "linalg_matrix_rank_tensors");
+    if (!tolerances_of(T, "linalg_matrix_rank_tensors", &a, &atol, &rtol))
+        return NULL;
+    return rank_of(T, a, hermitian, tp_squeeze_dim(T, atol, -1), tp_squeeze_dim(T, rtol, -1));
 }
 
 const tp_op *const tp__ops_pinv[] = {
