@@ -19,7 +19,8 @@ enum {
     FEW = 16,    /* but few samples of more */
     ROWS = 1 << 16,
     LARGE = 1 << 18, /* sets of more are cut into pieces */
-    PIECE = 1 << 15
+    PIECE = 1 << 15,
+    TOGETHER = 2048 /* elements of small sets that are worked on at once */
 };
 
 typedef struct {
@@ -83,7 +84,10 @@ static set set_at(const job *j, int64_t s)
 }
 
 static const void *from(const job *j, const void *p, int64_t at) { return (const char *)p + (size_t)at * j->size; }
-static double element(const job *j, const void *p, int64_t at) { return tp__load(from(j, p, at), j->w->dtype); }
+static inline double element(const job *j, const void *p, int64_t at)
+{
+    return j->wide ? ((const double *)p)[at] : (double)((const float *)p)[at];
+}
 static void *into(const job *j, void *p, int64_t at) { return (char *)p + (size_t)at * j->size; }
 
 /* ---- the statistics of a set ------------------------------------------------------------------------------------- */
@@ -224,21 +228,33 @@ static void means_of(const job *j, const set *s, double mean[2])
     mean[1] = sum[1] / n;
 }
 
+static void slope_of_set(const job *j, const set *s)
+{
+    const tp__channel_norm *w = j->w;
+    double mean[2];
+    means_of(j, s, mean);
+    for (int64_t k = 0, at = s->at; k < j->parts; k++, at += s->step) {
+        tp__norm_line c = line_of(j, &w->stats[s->which], s->channel + k * s->channel_step);
+        c.shift = mean[0];
+        c.slope = mean[1];
+        j->fn->slope[j->wide](w->length, from(j, w->x, at), from(j, w->g, at), &c, into(j, w->y, at), w->accumulate);
+    }
+}
+
+/* The sums of some small sets come before their slopes, which would wait for those of their own. */
 static void backward_sets(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
-    const tp__channel_norm *w = j->w;
-    for (int64_t i = begin; i < end; i++) {
-        set s = set_at(j, i);
-        double mean[2];
-        sum_up(j, &s);
-        means_of(j, &s, mean);
-        for (int64_t k = 0, at = s.at; k < (w->y ? j->parts : 0); k++, at += s.step) {
-            tp__norm_line c = line_of(j, &w->stats[i], s.channel + k * s.channel_step);
-            c.shift = mean[0];
-            c.slope = mean[1];
-            j->fn->slope[j->wide](w->length, from(j, w->x, at), from(j, w->g, at), &c, into(j, w->y, at),
-                                  w->accumulate);
+    int64_t most = 1 + TOGETHER / (j->n + 1);
+    for (int64_t first = begin, m; first < end; first += m) {
+        m = end - first < most ? end - first : most;
+        for (int64_t i = first; i < first + m; i++) {
+            set s = set_at(j, i);
+            sum_up(j, &s);
+        }
+        for (int64_t i = first; i < (j->w->y ? first + m : first); i++) {
+            set s = set_at(j, i);
+            slope_of_set(j, &s);
         }
     }
 }

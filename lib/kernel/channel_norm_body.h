@@ -2,32 +2,50 @@
 
 /* ---- sums over parts --------------------------------------------------------------------------------------------- */
 
-/* The sums of g and of g (x scale - mean) rstd; a scale of 1 is a constant. */
-static inline __attribute__((always_inline)) void NAME(dots_with)(int64_t n, const REAL *x, const REAL *g, double scale,
-                                                                  double mean, double rstd, double to[2])
+/* The sums of g and of g (x - mean) rstd: in lanes of elements over a chunk, chunks in double. What the mean loses as an
+ * element is put back. */
+static inline __attribute__((always_inline)) void NAME(dots_in_lanes)(int64_t n, const REAL *x, const REAL *g,
+                                                                      double mean, double rstd, double to[2])
 {
-    wide sum[2] = {{0}, {0}}, dot[2] = {{0}, {0}};
-    int64_t i = 0;
-    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH)
-        for (int k = 0; k < 2; k++) {
-            wide a = NAME(widened)(x + i + k * WIDTH), b = NAME(widened)(g + i + k * WIDTH);
-            sum[k] += b;
-            dot[k] += b * ((a * scale - mean) * rstd);
-        }
-    for (; i < n; i++) {
-        to[0] += (double)g[i];
-        to[1] += (double)g[i] * (((double)x[i] * scale - mean) * rstd);
+    enum { NAME(STEP) = 2 * LINE / sizeof(REAL) };
+    const REAL m = (REAL)mean, r = (REAL)rstd;
+    double sum = 0, dot = 0;
+    for (int64_t at = 0, end; at + NAME(STEP) <= n; at = end) {
+        NAME(lanes) sums[2] = {{0}, {0}}, dots[2] = {{0}, {0}};
+        end = n - at < CHUNK ? n - (n - at) % NAME(STEP) : at + CHUNK;
+        for (int64_t i = at; i < end; i += NAME(STEP))
+            for (int k = 0; k < 2; k++) {
+                NAME(lanes) b = *(const NAME(lanes) *)(g + i + k * NAME(STEP) / 2);
+                sums[k] += b;
+                dots[k] += b * ((*(const NAME(lanes) *)(x + i + k * NAME(STEP) / 2) - m) * r);
+            }
+        sum += NAME(fold)(sums[0] + sums[1]);
+        dot += NAME(fold)(dots[0] + dots[1]);
     }
-    to[0] += fold(sum[0] + sum[1]);
-    to[1] += fold(dot[0] + dot[1]);
+    for (int64_t i = n - n % NAME(STEP); i < n; i++) {
+        sum += (double)g[i];
+        dot += (double)(g[i] * ((x[i] - m) * r));
+    }
+    to[0] = sum;
+    to[1] = dot + ((double)m - mean) * rstd * sum;
 }
 
-static void NAME(dots)(int64_t n, const void *x, const void *g, const tp__norm_stats *s, double to[2])
+static void NAME(dots)(int64_t n, const void *in, const void *gradient, const tp__norm_stats *s, double to[2])
 {
-    if (s->scale == 1)
-        NAME(dots_with)(n, x, g, 1, s->mean, s->rstd, to);
-    else
-        NAME(dots_with)(n, x, g, s->scale, s->mean, s->rstd, to);
+    const REAL *x = in, *g = gradient;
+    double more[2] = {0};
+    bool in_short = s->scale == 1 && s->rstd > 1 / MOST_FACTOR && s->rstd < MOST_FACTOR;
+    if (in_short)
+        NAME(dots_in_lanes)(n, x, g, s->mean, s->rstd, more);
+    if (!in_short || (!IS_F64 && !(fabs(more[0]) + fabs(more[1]) < (double)INFINITY))) {
+        more[0] = more[1] = 0;
+        for (int64_t i = 0; i < n; i++) {
+            more[0] += (double)g[i];
+            more[1] += (double)g[i] * (((double)x[i] * s->scale - s->mean) * s->rstd);
+        }
+    }
+    to[0] += more[0];
+    to[1] += more[1];
 }
 
 static void NAME(dots_columns)(int64_t rows, int64_t stride, int64_t width, const void *in, const void *gradient,

@@ -85,15 +85,25 @@ static NAME(stats) NAME(row_stats)(const tp__norm_rows *w, const REAL *x)
     return (NAME(stats)){1, mean, (REAL)(1 / sqrt(variance))};
 }
 
+/* weight and bias may be NULL, which the compiler sees. */
+static inline __attribute__((always_inline)) void NAME(forward_with)(const tp__norm_rows *w, const REAL *x,
+                                                                     const REAL *weight, const REAL *bias,
+                                                                     REAL *restrict y, const NAME(stats) * s)
+{
+    for (int64_t i = 0; i < w->n; i++)
+        y[i] = NAME(normal)(x[i], s) * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
+}
+
 static void NAME(forward_row)(const tp__norm_rows *w, const REAL *x, REAL *restrict y, NAME(stats) s)
 {
-    const REAL *weight = w->weight, *bias = w->bias;
-    if (weight && bias)
-        for (int64_t i = 0; i < w->n; i++)
-            y[i] = NAME(normal)(x[i], &s) * weight[i] + bias[i];
+    if (w->weight && w->bias)
+        NAME(forward_with)(w, x, w->weight, w->bias, y, &s);
+    else if (w->weight)
+        NAME(forward_with)(w, x, w->weight, NULL, y, &s);
+    else if (w->bias)
+        NAME(forward_with)(w, x, NULL, w->bias, y, &s);
     else
-        for (int64_t i = 0; i < w->n; i++)
-            y[i] = NAME(normal)(x[i], &s) * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
+        NAME(forward_with)(w, x, NULL, NULL, y, &s);
 }
 
 /* ---- short rows, many at once (turn.h) --------------------------------------------------------------------------- */

@@ -143,6 +143,21 @@ static void put(const job *j, const char *acc, char *out, const char *in)
     }
 }
 
+/* Sums as means, where all are finite. */
+static bool put_means(const job *j, int64_t count, const double *v, char *out)
+{
+    const double n = (double)j->n;
+    bool all = !j->accumulate;
+    for (int64_t c = 0; c < count; c++)
+        all &= fabs(v[c]) < (double)INFINITY;
+    for (int64_t c = 0; c < count && all; c++)
+        if (j->dtype == TP_F32)
+            ((float *)(void *)out)[c] = (float)(v[c] / n);
+        else
+            ((double *)(void *)out)[c] = v[c] / n;
+    return all;
+}
+
 /* The roots of sums of squares, where all are sound. */
 static bool put_roots(const job *j, int64_t count, const double *v, char *out)
 {
@@ -165,7 +180,7 @@ static void put_all(const job *j, int64_t count, const char *acc, char *out, con
         return;
     }
     const double *v = (const void *)acc;
-    if (j->kind == TP__NORM_2 && put_roots(j, count, v, out))
+    if ((j->kind == TP__NORM_2 && put_roots(j, count, v, out)) || (j->kind == TP__MEAN && put_means(j, count, v, out)))
         return;
     bool plain = !j->accumulate && (j->kind == TP__SUM || j->kind == TP__PROD);
     if (plain && j->dtype == TP_F32 &&

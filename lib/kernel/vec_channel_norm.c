@@ -12,46 +12,47 @@
 #include <immintrin.h>
 #endif
 
-/* Of doubles that a register has. */
+/* Bytes of a register. */
 #if defined(__AVX512F__)
-#define WIDTH 8
+#define LINE 64
 #elif defined(__AVX__)
-#define WIDTH 4
+#define LINE 32
 #else
-#define WIDTH 2
+#define LINE 16
 #endif
 
-enum { COLUMNS = TP__NORM_COLUMNS };
+enum { COLUMNS = TP__NORM_COLUMNS, CHUNK = 1024 };
 
 #define MOST_FACTOR (IS_F64 ? 0x1p900 : 0x1p100)
 
-typedef double wide __attribute__((vector_size(WIDTH * sizeof(double))));
+typedef float lanes_f32 __attribute__((vector_size(LINE), aligned(sizeof(float)), may_alias));
+typedef double lanes_f64 __attribute__((vector_size(LINE), aligned(sizeof(double)), may_alias));
 
-typedef float few_f32 __attribute__((vector_size(WIDTH * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef double few_f64 __attribute__((vector_size(WIDTH * sizeof(double)), aligned(sizeof(double)), may_alias));
-
-/* A register of elements as doubles. (What the compiler makes of a conversion of vectors goes by halves of them.) */
-static inline wide widened_f32(const float *x)
+/* The sum of the lanes in double, by halves. */
+static inline double fold_f64(lanes_f64 v)
 {
 #if defined(__AVX512F__)
-    return (wide)_mm512_cvtps_pd(_mm256_loadu_ps(x));
+    return _mm512_reduce_add_pd((__m512d)v);
 #elif defined(__AVX__)
-    return (wide)_mm256_cvtps_pd(_mm_loadu_ps(x));
+    __m128d half = _mm256_castpd256_pd128((__m256d)v) + _mm256_extractf128_pd((__m256d)v, 1);
+    return half[0] + half[1];
 #else
-    return __builtin_convertvector(*(const few_f32 *)x, wide);
+    return v[0] + v[1];
 #endif
 }
-static inline wide widened_f64(const double *x) { return *(const few_f64 *)x; }
-
-/* The sum of the lanes, by halves. */
-static inline double fold(wide v)
+static inline double fold_f32(lanes_f32 v)
 {
-    double lane[WIDTH];
-    memcpy(lane, &v, sizeof lane);
-    for (int n = WIDTH / 2; n > 0; n /= 2)
-        for (int l = 0; l < n; l++)
-            lane[l] += lane[l + n];
-    return lane[0];
+#if defined(__AVX512F__)
+    __m512d all = (__m512d)v;
+    return fold_f64((lanes_f64)(_mm512_cvtps_pd(_mm256_castpd_ps(_mm512_castpd512_pd256(all))) +
+                                _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(all, 1)))));
+#elif defined(__AVX__)
+    __m256 all = (__m256)v;
+    return fold_f64(
+        (lanes_f64)(_mm256_cvtps_pd(_mm256_castps256_ps128(all)) + _mm256_cvtps_pd(_mm256_extractf128_ps(all, 1))));
+#else
+    return ((double)v[0] + (double)v[2]) + ((double)v[1] + (double)v[3]);
+#endif
 }
 
 #define TP__BODY "kernel/channel_norm_body.h"

@@ -116,7 +116,9 @@ static int64_t block_size(const tp__windows *w, const spot *s)
 #define PICKS
 #define LANES_OF(type, name) typedef type name __attribute__((vector_size(LINE), aligned(sizeof(type)), may_alias))
 #endif
-#if defined(__AVX512F__)
+#if !defined(PICKS)
+enum { LINE = 0 };
+#elif defined(__AVX512F__)
 enum { LINE = 64 };
 LANES_OF(float, lanes_f32);
 LANES_OF(double, lanes_f64);
@@ -130,7 +132,7 @@ static inline lanes_f64 picked_f64(const double *x, const int32_t *at, int32_t b
     __m256i i = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(const void *)at), _mm256_set1_epi32(base));
     return (lanes_f64)_mm512_permutexvar_pd(_mm512_cvtepi32_epi64(i), _mm512_loadu_pd(x));
 }
-#elif defined(__AVX2__)
+#else
 enum { LINE = 32 };
 LANES_OF(float, lanes_f32);
 LANES_OF(double, lanes_f64);
@@ -150,10 +152,26 @@ static inline lanes_f64 picked_f64(const double *x, const int32_t *at, int32_t b
 }
 #endif
 
+/* v, 0 where there is no place. */
+#if defined(PICKS)
+typedef int32_t places_f32 __attribute__((vector_size(LINE), aligned(4), may_alias));
+typedef int32_t places_f64 __attribute__((vector_size(LINE / 2), aligned(4), may_alias));
+typedef int64_t bits_f64 __attribute__((vector_size(LINE)));
+static inline lanes_f32 present_f32(lanes_f32 v, const int32_t *at)
+{
+    return (lanes_f32)((places_f32)v & (*(const places_f32 *)at >= 0));
+}
+static inline lanes_f64 present_f64(lanes_f64 v, const int32_t *at)
+{
+    return (lanes_f64)((bits_f64)v & (__builtin_convertvector(*(const places_f64 *)at, bits_f64) >= 0));
+}
+#endif
+
 #define TP__BODY "kernel/window_body.h"
 #include "kernel/per_float.h"
 
 const tp__window_table TP__OF_ISA(tp__window_table) = {
     .sum = {sum_f32, sum_f64},
     .largest = {largest_f32, largest_f64},
+    .line = LINE,
 };

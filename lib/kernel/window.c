@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { WORK = 32768, BLOCK = 2048, MANY_TAPS = 16, FEW_TAPS = 4, SHORT_ROW = 512 };
+enum { WORK = 32768, BLOCK = 2048, MANY_TAPS = 16, FEW_TAPS = 4, SHORT_ROW = 512, LEAST_LANES = 4 };
 
 /* ---- axes ------------------------------------------------------------------------------------------------------- */
 
@@ -83,7 +83,6 @@ size_t tp__transposed_bytes(const tp__axis *from)
                          : tp__axis_bytes(from->n_in, elements(from), false);
 }
 
-/* Element i is in the windows from the first that ends behind it to the last that begins before it. */
 /* Windows that begin one behind the other, no more of which reach into a block of the result than there is room for. */
 bool tp__spreads(const tp__axis *from, tp_dtype dtype)
 {
@@ -103,6 +102,7 @@ bool tp__spreads(const tp__axis *from, tp_dtype dtype)
     return true;
 }
 
+/* Element i is in the windows from the first that ends behind it to the last that begins before it. */
 static void transpose_runs(tp__axis *to, const tp__axis *from, void *memory)
 {
     tp__axis_at(to, memory, from->n_out, from->n_in, 0, false);
@@ -159,6 +159,42 @@ void tp__axis_transpose(tp__axis *to, const tp__axis *from, void *memory)
     (ascends(from) ? transpose_runs : transpose_list)(to, from, memory);
 }
 
+/* ---- planes of few elements: a row of theirs is too little to be worked on by itself ------------------------------- */
+
+bool tp__windows_are_few(int64_t n_in, int64_t n_out)
+{
+    enum { FEW_ELEMENTS = 16, SMALL_PLANE = 4096 };
+    return n_in > 0 && n_in <= FEW_ELEMENTS && n_out > 0 && n_out <= SMALL_PLANE;
+}
+
+size_t tp__joined_bytes(const tp__windows *w)
+{
+    enum { MOST_TAPS = 8 };
+    const tp__axis *h = &w->axis[1], *v = &w->axis[2];
+    if (h->n_in * h->n_out == 1 || h->most * v->most > MOST_TAPS || h->division != TP__BY_NOTHING ||
+        v->division != TP__BY_NOTHING || v->spreads || !tp__windows_are_few(h->n_in * v->n_in, h->n_out * v->n_out))
+        return 0;
+    return tp__axis_bytes(h->n_out * v->n_out, h->n_out * v->n_out * h->most * v->most, false);
+}
+
+void tp__windows_join(tp__windows *w, void *memory)
+{
+    const tp__axis h = w->axis[1], v = w->axis[2];
+    tp__axis *to = &w->axis[2];
+    tp__axis_at(to, memory, h.n_in * v.n_in, h.n_out * v.n_out, h.n_out * v.n_out * h.most * v.most, false);
+    w->axis[1] = tp__axis_sliding(1, 1, 1, 1, 0, 1);
+    for (int64_t o = 0, k = 0; o < to->n_out; o++) {
+        tp__interval a = tp__window_of(&h, o / v.n_out), b = tp__window_of(&v, o % v.n_out);
+        to->first[o] = k;
+        to->count[o] = a.n * b.n;
+        to->most = to->count[o] > to->most ? to->count[o] : to->most;
+        for (int64_t i = 0; i < a.n * b.n; i++, k++) {
+            to->at[k] = tp__place_of(&h, a, i / b.n) * v.n_in + tp__place_of(&v, b, i % b.n);
+            to->weight[k] = tp__weight_of(&h, a, i / b.n) * tp__weight_of(&v, b, i % b.n);
+        }
+    }
+}
+
 /* ---- the table of columns --------------------------------------------------------------------------------------- */
 
 /* Is each row of the result made of one row of x, all of these in their order? */
@@ -185,7 +221,8 @@ size_t tp__columns_bytes(const tp__windows *w, tp_dtype dtype, size_t limit)
         return 0;
     if ((size_t)a->n_out > limit / bytes / (size_t)a->most)
         return 0;
-    return (size_t)(a->most * a->n_out) * bytes + 64;
+    return (size_t)(a->most * a->n_out) * bytes + (size_t)(a->most * (a->n_out / LEAST_LANES + 1)) * sizeof(int32_t) +
+           64;
 }
 
 /* Do the windows of o and o + 1 have all their elements, `step` apart? */
@@ -214,11 +251,31 @@ static void find_regular(tp__columns *c, const tp__axis *a)
         c->high++;
 }
 
-static bool is_close(const tp__columns *c, int64_t n)
+/* Where the elements of a tap of windows [o, o + lanes) begin, so that a vector of x from there on has them all; -1: it has not. */
+static int32_t base_of(const int32_t *at, int64_t lanes, int64_t n_in)
 {
-    bool close = c->taps > 0;
-    for (int64_t k = 0; close && k < c->taps * n; k++)
-        close = c->at[k] >= 0 && (k % n == 0 || c->at[k] == c->at[k - 1] || c->at[k] == c->at[k - 1] + 1);
+    int32_t low = INT32_MAX, high = -1, last = n_in < lanes ? 0 : (int32_t)(n_in - lanes);
+    for (int64_t l = 0; l < lanes; l++) {
+        low = at[l] >= 0 && at[l] < low ? at[l] : low;
+        high = at[l] > high ? at[l] : high;
+    }
+    low = low < last ? low : last;
+    return high - low < lanes ? low : -1;
+}
+
+static bool find_bases(tp__columns *c, const tp__axis *a, int64_t lanes)
+{
+    int64_t n = a->n_out, blocks = lanes ? (n + lanes - 1) / lanes : 0;
+    bool close = c->taps > 0 && lanes > 0;
+    c->gaps = false;
+    for (int64_t t = 0; t < c->taps && close; t++)
+        for (int64_t b = 0; b < blocks && close; b++) {
+            int64_t width = n < lanes ? n : lanes, o = b * lanes < n - width ? b * lanes : n - width;
+            const int32_t *at = c->at + t * n + o;
+            for (int64_t l = 0; l < width; l++)
+                c->gaps |= at[l] < 0;
+            close = (c->base[t * blocks + b] = base_of(at, width, a->n_in)) >= 0;
+        }
     return close;
 }
 
@@ -227,6 +284,7 @@ static void fill_columns(tp__columns *c, const tp__axis *a, tp_dtype dtype, void
     size_t all = (size_t)(c->taps * a->n_out), size = tp_dtype_size(dtype);
     c->weight = memory;
     c->at = (int32_t *)((char *)memory + all * size);
+    c->base = c->at + all;
     for (int64_t t = 0; t < c->taps; t++)
         for (int64_t o = 0; o < a->n_out; o++) {
             tp__interval r = tp__window_of(a, o);
@@ -235,7 +293,7 @@ static void fill_columns(tp__columns *c, const tp__axis *a, tp_dtype dtype, void
             tp__store((char *)c->weight + (size_t)k * size, dtype, t < r.n ? tp__weight_of(a, r, t) : 0);
         }
     find_regular(c, a);
-    c->close = is_close(c, a->n_out) && c->high - c->low < a->n_out / 2;
+    c->close = c->high - c->low < a->n_out / 2 && find_bases(c, a, TP__PICK(tp__window_table)->line / (int64_t)size);
 }
 
 /* ---- how they are gone through ---------------------------------------------------------------------------------- */

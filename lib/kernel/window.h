@@ -81,9 +81,11 @@ static inline tp__axis tp__axis_sliding(int64_t n_in, int64_t n_out, int64_t ker
  * (o - low) step. */
 typedef struct {
     int64_t taps, low, high, step;
-    bool close;   /* no one is missing anywhere, and each tap's next place is the same or the next one */
-    int32_t *at;  /* [taps, n_out] */
-    void *weight; /* the same, of the dtype */
+    bool close;    /* a vector of windows has its elements of a tap in a vector of x: from `base` on */
+    bool gaps;     /* some are missing */
+    int32_t *at;   /* [taps, n_out] */
+    int32_t *base; /* [taps, vectors of n_out] */
+    void *weight;  /* the same, of the dtype */
 } tp__columns;
 
 /* How columns are made: windows one by one; of rows in blocks, by the formula, there or back; of whole rows, by the table. */
@@ -106,6 +108,7 @@ typedef struct {
 /* Over blocks of rows of the result, numbered through all planes; by [dtype == TP_F64]. */
 typedef struct {
     tp__range_fn sum[2], largest[2];
+    int64_t line; /* bytes of a vector that is picked from another; 0: there is no such instruction */
 } tp__window_table;
 TP__TABLE_OF(tp__window_table, tp__window_table);
 
@@ -116,6 +119,10 @@ void tp__axis_at(tp__axis *axis, void *memory, int64_t n_in, int64_t n_out, int6
 bool tp__spreads(const tp__axis *from, tp_dtype dtype); /* columns only: then it needs none */
 size_t tp__transposed_bytes(const tp__axis *from);
 void tp__axis_transpose(tp__axis *to, const tp__axis *from, void *memory);
+/* Height and width as one axis, a list of few elements, and the bytes that needs; 0: they are better apart. */
+bool tp__windows_are_few(int64_t n_in, int64_t n_out);
+size_t tp__joined_bytes(const tp__windows *w);
+void tp__windows_join(tp__windows *w, void *memory);
 /* Once the axes are there: bytes that a table of columns needs, 0 where it does not serve, `limit` is the most it may have; and
  * how n planes are gone through, with the table where there is one. */
 size_t tp__columns_bytes(const tp__windows *w, tp_dtype dtype, size_t limit);

@@ -263,34 +263,39 @@ static inline __attribute__((always_inline)) void NAME(by_steps)(const tp__colum
 /* Close windows: a vector of columns has its elements, one a tap, in one vector of x, which has n_in. Tables are read beyond
  * their ends, where there is room. */
 static inline __attribute__((always_inline)) void NAME(close)(const tp__columns *c, int64_t n, int64_t n_in,
-                                                              const REAL *x, REAL *y, int64_t taps)
+                                                              const REAL *x, REAL *y, int64_t taps, bool gaps)
 {
     enum { NAME(N) = LINE / sizeof(REAL) };
-    int64_t last = n_in - NAME(N);
-    REAL few[NAME(N)] = {0};
-    if (last < 0) {
-        memcpy(few, x, (size_t)n_in * sizeof *x);
+    const int64_t blocks = (n + NAME(N) - 1) / NAME(N);
+    REAL few[NAME(N)] = {0}, few_sums[NAME(N)];
+    if (n_in < NAME(N)) {
+        for (int64_t i = 0; i < n_in; i++)
+            few[i] = x[i];
         x = few;
-        last = 0;
     }
-    for (int64_t o = 0; o < n; o += NAME(N)) {
+    for (int64_t b = 0; b < blocks; b++) {
+        int64_t o = b * NAME(N);
         if (o + NAME(N) > n && n > NAME(N))
             o = n - NAME(N); /* some once more */
         NAME(lanes) sum = {0};
         for (int64_t t = 0; t < taps; t++) {
-            const int32_t *at = c->at + t * n + o;
-            int64_t base = at[0] < last ? at[0] : last;
+            const int32_t *at = c->at + t * n + o, base = c->base[t * blocks + b];
             NAME(lanes) weight = *(const NAME(lanes) *)((const REAL *)c->weight + t * n + o);
-            NAME(lanes) term = weight * NAME(picked)(x + base, at, (int32_t)base);
+            NAME(lanes) term = weight * NAME(picked)(x + base, at, base);
+            if (gaps)
+                term = NAME(present)(term, at);
             if (t == 0)
                 sum = term;
             else
                 sum += term;
         }
-        if (n - o >= NAME(N))
+        if (n - o >= NAME(N)) {
             *(NAME(lanes) *)(y + o) = sum;
-        else
-            memcpy(y + o, &sum, (size_t)(n - o) * sizeof *y);
+        } else {
+            *(NAME(lanes) *)few_sums = sum;
+            for (int64_t i = 0; i < n; i++)
+                y[i] = few_sums[i];
+        }
     }
 }
 #endif
@@ -301,12 +306,12 @@ static void NAME(sum_of_columns)(const tp__columns *c, int64_t n, int64_t n_in, 
     (void)n_in;
 #if defined(PICKS)
     if (c->close) {
-        if (c->taps == 1)
-            NAME(close)(c, n, n_in, x, y, 1);
-        else if (c->taps == 2)
-            NAME(close)(c, n, n_in, x, y, 2);
+        if (c->taps == 1 && !c->gaps)
+            NAME(close)(c, n, n_in, x, y, 1, false);
+        else if (c->taps == 2 && !c->gaps)
+            NAME(close)(c, n, n_in, x, y, 2, false);
         else
-            NAME(close)(c, n, n_in, x, y, c->taps);
+            NAME(close)(c, n, n_in, x, y, c->taps, c->gaps);
         return;
     }
 #endif

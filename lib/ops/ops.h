@@ -73,6 +73,8 @@ tp_tensor *tp__sigmoid_backward(tp_tape *T, tp_tensor *x, tp_tensor *g);
 tp_tensor *tp__bell(tp_tape *T, tp_tensor *x, double factor, double half, int k);
 /* c x 2^y (ln 2)^k, whatever of it leaves the range alone */
 tp_tensor *tp__ldexp_slope(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int k);
+/* -c times the whole number that x / y is next to, which is without a slope */
+tp_tensor *tp__rest_slope(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y);
 tp_tensor *tp__erfcx_slope(tp_tape *T, tp_tensor *x);
 tp_tensor *tp__hazard(tp_tape *T, tp_tensor *x); /* the derivative of log_ndtr */
 tp_tensor *tp__erfinv_slope(tp_tape *T, tp_tensor *x);

@@ -195,12 +195,6 @@ static tp_tensor *pow_scalar_slope(tp_tape *T, tp_tensor *x, double s, tp_tensor
     return tp__power_term(T, g, x, tp__number(T, x, s), 1, 0, 1);
 }
 
-/* How often b is taken from a to leave the rest y; the quotient alone may have been rounded to the next whole number. */
-static tp_tensor *times_taken(tp_tape *T, tp_tensor *a, tp_tensor *b, tp_tensor *y)
-{
-    return tp_detach(T, tp_round(T, tp_div(T, tp_sub(T, a, y), b)));
-}
-
 /* Where fmax or fmin chose a: it also does where b is NaN. */
 static tp_tensor *wins(tp_tape *T, tp_tensor *a, tp_tensor *b, bool largest)
 {
@@ -223,7 +217,7 @@ VJP2(pow, tp__power_term(T, g, a, b, 1, 0, 1), tp__power_term(T, g, a, b, 0, 1, 
 VJP2(atan2, tp_mul(T, g, tp__over_square(T, b, a)), tp_neg(T, tp_mul(T, g, tp__over_square(T, a, b))))
 VJP2(maximum, chosen(T, g, tp_lt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_lt(T, b, a), tp_eq(T, a, b)))
 VJP2(minimum, chosen(T, g, tp_gt(T, a, b), tp_eq(T, a, b)), chosen(T, g, tp_gt(T, b, a), tp_eq(T, a, b)))
-VJP2(fmod, g, tp_neg(T, tp_mul(T, g, times_taken(T, a, b, y))))
+VJP2(fmod, g, tp__rest_slope(T, g, tp_detach(T, tp_sub(T, a, y)), b)) /* the quotient alone may be rounded to the next whole number */
 VJP2(remainder, g, tp_neg(T, tp_mul(T, g, tp_floor_divide(T, a, b))))
 VJP2(divided_whole, tp_zeros_like(T, a), tp_zeros_like(T, b))
 VJP2(fmax, tp_where(T, wins(T, a, b, true), g, tp__number(T, g, 0)), tp_where(T, wins(T, a, b, true), tp__number(T, g, 0), g))

@@ -29,6 +29,7 @@ BY_NUMBERS(bessel_ie, SAME, OWN_WIDE)
 BY_ORDER(gamma_density, SAME, OWN_FLOATS, 0)
 BY_ORDER(zeta_slope, SAME, WIDE(tp__zeta_derivative(x, y, (int)s)), TP_OP_FORGETS_OUT)
 OF_THREE(ldexp_slope, SAME, WIDE(v_ldexp_slope(at[0], x, y, z)), 3, 2)
+OF_THREE(rest_slope, SAME, FLOATS(-x * M(nearbyint)(y / z)), 3, 0)
 OF_THREE(power_term, SAME, OWN_FLOATS, 3, 4)
 OF_THREE(quotient, SAME, OWN_FLOATS, -3, 3)
 /* clang-format on */
@@ -303,6 +304,17 @@ static tp_status ldexp_slope_vjp(tp_vjp *v)
     return TP_OK;
 }
 
+/* -c times the whole number that x / y is next to: flat, but in c */
+static tp_status rest_slope_vjp(tp_vjp *v)
+{
+    if (tp_vjp_needs(v, 0))
+        v->gin[0] = tp__rest_slope(v->tape, v->gout[0], v->in[1], v->in[2]);
+    for (int i = 1; i < 3; i++)
+        if (tp_vjp_needs(v, i))
+            v->gin[i] = tp_zeros_like(v->tape, v->in[i]);
+    return TP_OK;
+}
+
 /* x^k e^(-half x^2): k x^(k - 1) e^... - 2 half x^(k + 1) e^... */
 static tp_status bell_vjp(tp_vjp *v)
 {
@@ -451,6 +463,14 @@ static void ldexp_slope_samples(tp_sampler *s)
     tp_sample(s, (const double[2]){0.693147180559945309417, 1}, 3, in);
 }
 
+static void rest_slope_samples(tp_sampler *s)
+{
+    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 4.1, 4.3),
+                        tp_sample_tensor(s, (tp_dims){2, {3, 1}}, 0.98, 1.04)};
+    tp_sample(s, NULL, 3, in);
+}
+
 static void power_term_samples(tp_sampler *s)
 {
     tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
@@ -513,6 +533,11 @@ tp_tensor *tp__quotient(tp_tape *T, tp_tensor *c, tp_tensor *a, tp_tensor *b, in
 tp_tensor *tp__ldexp_slope(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int k)
 {
     return tp__apply3(T, &ldexp_slope_op.op, (const double[2]){pow(0.693147180559945309417, k), k}, c, x, y);
+}
+
+tp_tensor *tp__rest_slope(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y)
+{
+    return tp__apply3(T, &rest_slope_op.op, NULL, c, x, y);
 }
 
 tp_tensor *tp__bell(tp_tape *T, tp_tensor *x, double factor, double half, int k)

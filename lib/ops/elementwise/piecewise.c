@@ -11,7 +11,7 @@ PIECES(leaky_relu, SAME, FLOATS(x > 0 ? x : x * s), FLOATS(x > 0 ? y : y * s), 0
 PIECES(hardtanh, SAME, NUMBERS(upto(x < s ? s : x, t)), FLOATS(((x > s) & (x < (ELEM)at[1])) ? y : 0), -1.1, 0.9, "Hardtanh")
 PIECES(threshold, SAME, NUMBERS(x <= s ? t : x), FLOATS(x <= s ? 0 : y), 0.4, -0.7, "Threshold")
 PIECES(hardshrink, SAME, FLOATS(((x >= -s) & (x <= s)) ? 0 : x), FLOATS(((x < -s) | (x > s)) ? y : 0), 0.7, 0, "Hardshrink")
-PIECES(softshrink, SAME, FLOATS(x > s ? x - s : x < -s ? x + s : x != x ? x : 0), FLOATS(((x < -s) | (x > s)) ? y : 0), 0.6, 0, "Softshrink")
+PIECES(softshrink, SAME, FLOATS(M(fabs)(x) <= s ? 0 : x - M(copysign)(s, x)), FLOATS(((x < -s) | (x > s)) ? y : 0), 0.6, 0, "Softshrink")
 PIECES(hardsigmoid, SAME, FLOATS(upto(x < -3 ? 0 : x + 3, 6) / 6), FLOATS(((x > -3) & (x < 3)) ? y * (1 / 6.0f) : 0), 0, 0, "Hardsigmoid")
 /* clang-format on */
 

@@ -124,15 +124,20 @@ static tp_status run(const tp_call *c, const tp__resampling *r, bool transposed,
     tp__windows w = {.accumulate = accumulate, .x = x->data, .y = y->data};
     if (y->numel == 0 || !tp__axes(c, op->slides, op->taps, r, r->space, x->dtype, r->in, r->out, op->divides, &w))
         return c->tape->status;
+    bool few = tp__windows_are_few(r->out[1] * r->out[2], r->in[1] * r->in[2]);
     for (int d = 0; d < (transposed ? TP__SPACE : 0); d++) {
         tp__axis from = w.axis[d];
-        bool spreads = d == TP__SPACE - 1 && tp__spreads(&from, x->dtype);
+        bool spreads = d == TP__SPACE - 1 && tp__spreads(&from, x->dtype) && (from.kernel > 0 || !few);
         void *memory = spreads ? NULL : tp_call_scratch(c, tp__transposed_bytes(&from));
         if (memory == NULL && !spreads)
             return c->tape->status;
         tp__axis_transpose(&w.axis[d], &from, memory);
     }
-    if (!tp__plan_windows(c, x, y, &w))
+    size_t bytes = tp__joined_bytes(&w);
+    void *memory = bytes ? tp_call_scratch(c, bytes) : NULL;
+    if (memory)
+        tp__windows_join(&w, memory);
+    if ((memory == NULL && bytes) || !tp__plan_windows(c, x, y, &w))
         return c->tape->status;
     tp__window_sums(x->dtype, tp__planes_of(y, r->space), &w);
     return TP_OK;
