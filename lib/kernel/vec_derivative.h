@@ -112,80 +112,123 @@ V_WIDE v_with_exponent(double x, double e)
     return x * v_two_to(first) * v_two_to(near - first);
 }
 
-/* c p q a^e, of which any part may be beyond the floats, or below the normal ones, where the others bring it back: their
- * exponents are added apart. The power is taken by its second root, or where that is out of the range by its fourth. */
-V_WIDE v_times_power(double c, double p, double q, double a, double e, double log_a)
+/* What powers are multiplied with: two gradients, logarithms, and what their exponents leave when derivatives are taken. */
+typedef struct {
+    double c, d, logs, p, q;
+} v_factors;
+
+/* All of them times a^e, of which any part may be beyond the floats, or below the normal ones, where the others bring it back:
+ * their exponents are added apart. The power is taken by its second root, or where that is out of the range by its fourth. */
+V_WIDE v_times_power(v_factors f, double a, double e, double log_a)
 {
     int far = v_least(fabs(e), 1e6) * fabs(log_a) > 1400;
     double root = v_pow(a, v_pick(far, 0.25, 0.5) * e), binades = 0, of_root = 0;
     double m = v_normal(root, &of_root), square = m * m;
-    double v = v_normal(c, &binades) * v_normal(p, &binades) * v_normal(q, &binades) *
-               v_pick(far, square * square, square);
-    return v_pick((root == 0) & (c == c), 0, v_with_exponent(v, binades + of_root * v_pick(far, 4, 2)));
+    double v = v_normal(f.c, &binades) * v_normal(f.d, &binades) * v_normal(f.logs, &binades) *
+               v_normal(f.p, &binades) * v_normal(f.q, &binades) * v_pick(far, square * square, square);
+    return v_pick((root == 0) & (f.c == f.c) & (f.d == f.d), 0,
+                  v_with_exponent(v, binades + of_root * v_pick(far, 4, 2)));
 }
 
 /* The same for what becomes a float: double has room, and digits, to spare. */
-V_WIDE v_times_powerf(double c, double p, double q, double a, double e, double log_a)
+V_WIDE v_times_powerf(v_factors f, double a, double e, double log_a)
 {
     int one = (e == 0) | (a == 1);
     double root = v_exp(v_either(one, 0, 0.5 * e) * v_either(one, 0, v_either(a == 0, -1e60, log_a)));
-    return v_pick((root == 0) & (c == c), 0, c * (p * root) * (q * root));
+    return v_pick((root == 0) & (f.c == f.c) & (f.d == f.d), 0, f.c * f.d * f.logs * (f.p * root) * (f.q * root));
 }
 
-/* c x^(y - n) log(x)^k, with whole n and k >= 0, times y - i for each bit i of the mask (those from 2 on only if `many`): what
- * the derivatives of powers are sums of; if `joint`, with the factor 1 + y log x in place of the logarithm and of y. What y - n loses in rounding is put back. 0 where c or such a factor is 0, whatever x; and where logarithms of 0 meet a power that is not infinite, as the limit is
- * for all but the power 0. The power's sign follows the parity of y - n, as in v_pow_odd. */
+/* c d x^(y - n) log(x)^k, with whole n and k >= 0, times y - i for each bit i of the mask: what the derivatives of powers are
+ * sums of; if `joint`, with the factor 1 + y log x in place of the logarithm and of y. */
+typedef struct {
+    double n;
+    int k, joint;
+    unsigned mask;
+} v_power;
+
+/* y - n, and what it loses in rounding; a power of an odd whole number y - n is odd. */
+static inline __attribute__((always_inline)) double v_exponent_less(double y, double n, double *lost)
+{
+    double e = y - n, t = e - y;
+    *lost = (y - (e - t)) - (n + t);
+    return e;
+}
+static inline __attribute__((always_inline)) int v_is_odd(double y, double n)
+{
+    return (trunc(0.5 * y) != 0.5 * y) ^ (trunc(0.5 * n) != 0.5 * n);
+}
+
+/* The product of y - i over the mask from 1 on. */
+static inline __attribute__((always_inline)) double v_falling_rest(double y, unsigned mask)
+{
+    double q = v_either(mask & 2, y - 1, 1);
+    for (int i = 2; i < 31; i++)
+        q *= mask >> i & 1 ? y - i : 1;
+    return q;
+}
+
+/* 0 where c, d or such a factor is 0, whatever x; and where logarithms of 0 meet a power that is not infinite, as the limit is
+ * for all but the power 0. What y - n lost is put back. */
+static inline __attribute__((always_inline)) double v_power_finished(double v, double x, double y, v_power of, int zero,
+                                                                     double e, double more)
+{
+    int whole = trunc(y) == y, negative = (signbit(x) != 0) & (x == x);
+    v *= fabs(more) < 1 ? 1 + more : 1;
+    v = v_pick((fabs(x) == INFINITY) & (e < 0), 0, v);
+    v = v_pick(negative & whole & v_is_odd(y, of.n), -v, v);
+    v = v_pick((x < 0) & ((whole & (fabs(y) < INFINITY) & (of.k == 0)) == 0), NAN, v);
+    return v_pick(zero, 0, v_pick((x != x) | (y != y), NAN, v));
+}
+
 /* clang-format off */
 #define V_POWER_TERM(name, times)                                                                  \
-    V_WIDE name(double c, double x, double y, double n, int k, unsigned mask, int many, int joint) \
+    V_WIDE name(double c, double d, double x, double y, v_power of)                                \
     {                                                                                              \
-        double e = y - n, t = e - y, lost = (y - (e - t)) - (n + t), half = 0.5 * y, half_n = 0.5 * n; \
-        int whole = trunc(y) == y, odd = (trunc(half) != half) ^ (trunc(half_n) != half_n);        \
-        double p = v_either(mask & 1, y, 1), q = v_either(mask & 2, y - 1, 1);                     \
-        for (int i = 2; many && i < 31; i++)                                                       \
-            q *= mask >> i & 1 ? y - i : 1;                                                        \
-        int zero = (c == 0) | ((joint == 0) & ((p == 0) | (q == 0) | ((k > 0) & (x == 0) & (e >= 0)))); \
-        int negative = (signbit(x) != 0) & (x == x);                                               \
-        double a = zero ? 1 : fabs(x), log_a = a == 0 ? -INFINITY : v_log(a == 0 ? 1 : a), logs = 1; \
-        for (int i = 0; i < k; i++)                                                                \
-            logs *= log_a;                                                                         \
-        if (joint)                                                                                 \
-            p = y == 0 || (x == 0 && e >= 0) ? 1 : 1 + copysign(v_least(fabs(y), 1e300), y) * log_a, logs = 1; \
-        double more = lost * (a == 0 ? 0 : log_a), v = times(c * logs, p, q, a, e, log_a);         \
-        v *= fabs(more) < 1 ? 1 + more : 1;                            \
-        v = v_pick((a == INFINITY) & (e < 0), 0, v);                                               \
-        v = v_pick(negative & whole & odd, -v, v);                                                 \
-        v = v_pick((x < 0) & ((whole & (fabs(y) < INFINITY) & (k == 0)) == 0), NAN, v);            \
-        return v_pick(zero, 0, v_pick((x != x) | (y != y), NAN, v));                               \
+        double lost, e = v_exponent_less(y, of.n, &lost);                                          \
+        v_factors f = {c, d, 1, v_either(of.mask & 1, y, 1), v_falling_rest(y, of.mask)};          \
+        int none = (f.p == 0) | (f.q == 0) | ((of.k > 0) & (x == 0) & (e >= 0));                   \
+        int zero = (c == 0) | (d == 0) | ((of.joint == 0) & none);                                 \
+        double a = zero ? 1 : fabs(x), log_a = a == 0 ? -INFINITY : v_log(a == 0 ? 1 : a);         \
+        for (int i = 0; i < of.k; i++)                                                             \
+            f.logs *= log_a;                                                                       \
+        if (of.joint)                                                                              \
+            f.p = y == 0 || (x == 0 && e >= 0) ? 1 : 1 + copysign(v_least(fabs(y), 1e300), y) * log_a, f.logs = 1; \
+        return v_power_finished(times(f, a, e, log_a), x, y, of, zero, e, lost * (a == 0 ? 0 : log_a)); \
     }
 /* clang-format on */
 V_POWER_TERM(v_power_term, v_times_power)
 V_POWER_TERM(v_power_termf, v_times_powerf)
 
-/* The same for k = 0 or 1, with at most two factors, where that takes no care: of an x that is normal and a power far from the ends of the floats, or
- * else NaN. */
+/* c d, or NaN where the product may have left the range of double; floats never do. */
+V_WIDE v_both(double c, double d)
+{
+    int tame = ((fabs(c) > 0x1p-500) & (fabs(c) < 0x1p500) & (fabs(d) > 0x1p-500) & (fabs(d) < 0x1p500)) | (d == 1);
+    return v_pick(tame, c * d, NAN);
+}
+V_WIDE v_bothf(double c, double d) { return c * d; }
+
+/* The same for k = 0 or 1, with at most two factors, where that takes no care: of an x that is normal and a power far from the
+ * ends of the floats, or else NaN; by v_pow_of(a, e, lost), or for floats by e^(e log |a|). */
+static inline __attribute__((always_inline)) double v_power_known(double c, double x, double y, v_power of, int single)
+{
 #if defined(__FMA__)
-/* clang-format off */
-#define V_POWER_QUICK(name, power)                                                                 \
-    V_WIDE name(double c, double x, double y, double n, int k, unsigned mask)                                 \
-    {                                                                                              \
-        uint64_t field = v_bits64(x) >> 52 & 2047;                                                 \
-        double binade = v_double(field | 0x4330000000000000u) - 4503599627371519.0; /* 2^52 + 1023 */ \
-        double e = y - n, t = e - y, lost = (y - (e - t)) - (n + t), far = v_least(fabs(e), 1e6) * (fabs(binade) + 1); \
-        double inside = v_either((binade > -1023) & (binade < 1024), x, 1), a = v_either(far < 950, inside, 1), p = power; \
-        double logs = k ? v_log(v_either(a > 0, a, 1)) : 1;                                        \
-        double tame = v_either(far < 950, y, 1), factor = v_either(mask & 1, tame, 1) * v_either(mask & 2, tame - 1, 1); \
-        double v = v_either((far < 950) & (fabs(factor) > 0x1p-60), factor * logs * p, NAN);       \
-        v = v_either((binade > -1023) & (binade < 1024), v, NAN);                                  \
-        return c * v_either((x > 0) | ((k == 0) & (lost == 0)), v, NAN);                           \
-    }
-/* clang-format on */
-V_POWER_QUICK(v_power_quick, v_pow_of(a, e, lost))
-V_POWER_QUICK(v_power_quickf, v_pow_odd(a, e, v_exp(e *v_log(fabs(a)))))
+    uint64_t field = v_bits64(x) >> 52 & 2047;
+    double binade = v_double(field | 0x4330000000000000u) - 4503599627371519.0; /* 2^52 + 1023 */
+    double lost, e = v_exponent_less(y, of.n, &lost), far = v_least(fabs(e), 1e6) * (fabs(binade) + 1);
+    double inside = v_either((binade > -1023) & (binade < 1024), x, 1), a = v_either(far < 950, inside, 1);
+    double p = single ? v_pow_odd(a, e, v_exp(e * v_log(fabs(a)))) : v_pow_of(a, e, lost);
+    double logs = of.k ? v_log(v_either(a > 0, a, 1)) : 1, tame = v_either(far < 950, y, 1);
+    double factor = v_either(of.mask & 1, tame, 1) * v_either(of.mask & 2, tame - 1, 1);
+    double v = v_either((far < 950) & (fabs(factor) > 0x1p-60), factor * logs * p, NAN);
+    v = v_either((binade > -1023) & (binade < 1024), v, NAN);
+    return c * v_either((x > 0) | ((of.k == 0) & (lost == 0)), v, NAN);
 #else
-#define v_power_quick(c, x, y, n, k, mask) ((double)NAN) /* libm's power may raise exceptions */
-#define v_power_quickf(c, x, y, n, k, mask) ((double)NAN)
+    (void)c, (void)x, (void)y, (void)of, (void)single; /* libm's power may raise exceptions */
+    return NAN;
 #endif
+}
+V_WIDE v_power_quick(double c, double x, double y, v_power of) { return v_power_known(c, x, y, of, 0); }
+V_WIDE v_power_quickf(double c, double x, double y, v_power of) { return v_power_known(c, x, y, of, 1); }
 
 /* value c d a / b^k, k 2 or 3. In the middle of the range rounded in PyTorch's order, so that what cancels there cancels here.
  * In float64 NaN where a number is too large or too small for the plain way; what becomes a float has room there. */

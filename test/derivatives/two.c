@@ -201,7 +201,7 @@ const two_row two_rows[] = {
     {OF(atan2), FLAT | CONDITIONED, 0}, {OF(hypot), FLAT | CONDITIONED, 0}, {OF(logaddexp), FLAT | CONDITIONED, 0},
     {OF(logaddexp2), FLAT | CONDITIONED, 0}, {OF(xlogy), FLAT | CONDITIONED, 0}, {OF(xlog1py), FLAT | CONDITIONED, 0},
     {OF(add), FLAT, 0}, {"add_alpha", add_alpha, {add_alpha_x, add_alpha_y, add_alpha_xx, add_alpha_xy, add_alpha_yy}, FLAT, 0},
-    {OF(sub), FLAT, 0}, {OF(mul), FLAT | ANY_GRADIENT, 0}, {OF(div), FLAT | ANY_GRADIENT, 0}, {OF(pow), FLAT | CONDITIONED, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
+    {OF(sub), FLAT, 0}, {OF(mul), FLAT | ANY_GRADIENT, 0}, {OF(div), FLAT | ANY_GRADIENT, 0}, {OF(pow), FLAT | CONDITIONED | ANY_GRADIENT, 0}, {OF(ldexp), FLAT | CONDITIONED, 0},
     {"prelu", prelu, {prelu_x, prelu_y, prelu_xx, prelu_xy, prelu_yy}, FLAT, 0},
     {OF(maximum), FLAT, 0}, {OF(minimum), FLAT, 0}, {OF(fmax), FLAT, 0}, {OF(fmin), FLAT, 0}, {OF(clamp_min), FLAT, 0},
     {OF(clamp_max), FLAT, 0}, {OF(copysign), FLAT, 0}, {OF(fmod), FLAT, 0}, {OF(remainder), FLAT, 0},

@@ -255,6 +255,93 @@ START_TEST(cosines_beyond_the_range)
 }
 END_TEST
 
+/* The slope and a sum of curvatures by one side, times a scale, with gradients of this size from above. */
+static void cosine_derivatives(tp_dtype dtype, double scale, double above, double out[6])
+{
+    static const double numbers[2][3] = {{4, 8, -2}, {1, -4, 8}};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x[2], *slope = NULL, *bend = NULL, *of_y = tp_full(T, dtype, tp_shape(), above),
+                     *of_slope = tp_full(T, dtype, tp_shape(3), above);
+    for (int i = 0; i < 2; i++)
+        x[i] = tp_to(T, tp_mul_scalar(T, tp_from(T, TP_F64, tp_shape(3), numbers[i]), i ? 1 : scale), dtype);
+    x[0] = tp_requires_grad(tp_detach(T, x[0]), true);
+    tp_tensor *y = tp_cosine_similarity(T, x[0], x[1], 0, 0);
+    tp_gradients(T, 1, &y, 1, x, &slope, &(tp_gradients_options){.grad_outputs = &of_y, .create_graph = true});
+    tp_gradients(T, 1, &slope, 1, x, &bend, &(tp_gradients_options){.grad_outputs = &of_slope});
+    ck_no_error(T);
+    for (int i = 0; i < 3; i++) {
+        out[i] = tp_item_at(slope, i);
+        out[3 + i] = tp_item_at(bend, i);
+    }
+    tp_tape_free(T);
+}
+
+/* The same of vectors below the normal numbers, with gradients from above that bring it into the range. */
+START_TEST(cosines_of_subnormal_vectors)
+{
+    for (int wide = 0; wide < 2; wide++) {
+        double want[6], got[6], scale = ldexp(1, wide ? -1072 : -147), above = ldexp(1, wide ? -1000 : -110);
+        cosine_derivatives(TP_F64, 1, 1, want);
+        cosine_derivatives(wide ? TP_F64 : TP_F32, scale, above, got);
+        for (int i = 0; i < 6; i++) {
+            double right = i < 3 ? want[i] * above / scale : want[i] * above / scale * above / scale;
+            ck_assert_msg(fabs(got[i] - right) <= 8 * (wide ? 0x1p-52 : 0x1p-23) * fabs(right),
+                          "float%d, derivative %d: %.17g, %.17g is right", wide ? 64 : 32, i, got[i], right);
+        }
+    }
+}
+END_TEST
+
+/* The curvature of norms, of which one element is nearly all: what it leaves of 1 is made of the others. */
+enum { BESIDE = 5 };
+
+/* (p - 1) / y |s_i|^(p-2) times the others' |s_j|^p, or - (p - 1) / y u_i u_k */
+static long double curvature_of_norm(const tp_tensor *x, double order, int i, int k)
+{
+    long double p = (long double)order, sum = 0, others = 0, norm, s[BESIDE], power[BESIDE];
+    for (int j = 0; j < BESIDE; j++)
+        sum += powl(fabsl((long double)tp_item_at(x, j)), p);
+    norm = powl(sum, 1 / p);
+    for (int j = 0; j < BESIDE; j++) {
+        s[j] = (long double)tp_item_at(x, j) / norm;
+        power[j] = powl(fabsl(s[j]), p);
+        others += j == i ? 0 : power[j];
+    }
+    return (p - 1) / norm * power[i] / s[i] * (i == k ? others / s[i] : -power[k] / s[k]);
+}
+
+static void norm_curvature(tp_dtype dtype, double p, double size, int k)
+{
+    static const double numbers[BESIDE] = {-3e-6, 1.25, 2e-5, 7e-4, -1e-5};
+    tp_tape *T = tp_tape_new();
+    tp_tensor *x = tp_from(T, TP_F64, tp_shape(BESIDE), numbers), *g = NULL, *gg = NULL;
+    x = tp_mul_scalar(T, p < 0 ? tp_reciprocal(T, x) : x, size); /* the smallest is nearly all, then */
+    x = tp_requires_grad(tp_detach(T, tp_to(T, x, dtype)), true);
+    tp_tensor *y = tp_linalg_vector_norm(T, x, p, 0, NULL, false);
+    tp_gradients(T, 1, &y, 1, &x, &g, &(tp_gradients_options){.create_graph = true});
+    tp_tensor *one = tp_select(T, g, 0, k);
+    tp_gradients(T, 1, &one, 1, &x, &gg, NULL);
+    ck_no_error(T);
+    for (int i = 0; i < BESIDE; i++) {
+        long double want = curvature_of_norm(x, p, i, k), least = dtype == TP_F32 ? 0x1p-126L : 0x1p-1022L;
+        long double unit = fmaxl(fabsl(want), least) * (dtype == TP_F32 ? 0x1p-24L : 0x1p-53L);
+        long double off = fabsl((long double)tp_item_at(gg, i) - want) / unit;
+        ck_assert_msg(off <= 16, "%s, order %g, size %g, by %d and %d: %.17g, %.17Lg is right, %.3Lg units off",
+                      tp_dtype_name(dtype), p, size, k, i, tp_item_at(gg, i), want, off);
+    }
+    tp_tape_free(T);
+}
+
+START_TEST(norms_beside_a_large_element)
+{
+    static const double orders[] = {2, 1.5, 3, 7, 0.75, -1}, sizes[] = {1, 0x1p40, 0x1p-60};
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (size_t o = 0; o < LENGTH(orders); o++)
+            for (int e = 0; e < BESIDE * (int)LENGTH(sizes); e++)
+                norm_curvature((tp_dtype)dtype, orders[o], sizes[e / BESIDE], e % BESIDE);
+}
+END_TEST
+
 /* Sums whose parts overflow, not they themselves. */
 START_TEST(sums_in_between)
 {
@@ -794,6 +881,8 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, scales, 0, (int)LENGTH(functions));
     tcase_add_test(t, cosines_beyond_the_range);
+    tcase_add_test(t, cosines_of_subnormal_vectors);
+    tcase_add_test(t, norms_beside_a_large_element);
     tcase_add_test(t, sums_in_between);
     tcase_add_test(t, clipping);
     tcase_add_test(t, slopes_at_zero);

@@ -30,7 +30,7 @@ BY_ORDER(gamma_density, SAME, OWN_FLOATS, 0)
 BY_ORDER(zeta_slope, SAME, WIDE(tp__zeta_derivative(x, y, (int)s)), TP_OP_FORGETS_OUT)
 OF_THREE(ldexp_slope, SAME, WIDE(v_ldexp_slope(at[0], x, y, z)), 3, 2)
 OF_THREE(rest_slope, SAME, FLOATS(-x * M(nearbyint)(y / z)), 3, 0)
-OF_THREE(power_term, SAME, OWN_FLOATS, 3, 4)
+OF_THREE(power_term, SAME, OWN_FLOATS, -3, 5)
 OF_THREE(quotient, SAME, OWN_FLOATS, -3, 3)
 /* clang-format on */
 
@@ -88,33 +88,45 @@ static void NAME(gamma_density)(int64_t n, void *out, const void *const *in, con
             o[i] = (ELEM)tp__gamma_pdf((double)a[i], (double)x[i], k);
 }
 
-/* c x^(y - n) log(x)^k times y - i for the bits i of a mask, below n; n, k and the mask are the attributes, and whether it is
- * the sum c x^(y - 1) (1 + y log x). */
+/* Its terms; d does not count where there are not two. */
+static __attribute__((noinline)) void NAME(power_terms)(int64_t n, ELEM *restrict o, const ELEM *c, const ELEM *d,
+                                                        const ELEM *x, const ELEM *y, int two, v_power of)
+{
+    for (int64_t i = 0; i < n; i++)
+        o[i] = (ELEM)V(power_term)((double)c[i], v_either(two, (double)d[i], 1), (double)x[i], (double)y[i], of);
+}
+
+/* c x^(y - n) log(x)^k times y - i for the bits i of a mask, below n, or c d x^(y - n) ...; n, k and the mask are the
+ * attributes, whether it is the sum c x^(y - 1) (1 + y log x), and how many gradients there are. */
 static void NAME(power_term)(int64_t n, void *out, const void *const *in, const void *attr)
 {
     ELEM *restrict o = out;
-    const ELEM *c = in[0], *x = in[1], *y = in[2];
-    const double *at = attr, less = at[0];
-    int k = (int)at[1], joint = at[3] != 0, odd = 0;
-    unsigned mask = (unsigned)at[2];
-    bool plain = !joint && mask < 4 && k < 2;
-    for (int64_t i = 0; joint && i < n; i++)
-        o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], 1, 1, 0, 0, 1);
-    for (int64_t i = 0; !joint && !plain && i < n; i++)
-        o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], less, k, mask, 1, 0);
-    for (int64_t i = 0; plain && k == 0 && i < n; i++) {
-        ELEM v = (ELEM)V(power_quick)((double)c[i], (double)x[i], (double)y[i], less, 0, mask);
+    const double *at = attr;
+    const bool two = at[4] == 2;
+    const ELEM *c = in[0], *d = in[two], *x = in[two + 1], *y = in[two + 2];
+    v_power of = {at[0], (int)at[1], at[3] != 0, at[3] != 0 ? 0 : (unsigned)at[2]}, flat = of, log = of;
+    int odd = 0;
+    flat.k = 0;
+    log.k = 1;
+    if (of.joint || of.mask >= 4 || of.k >= 2) {
+        NAME(power_terms)(n, o, c, d, x, y, two, of);
+        return;
+    }
+    for (int64_t i = 0; of.k == 0 && i < n; i++) {
+        ELEM v = (ELEM)V(power_quick)(V(both)((double)c[i], v_either(two, (double)d[i], 1)), (double)x[i], (double)y[i],
+                                      flat);
         odd |= v != v;
         o[i] = v;
     }
-    for (int64_t i = 0; plain && k == 1 && i < n; i++) {
-        ELEM v = (ELEM)V(power_quick)((double)c[i], (double)x[i], (double)y[i], less, 1, mask);
+    for (int64_t i = 0; of.k == 1 && i < n; i++) {
+        ELEM v = (ELEM)V(power_quick)(V(both)((double)c[i], v_either(two, (double)d[i], 1)), (double)x[i], (double)y[i],
+                                      log);
         odd |= v != v;
         o[i] = v;
     }
     for (int64_t i = 0; odd && i < n; i++)
         if (o[i] != o[i])
-            o[i] = (ELEM)V(power_term)((double)c[i], (double)x[i], (double)y[i], less, k, mask, 0, 0);
+            NAME(power_terms)(1, o + i, c + i, d + i, x + i, y + i, two, of);
 }
 
 /* value c a / b^k, or value c d a / b^k; the attributes are value, k, and how many there are above b. */
@@ -216,52 +228,67 @@ static tp_status share2_vjp(tp_vjp *v)
     return share_slopes(v, tp__share2(v->tape, v->in[1], v->in[0]), 0.693147180559945309417);
 }
 
-static tp_tensor *power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, const double attr[4]);
+/* What a power's derivative has: gradients, of which the second may be NULL, base and exponent. */
+typedef struct {
+    tp_tensor *c, *d, *x, *y;
+} powered;
+
+static tp_tensor *power_term(tp_tape *T, const powered *of, int n, int k, uint32_t mask, bool joint);
 
 /* By y: the power's logarithm, and P less each factor in turn. Of c y x^(y - 1) both parts may be infinite where the sum has a
  * sign: there is a kernel for it, whose own derivatives are those of the sum. */
-static tp_tensor *power_term_by_exponent(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k,
-                                         uint32_t mask)
+static tp_tensor *power_term_by_exponent(tp_tape *T, const powered *of, int n, int k, uint32_t mask)
 {
     if (n == 1 && k == 0 && mask == 1)
-        return power_term(T, c, x, y, (const double[4]){1, 1, 1, 1});
-    tp_tensor *sum = tp__power_term(T, c, x, y, n, k + 1, mask);
+        return power_term(T, of, 1, 1, 1, true);
+    tp_tensor *sum = power_term(T, of, n, k + 1, mask, false);
     for (int i = 0; i < n && i < 31; i++)
         if (mask >> i & 1)
-            sum = tp_add(T, sum, tp__power_term(T, c, x, y, n, k, mask & ~(1u << i)));
+            sum = tp_add(T, sum, power_term(T, of, n, k, mask & ~(1u << i), false));
     return sum;
 }
 
 /* With P the product of y - i over the mask: c P (y - n) x^(y - n - 1) log(x)^k + k c P x^(y - n - 1) log(x)^(k - 1). */
-static tp_tensor *power_term_by_base(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k, uint32_t mask)
+static tp_tensor *power_term_by_base(tp_tape *T, const powered *of, int n, int k, uint32_t mask)
 {
     bool fits = n < 31; /* into the mask */
-    tp_tensor *more = fits ? c : tp_mul(T, c, tp_sub_scalar(T, y, n));
-    tp_tensor *slope = tp__power_term(T, more, x, y, n + 1, k, fits ? mask | 1u << n : mask);
-    return k == 0 ? slope : tp_add(T, slope, tp__power_term(T, tp_mul_scalar(T, c, k), x, y, n + 1, k - 1, mask));
+    powered more = *of, times_k = *of;
+    if (!fits)
+        more.c = tp_mul(T, of->c, tp_sub_scalar(T, of->y, n));
+    tp_tensor *slope = power_term(T, &more, n + 1, k, fits ? mask | 1u << n : mask, false);
+    if (k == 0)
+        return slope;
+    times_k.c = tp_mul_scalar(T, of->c, k);
+    return tp_add(T, slope, power_term(T, &times_k, n + 1, k - 1, mask, false));
 }
 
+/* A gradient more: products of gradients are joined where there would be more than two. */
 static tp_status power_term_vjp(tp_vjp *v)
 {
     tp_tape *T = v->tape;
     const double *at = v->attr;
-    int n = (int)at[0], k = (int)at[1];
+    int n = (int)at[0], k = (int)at[1], two = at[4] == 2;
     uint32_t mask = (uint32_t)at[2];
     bool joint = at[3] != 0; /* the term of its attributes, and that of 1, 0 and no factor */
-    tp_tensor *c = v->in[0], *x = v->in[1], *y = v->in[2], *g = v->gout[0], *gc = NULL;
+    tp_tensor *g = v->gout[0];
+    powered in = {v->in[0], two ? v->in[1] : NULL, v->in[two + 1], v->in[two + 2]}, more = in;
+    more.c = g;
     if (tp_vjp_needs(v, 0))
-        v->gin[0] = power_term(T, g, x, y, at);
-    if (tp_vjp_needs(v, 1) || tp_vjp_needs(v, 2))
-        gc = tp_mul(T, g, c);
-    if (tp_vjp_needs(v, 1)) {
-        v->gin[1] = power_term_by_base(T, gc, x, y, n, k, mask);
+        v->gin[0] = power_term(T, &more, n, k, mask, joint);
+    more.d = in.c;
+    if (two && tp_vjp_needs(v, 1))
+        v->gin[1] = power_term(T, &more, n, k, mask, joint);
+    if (two)
+        more = (powered){tp_mul(T, g, in.c), in.d, in.x, in.y};
+    if (tp_vjp_needs(v, two + 1)) {
+        v->gin[two + 1] = power_term_by_base(T, &more, n, k, mask);
         if (joint)
-            v->gin[1] = tp_add(T, v->gin[1], power_term_by_base(T, gc, x, y, 1, 0, 0));
+            v->gin[two + 1] = tp_add(T, v->gin[two + 1], power_term_by_base(T, &more, 1, 0, 0));
     }
-    if (tp_vjp_needs(v, 2)) {
-        v->gin[2] = power_term_by_exponent(T, gc, x, y, n, k, mask);
+    if (tp_vjp_needs(v, two + 2)) {
+        v->gin[two + 2] = power_term_by_exponent(T, &more, n, k, mask);
         if (joint)
-            v->gin[2] = tp_add(T, v->gin[2], power_term_by_exponent(T, gc, x, y, 1, 0, 0));
+            v->gin[two + 2] = tp_add(T, v->gin[two + 2], power_term_by_exponent(T, &more, 1, 0, 0));
     }
     return TP_OK;
 }
@@ -473,14 +500,17 @@ static void rest_slope_samples(tp_sampler *s)
 
 static void power_term_samples(tp_sampler *s)
 {
-    tp_tensor *in[3] = {tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2),
-                        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.3, 2.1),
-                        tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1.7, 2.8)};
+    tp_tensor *in[4] = {
+        tp_sample_tensor(s, (tp_dims){1, {4}}, -1.9, 2.2), tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -2.1, 1.3),
+        tp_sample_tensor(s, (tp_dims){2, {3, 4}}, 0.3, 2.1), tp_sample_tensor(s, (tp_dims){2, {3, 1}}, -1.7, 2.8)};
     for (int n = 0; n < 4; n++)
         for (int k = 0; k < 3; k++)
             for (int mask = 0; mask < 1 << n; mask += 1 + k)
-                tp_sample(s, (const double[4]){n, k, mask, 0}, 3, in);
-    tp_sample(s, (const double[4]){1, 1, 1, 1}, 3, in);
+                tp_sample(s, (const double[5]){n, k, mask, 0, 1}, 3, in + 1);
+    tp_sample(s, (const double[5]){1, 1, 1, 1, 1}, 3, in + 1);
+    for (int k = 0; k < 3; k++)
+        tp_sample(s, (const double[5]){2, k, 1, 0, 2}, 4, in);
+    tp_sample(s, (const double[5]){1, 1, 1, 1, 2}, 4, in);
 }
 
 /* ---- what a line becomes ---------------------------------------------------------------------------------------- */
@@ -512,11 +542,14 @@ static void power_term_samples(tp_sampler *s)
 
 tp_tensor *tp__power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, int n, int k, uint32_t mask)
 {
-    return power_term(T, c, x, y, (const double[4]){n, k, mask, 0});
+    return power_term(T, &(powered){c, NULL, x, y}, n, k, mask, false);
 }
-static tp_tensor *power_term(tp_tape *T, tp_tensor *c, tp_tensor *x, tp_tensor *y, const double attr[4])
+static tp_tensor *power_term(tp_tape *T, const powered *of, int n, int k, uint32_t mask, bool joint)
 {
-    return tp__apply3(T, &power_term_op.op, attr, c, x, y);
+    const double attr[5] = {n, k, mask, joint, of->d ? 2 : 1};
+    if (of->d)
+        return tp_apply(T, &power_term_op.op, attr, 4, (tp_tensor *[4]){of->c, of->d, of->x, of->y});
+    return tp__apply3(T, &power_term_op.op, attr, of->c, of->x, of->y);
 }
 
 static tp_tensor *quotient_of(tp_tape *T, int n, tp_tensor *const *in, int k, double value)

@@ -2,6 +2,7 @@
 #include "kernel/elementwise.h"
 #include "ops/ops.h"
 
+#include <math.h>
 #include <string.h>
 
 /* y = x / n with n = max(|x|, eps) over a dimension. Derivatives fall with powers of n: parts of them leave the range where
@@ -78,6 +79,34 @@ static void near_one(int64_t begin, int64_t end, void *user)
     }
 }
 
+/* A norm below the normal numbers has lost digits: m and y are made again of that row times k. */
+static void lift(int64_t begin, int64_t end, void *user)
+{
+    const tp_call *c = user;
+    const tp_tensor *x = c->in[0], *m = c->out[M];
+    const size_t size = tp_dtype_size(x->dtype);
+    const int dim = ((const unit *)c->attr)->dim;
+    const double most = x->dtype == TP_F32 ? 0x1p126 : 0x1p1022;
+    int64_t inner = 1, n = x->ndim ? x->shape[dim] : 1;
+    for (int d = dim + 1; d < x->ndim; d++)
+        inner *= x->shape[d];
+    for (int64_t i = begin; i < end; i++) {
+        void *norm = (char *)m->data + (size_t)i * size;
+        double k = tp__load((char *)c->out[K]->data + (size_t)i * size, x->dtype), squares = 0;
+        if (k != most || tp__load((char *)c->out[MOVES]->data + (size_t)i * size, x->dtype) == 0)
+            continue;
+        size_t at = (size_t)(i / inner * n * inner + i % inner) * size, step = (size_t)inner * size;
+        for (int64_t j = 0; j < n; j++) {
+            double e = tp__load((char *)x->data + at + (size_t)j * step, x->dtype) * k;
+            squares += e * e;
+        }
+        tp__store(norm, x->dtype, sqrt(squares));
+        for (int64_t j = 0; j < n && squares > 0; j++)
+            tp__store((char *)c->out[Y]->data + at + (size_t)j * step, x->dtype,
+                      tp__load((char *)x->data + at + (size_t)j * step, x->dtype) * k / sqrt(squares));
+    }
+}
+
 static tp_status unit_forward(tp_call *c)
 {
     enum { ROWS = 16384 };
@@ -92,6 +121,7 @@ static tp_status unit_forward(tp_call *c)
     tp__operand in[2] = {tp__operand_of(x, shape), tp__operand_of(n, shape)};
     tp__map(TP__FN(div, x->dtype), NULL, shape, y->data, x->dtype, x->dtype, false, 2, in);
     tp__parallel_for(n->numel, ROWS, near_one, c);
+    tp__parallel_for(n->numel, ROWS, lift, c);
     return TP_OK;
 }
 

@@ -53,11 +53,102 @@ static tp_status norm_forward(tp_call *c)
     return tp__reduce_over(c->tape, kind, o->p, c->in[0], o->mask, c->out[0]->data);
 }
 
-/* d y / d x = sign x (|x| / y)^(p-1), in quotients, which stay in range; 0 where y is 0, as torch chooses the subgradient,
- * and without a division there. The largest share theirs. */
+/* ---- slopes ------------------------------------------------------------------------------------------------------- */
+
+/* u = sign x (|x| / y)^(p-1) over the last dimension, of an order that is neither 0, 1 nor infinite; 0 where y is 0, as torch
+ * chooses the subgradient, and for p < 2 where x is. */
+static tp_status slope_infer(tp_call *c) { return tp__infer_float_like(c); }
+
+static tp_status slope_forward(tp_call *c)
+{
+    const tp_tensor *x = c->in[0];
+    const double p = *(const double *)c->attr;
+    int64_t n = x->shape[x->ndim - 1], rows = n ? x->numel / n : 0;
+    size_t bytes = (size_t)rows * tp_dtype_size(x->dtype); /* of less than x has */
+    void *y = rows ? tp_call_scratch(c, bytes) : NULL, *ones = y ? tp_call_scratch(c, bytes) : NULL;
+    if (ones == NULL)
+        return c->tape->status;
+    tp__fill(rows, ones, x->dtype, 1);
+    if (tp__reduce_over(c->tape, kind_of(p), p, x, 1u << (x->ndim - 1), y) == TP_OK)
+        tp__norm_backward(p, x->dtype, rows, n, 1, x->data, y, ones, c->out[0]->data, false);
+    return c->tape->status;
+}
+
+/* With s = x / y the derivative along h is (p - 1) / y |s|^(p-2) (h - s <u, h>): where one element is nearly all of the
+ * norm, it cancels. As sum |s|^p is 1, it is h_i sum |s_j|^p - s_i sum u_j h_j over the others, j not i, there. The sums are made
+ * of numbers times c = y^-1/2, so that they are not below the range where over y they are in it. */
+static tp_status slope_vjp(tp_vjp *v)
+{
+    tp_tape *T = v->tape;
+    tp_tensor *x = v->in[0], *h = v->gout[0], *zero = tp__number(T, x, 0), *one = tp__number(T, x, 1);
+    const double p = *(const double *)v->attr;
+    const int last = x->ndim - 1;
+    tp_tensor *y = tp_linalg_vector_norm(T, x, p, 1, &last, true), *flat = tp_eq(T, y, zero);
+    y = tp_where(T, flat, one, y);
+    if (p < 2)
+        flat = tp_logical_or(T, flat, tp_eq(T, x, zero));
+    tp_tensor *s = tp_div(T, x, y), *size = tp_where(T, flat, one, tp_abs(T, s)), *c = tp_detach(T, tp_rsqrt(T, y));
+    tp_tensor *most = tp_logical_and(T, tp_gt_scalar(T, tp_pow_scalar(T, size, p), 0.5), tp_logical_not(T, flat));
+    tp_tensor *root = tp_where(T, flat, zero, tp_mul(T, tp_pow_scalar(T, size, p / 2), c));
+    tp_tensor *u = tp_where(T, flat, zero, tp_mul(T, tp_sign(T, x), tp_pow_scalar(T, size, p - 1)));
+    tp_tensor *along = tp_mul(T, tp_mul(T, u, c), h), *sc = tp_mul(T, s, c);
+    tp_tensor *rest = tp_sum_dim(T, tp_where(T, most, zero, tp_square(T, root)), last, true);
+    tp_tensor *others = tp_sum_dim(T, tp_where(T, most, zero, along), last, true);
+    tp_tensor *of_most = tp_sub(T, tp_mul(T, h, rest), tp_mul(T, sc, others));
+    tp_tensor *of_rest = tp_sub(T, tp_mul(T, tp_mul(T, h, c), c), tp_mul(T, sc, tp_sum_dim(T, along, last, true)));
+    tp_tensor *bend = tp_where(T, most, of_most, of_rest), *power = tp_pow_scalar(T, size, p - 2);
+    bend = fabs(p - 1) < 1 ? tp_mul(T, tp_mul_scalar(T, bend, p - 1), power)
+                           : tp_mul_scalar(T, tp_mul(T, bend, power), p - 1);
+    bend = tp_div(T, bend, tp_mul(T, tp_mul(T, y, c), c));
+    v->gin[0] = tp_where(T, flat, zero, bend);
+    return TP_OK;
+}
+
+static void slope_samples(tp_sampler *s)
+{
+    const double orders[] = {2, 3, 1.5, 0.5, -1};
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        tp_tensor *x = tp_sample_tensor(s, (tp_dims){3, {2, 3, 4}}, -1.9, 2.2);
+        tp_sample(s, &orders[i], 1, &x);
+        x = tp_sample_tensor(s, (tp_dims){2, {3, 2}}, 0.1, 3); /* one is nearly all of the norm */
+        tp_sample(s, &orders[i], 1, &x);
+        x = tp_sample_tensor(s, (tp_dims){2, {0, 3}}, 0.5, 2);
+        tp_sample(s, &orders[i], 1, &x);
+    }
+}
+
+/* clang-format off */
+static const tp_op slope_op = {
+    .name = "vector_norm_slope", .n_in = 1, .n_out = 1, .attr_size = sizeof(double), .flags = TP_OP_FORGETS_OUT,
+    .infer = slope_infer, .forward = slope_forward, .vjp = slope_vjp, .samples = slope_samples};
+/* clang-format on */
+
+/* x with its dimensions in this order, and those from n_kept on as one; or back. */
+static tp_tensor *as_rows(tp_tape *T, tp_tensor *x, tp_dims order, int n_kept)
+{
+    tp_dims rows = {.ndim = n_kept + 1};
+    for (int d = 0; d < n_kept; d++)
+        rows.dim[d] = x->shape[order.dim[d]];
+    rows.dim[n_kept] = 1;
+    for (int d = n_kept; d < x->ndim; d++)
+        rows.dim[n_kept] *= x->shape[order.dim[d]];
+    return tp_reshape(T, tp_permute(T, x, order), rows);
+}
+
+static tp_tensor *from_rows(tp_tape *T, tp_tensor *rows, const tp_tensor *x, tp_dims order)
+{
+    tp_dims turned = {.ndim = x->ndim}, back = turned;
+    for (int d = 0; d < x->ndim; d++) {
+        turned.dim[d] = x->shape[order.dim[d]];
+        back.dim[order.dim[d]] = d;
+    }
+    return tp_permute(T, tp_reshape(T, rows, turned), back);
+}
+
+/* d y / d x over some dimensions; for an order of infinity the largest share theirs. y is looked at then alone. */
 tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int n, const int *dims)
 {
-    tp_tensor *zero = tp__number(T, x, 0), *one = tp__number(T, x, 1), *sign = tp_sign(T, x);
+    tp_tensor *sign = tp_sign(T, x);
     if (p == 0)
         return tp_zeros_like(T, x);
     if (p == 1 || n == 0)
@@ -66,15 +157,18 @@ tp_tensor *tp__norm_slope(tp_tape *T, tp_tensor *x, tp_tensor *y, double p, int 
         tp_tensor *at = tp_to(T, tp_eq(T, tp_abs(T, x), y), x->dtype);
         return tp_mul(T, sign, tp_div(T, at, tp_clamp(T, tp_sum_dims(T, at, n, dims, true), 1, INFINITY)));
     }
-    tp_tensor *flat = tp_eq(T, y, zero);
-    tp_tensor *share = tp_div(T, x, tp_where(T, flat, one, y));
-    if (p == 2)
-        return tp_where(T, flat, zero, share);
-    if (p < 2) /* the power has no slope at 0, or is infinite there */
-        flat = tp_logical_or(T, flat, tp_eq(T, x, zero));
-    tp_tensor *power = tp_pow_scalar(T, tp_where(T, flat, one, tp_abs(T, share)), p - 1);
-    return tp_where(T, flat, zero, tp_mul(T, sign, power));
+    tp_dims order = {.ndim = 0};
+    uint32_t over = 0;
+    for (int i = 0; i < n; i++)
+        over |= 1u << (dims[i] < 0 ? dims[i] + x->ndim : dims[i]);
+    for (int reduced = 0; reduced < 2; reduced++)
+        for (int d = 0; d < x->ndim; d++)
+            if ((int)(over >> d & 1u) == reduced)
+                order.dim[order.ndim++] = d;
+    return from_rows(T, tp__apply1(T, &slope_op, &p, as_rows(T, x, order, x->ndim - n)), x, order);
 }
+
+/* ---- the norm ------------------------------------------------------------------------------------------------------ */
 
 static tp_status norm_vjp(tp_vjp *v)
 {
