@@ -228,7 +228,7 @@ const char *const needs_no_row[] = {
     /* tried with a number of exponents, in rows of their own */
     "pow_scalar",
     /* parts of derivatives; but for those of lower orders */
-    "quotient", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
+    "quotient", "power_term", "zeta_slope", "over_square", "over_cross", "over_gap", "direction", "direction_turn", "direction_bend", "share", "share2", "gamma_density", "erfcx_slope", "erfcx_bend", "hazard", "hazard_slope",
     "hazard_gap", "erfinv_slope", "ndtri_slope", "i1_slope", "bell", "bessel_i", "bessel_ie", "multigamma",
     "binary_cross_entropy_by_target", "prelu_by_slope", "prelu_below", "log_divergence", "poisson_nll_loss_slope",
     NULL,
