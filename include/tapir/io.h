@@ -9,6 +9,7 @@
 #define TAPIR_IO_H
 
 #include "op.h"
+#include "numpy.h"
 
 #ifdef __cplusplus
 extern "C" {

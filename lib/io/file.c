@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "io/file.h"
+#include "tape/state_dict.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,53 @@ int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes)
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* ---- what is to be written --------------------------------------------------------------------------------------- */
+
+/* Unicode's table 3-7: how many bytes follow the first, and what the second is at least, which leaves out surrogates and
+ * longer forms than are needed. */
+static bool is_utf8(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
+        unsigned first = *c++, low = 0x80, high = 0xbf,
+                 more = first < 0x80   ? 0
+                        : first < 0xe0 ? 1
+                        : first < 0xf0 ? 2
+                                       : 3;
+        if (first >= 0x80 && (first < 0xc2 || first > 0xf4))
+            return false;
+        low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : low;
+        high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : high;
+        for (; more > 0; more--, low = 0x80, high = 0xbf, c++)
+            if (*c < low || *c > high)
+                return false;
+    }
+    return true;
+}
+
+tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,
+                         tp_tensor *const *tensors)
+{
+    enum { LONGEST = 60000 };
+    if (n < 0 || (n > 0 && (names == NULL || tensors == NULL)))
+        return tp_fail(T, TP_EINVAL, "%s: %s: %d tensors; 0 or more, and lists of them that are not NULL, are needed",
+                       who, path, n);
+    for (int i = 0; i < n; i++) {
+        if (tensors[i] == NULL || names[i] == NULL)
+            return tp_fail(T, TP_EINVAL, "%s: tensor %d or its name is NULL", who, i);
+        if (strlen(names[i]) > LONGEST || !is_utf8(names[i]))
+            return tp_fail(T, TP_EINVAL, "%s: name %d is no text in UTF-8 of at most %d bytes; one is needed", who, i,
+                           LONGEST);
+        if (!tp__usable(T, who, tensors[i]))
+            return T->status;
+    }
+    tp__given *given = n > 1 ? tp__malloc((size_t)n * sizeof *given) : NULL;
+    if (n > 1 && given == NULL)
+        return tp_fail(T, TP_ENOMEM, "%s: %s: no memory for %d names", who, path, n);
+    tp_status status = n > 1 ? tp__given_sort(T, who, n, names, given) : TP_OK;
+    tp__free(given);
+    return status;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

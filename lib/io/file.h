@@ -10,6 +10,11 @@
  * or a device is refused, and nobody waits for its other end. */
 int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes);
 
+/* Names and as many tensors that are to be written: there, usable, each name once, in UTF-8 and short enough for an entry of an
+ * archive. */
+tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,
+                         tp_tensor *const *tensors);
+
 /* A file that takes the place of another, or of none, when it is whole: till then it has a name of its own in the same
  * directory, which nobody else has. */
 typedef struct {

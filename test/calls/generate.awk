@@ -27,6 +27,7 @@ BEGIN {
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
+    kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
     kind["tp_function"] = "function"; kind["consttp_function*"] = "functions"; kind["tp_step_function"] = "step"
@@ -67,6 +68,7 @@ BEGIN {
     special["tp_schedule_load_state_dict names"] = "schedule_names"
     special["tp_schedule_load_state_dict tensors"] = "schedule_values"
     special["tp_safetensors_open path"] = "stored"
+    special["tp_npy_load path"] = "array"; special["tp_npz_open path"] = "arrays"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"
@@ -223,7 +225,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|grads|loader|safetensors|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -52,6 +52,7 @@ static inline void free_grads(void *x) { tp_grads_free(x); }
 static inline void free_optim(void *x) { tp_optim_free(x); }
 static inline void free_loader(void *x) { tp_loader_free(x); }
 static inline void free_safetensors(void *x) { tp_safetensors_close(x); }
+static inline void free_npz(void *x) { tp_npz_close(x); }
 static inline void free_file(void *x) { fclose(x); }
 
 /* ---- tensors -------------------------------------------------------------------------------------------------------- */
@@ -331,6 +332,23 @@ static inline const char *get_stored(int v)
     return get_path(v);
 }
 KIND(stored, 8)
+static inline const char *get_array(int v)
+{
+    if (v == 0)
+        tp_npy_save(other_tape, get_path(0), tp_ones(other_tape, TP_F32, tp_shape(2)));
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(array, 8)
+static inline const char *get_arrays(int v)
+{
+    tp_tensor *x = tp_ones(other_tape, TP_F32, tp_shape(2));
+    if (v == 0)
+        tp_npz_save(other_tape, get_path(0), 1, (const char *const[]){"0"}, &x);
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(arrays, 8)
 /* The smallest IDX file there is, and the paths above. */
 static inline const char *get_idx(int v)
 {
@@ -748,6 +766,8 @@ static inline tp_safetensors *get_safetensors(int v)
     return v ? NULL : hold(tp_safetensors_open(T, get_stored(0)), free_safetensors);
 }
 KIND(safetensors, 2)
+static inline tp_npz *get_npz(int v) { return v ? NULL : hold(tp_npz_open(T, get_arrays(0)), free_npz); }
+KIND(npz, 2)
 static inline tp_tensor *class_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
 {
     (void)tape, (void)self;
