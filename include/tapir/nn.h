@@ -491,7 +491,7 @@ TP_API tp_module *tp_nn_cosine_similarity(tp_tape *T, int dim, double eps);
 TP_API tp_module *tp_nn_pairwise_distance(tp_tape *T, double p, double eps, bool keepdim);
 
 typedef struct {
-    double   div_value; /* 0: 4; cluster k has in / div_value^(k + 1) features */
+    double   div_value; /* 0: 4; cluster k has in / div_value^(k + 1) features, rounded down */
     bool     head_bias;
     tp_dtype dtype; /* 0: TP_F32 */
     TP_RESERVED(4);

@@ -114,6 +114,17 @@ static tp_module *cluster(tp_tape *T, int64_t in, int64_t features, int64_t clas
     return tp_nn_sequential_of(T, 2, (tp_module *[2]){first, second});
 }
 
+/* Of cluster k: how often divisor^(k + 1) goes into `in`, which may be less than the rounded quotient: 0.1 into 3 goes 29 times. */
+static int64_t features_of(tp_tape *T, int64_t in, double divisor, int k)
+{
+    double by = pow(divisor, k + 1), features = rint(((double)in - fmod((double)in, by)) / by);
+    if (features >= 0 && features < 0x1p62)
+        return (int64_t)features;
+    tp_fail(T, TP_EINVAL,
+            "nn_adaptive_log_softmax_with_loss: div_value is %g; one that makes 0 features or more is needed", divisor);
+    return 0;
+}
+
 static bool cutoffs_fit(tp_tape *T, int64_t classes, int n, const int64_t *cutoffs)
 {
     bool fits = n > 0 && cutoffs;
@@ -140,9 +151,8 @@ tp_module *tp_nn_adaptive_log_softmax_with_loss(tp_tape *T, int64_t in, int64_t 
     tp_module_add(T, m, "head", tp_nn_linear(T, in, cutoffs[0] + n, &of_head));
     tp_module *tail = tp_module_add(T, m, "tail", tp_nn_module_list_of(T, 0, NULL));
     for (int k = 0; k < n && tp__ok(T); k++) {
-        double features = floor((double)in / pow(divisor, k + 1));
-        int64_t end = k + 1 < n ? cutoffs[k + 1] : classes;
-        tp_nn_append(T, tail, cluster(T, in, (int64_t)features, end - cutoffs[k], o.dtype));
+        int64_t features = features_of(T, in, divisor, k), end = k + 1 < n ? cutoffs[k + 1] : classes;
+        tp_nn_append(T, tail, cluster(T, in, features, end - cutoffs[k], o.dtype));
     }
     if (tp_error(T)) {
         tp_module_free(m);

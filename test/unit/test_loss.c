@@ -432,6 +432,19 @@ START_TEST(adaptive_softmax)
     tp_module_free(m);
     ck_assert(tp_nn_adaptive_log_softmax_with_loss(T, 8, 5, 2, cutoffs, NULL) == NULL);
     ck_error(T, TP_EINVAL, "2 cutoffs");
+    m = tp_nn_adaptive_log_softmax_with_loss(T, 3, 9, 2, cutoffs, &(tp_adaptive_softmax_options){.div_value = 0.1});
+    ck_assert_int_eq(tp_size(tp_module_param(m, "tail.0.0.weight"), 0), 29); /* as in Python 3 // 0.1, 3 // 0.1**2 */
+    ck_assert_int_eq(tp_size(tp_module_param(m, "tail.1.0.weight"), 0), 299);
+    tp_module_free(m);
+    const double absurd[] = {1e-300, (double)NAN, -0.5, (double)INFINITY};
+    for (size_t i = 0; i < LENGTH(absurd); i++) {
+        tp_adaptive_softmax_options o = {.div_value = absurd[i]};
+        m = tp_nn_adaptive_log_softmax_with_loss(T, 3, 9, 2, cutoffs, &o);
+        ck_assert((m != NULL) == (absurd[i] > 1));
+        if (m == NULL)
+            ck_error(T, TP_EINVAL, "div_value is");
+        tp_module_free(m);
+    }
 }
 END_TEST
 

@@ -3,6 +3,8 @@
  * are refused. */
 #include "support/support.h"
 
+#include <limits.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -355,6 +357,10 @@ START_TEST(grid_edges)
     tp_grid_sample(T, tp_zeros(T, TP_F64, tp_shape(1, 1, 2, 2, 2)), tp_zeros(T, TP_F64, tp_shape(1, 1, 1, 1, 3)),
                    &(tp_grid_sample_options){.mode = TP_GRID_BICUBIC});
     ck_error(T, TP_EINVAL, "mode 2");
+    for (int i = 0; i < 4; i++) {
+        tp_affine_grid(T, theta, (tp_dims){(const int[]){INT_MIN, -1, 3, 6}[i], {1, 1, 2, 3}}, false);
+        ck_error(T, TP_ESHAPE, "affine_grid: theta is");
+    }
     tp_affine_grid(T, theta, tp_shape(2, 1, 2, 3), false);
     ck_error(T, TP_ESHAPE, "the size [2, 1, 2, 3]");
     tp_affine_grid(T, theta, tp_shape(1, 1, 0, 3), false);

@@ -658,9 +658,9 @@ tp_tensor *tp_affine_grid(tp_tape *T, tp_tensor *theta, tp_dims size, bool align
     TP__NAMED(T, "affine_grid");
     if (!tp__usable(T, "affine_grid", theta))
         return NULL;
-    int space = size.ndim - 2;
+    int space = size.ndim == 4 ? 2 : 3;
     int64_t points = 1;
-    bool fits = (space == 2 || space == 3) && theta->ndim == 3 && theta->shape[0] == size.dim[0] &&
+    bool fits = size.ndim == space + 2 && theta->ndim == 3 && theta->shape[0] == size.dim[0] &&
                 theta->shape[1] == space && theta->shape[2] == space + 1;
     for (int d = 0; fits && d < size.ndim; d++)
         fits = size.dim[d] > 0 && (d < 2 || !__builtin_mul_overflow(points, size.dim[d], &points));
