@@ -136,7 +136,7 @@ programs() # build, a prefix for the names; the longest first
         [ -x "$program" ] && run "$2$(basename "$program")" count_checks env CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=60 "$program"
     done
     # Of the slower builds the calls are fewer, and may take longer.
-    calls_options=$([ -z "$2" ] || echo --bases 2 --seconds 20)
+    calls_options=$([ -z "$2" ] || echo --bases 3 --seconds 20)
     # shellcheck disable=SC2086 # several words, or none
     run "$2calls" count_one env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0:max_allocation_size_mb=1000" \
         "$1/test/calls" --directory "$logs" $calls_options

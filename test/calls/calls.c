@@ -223,7 +223,11 @@ static bool next_call(const function *f)
     if (++at->argument < f->n)
         return f->kinds[at->argument]->count > 1 || next_call(f);
     at->argument = -1;
-    return ++at->base < bases && takes_tensors(f);
+    at->base++;
+    if (at->base ==
+        bases - 1) /* the last of fewer is the last of all: no elements, in a size beyond what can be counted with */
+        at->base = BASES - 1;
+    return at->base < BASES && takes_tensors(f);
 }
 
 static void child(void)

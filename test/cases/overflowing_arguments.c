@@ -37,6 +37,10 @@ int main(void)
     check("as_strided_scatter, offset 2^61", tp_as_strided_scatter(T, d, d, tp_shape(4), one, (int64_t)1 << 61), -1, 0);
     check("diagonal, INT64_MIN", tp_diagonal(T, x, INT64_MIN, 0, 1), 0, 0);
     check("diagonal, INT64_MAX", tp_diagonal(T, x, INT64_MAX, 0, 1), 0, 0);
+    tp_tensor *none[2] = {tp_zeros(T, TP_F32, tp_shape(0, (int64_t)1 << 62)), tp_zeros(T, TP_F32, tp_shape(0, (int64_t)1 << 62))};
+    check("glu, 2^62 of nothing", tp_glu(T, none[0], 1), 0, 0);
+    check("block_diag, 2^63 columns", tp_block_diag(T, 2, none), -1, 0);
+    check("diag_embed, 2^31 of nothing", tp_diag_embed(T, tp_zeros(T, TP_F32, tp_shape(0, 0)), (int64_t)1 << 31, 1, 2), 0, 0);
     check("diag_embed, INT64_MIN", tp_diag_embed(T, d, INT64_MIN, 0, 1), -1, 0);
     check("diag_embed, INT64_MAX", tp_diag_embed(T, d, INT64_MAX, 0, 1), -1, 0);
     check("tril_indices, INT64_MAX", tp_tril_indices(T, TP_I64, 2, 2, INT64_MAX), 8, 4);

@@ -15,9 +15,10 @@ tp_tensor *tp_block_diag(tp_tape *T, int n, tp_tensor *const *x)
         rows[i] = tp_atleast(T, x[i], 2);
         if (rows[i] && rows[i]->ndim > 2)
             tp_fail(T, TP_ESHAPE, "block_diag: block %d is %s; at most 2 dimensions", i, TP__SHAPE(rows[i]));
+        else if (rows[i] && __builtin_add_overflow(columns, rows[i]->shape[1], &columns))
+            tp_fail(T, TP_ESHAPE, "block_diag: block %d is %s; fewer columns in all are needed", i, TP__SHAPE(rows[i]));
         if (!tp__ok(T))
             return NULL;
-        columns += rows[i]->shape[1];
     }
     for (int i = 0; i < n; i++) {
         int64_t height = rows[i]->shape[0], width = rows[i]->shape[1];
