@@ -130,6 +130,7 @@ static const struct {
     bool may_refuse; /* numbers, though the shape suits */
 } strategies[] = {{tp__conv_winograd_room, tp__conv_winograd, true},
                   {tp__conv_planes_room, tp__conv_planes, false},
+                  {tp__conv_depthwise_room, tp__conv_depthwise, false},
                   {tp__conv_direct_room, tp__conv_direct, false},
                   {tp__conv_pixels_room, tp__conv_pixels, false}};
 

@@ -39,6 +39,8 @@ bool tp__convolve(const tp__conv_job *job);
 
 /* ---- the strategies: each says whether it suits, and how many bytes it needs; conv.c has the one for all others ---- */
 
+bool tp__conv_depthwise_room(const tp__conv_job *job, size_t *room);
+bool tp__conv_depthwise(const tp__conv_job *job);
 bool tp__conv_direct_room(const tp__conv_job *job, size_t *room);
 bool tp__conv_direct(const tp__conv_job *job);
 bool tp__conv_winograd_room(const tp__conv_job *job, size_t *room);

@@ -1,9 +1,9 @@
 /* conv_body.h - see vec_conv.c and conv.h: REAL and NAME are the type at hand and its suffix. */
 
-typedef REAL NAME(line) __attribute__((vector_size(TP__CONV_LINE), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(line) __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
 
 /* Elements of a line; of a tile's row; lines of that. */
-#define LANES ((int)(TP__CONV_LINE / sizeof(REAL)))
+#define LANES ((int)(VECTOR / sizeof(REAL)))
 #define TILE (sizeof(REAL) == 8 ? 32 : 64)
 #define LINES (TILE / LANES)
 
@@ -19,9 +19,9 @@ static ALWAYS_INLINE void NAME(copy)(int64_t n, const REAL *x, REAL *y)
             *(NAME(line) *)(y + i + LANES) = b;
         }
         if (i + LANES < n)
-            memcpy(y + i, x + i, TP__CONV_LINE);
+            memcpy(y + i, x + i, VECTOR);
         if (i < n)
-            memcpy(y + n - LANES, x + n - LANES, TP__CONV_LINE);
+            memcpy(y + n - LANES, x + n - LANES, VECTOR);
     } else if (n * W >= 32) {
         memcpy(y, x, 32);
         memcpy(y + n - 32 / W, x + n - 32 / W, 32);
@@ -204,10 +204,14 @@ static void NAME(add_up)(int64_t n, const void *from, void *to)
 static ALWAYS_INLINE void NAME(shifted_of)(int rows, int lines, int64_t terms, const tp__conv_term *term, const REAL *w,
                                            int64_t row, const REAL *x, int64_t n, REAL *y)
 {
-    NAME(line) sum[4][WIDE] = {{{0}}};
+    NAME(line) sum[4][WIDE];
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < lines; j++)
+            sum[r][j] = (NAME(line)){0};
     for (int64_t i = 0; i < terms; i++)
         for (int j = 0; j < lines; j++) {
             NAME(line) v = *(const NAME(line) *)(x + term[i].x + j * LANES);
+            TP__HOLD(v);
             for (int r = 0; r < rows; r++)
                 sum[r][j] += v * w[term[i].w + r * row];
         }
@@ -222,6 +226,8 @@ static ALWAYS_INLINE void NAME(shifted_rows)(int rows, int64_t terms, const tp__
     int64_t i = 0;
     for (; i + WIDE * LANES <= n; i += WIDE * LANES)
         NAME(shifted_of)(rows, WIDE, terms, term, w, row, x + i, n, y + i);
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        NAME(shifted_of)(rows, 2, terms, term, w, row, x + i, n, y + i);
     for (; i < n; i += LANES)
         NAME(shifted_of)(rows, 1, terms, term, w, row, x + i, n, y + i);
 }
@@ -249,6 +255,7 @@ static ALWAYS_INLINE void NAME(distances_of)(int rows, int count, const tp__conv
     for (int64_t i = 0; i < n; i += LANES)
         for (int k = 0; k < count; k++) {
             NAME(line) v = *(const NAME(line) *)(x + term[k].x + i);
+            TP__HOLD(v);
             for (int r = 0; r < rows; r++)
                 sum[r][k] += v * *(const NAME(line) *)(y + r * n + i);
         }

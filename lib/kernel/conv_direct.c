@@ -174,8 +174,9 @@ static void fill_buffer(const direct *p, const char *image, int64_t start, bool 
         for (int64_t i = lo[0]; i < hi[0]; i++) {
             int64_t at = ((first[0] + i) * p->from[1] + first[1] + lo[1]) * p->from[2] + first[2] + lo[2];
             int64_t to = c * p->flat + i * p->pitch[0] + lo[1] * p->pitch[1] + lo[2];
-            p->kernels->deposit(hi[1] - lo[1], hi[2] - lo[2], image + (c * plane + at) * p->size, p->from[2], NULL,
-                                false, buffer + to * p->size, p->pitch[1]);
+            tp__copy_plane((size_t)p->size,
+                           (tp__plane){hi[1] - lo[1], hi[2] - lo[2], p->pitch[1], 1, p->from[2], 1},
+                           buffer + to * p->size, image + (c * plane + at) * p->size);
         }
 }
 
@@ -198,8 +199,12 @@ static void put_rows(const direct *p, int64_t image, int64_t channel, int64_t ro
         const char *bias = job->bias ? (const char *)job->bias + (channel + r) * p->size : NULL;
         for (int64_t i = 0; i < n[0]; i++) {
             int64_t at = ((first[0] + i) * p->to[1] + first[1]) * p->to[2] + first[2];
-            p->kernels->deposit(n[1], n[2], sums + (r * p->flat_out + i * p->pitch[0]) * p->size, p->pitch[1], bias,
-                                job->accumulate, to + at * p->size, p->to[2]);
+            const char *from = sums + (r * p->flat_out + i * p->pitch[0]) * p->size;
+            if (bias || job->accumulate)
+                p->kernels->deposit(n[1], n[2], from, p->pitch[1], bias, job->accumulate, to + at * p->size, p->to[2]);
+            else
+                tp__copy_plane((size_t)p->size, (tp__plane){n[1], n[2], p->to[2], 1, p->pitch[1], 1}, to + at * p->size,
+                               from);
         }
     }
 }
@@ -233,8 +238,8 @@ static void fill_rows(const direct *p, int64_t image, int64_t group, int64_t sta
     for (int64_t m = 0; m < p->to_channels; m++)
         for (int64_t i = 0; i < n[0]; i++) {
             int64_t at = ((first[0] + i) * p->to[1] + first[1]) * p->to[2] + first[2];
-            p->kernels->deposit(n[1], n[2], y + (m * plane + at) * p->size, p->to[2], NULL, false,
-                                to + (m * p->flat_out + i * p->pitch[0]) * p->size, p->pitch[1]);
+            tp__copy_plane((size_t)p->size, (tp__plane){n[1], n[2], p->pitch[1], 1, p->to[2], 1},
+                           to + (m * p->flat_out + i * p->pitch[0]) * p->size, y + (m * plane + at) * p->size);
         }
 }
 

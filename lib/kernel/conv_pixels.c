@@ -18,10 +18,11 @@
 enum {
     LANES = TP__PLACED_LANES,
     X_ROOM = 128 * 1024, /* bytes of a thread: of x */
-    Z_ROOM = 128 * 1024, /* ... of pixels of y, and as many of what is made */
+    Z_ROOM = 128 * 1024, /* ... of pixels of y, and as many of what is made... */
+    C_ROOM = 320 * 1024, /* ... but by weight, where each block adds to all of it */
     MOST_PIXELS = 256,   /* of a block */
     MOST_COLUMNS = 1024, /* places in a list: channels of a stretch and their taps... */
-    DEPTH = 256,         /* ... of which there are about so many */
+    DEPTH = 512,         /* ... of which there are about so many */
     LEAST_CHANNELS = 9,  /* of what is made: fewer leave half of the lanes idle */
     MOST_PHASES = 64,
     MOST_PARTS = 16,
@@ -152,11 +153,12 @@ static bool cut_pixels(plan *p)
 
 static void cut_by_weight(plan *p)
 {
-    int64_t deep = least(p->from_channels, most(1, Z_ROOM / (p->side * p->size) / p->taps));
-    deep = least(deep, p->stretch);
-    p->depths = part(p->from_channels, deep);
-    p->deep = p->stretch = part(p->from_channels, p->depths);
+    int64_t room = least(C_ROOM / (p->side * p->size), MOST_COLUMNS);
+    p->deep = least(p->from_channels, most(1, room / p->taps));
     p->depths = part(p->from_channels, p->deep);
+    p->deep = part(p->from_channels, p->depths);
+    p->depths = part(p->from_channels, p->deep);
+    p->stretch = part(p->deep, part(p->deep, p->stretch));
     int64_t others = p->job->shape.groups * p->sides * p->depths;
     int64_t parts = least(part(MOST_PARTS, others), part(p->blocks, 4));
     p->per_part = part(p->blocks, parts);
@@ -183,7 +185,7 @@ static bool make_plan(plan *p, const tp__conv_job *job)
     p->sides = part(p->to_channels, p->side);
     for (int d = 0; d < TP__SPACE; d++)
         make_axis(p, d, &p->a[d]);
-    if (!cut_pixels(p) || (by_weight(p) && p->taps * p->side * p->size > Z_ROOM))
+    if (!cut_pixels(p) || (by_weight(p) && p->taps * p->side * p->size > C_ROOM))
         return false;
     p->jobs = p->blocks * p->sides * c->groups;
     if (by_weight(p))
@@ -200,12 +202,12 @@ typedef struct {
     int32_t *row, *place;
 } room;
 
-enum { ROOM = X_ROOM + 2 * Z_ROOM + 2 * (MOST_PIXELS + MOST_COLUMNS) * (int)sizeof(int32_t) };
+enum { ROOM = X_ROOM + Z_ROOM + C_ROOM + 2 * (MOST_PIXELS + MOST_COLUMNS) * (int)sizeof(int32_t) };
 
 static room room_at(char *at)
 {
     room r = {at, at + X_ROOM, at + X_ROOM + Z_ROOM, NULL, NULL};
-    r.row = (int32_t *)(void *)(at + X_ROOM + 2 * Z_ROOM);
+    r.row = (int32_t *)(void *)(at + X_ROOM + Z_ROOM + C_ROOM);
     r.place = r.row + MOST_PIXELS + MOST_COLUMNS;
     return r;
 }
@@ -357,14 +359,16 @@ static void fill_plane(const plan *p, const block *b, const char *x, char *to)
     }
     if (begin[1] >= end[1] || begin[2] >= end[2])
         return;
-    bool rows = a[2].window == a[2].from && begin[2] == low[2] &&
-                end[2] == low[2] + a[2].window; /* one after another */
-    int64_t step = rows ? end[1] - begin[1] : 1;
-    size_t n = (size_t)((end[2] - begin[2]) * step * p->size);
-    for (int64_t i = begin[0]; i < end[0]; i++)
-        for (int64_t j = begin[1]; j < end[1]; j += step)
-            memcpy(to + (((i - low[0]) * a[1].window + j - low[1]) * a[2].window + begin[2] - low[2]) * p->size,
-                   x + ((i * a[1].from + j) * a[2].from + begin[2]) * p->size, n);
+    for (int64_t i = begin[0]; i < end[0]; i++) {
+        tp__plane rows = {end[1] - begin[1], end[2] - begin[2], a[2].window, 1, a[2].from, 1};
+        if (rows.columns == a[2].window && rows.columns == a[2].from) { /* one after another */
+            rows.columns *= rows.rows;
+            rows.rows = 1;
+        }
+        tp__copy_plane((size_t)p->size, rows,
+                       to + (((i - low[0]) * a[1].window + begin[1] - low[1]) * a[2].window + begin[2] - low[2]) * p->size,
+                       x + ((i * a[1].from + begin[1]) * a[2].from + begin[2]) * p->size);
+    }
 }
 
 /* Does the window of a block have places that lie beyond x? */
@@ -510,6 +514,16 @@ static void put_weights(const plan *p, const room *r, int64_t group, int64_t fir
                             w + o * k * p->size, k);
 }
 
+/* Channels [c, c + channels) of x times n of y. */
+static void add_products(const plan *p, const block *b, int64_t group, int64_t c, int64_t channels, int64_t n, bool more,
+                         const room *r, char *sums)
+{
+    fill(p, b, group, c, channels, true, r->x);
+    for (int64_t o = 0; o < n; o += p->panel)
+        p->kernels->multiply(channels * p->taps, whole(least(p->panel, n - o), LANES), b->pixels, r->x, p->column,
+                             r->row, r->z + o * p->size, p->side, more, sums + o * p->size, p->side);
+}
+
 static void run_part(const plan *p, int64_t i, const room *r)
 {
     int64_t index = i % p->parts, depth = i / p->parts % p->depths, side = i / p->parts / p->depths % p->sides;
@@ -519,11 +533,10 @@ static void run_part(const plan *p, int64_t i, const room *r)
     for (int64_t k = begin; k < end; k++) {
         block b = block_at(p, k);
         list_pixels(p, &b, p->side, r, count);
-        fill(p, &b, group, c, channels, true, r->x);
         move(p, &b, group, first, n, r->place, r->z, false);
-        for (int64_t o = 0; o < n; o += p->panel)
-            p->kernels->multiply(channels * p->taps, whole(least(p->panel, n - o), LANES), b.pixels, r->x, p->column,
-                                 r->row, r->z + o * p->size, p->side, k > begin, r->c + o * p->size, p->side);
+        for (int64_t d = 0; d < channels; d += p->stretch)
+            add_products(p, &b, group, c + d, least(p->stretch, channels - d), n, k > begin, r,
+                         r->c + d * p->taps * p->side * p->size);
     }
     put_weights(p, r, group, first, n, c, channels, index);
 }

@@ -1,18 +1,19 @@
 /* conv_planes.c - convolutions of floats by 1 x 1 weights, stride 1, without padding: a product of the weights with planes as
- * they lie, forward and by input. A job is a panel of pixels of one image: its columns of x are laid together, as planes may be
- * a power of two apart, and what is made goes to where it belongs. Jobs are cut by the sizes alone. */
+ * they lie, forward and by input. A job is some panels of pixels of one image: their columns of x are laid together, as planes may be
+ * a power of two apart, longer runs of them at once than a panel has, as memory gives few bytes of many pages slowly; what is
+ * made goes to where it belongs. Jobs are cut by the sizes alone. */
 #include "kernel/conv.h"
 #include "kernel/placed.h"
 
 #include <string.h>
 
-enum { PANEL_BYTES = TP__PLACED_PANEL_BYTES, DEPTH = TP__CONV_ROOM / PANEL_BYTES, FEW = 4, SHARE = 1 << 20 };
+enum { PANEL_BYTES = TP__PLACED_PANEL_BYTES, DEPTH = TP__CONV_ROOM / PANEL_BYTES, FEW = 4, TOGETHER = 4, SHARE = 1 << 20 };
 
 typedef struct {
     const tp__conv_job *job;
     const tp__placed_kernels *kernels;
-    int64_t size, plane, panel, panels, from, to,
-        jobs;              /* of an element; pixels; ...; channels that are read and made */
+    int64_t size, plane, panel, together; /* of an element; pixels; of a panel; panels of a job */
+    int64_t from, to, parts, jobs;        /* channels that are read and made; jobs of an image's group; all */
     int32_t *row, *column; /* places in the weights of what is made, and of what is read */
     tp__conv_slots slots;
 } plan;
@@ -35,10 +36,11 @@ static bool make_plan(plan *p, const tp__conv_job *job)
     p->size = (int64_t)tp_dtype_size(job->dtype);
     p->plane = c->in[0] * c->in[1] * c->in[2];
     p->panel = PANEL_BYTES / p->size;
-    p->panels = (p->plane + p->panel - 1) / p->panel;
     p->from = by_input ? c->cout : c->cin;
     p->to = by_input ? c->cin : c->cout;
-    p->jobs = c->batch * c->groups * p->panels;
+    p->together = p->from * TOGETHER <= DEPTH ? TOGETHER : 1;
+    p->parts = (p->plane - 1) / (p->panel * p->together) + 1;
+    p->jobs = c->batch * c->groups * p->parts;
     p->slots.count = tp__conv_slot_count(p->jobs);
     p->slots.size = TP__CONV_ROOM;
     return p->to >= FEW && p->plane > 0 && p->plane % TP__PLACED_LANES == 0 && p->jobs > 0;
@@ -67,11 +69,20 @@ static void begin_rows(const plan *p, int64_t channel, int64_t n, char *y)
             }
 }
 
-static void run_panel(const plan *p, int64_t i, char *x)
+/* Rows of k channels, n pixels each, as panels [k, panel]. */
+static void pack(const plan *p, const char *from, int64_t k, int64_t n, char *x)
+{
+    int64_t row = p->plane * p->size, bytes = n * p->size;
+    for (int64_t r = 0; r < k; r++)
+        for (int64_t at = 0; at < bytes; at += PANEL_BYTES)
+            tp__copy_bytes(x + at * k + r * PANEL_BYTES, from + r * row + at, (size_t)least(PANEL_BYTES, bytes - at));
+}
+
+static void run_panels(const plan *p, int64_t i, char *x)
 {
     const tp__conv_job *job = p->job;
-    int64_t at = i % p->panels * p->panel, n = least(p->panel, p->plane - at), image = i / p->panels;
-    int64_t group = image % job->shape.groups;
+    int64_t pixels = p->panel * p->together, at = i % p->parts * pixels, n = least(pixels, p->plane - at);
+    int64_t image = i / p->parts, group = image % job->shape.groups;
     const char *from = (const char *)job->a + (image * p->from * p->plane + at) * p->size;
     const char *w = (const char *)job->b + group * p->from * p->to * p->size;
     char *y = (char *)job->to + (image * p->to * p->plane + at) * p->size;
@@ -80,9 +91,10 @@ static void run_panel(const plan *p, int64_t i, char *x)
         begin_rows(p, group * p->to, n, y);
     for (int64_t c = 0; c < p->from; c += DEPTH) {
         int64_t k = least(DEPTH, p->from - c);
-        for (int64_t r = 0; r < k; r++)
-            memcpy(x + r * PANEL_BYTES, from + (c + r) * p->plane * p->size, (size_t)(n * p->size));
-        p->kernels->multiply(p->to, n, k, w, p->row, p->column + c, x, p->panel, accumulate || c > 0, y, p->plane);
+        pack(p, from + c * p->plane * p->size, k, n, x);
+        for (int64_t q = 0; q < n; q += p->panel)
+            p->kernels->multiply(p->to, least(p->panel, n - q), k, w, p->row, p->column + c, x + q * p->size * k,
+                                 p->panel, accumulate || c > 0, y + q * p->size, p->plane);
     }
 }
 
@@ -91,7 +103,7 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
     plan *p = user;
     char *room = tp__conv_take_room(&p->slots);
     for (int64_t i = begin; i < end; i++)
-        run_panel(p, i, room);
+        run_panels(p, i, room);
     tp__conv_give_room(&p->slots, room);
 }
 
@@ -108,6 +120,6 @@ bool tp__conv_planes(const tp__conv_job *job)
         p.row[i] = (int32_t)(by_input ? i : i * p.from);
     for (int64_t i = 0; i < p.from; i++)
         p.column[i] = (int32_t)(by_input ? i * p.to : i);
-    tp__parallel_for(p.jobs, 1 + SHARE / (p.panel * p.from * p.to + 1), run_jobs, &p);
+    tp__parallel_for(p.jobs, 1 + SHARE / (p.panel * p.together * p.from * p.to + 1), run_jobs, &p);
     return true;
 }

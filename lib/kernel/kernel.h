@@ -13,6 +13,14 @@ static inline void tp__prefetch(const void *base, int64_t at, int64_t n, size_t 
         __builtin_prefetch((const void *)(begin + b));
 }
 
+/* Keeps a vector in its register: gcc would rather read one that is used a few times from memory each time, which is slow where
+ * it lies across cache lines. */
+#if defined(__x86_64__)
+#define TP__HOLD(v) __asm__("" : "+v"(v))
+#else
+#define TP__HOLD(v) ((void)0)
+#endif
+
 /* ---- elementwise (elementwise.c) ---------------------------------------------------------------------- */
 
 /* A block function: n contiguous elements. `attr` is what the operator carries. */

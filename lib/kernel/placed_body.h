@@ -79,12 +79,14 @@ static ALWAYS_INLINE void NAME(multiply_block)(int rows, int wide, int64_t k, co
                                                const int32_t *column, const REAL *b, int64_t ldb, bool accumulate,
                                                REAL *c, int64_t ldc)
 {
-    NAME(vec) sum[ROWS][WIDE];
-    const REAL *from[ROWS];
+    NAME(vec) sum[TALL][WIDE];
+    const REAL *from[TALL];
     for (int r = 0; r < rows; r++) {
         from[r] = a + row[r];
-        for (int j = 0; j < wide; j++)
+        for (int j = 0; j < wide; j++) {
             sum[r][j] = (NAME(vec)){0};
+            __builtin_prefetch(c + r * ldc + j * LANES, 1);
+        }
     }
     for (int64_t i = 0; i < k; i++, b += ldb) {
         NAME(vec) x[WIDE];
@@ -108,6 +110,8 @@ static ALWAYS_INLINE void NAME(multiply_wide)(int wide, int64_t m, int64_t k, co
                                               const int32_t *column, const REAL *b, int64_t ldb, bool accumulate,
                                               REAL *c, int64_t ldc)
 {
+    for (; wide == 1 && m >= TALL; m -= TALL, row += TALL, c += TALL * ldc)
+        NAME(multiply_block)(TALL, 1, k, a, row, column, b, ldb, accumulate, c, ldc);
     for (; m >= ROWS; m -= ROWS, row += ROWS, c += ROWS * ldc)
         NAME(multiply_block)(ROWS, wide, k, a, row, column, b, ldb, accumulate, c, ldc);
     if (ROWS > 4 && m >= 4) {

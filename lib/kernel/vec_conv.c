@@ -5,13 +5,16 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* Lines that are added up at once, for each of four rows: as many as the registers hold. */
+/* Bytes of a vector; vectors that are added up at once, for each of four rows: as many as the registers hold. */
 #if defined(__AVX512F__)
+#define VECTOR 64
 enum { WIDE = 4 };
 #elif defined(__AVX2__)
+#define VECTOR 32
 enum { WIDE = 2 };
 #else
-enum { WIDE = 1 };
+#define VECTOR 16
+enum { WIDE = 2 };
 #endif
 
 #define TP__BODY "kernel/conv_body.h"
