@@ -77,6 +77,11 @@ typedef struct {
     int64_t w, x;
 } tp__conv_term;
 
+/* Rows of results: elements from one to the next in the buffer and in memory, and from channel to channel. */
+typedef struct {
+    int64_t lines, columns, x_line, y_line, y_plane;
+} tp__conv_lines;
+
 /* Rows of a tile are 64 elements, or 32 of 8 bytes. */
 typedef struct {
     /* column [channels, step] = x at the runs, channels `plane` apart */
@@ -103,6 +108,13 @@ typedef struct {
     /* c [rows, terms] += sum over i of y[r n + i] x[term.x + i], kept as one vector an element */
     void (*distances)(int64_t rows, int64_t terms, const tp__conv_term *term, const void *x, const void *y, int64_t n,
                       void *c);
+    /* The same row by row where no sums are laid out: y [outputs, lines, columns] = bias + y's own where asked + the sums of
+     * x, of which a place in a line is that of the line before plus x_line; vectors beyond the last column may be read, too */
+    void (*mix)(const tp__conv_lines *l, int64_t outputs, int64_t terms, const tp__conv_term *term, const void *w,
+                int64_t row, const void *x, const void *bias, bool accumulate, void *y);
+    /* c [outputs, terms] += products of y as it lies with x, kept as one vector an element */
+    void (*unmix)(const tp__conv_lines *l, int64_t outputs, int64_t terms, const tp__conv_term *term, const void *x,
+                  const void *y, void *c);
 } tp__conv_kernels;
 
 typedef struct {

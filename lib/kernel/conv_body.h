@@ -284,6 +284,145 @@ static void NAME(distances)(int64_t rows, int64_t terms, const tp__conv_term *te
     }
 }
 
+/* ---- row by row (conv_direct.c) ---- */
+
+/* Where vectors of results lie: in x, in y, and how many columns they have; are all whole? */
+typedef struct {
+    int64_t x[4], y[4], n[4];
+    bool whole;
+} NAME(places);
+
+/* The next `count` vectors of all lines from column `at` of line `line` on; where there are less the last one is there again, with no columns. */
+static ALWAYS_INLINE void NAME(next_places)(int count, const tp__conv_lines *l, int64_t *line, int64_t *at,
+                                            NAME(places) * to)
+{
+    int64_t last = (l->columns - 1) / LANES * LANES;
+    to->whole = true;
+    for (int j = 0; j < count; j++) {
+        bool more = *line < l->lines;
+        int64_t row = more ? *line : l->lines - 1, column = more ? *at : last;
+        to->x[j] = row * l->x_line + column;
+        to->y[j] = row * l->y_line + column;
+        to->n[j] = !more ? 0 : column < last ? LANES : l->columns - last;
+        to->whole &= to->n[j] == LANES;
+        *line += column == last;
+        *at = column == last ? 0 : column + LANES;
+    }
+}
+
+static ALWAYS_INLINE void NAME(put)(REAL *y, NAME(vec) v, int64_t n, bool accumulate)
+{
+    if (accumulate)
+        v += n == LANES ? *(const NAME(vec) *)y : NAME(some)(y, n);
+    if (n == LANES)
+        *(NAME(vec) *)y = v;
+    else
+        NAME(put_some)(y, v, n);
+}
+
+/* Some outputs of so many vectors. */
+static ALWAYS_INLINE void NAME(mix_of)(int outputs, int vectors, const tp__conv_lines *l, const NAME(places) * at,
+                                       int64_t terms, const tp__conv_term *term, const REAL *w, int64_t row,
+                                       const REAL *x, const REAL *bias, bool accumulate, REAL *y)
+{
+    NAME(vec) sum[4][4];
+    for (int r = 0; r < outputs; r++)
+        for (int j = 0; j < vectors; j++)
+            sum[r][j] = (NAME(vec)){0} + (bias ? bias[r] : 0);
+    for (int64_t i = 0; i < terms; i++)
+        for (int j = 0; j < vectors; j++) {
+            NAME(vec) v = *(const NAME(vec) *)(x + term[i].x + at->x[j]);
+            TP__HOLD(v);
+            for (int r = 0; r < outputs; r++)
+                sum[r][j] += v * w[term[i].w + r * row];
+        }
+    for (int r = 0; r < outputs; r++, y += l->y_plane)
+        for (int j = 0; j < vectors; j++)
+            if (at->whole && !accumulate)
+                *(NAME(vec) *)(y + at->y[j]) = sum[r][j];
+            else
+                NAME(put)(y + at->y[j], sum[r][j], at->n[j], accumulate);
+}
+
+static ALWAYS_INLINE void NAME(mix_outputs)(int outputs, const tp__conv_lines *l, int64_t terms,
+                                            const tp__conv_term *term, const REAL *w, int64_t row, const REAL *x,
+                                            const REAL *bias, bool accumulate, REAL *y)
+{
+    int64_t left = l->lines * ((l->columns - 1) / LANES + 1), line = 0, column = 0;
+    NAME(places) at;
+    for (; left > 2 && WIDE == 4; left -= 4) {
+        NAME(next_places)(4, l, &line, &column, &at);
+        NAME(mix_of)(outputs, WIDE, l, &at, terms, term, w, row, x, bias, accumulate, y);
+    }
+    for (; left > 0; left -= 2) {
+        NAME(next_places)(2, l, &line, &column, &at);
+        NAME(mix_of)(outputs, 2, l, &at, terms, term, w, row, x, bias, accumulate, y);
+    }
+}
+
+static void NAME(mix)(const tp__conv_lines *l, int64_t outputs, int64_t terms, const tp__conv_term *term,
+                      const void *weights, int64_t row, const void *from, const void *biases, bool accumulate, void *to)
+{
+    const REAL *w = weights, *x = from, *bias = biases;
+    REAL *y = to;
+    for (int64_t r = 0, n; r < outputs; r += n, w += n * row, bias += bias ? n : 0, y += n * l->y_plane) {
+        n = outputs - r >= 4 ? 4 : outputs - r >= 2 ? 2 : 1;
+        if (n == 4)
+            NAME(mix_outputs)(4, l, terms, term, w, row, x, bias, accumulate, y);
+        else if (n == 2)
+            NAME(mix_outputs)(2, l, terms, term, w, row, x, bias, accumulate, y);
+        else
+            NAME(mix_outputs)(1, l, terms, term, w, row, x, bias, accumulate, y);
+    }
+}
+
+/* Some outputs by some terms. */
+static ALWAYS_INLINE void NAME(unmix_of)(int outputs, int count, const tp__conv_lines *l, const tp__conv_term *term,
+                                         const REAL *x, const REAL *y, int64_t terms, REAL *c)
+{
+    NAME(vec) sum[4][4];
+    for (int r = 0; r < outputs; r++)
+        for (int k = 0; k < count; k++)
+            sum[r][k] = *(NAME(vec) *)(c + (r * terms + k) * LANES);
+    for (int64_t line = 0; line < l->lines; line++, x += l->x_line, y += l->y_line)
+        for (int64_t at = 0, n; at < l->columns; at += LANES) {
+            n = l->columns - at;
+            NAME(vec) v[4];
+            for (int k = 0; k < count; k++)
+                v[k] = n >= LANES ? *(const NAME(vec) *)(x + term[k].x + at) : NAME(some)(x + term[k].x + at, n);
+            for (int r = 0; r < outputs; r++) {
+                const REAL *own = y + r * l->y_plane + at;
+                NAME(vec) now = n >= LANES ? *(const NAME(vec) *)own : NAME(some)(own, n);
+                for (int k = 0; k < count; k++)
+                    sum[r][k] += v[k] * now;
+            }
+        }
+    for (int r = 0; r < outputs; r++)
+        for (int k = 0; k < count; k++)
+            *(NAME(vec) *)(c + (r * terms + k) * LANES) = sum[r][k];
+}
+
+static void NAME(unmix)(const tp__conv_lines *l, int64_t outputs, int64_t terms, const tp__conv_term *term,
+                        const void *from, const void *with, void *to)
+{
+    const REAL *x = from, *y = with;
+    REAL *c = to;
+    for (int64_t r = 0, n; r < outputs; r += n, y += n * l->y_plane, c += n * terms * LANES) {
+        n = outputs - r >= 4 ? 4 : 1;
+        int64_t k = 0;
+        for (; k + 4 <= terms; k += 4)
+            if (n == 4)
+                NAME(unmix_of)(4, 4, l, term + k, x, y, terms, c + k * LANES);
+            else
+                NAME(unmix_of)(1, 4, l, term + k, x, y, terms, c + k * LANES);
+        for (; k < terms; k++)
+            if (n == 4)
+                NAME(unmix_of)(4, 1, l, term + k, x, y, terms, c + k * LANES);
+            else
+                NAME(unmix_of)(1, 1, l, term + k, x, y, terms, c + k * LANES);
+    }
+}
+
 #else
 
 static void NAME(multiply)(int64_t m, int64_t k, const void *a, int64_t row, int64_t column, const void *b,

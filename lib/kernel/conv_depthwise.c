@@ -44,10 +44,11 @@ typedef struct {
     const tp__depthwise_kernels *kernels;
     int64_t size, outputs, taps;
     axis a[2];
-    tp__depthwise d; /* of a strip, not by input */
-    int64_t phase, row, rows;                 /* elements of a row of the buffer by phase, and in all; rows of a strip */
-    int64_t strip, strips;                    /* rows of the result */
-    int64_t groups, blocks, parts, per_part; /* by weight: of a job; such blocks; parts of the images, and images of one */
+    tp__depthwise d;          /* of a strip, not by input */
+    int64_t phase, row, rows; /* elements of a row of the buffer by phase, and in all; rows of a strip */
+    int64_t strip, strips;    /* rows of the result */
+    int64_t groups, blocks, parts,
+        per_part; /* by weight: of a job; such blocks; parts of the images, and images of one */
     int64_t jobs;
     tp__conv_slots slots;
     phase *phases; /* by input, of rows and columns: [f, g]... */
@@ -78,8 +79,7 @@ static bool suits(const tp__conv_job *job)
     if (job->pass == TP__CONV_BY_INPUT)
         return c->kernel[1] * c->kernel[2] <= MOST_TAPS && c->stride[1] * c->stride[2] <= MOST_PHASES &&
                (c->cout == 1 || (strides && c->cout <= MOST_OUTPUTS));
-    return c->kernel[1] * c->kernel[2] <= MOST_TAPS &&
-           (c->cout == 1 || three || (strides && c->cout <= MOST_OUTPUTS));
+    return c->kernel[1] * c->kernel[2] <= MOST_TAPS && (c->cout == 1 || three || (strides && c->cout <= MOST_OUTPUTS));
 }
 
 static void make_axis(const plan *p, int d, axis *a)
@@ -101,7 +101,8 @@ static void make_axis(const plan *p, int d, axis *a)
 /* How much n results read, the first of which are of phase 0. */
 static int64_t window(const axis *a, int64_t n)
 {
-    return a->back ? down(n - 1 + a->pad, a->stride) - a->low + 1 : (n - 1) * a->stride + (a->taps - 1) * a->dilation + 1;
+    return a->back ? down(n - 1 + a->pad, a->stride) - a->low + 1
+                   : (n - 1) * a->stride + (a->taps - 1) * a->dilation + 1;
 }
 
 /* Rows of the buffer are whole vectors and what lies beyond their last. */
@@ -197,13 +198,15 @@ bool tp__conv_depthwise_room(const tp__conv_job *job, size_t *room)
 static void fill_rows(const plan *p, int64_t rows, const char *x, char *to)
 {
     const axis *a = &p->a[1];
-    for (int64_t f = 0; f < a->read; f++) {
+    for (int64_t f = 0; f < a->read; f++, to += p->phase * p->size) {
         int64_t first = a->low + f; /* the first column of the phase that is there */
-        first += first < 0 ? whole(-first, a->read) : 0;
-        int64_t at = (first - a->low) / a->read, n = least(p->phase - at, part(a->from - first, a->read));
-        if (n > 0)
-            tp__copy_plane((size_t)p->size, (tp__plane){rows, n, p->row, 1, a->from, a->read},
-                           to + (f * p->phase + at) * p->size, x + first * p->size);
+        first += first < 0 ? (a->read > 1 ? whole(-first, a->read) : -first) : 0;
+        int64_t at = first - a->low, there = a->from - first;
+        if (a->read > 1) /* divisions take as long as a small plane's copy */
+            at /= a->read, there = part(there, a->read);
+        tp__plane plane = {rows, least(p->phase - at, there), p->row, 1, a->from, a->read};
+        if (plane.columns > 0)
+            tp__copy_plane((size_t)p->size, plane, to + at * p->size, x + first * p->size);
     }
 }
 
@@ -222,7 +225,7 @@ static void fill_halves(const plan *p, int64_t rows, const char *x, char *to)
 static void fill(const plan *p, const char *x, int64_t start, bool fresh, char *buffer)
 {
     const axis *a = &p->a[0];
-    int64_t first = a->low + start / a->made * a->read, row = p->row * p->size;
+    int64_t first = a->low + (start > 0 ? start / a->made * a->read : 0), row = p->row * p->size;
     int64_t lo = least(first < 0 ? -first : 0, p->rows), hi = most(lo, least(p->rows, a->from - first));
     if (fresh)
         memset(buffer, 0, (size_t)(p->rows * row));
@@ -339,10 +342,12 @@ static void make_strip(const plan *p, int64_t plane, int64_t group, int64_t star
 {
     const tp__conv_job *job = p->job;
     const axis *a = &p->a[0], *b = &p->a[1];
-    int64_t from = a->from * b->from * p->size, part_size = part(n, a->made) * part(b->to, b->made) * p->size;
+    int64_t from = a->from * b->from * p->size, part_size = 0;
     const char *bias = job->bias ? (const char *)job->bias + group * p->size : NULL;
     char *y = (char *)job->to + (plane * a->to + start) * b->to * p->size, *apart = room + X_ROOM;
     bool joins = b->made > 1;
+    if (joins)
+        part_size = part(n, a->made) * part(b->to, b->made) * p->size;
     if (joins && job->accumulate)
         exchange(p, n, apart, y, false);
     for (int64_t o = 0; o < p->outputs; o++) {
@@ -350,9 +355,8 @@ static void make_strip(const plan *p, int64_t plane, int64_t group, int64_t star
         fill(p, (const char *)job->a + (plane * p->outputs + o) * from, start, fresh && o == 0, room);
         for (int64_t i = 0; i < phases(p); i++) {
             const phase *q = &p->phases[i];
-            tp__depthwise d = q->d;
-            d.rows = part(n - q->f, a->made);
-            p->kernels->sums(&d, room + q->x * p->size, w + q->w * p->size, o == 0 ? bias : NULL,
+            int64_t rows = a->made > 1 ? part(n - q->f, a->made) : n;
+            p->kernels->sums(&q->d, rows, room + q->x * p->size, w + q->w * p->size, o == 0 ? bias : NULL,
                              job->accumulate || o > 0, joins ? apart + i * part_size : y + q->f * b->to * p->size);
         }
     }
@@ -360,22 +364,20 @@ static void make_strip(const plan *p, int64_t plane, int64_t group, int64_t star
         exchange(p, n, apart, y, true);
 }
 
-/* A strip of the planes of a group. */
-static void run_strip(plan *p, int64_t image, int64_t group, int64_t start, bool fresh, char *room)
+/* A strip of the results of a plane. */
+static void run_strip(const plan *p, int64_t plane, int64_t group, int64_t start, bool fresh, char *room)
 {
     const tp__conv_job *job = p->job;
-    int64_t n = least(p->strip, p->a[0].to - start), plane = image * job->shape.groups + group;
+    int64_t n = least(p->strip, p->a[0].to - start);
     int64_t from = p->a[0].from * p->a[1].from * p->size, to = p->a[0].to * p->a[1].to * p->size;
     if (job->pass == TP__CONV_BY_INPUT) {
         make_strip(p, plane, group, start, n, fresh, room);
         return;
     }
-    tp__depthwise d = p->d;
-    d.rows = n;
     fill(p, (const char *)job->a + plane * from, start, fresh, room);
     for (int64_t o = 0; o < p->outputs; o++) {
         int64_t channel = group * p->outputs + o;
-        p->kernels->sums(&d, room, (const char *)job->b + channel * p->taps * p->size,
+        p->kernels->sums(&p->d, n, room, (const char *)job->b + channel * p->taps * p->size,
                          job->bias ? (const char *)job->bias + channel * p->size : NULL, job->accumulate,
                          (char *)job->to + (plane * p->outputs + o) * to + start * p->a[1].to * p->size);
     }
@@ -393,16 +395,16 @@ static void run_part(const plan *p, int64_t i, char *room)
     bool fresh = true;
     memset(vectors, 0, (size_t)(groups * p->outputs * p->taps * LINE));
     for (int64_t k = begin; k < end; k++)
-        for (int64_t g = 0; g < groups * p->strips; g++, fresh = false) {
-            int64_t group = g / p->strips, start = g % p->strips * p->strip;
-            int64_t plane = k * job->shape.groups + first + group;
-            tp__depthwise d = p->d;
-            d.rows = least(p->strip, p->a[0].to - start);
-            fill(p, (const char *)job->a + plane * from, start, fresh, room);
-            for (int64_t o = 0; o < p->outputs; o++)
-                p->kernels->products(&d, room,
-                                     (const char *)job->b + (plane * p->outputs + o) * to + start * p->a[1].to * p->size,
-                                     vectors + (group * p->outputs + o) * p->taps * LINE);
+        for (int64_t g = 0; g < groups; g++) {
+            int64_t plane = k * job->shape.groups + first + g;
+            const char *x = (const char *)job->a + plane * from, *y = (const char *)job->b + plane * p->outputs * to;
+            for (int64_t start = 0; start < p->a[0].to; start += p->strip, fresh = false) {
+                int64_t n = least(p->strip, p->a[0].to - start);
+                fill(p, x, start, fresh, room);
+                for (int64_t o = 0; o < p->outputs; o++)
+                    p->kernels->products(&p->d, n, room, y + o * to + start * p->a[1].to * p->size,
+                                         vectors + (g * p->outputs + o) * p->taps * LINE);
+            }
         }
     char *sums = p->sums + (index * weights(p) + first * p->outputs * p->taps) * p->size;
     for (int64_t g = 0; g < groups * p->outputs; g++)
@@ -415,15 +417,13 @@ static void run_jobs(int64_t begin, int64_t end, void *user)
 {
     plan *p = user;
     char *room = tp__conv_take_room(&p->slots);
-    for (int64_t i = begin; i < end; i++) {
-        if (p->job->pass == TP__CONV_BY_WEIGHT) {
+    int64_t group = begin % p->job->shape.groups;
+    for (int64_t i = begin; i < end; i++, group = group + 1 < p->job->shape.groups ? group + 1 : 0)
+        if (p->job->pass == TP__CONV_BY_WEIGHT)
             run_part(p, i, room);
-            continue;
-        }
-        int64_t groups = p->job->shape.groups;
-        for (int64_t s = 0; s < p->strips; s++)
-            run_strip(p, i / groups, i % groups, s * p->strip, i == begin && s == 0, room);
-    }
+        else
+            for (int64_t start = 0; start < p->a[0].to; start += p->strip)
+                run_strip(p, i, group, start, i == begin && start == 0, room);
     tp__conv_give_room(&p->slots, room);
 }
 

@@ -12,20 +12,23 @@
 enum {
     X_ROOM = 128 * 1024, /* of a thread's room: for x with its padding */
     Y_ROOM = 64 * 1024,  /* ... for rows of the output                  */
-    FEW = 16,            /* channels of the result                      */
+    LANES = 16,          /* of results that are made otherwise          */
+    FEW = 16,            /* channels of the result...                   */
     MOST_TERMS = 4096,
-    MOST_WEIGHTS = 768, /* by weight: a vector each                     */
-    ROWS = 4,           /* of the output at once                        */
-    SHARE = 1 << 18,    /* multiply-adds that are worth a thread        */
+    FEW_TERMS = 512,     /* ... and more, where so few products make one */
+    MOST_WEIGHTS = 768,  /* by weight: a vector each...                  */
+    MOST_OF_ROWS = 2048, /* ... where y is read as it lies               */
+    ROWS = 4,            /* of the output at once                        */
+    SHARE = 1 << 18,     /* multiply-adds that are worth a thread        */
     MOST_PARTS = 16
 };
-_Static_assert(X_ROOM + Y_ROOM + MOST_WEIGHTS * TP__CONV_LINE <= TP__CONV_ROOM, "no room for the sums");
 
 /* What is read is cut along `axis` into strips of `length` places of the result. */
 typedef struct {
     const tp__conv_job *job;
     const tp__conv_kernels *kernels;
     int64_t size, taps, from_channels, to_channels, terms;
+    bool by_rows;
     int64_t from[TP__SPACE], to[TP__SPACE], pad[TP__SPACE], reach[TP__SPACE];
     int axis;
     int64_t length, strips, jobs, parts, per_part;
@@ -54,9 +57,9 @@ static bool lay_out(direct *p, int64_t length)
     p->flat_out = ((out[0] - 1) * all[1] + out[1] - 1) * all[2] + out[2];
     p->flat_out = part(p->flat_out, TP__CONV_LINE / p->size) * (TP__CONV_LINE / p->size);
     p->flat = p->flat_out + (p->reach[0] * all[1] + p->reach[1]) * all[2] + p->reach[2];
-    int64_t rows = p->job->pass == TP__CONV_BY_WEIGHT ? p->to_channels : ROWS;
-    return p->from_channels * p->flat * p->size <= X_ROOM && rows * p->flat_out * p->size <= Y_ROOM &&
-           p->flat_out <= 2 * volume(out) + TP__CONV_LINE;
+    int64_t rows = p->by_rows ? 0 : p->job->pass == TP__CONV_BY_WEIGHT ? p->to_channels : ROWS;
+    return p->from_channels * p->flat * p->size + TP__CONV_LINE <= X_ROOM && rows * p->flat_out * p->size <= Y_ROOM &&
+           (p->by_rows || p->flat_out <= 2 * volume(out) + TP__CONV_LINE);
 }
 
 static bool cut(direct *p)
@@ -83,6 +86,29 @@ static bool cut(direct *p)
     return p->jobs > 0;
 }
 
+/* Results over what is made for them, padding and all: of rows, which fill vectors or not, and of one long row. */
+static double use_of_rows(const direct *p)
+{
+    int64_t lanes = TP__CONV_LINE / p->size;
+    return (double)p->to[2] / (double)(part(p->to[2], lanes) * lanes);
+}
+static double use_of_all(const direct *p) { return (double)p->to[2] / (double)(p->to[2] + p->reach[2]); }
+
+/* Rows that fill vectors, nearly, need not be copied. Forward and by input their results may then be many, unless there are as
+ * many products of each, so that it matters little how they are laid out. */
+static bool pays(direct *p)
+{
+    int64_t results = p->terms * p->to_channels;
+    if (p->job->pass == TP__CONV_BY_WEIGHT) {
+        p->by_rows = use_of_rows(p) == 1;
+        return results <= (p->by_rows ? MOST_OF_ROWS : MOST_WEIGHTS);
+    }
+    p->by_rows = use_of_rows(p) >= 0.8;
+    if (p->by_rows && (p->terms <= FEW_TERMS || p->to_channels % LANES != 0))
+        return true;
+    return p->to_channels < LANES / 2 || (p->to_channels <= FEW && use_of_all(p) >= 0.8);
+}
+
 static bool make_plan(direct *p, const tp__conv_job *job)
 {
     const tp__conv *c = &job->shape;
@@ -97,8 +123,7 @@ static bool make_plan(direct *p, const tp__conv_job *job)
     p->terms = p->from_channels * p->taps;
     if (by_input && p->to_channels < ROWS && p->from_channels > 2 * ROWS) /* each of many is read for few */
         return false;
-    if (!tp__is_float(job->dtype) || p->to_channels > FEW || p->terms > MOST_TERMS || p->terms == 0 ||
-        p->to_channels == 0 || (job->pass == TP__CONV_BY_WEIGHT && p->terms * p->to_channels > MOST_WEIGHTS))
+    if (!tp__is_float(job->dtype) || p->terms > MOST_TERMS || p->terms == 0 || p->to_channels == 0)
         return false;
     for (int d = 0; d < TP__SPACE; d++) {
         if (c->stride[d] != 1)
@@ -108,10 +133,11 @@ static bool make_plan(direct *p, const tp__conv_job *job)
         p->to[d] = by_input ? c->in[d] : c->out[d];
         p->pad[d] = by_input ? p->reach[d] - c->pad[d] : c->pad[d];
     }
-    if (!cut(p))
+    if (!pays(p) || !cut(p))
         return false;
     p->slots.count = tp__conv_slot_count(p->jobs);
-    p->slots.size = TP__CONV_ROOM;
+    p->slots.size = X_ROOM + (p->by_rows ? 0 : Y_ROOM) +
+                    (job->pass == TP__CONV_BY_WEIGHT ? p->terms * p->to_channels * TP__CONV_LINE : 0);
     return true;
 }
 
@@ -128,7 +154,7 @@ bool tp__conv_direct_room(const tp__conv_job *job, size_t *room)
     direct p;
     if (!make_plan(&p, job))
         return false;
-    *room = (size_t)p.slots.count * TP__CONV_ROOM + (size_t)p.terms * sizeof(tp__conv_term);
+    *room = (size_t)(p.slots.count * p.slots.size) + (size_t)p.terms * sizeof(tp__conv_term);
     if (sums_apart(&p))
         *room += (size_t)(p.parts * weights(&p) * p.size);
     return true;
@@ -174,8 +200,7 @@ static void fill_buffer(const direct *p, const char *image, int64_t start, bool 
         for (int64_t i = lo[0]; i < hi[0]; i++) {
             int64_t at = ((first[0] + i) * p->from[1] + first[1] + lo[1]) * p->from[2] + first[2] + lo[2];
             int64_t to = c * p->flat + i * p->pitch[0] + lo[1] * p->pitch[1] + lo[2];
-            tp__copy_plane((size_t)p->size,
-                           (tp__plane){hi[1] - lo[1], hi[2] - lo[2], p->pitch[1], 1, p->from[2], 1},
+            tp__copy_plane((size_t)p->size, (tp__plane){hi[1] - lo[1], hi[2] - lo[2], p->pitch[1], 1, p->from[2], 1},
                            buffer + to * p->size, image + (c * plane + at) * p->size);
         }
 }
@@ -209,6 +234,28 @@ static void put_rows(const direct *p, int64_t image, int64_t channel, int64_t ro
     }
 }
 
+/* Row i of a strip's first dimension: rows of columns, which begin at `at` of a channel of the result. */
+static tp__conv_lines lines_of(const direct *p, int64_t i, const int64_t *first, const int64_t *n, int64_t *at)
+{
+    *at = ((first[0] + i) * p->to[1] + first[1]) * p->to[2] + first[2];
+    return (tp__conv_lines){n[1], n[2], p->pitch[1], p->to[2], volume(p->to)};
+}
+
+static void make_rows(const direct *p, int64_t image, int64_t channel, int64_t start, const char *w, int64_t row,
+                      const char *x)
+{
+    const tp__conv_job *job = p->job;
+    int64_t plane = volume(p->to), all = job->shape.groups * p->to_channels, first[TP__SPACE], n[TP__SPACE], at;
+    char *y = (char *)job->to + (image * all + channel) * plane * p->size;
+    const char *bias = job->bias ? (const char *)job->bias + channel * p->size : NULL;
+    strip_of(p, start, first, n);
+    for (int64_t i = 0; i < n[0]; i++) {
+        tp__conv_lines l = lines_of(p, i, first, n, &at);
+        p->kernels->mix(&l, p->to_channels, p->terms, p->term, w, row, x + i * p->pitch[0] * p->size, bias,
+                        job->accumulate, y + at * p->size);
+    }
+}
+
 static void run_strip(const direct *p, int64_t i, bool fresh, char *room)
 {
     const tp__conv *c = &p->job->shape;
@@ -220,7 +267,9 @@ static void run_strip(const direct *p, int64_t i, bool fresh, char *room)
                        (image * c->groups + group) * p->from_channels * volume(p->from) * p->size;
     char *sums = room + X_ROOM;
     fill_buffer(p, from, start, fresh, room);
-    for (int64_t m = 0; m < p->to_channels; m += ROWS) {
+    if (p->by_rows)
+        make_rows(p, image, channel, start, w, row, room);
+    for (int64_t m = 0; m < (p->by_rows ? 0 : p->to_channels); m += ROWS) {
         int64_t rows = least(ROWS, p->to_channels - m);
         p->kernels->shifted(rows, p->terms, p->term, w + m * row * p->size, row, room, p->flat_out, sums);
         put_rows(p, image, channel + m, rows, start, sums);
@@ -243,18 +292,35 @@ static void fill_rows(const direct *p, int64_t image, int64_t group, int64_t sta
         }
 }
 
+/* Products of y as it lies. */
+static void add_rows(const direct *p, int64_t image, int64_t group, int64_t start, const char *x, char *lines)
+{
+    int64_t plane = volume(p->to), first[TP__SPACE], n[TP__SPACE], at;
+    const char *y = (const char *)p->job->b + (image * p->job->shape.groups + group) * p->to_channels * plane * p->size;
+    strip_of(p, start, first, n);
+    for (int64_t i = 0; i < n[0]; i++) {
+        tp__conv_lines l = lines_of(p, i, first, n, &at);
+        p->kernels->unmix(&l, p->to_channels, p->terms, p->term, x + i * p->pitch[0] * p->size, y + at * p->size,
+                          lines);
+    }
+}
+
 static void run_part(const direct *p, int64_t i, char *room)
 {
     const tp__conv *c = &p->job->shape;
     int64_t group = i % c->groups, index = i / c->groups, n = p->to_channels * p->terms;
     int64_t begin = index * p->per_part, end = least(begin + p->per_part, c->batch * p->strips);
-    char *y = room + X_ROOM, *lines = y + Y_ROOM;
+    char *y = room + X_ROOM, *lines = y + (p->by_rows ? 0 : Y_ROOM);
     memset(lines, 0, (size_t)(n * TP__CONV_LINE));
     for (int64_t k = begin; k < end; k++) {
         int64_t image = k / p->strips, start = k % p->strips * p->length;
         bool fresh = k == begin || p->strips > 1;
         fill_buffer(p, (const char *)p->job->a + (image * c->groups + group) * c->cin * volume(c->in) * p->size, start,
                     fresh, room);
+        if (p->by_rows) {
+            add_rows(p, image, group, start, room, lines);
+            continue;
+        }
         fill_rows(p, image, group, start, fresh, y);
         p->kernels->distances(p->to_channels, p->terms, p->term, room, y, p->flat_out, lines);
     }
@@ -279,7 +345,7 @@ bool tp__conv_direct(const tp__conv_job *job)
     if (!make_plan(&p, job))
         return false;
     p.slots.room = job->room;
-    p.term = (tp__conv_term *)(void *)(p.slots.room + p.slots.count * TP__CONV_ROOM);
+    p.term = (tp__conv_term *)(void *)(p.slots.room + p.slots.count * p.slots.size);
     p.sums = sums_apart(&p) ? (char *)(p.term + p.terms) : job->to;
     list_terms(&p);
     int64_t work = p.flat_out * p.to_channels * p.terms * (job->pass == TP__CONV_BY_WEIGHT ? p.per_part : 1);

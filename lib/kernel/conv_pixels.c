@@ -366,7 +366,8 @@ static void fill_plane(const plan *p, const block *b, const char *x, char *to)
             rows.rows = 1;
         }
         tp__copy_plane((size_t)p->size, rows,
-                       to + (((i - low[0]) * a[1].window + begin[1] - low[1]) * a[2].window + begin[2] - low[2]) * p->size,
+                       to + (((i - low[0]) * a[1].window + begin[1] - low[1]) * a[2].window + begin[2] - low[2]) *
+                                p->size,
                        x + ((i * a[1].from + begin[1]) * a[2].from + begin[2]) * p->size);
     }
 }
@@ -515,8 +516,8 @@ static void put_weights(const plan *p, const room *r, int64_t group, int64_t fir
 }
 
 /* Channels [c, c + channels) of x times n of y. */
-static void add_products(const plan *p, const block *b, int64_t group, int64_t c, int64_t channels, int64_t n, bool more,
-                         const room *r, char *sums)
+static void add_products(const plan *p, const block *b, int64_t group, int64_t c, int64_t channels, int64_t n,
+                         bool more, const room *r, char *sums)
 {
     fill(p, b, group, c, channels, true, r->x);
     for (int64_t o = 0; o < n; o += p->panel)

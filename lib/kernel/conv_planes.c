@@ -7,14 +7,20 @@
 
 #include <string.h>
 
-enum { PANEL_BYTES = TP__PLACED_PANEL_BYTES, DEPTH = TP__CONV_ROOM / PANEL_BYTES, FEW = 4, TOGETHER = 4, SHARE = 1 << 20 };
+enum {
+    PANEL_BYTES = TP__PLACED_PANEL_BYTES,
+    DEPTH = TP__CONV_ROOM / PANEL_BYTES,
+    FEW = 4,
+    TOGETHER = 4,
+    SHARE = 1 << 20
+};
 
 typedef struct {
     const tp__conv_job *job;
     const tp__placed_kernels *kernels;
     int64_t size, plane, panel, together; /* of an element; pixels; of a panel; panels of a job */
     int64_t from, to, parts, jobs;        /* channels that are read and made; jobs of an image's group; all */
-    int32_t *row, *column; /* places in the weights of what is made, and of what is read */
+    int32_t *row, *column;                /* places in the weights of what is made, and of what is read */
     tp__conv_slots slots;
 } plan;
 

@@ -7,18 +7,19 @@
 
 enum { TP__DEPTHWISE_WIDE = 64 }; /* columns of a kernel, at most */
 
-/* A plane in rows of `columns`, each `pitch` on from the last, and a buffer x, where a result's place is `step` on from that of
+/* Rows of `columns` results, each `pitch` on from the last, and a buffer x, where a result's place is `step` on from that of
  * the row before, and what kernel row i and column j read for it lies i tap + at[j] from there; a vector beyond the last column may
  * be read, too. */
 typedef struct {
-    int64_t rows, columns, pitch, step, tap, kernel[2], at[TP__DEPTHWISE_WIDE];
+    int64_t columns, pitch, step, tap, kernel[2], at[TP__DEPTHWISE_WIDE];
 } tp__depthwise;
 
 typedef struct {
     /* y = sums over the kernel of w x, plus bias where it is not NULL, plus y where asked */
-    void (*sums)(const tp__depthwise *d, const void *x, const void *w, const void *bias, bool accumulate, void *y);
+    void (*sums)(const tp__depthwise *d, int64_t rows, const void *x, const void *w, const void *bias, bool accumulate,
+                 void *y);
     /* of each place of the kernel a vector: += products of y and what is read there */
-    void (*products)(const tp__depthwise *d, const void *x, const void *y, void *vectors);
+    void (*products)(const tp__depthwise *d, int64_t rows, const void *x, const void *y, void *vectors);
     /* of n such vectors, their elements added up */
     void (*add_up)(int64_t n, const void *vectors, void *sums);
     /* rows of n elements to even ones and odd ones, and back */

@@ -1,19 +1,13 @@
 /* vec_conv.c - the loops of convolutions; compiled once an instruction set (TP__ISA). conv_body.h is read once a dtype. */
 #include "kernel/conv.h"
+#include "kernel/some.h"
 
 #include <string.h>
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
-/* Bytes of a vector; vectors that are added up at once, for each of four rows: as many as the registers hold. */
+/* Vectors that are added up at once, for each of four rows: as many as the registers hold. */
 #if defined(__AVX512F__)
-#define VECTOR 64
 enum { WIDE = 4 };
-#elif defined(__AVX2__)
-#define VECTOR 32
-enum { WIDE = 2 };
 #else
-#define VECTOR 16
 enum { WIDE = 2 };
 #endif
 
@@ -42,7 +36,7 @@ TP__DTYPES_ARE(6); /* all but TP_BOOL */
 /* clang-format off */
 #define MOVE(dtype) .gather = gather_##dtype, .pick = pick_##dtype, .spread = spread_##dtype, .deposit = deposit_##dtype, \
     .multiply = multiply_##dtype
-#define SUM(dtype) .dots = dots_##dtype, .add_up = add_up_##dtype, .shifted = shifted_##dtype, .distances = distances_##dtype
+#define SUM(dtype) .dots = dots_##dtype, .add_up = add_up_##dtype, .shifted = shifted_##dtype, .distances = distances_##dtype, .mix = mix_##dtype, .unmix = unmix_##dtype
 const tp__conv_table TP__OF_ISA(tp__conv_table) = {.of = {[TP_F32] = {MOVE(f32), SUM(f32)}, [TP_F64] = {MOVE(f64), SUM(f64)},
     [TP_I64] = {MOVE(i64)}, [TP_I32] = {MOVE(i32)}, [TP_U8] = {MOVE(u8)}}};
 /* clang-format on */
