@@ -36,6 +36,21 @@ static const geometry cases[] = {
     {1, 2, 2, 1, {9, 40, 50}, {2, 3, 3}, {1, 1, 1}, {1, 1, 0}, {3, 2, 1}, {0, 0, 0}, TP_PADDING_SIZES},
     {2, 1, 3, 6, {2, 500}, {2, 9}, {1, 1}, {0, 0}, {1, 1}, {0, 0}, TP_PADDING_SAME},
     {1, 1, 2, 9, {8, 9, 10}, {7, 7, 7}, {1, 1, 1}, {3, 3, 3}, {1, 1, 1}, {0, 0, 0}, TP_PADDING_SIZES},
+    /* Planes of one channel: rows of less than a vector, of a few, strips of them; strides, each remainder; several outputs. */
+    {3, 7, 1, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {5, 3, 1, 1, {1, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {2, 6, 1, 1, {18, 33}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, TP_PADDING_SIZES},
+    {2, 4, 1, 3, {17, 30}, {5, 4}, {2, 3}, {2, 1}, {1, 2}, {1, 0}, TP_PADDING_SIZES},
+    {2, 2, 1, 1, {120, 150}, {5, 3}, {3, 2}, {2, 2}, {2, 1}, {1, 1}, TP_PADDING_SIZES},
+    {2, 3, 1, 1, {40, 70}, {3, 3}, {1, 1}, {6, 4}, {3, 2}, {0, 0}, TP_PADDING_SIZES},
+    {2, 4, 1, 1, {60}, {9}, {4}, {3}, {1}, {2}, TP_PADDING_SIZES},
+    /* Few channels in rows that fill vectors, and that nearly do. */
+    {3, 1, 3, 21, {7, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {2, 2, 4, 7, {5, 30}, {3, 5}, {1, 1}, {1, 2}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {2, 1, 5, 33, {64}, {5}, {1}, {2}, {1}, {0}, TP_PADDING_SIZES},
+    {1, 1, 3, 6, {3, 40, 48}, {2, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, TP_PADDING_SIZES},
+    /* By weight some stretches of channels a block. */
+    {6, 1, 70, 20, {20, 21}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 0}, TP_PADDING_SIZES},
 };
 
 static int space_of(const geometry *g)
@@ -201,6 +216,10 @@ static const geometry large[] = {
     {8, 64, 1, 1, {33, 35}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
     {4, 1, 128, 256, {16, 16}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
     {2, 1, 8, 8, {12, 13, 14}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, TP_PADDING_SIZES},
+    {17, 40, 1, 1, {30, 31}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, TP_PADDING_SIZES},
+    {20, 1, 1, 24, {28, 28}, {3, 3}, {1, 1}, {0, 0}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {16, 1, 3, 40, {32, 32}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, TP_PADDING_SIZES},
+    {16, 1, 64, 128, {16, 16}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, TP_PADDING_SIZES},
 };
 
 typedef struct {
@@ -265,6 +284,33 @@ START_TEST(edges)
     y = tp_conv1d(T, tp_zeros(T, TP_F32, tp_shape(1, 0, 5)), tp_zeros(T, TP_F32, tp_shape(2, 0, 3)), b, NULL);
     ck_values(y, 0, 5, 5, 5, 7, 7, 7);
     ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
+/* An infinite number in the first column of a plane: the last column of the kernel never sees it, nor do rows further down. */
+START_TEST(infinite_in_a_plane)
+{
+    tp_tape *T = tp_tape_new();
+    for (int64_t stride = 1; stride <= 2; stride++)
+        for (int64_t columns = 5; columns <= 37; columns += 16) {
+            tp_tensor *x = tp_ones(T, TP_F32, tp_shape(1, 2, 6, columns));
+            ((float *)tp_data(x))[0] = INFINITY;
+            tp_tensor *w = tp_requires_grad(tp_ones(T, TP_F32, tp_shape(2, 1, 3, 3)), true);
+            tp_tensor *y = tp_conv2d(T, x, w, NULL,
+                                     &(tp_conv_options){.groups = 2, .padding = {1, 1}, .stride = {stride, stride}});
+            tp_backward(T, tp_sum(T, y));
+            tp_tensor *g = tp_grad(w);
+            ck_no_error(T);
+            for (int64_t k = 0; k < 18; k++) {
+                bool sees = k < 9 && (stride == 1 ? k / 3 < 2 && k % 3 < 2 : k == 4);
+                ck_assert(!isfinite(tp_item_at(g, k)) == sees);
+            }
+            for (int64_t i = 0; i < tp_numel(y); i++) {
+                int64_t row = i / tp_size(y, 3), column = i % tp_size(y, 3), see = stride == 1 ? 2 : 1;
+                ck_assert(isfinite(tp_item_at(y, i)) == !(row < see && column < see));
+            }
+        }
     tp_tape_free(T);
 }
 END_TEST
@@ -383,6 +429,7 @@ int main(void)
     TCase *t = tcase_create("conv");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, by_the_definition, 0, (int)LENGTH(cases));
+    tcase_add_test(t, infinite_in_a_plane);
     tcase_add_loop_test(t, threads, 0, (int)LENGTH(large));
     tcase_add_test(t, integers);
     tcase_add_test(t, edges);
