@@ -81,9 +81,11 @@ user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-p
 link      := $(CC) $(base_flags) $(LDFLAGS)
 link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
 
-isa_base   := -DTP__ISA=base
-isa_avx2   := -DTP__ISA=avx2 -mavx2 -mfma
-isa_avx512 := -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512
+# Kernels call nobody who might jump or look back through them: they need no tables for that.
+isa_all    := $(if $(SANITIZE),,-fno-asynchronous-unwind-tables)
+isa_base   := $(isa_all) -DTP__ISA=base
+isa_avx2   := $(isa_all) -DTP__ISA=avx2 -mavx2 -mfma
+isa_avx512 := $(isa_all) -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512
 
 # Substitution, like BLAS's own, may round once where it multiplies and adds, and so may sums of squares and products.
 $(foreach f,triangle distance conv depthwise placed winograd channel_norm,$(BUILD)/obj/lib/kernel/vec_$(f).%.o): lib_flags += -ffp-contract=fast
@@ -145,7 +147,7 @@ $(BUILD)/libtapir.a: $(objects)
 
 $(shared): $(objects) lib/tapir.map
 	$(call say,LD,$@)
-	$(Q)$(link) -shared -Wl,-soname,libtapir.so.$(SOVERSION) -Wl,--version-script=lib/tapir.map \
+	$(Q)$(link) -shared $(SHORT_RELOCATIONS) -Wl,-soname,libtapir.so.$(SOVERSION) -Wl,--version-script=lib/tapir.map \
 	    $(if $(SANITIZE),,-Wl,-z,defs) $(objects) $(link_libs) -o $@
 
 $(BUILD)/libtapir.so: $(shared)

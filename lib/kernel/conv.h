@@ -31,7 +31,7 @@ typedef struct {
     const void *a, *b, *bias;
     void *to, *room; /* bytes that tp__conv_room says, aligned to a cache line */
 } tp__conv_job;
-/* Some 256 to 400 KiB for each processor, no more than there are jobs (conv_winograd.c: a few MiB), and the weights in another
+/* Some 128 to 600 KiB for each processor, no more than there are jobs (conv_winograd.c: a few MiB), and the weights in another
  * form; by weight, where the weights are few, a copy of them for each of at most 16 parts of the sum. */
 size_t tp__conv_room(const tp__conv_job *job);
 /* False where BLAS cannot count the sizes (tp__blas_ready). */

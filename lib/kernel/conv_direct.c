@@ -4,7 +4,7 @@
  * and what a tap reads for it are a fixed distance apart, also over the ends of rows: so the output is made as one long row
  * that has the buffer's width, a sum of shifted copies of the buffer, and what lies beyond the ends of its rows is left out.
  * By input it is the same of y, with the taps the other way round; by weight, products of y (with zeros beyond its rows) and x
- * are added up at each distance. */
+ * are added up at each distance. Rows that fill vectors are made one by one instead, in y as it lies, and so is y read. */
 #include "kernel/conv.h"
 
 #include <string.h>
