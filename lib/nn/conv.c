@@ -1,9 +1,6 @@
 /* conv.c - convolutions as layers. */
 #include "nn/nn.h"
-#include "tapir/create.h"
-#include "tapir/index.h"
 #include "tapir/nn_functional.h"
-#include "tapir/shape.h"
 
 #include <math.h>
 
@@ -29,59 +26,27 @@ static const conv_class *class_of(const conv *m) { return (const conv_class *)m-
 
 /* ---- padding that is not zeros ---- */
 
-static bool padding_fits(tp_tape *T, const conv *m, const tp_tensor *x, int64_t size, int64_t before, int64_t after)
+/* x with elements of its own around space; any x of another rank, of which the convolution will tell. */
+static tp_tensor *padded(tp_tape *T, const conv *m, tp_tensor *x)
 {
-    int64_t most = before > after ? before : after;
-    bool reflects = m->options.padding_mode == TP_PAD_REFLECT;
-    if (m->options.padding_mode == TP_PAD_REPLICATE ? size > 0 : reflects ? most < size : most <= size)
-        return true;
-    tp_fail(T, TP_ESHAPE, "%s: x is %s, the padding %lld; %s is needed", m->base.type->name, TP__SHAPE(x),
-            (long long)most, reflects ? "less than the size" : "no more than the size");
-    return false;
-}
-
-static int64_t source_of(tp_pad_mode mode, int64_t i, int64_t n)
-{
-    if (i >= 0 && i < n)
-        return i;
-    if (mode == TP_PAD_CIRCULAR)
-        return i < 0 ? i + n : i - n;
-    if (mode == TP_PAD_REFLECT)
-        return i < 0 ? -i : 2 * (n - 1) - i;
-    return i < 0 ? 0 : n - 1;
-}
-
-/* x with elements of its own before and after, along one dimension */
-static tp_tensor *padded(tp_tape *T, const conv *m, tp_tensor *x, int dim, int64_t before, int64_t after)
-{
-    int64_t n = x->shape[dim], all;
-    if (before + after == 0 || !padding_fits(T, m, x, n, before, after))
-        return tp__ok(T) ? x : NULL;
-    if (__builtin_add_overflow(n, before + after, &all)) {
-        tp_fail(T, TP_ESHAPE, "%s: the padding is %lld; less is needed", m->base.type->name, (long long)before);
-        return NULL;
-    }
-    tp_tensor *index = tp_empty(T, TP_I64, (tp_dims){1, {all}});
-    for (int64_t i = 0; index && i < all; i++)
-        ((int64_t *)index->data)[i] = source_of(m->options.padding_mode, i - before, n);
-    return tp_index_select(T, x, dim, index);
-}
-
-static tp_tensor *padded_all(tp_tape *T, const conv *m, tp_tensor *x)
-{
+    TP__NAMED(T, m->base.type->name);
     int space = class_of(m)->space;
     const tp_nn_conv_options *o = &m->options;
-    for (int d = 0; x && d < space; d++) {
+    tp_dims sizes = {.ndim = 2 * space};
+    bool any = false;
+    for (int d = 0; d < space; d++) {
         int64_t before = o->padding[d], after = before;
         if (o->padding_kind == TP_PADDING_SAME) {
             int64_t reach = o->dilation[d] * (m->kernel[d] - 1);
             before = reach / 2;
             after = reach - before;
         }
-        if (x->ndim > space)
-            x = padded(T, m, x, x->ndim - space + d, before, after);
+        sizes.dim[2 * (space - 1 - d)] = before;
+        sizes.dim[2 * (space - 1 - d) + 1] = after;
+        any |= after > 0;
     }
-    return x;
+    bool fits = x->ndim == space + 1 || x->ndim == space + 2;
+    return any && fits ? tp_pad(T, x, sizes, o->padding_mode, 0) : x;
 }
 
 static tp_tensor *conv_forward(tp_tape *T, tp_module *self, tp_tensor *x)
@@ -98,7 +63,7 @@ static tp_tensor *conv_forward(tp_tape *T, tp_module *self, tp_tensor *x)
     }
     if (pads) {
         call.padding_kind = TP_PADDING_SIZES;
-        if ((x = padded_all(T, m, x)) == NULL)
+        if ((x = padded(T, m, x)) == NULL)
             return NULL;
     }
     return class_of(m)->function(T, x, m->weight, m->bias, &call);

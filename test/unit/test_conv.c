@@ -376,7 +376,7 @@ START_TEST(refused)
     tp_module *m = tp_nn_conv1d(T, 1, 1, tp_shape(3),
                                 &(tp_nn_conv_options){.padding = {3}, .padding_mode = TP_PAD_REFLECT});
     tp_forward(T, m, tp_zeros(T, TP_F32, tp_shape(1, 1, 3)));
-    ck_error(T, TP_ESHAPE, "the padding 3; less than the size");
+    ck_error(T, TP_ESHAPE, "Conv1d: x is [1, 1, 3], the padding [3, 3]; less than the sizes");
     tp_module_free(m);
     tp_tape_free(T);
 }
