@@ -5,7 +5,8 @@
  *
  * The kernel is that of C. E. Rasmussen and C. K. I. Williams, "Gaussian processes for machine learning", 2006, section 5.4.3:
  * a long smooth trend, a season whose shape drifts, irregularities of months to years, and noise, with eleven parameters, of
- * which L-BFGS finds those that make the data most likely. The gradient goes through the Cholesky factor.
+ * which L-BFGS finds those that make the data most likely. The gradient goes through the Cholesky factor. (Where the power of the
+ * irregularities grows without end, one length of theirs is enough.)
  */
 #define _DEFAULT_SOURCE
 #include "support/mauna_loa.h"
@@ -143,19 +144,47 @@ static bool draw(const char *path, const double *mean, const double *deviation)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------------- */
 
-int main(int argc, char **argv)
+/* The months to be fitted: when, and what was measured, less its mean. How many there are is returned. */
+static int read_months(double *x, double *y, double *average)
 {
-    const char *picture = argc > 1 ? argv[1] : "gp_co2.png";
-    double x[FITTED], y[FITTED], all[TOLD], log_theta[PARAMETERS], average = 0;
     int n = 0;
+    *average = 0;
     for (int m = 0; m < FITTED; m++)
         if (co2[m / 12][m % 12] > 0) {
             x[n] = year_of(m);
-            average += y[n++] = co2[m / 12][m % 12];
+            *average += y[n++] = co2[m / 12][m % 12];
         }
-    average /= n;
+    *average /= n;
     for (int i = 0; i < n; i++)
-        y[i] -= average;
+        y[i] -= *average;
+    return n;
+}
+
+static void print_parameters(const double *log_theta)
+{
+    for (int k = 0; k < PARAMETERS; k++)
+        printf("  %-20s %10.4g\n", parameter[k].what, exp(log_theta[k]));
+}
+
+/* How far what was measured later is from what was told. */
+static void compare(const double *mean, const double *deviation, double noise)
+{
+    double squares = 0;
+    int later = 0, within = 0;
+    for (int m = FITTED; m < MONTHS; m++, later++) {
+        double off = co2[m / 12][m % 12] - mean[m];
+        squares += off * off;
+        within += fabs(off) < 2 * hypot(deviation[m], noise);
+    }
+    printf("\nten years told: %.2f ppm off in the mean square, %d of %d months within two deviations\n", sqrt(squares / later),
+           within, later);
+}
+
+int main(int argc, char **argv)
+{
+    const char *picture = argc > 1 ? argv[1] : "gp_co2.png";
+    double x[FITTED], y[FITTED], all[TOLD], log_theta[PARAMETERS], average;
+    int n = read_months(x, y, &average);
     for (int m = 0; m < TOLD; m++)
         all[m] = year_of(m);
     for (int k = 0; k < PARAMETERS; k++)
@@ -170,30 +199,20 @@ int main(int argc, char **argv)
     double before = -tp_optim_step_closure(T, optimizer, objective, &p);
     tp_lbfgs_report report = tp_lbfgs_info(optimizer);
     printf("%d months, log likelihood %.2f -> %.2f in %d evaluations\n\n", n, before, -report.loss, report.evaluations);
-    for (int k = 0; k < PARAMETERS; k++)
-        printf("  %-20s %10.4g\n", parameter[k].what, exp(log_theta[k]));
+    print_parameters(log_theta);
 
     tp_tape_record(T, false);
     tp_tensor *mean, *deviation;
     tell(T, &p, tp_wrap(T, TP_F64, tp_shape(TOLD), all), &mean, &deviation);
     mean = tp_add_scalar(T, mean, average);
     bool failed = tp_error(T) != NULL || !(fabs(before + 318.66613) < 1e-4) || !(report.loss < 95.2);
-    if (!failed) {
-        const double *m = tp_data(mean), *d = tp_data(deviation), noise = exp(log_theta[NOISE]);
-        double squares = 0;
-        int later = 0, within = 0;
-        for (int i = FITTED; i < MONTHS; i++, later++) {
-            double off = co2[i / 12][i % 12] - m[i];
-            squares += off * off;
-            within += fabs(off) < 2 * hypot(d[i], noise);
-        }
-        printf("\nten years told: %.2f ppm off in the mean square, %d of %d months within two deviations\n", sqrt(squares / later),
-               within, later);
-        if (draw(picture, m, d))
-            printf("picture: %s\n", picture);
-    }
     if (tp_error(T))
         fprintf(stderr, "%s\n", tp_error(T));
+    else {
+        compare(tp_data(mean), tp_data(deviation), exp(log_theta[NOISE]));
+        if (draw(picture, tp_data(mean), tp_data(deviation)))
+            printf("picture: %s\n", picture);
+    }
     tp_optim_free(optimizer);
     tp_params_free(params);
     tp_free(p.log_theta);
