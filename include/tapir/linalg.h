@@ -183,6 +183,20 @@ TP_API tp_tensor *tp_linalg_eigh_generalized(tp_tape *T, tp_tensor *a, tp_tensor
                                              tp_tensor **vectors, const tp_spectrum_options *options);
 /* The same without vectors; wherever eigenvalues lie, their gradient is that of simple ones. */
 TP_API tp_tensor *tp_linalg_eigvalsh_generalized(tp_tape *T, tp_tensor *a, tp_tensor *b, int type, bool upper);
+typedef struct {
+    int64_t n;        /* columns of X where that is drawn; 0: k */
+    int64_t niter;    /* at most so many steps; 0: 1000; below 0: until the residuals do not fall any more */
+    double  tol;      /* residuals below tol times sizes of A and l count as 0; 0: the root of the dtype's epsilon */
+    bool    smallest; /* the smallest eigenvalues (torch's largest = False) */
+    TP_RESERVED(4);
+} tp_lobpcg_options;
+/* The k largest eigenvalues [..., k] of A x = l B x, the first one the largest, and vectors [..., m, k], X^T B X = I, of the
+ * symmetric parts of A and B [..., m, m] (b NULL: the identity), from X [..., m, n] on (NULL: drawn, of one matrix as torch draws it), k <= n and
+ * 3 n <= m (TP_EINVAL), k = 0: n; ik [..., m, m]: about A^-1, or NULL. torch.lobpcg with method "ortho": A. V. Knyazev, 2001. What
+ * has not converged comes as it is. Gradients of any order by A, where b is NULL, as if all of it were exact; those of a vector are
+ * 1 / (l_j - l_i) for all eigenvalues l_i of A. */
+TP_API tp_tensor *tp_lobpcg(tp_tape *T, tp_tensor *a, int64_t k, tp_tensor *b, tp_tensor *x, tp_tensor *ik,
+                            tp_tensor **vectors, const tp_lobpcg_options *options);
 /* A [..., m, n] = U diag(S) Vh: returns U [..., m, k], k = min(m, n), and s [..., k], descending, and vh [..., k, n];
  * or with full_matrices (torch's default) U [..., m, m] and vh [..., n, n], whose further vectors give no gradient.
  * LAPACK's gesdd. TP_ENUMERIC where A is not finite. Gradients of any order: J. Townsend, "Differentiating the

@@ -659,6 +659,103 @@ START_TEST(tolerances_as_tensors)
 }
 END_TEST
 
+/* ---- a few eigenvalues ---------------------------------------------------------------------------------------------- */
+
+/* Q D Q^T with eigenvalues 1, 2, ..., m */
+static tp_tensor *with_spectrum(tp_tape *T, tp_dtype dtype, int64_t m)
+{
+    tp_tensor *q = tp_linalg_qr(T, tp_randn(T, dtype, tp_shape(m, m)), TP_QR_REDUCED, NULL);
+    return tp_matmul(T, tp_mul(T, q, tp_to(T, tp_arange(T, TP_F64, 1, (double)m + 1, 1), dtype)), mT(T, q));
+}
+
+START_TEST(few_eigenvalues)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 11);
+    for (int dtype = TP_F32; dtype <= TP_F64; dtype++)
+        for (int smallest = 0; smallest < 2; smallest++)
+            for (int64_t m = 9; m < 100; m *= 3) {
+                tp_tensor *a = with_spectrum(T, (tp_dtype)dtype, m), *v;
+                double tol = dtype == TP_F32 ? 1e-6 : 1e-13, first = smallest ? 1 : (double)m, next = smallest ? 1 : -1;
+                tp_tensor *l = tp_lobpcg(T, a, 3, NULL, NULL, NULL, &v,
+                                         &(tp_lobpcg_options){.tol = tol, .smallest = smallest});
+                ck_values(l, 50 * tol * (double)m, first, first + next, first + 2 * next);
+                tp_tensor *off = tp_sub(T, tp_matmul(T, a, v), tp_mul(T, v, tp_unsqueeze(T, l, -2)));
+                ck_assert(largest(T, off) < 50 * tol * (double)m);
+                off = tp_sub(T, tp_matmul(T, mT(T, v), v), tp_eye(T, (tp_dtype)dtype, 3, 3));
+                ck_assert(largest(T, off) < 50 * unit_of((tp_dtype)dtype));
+                ck_no_error(T);
+                tp_tape_reset(T);
+            }
+    tp_tape_free(T);
+}
+END_TEST
+
+/* A x = l B x with a preconditioner, scaled, in a batch; the vectors that are kept are fewer than those that are worked on. */
+START_TEST(few_generalized_eigenvalues)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 12);
+    tp_tensor *a = with_spectrum(T, TP_F64, 40), *y = tp_randn(T, TP_F64, tp_shape(40, 40)), *v;
+    tp_tensor *b = tp_add(T, tp_div_scalar(T, tp_matmul(T, y, mT(T, y)), 40), tp_eye(T, TP_F64, 40, 40));
+    tp_tensor *want = tp_linalg_eigvalsh_generalized(T, a, b, 1, false), *ik = tp_linalg_inv(T, a);
+    const double scales[] = {1, 1e150, 1e-150};
+    for (size_t i = 0; i < LENGTH(scales); i++) {
+        tp_tensor *two = tp_stack(T, 2, (tp_tensor *[]){tp_mul_scalar(T, a, scales[i]), tp_mul_scalar(T, a, scales[i])},
+                                  0);
+        tp_tensor *l = tp_lobpcg(T, two, 3, tp_mul_scalar(T, b, scales[i]), NULL, ik, &v,
+                                 &(tp_lobpcg_options){.n = 5, .tol = 1e-13, .smallest = true});
+        ck_no_error(T);
+        for (int64_t k = 0; k < 6; k++)
+            ck_assert(fabs(tp_item_at(l, k) - tp_item_at(want, k % 3)) < 1e-11);
+        ck_assert(tp_size(v, 0) == 2 && tp_size(v, 1) == 40 && tp_size(v, 2) == 3);
+    }
+    ck_values(tp_lobpcg(T, tp_zeros(T, TP_F64, tp_shape(9, 9)), 2, NULL, NULL, NULL, NULL, NULL), 0, 0, 0);
+    ck_assert_ptr_null(tp_lobpcg(T, a, 2, NULL, tp_ones(T, TP_F64, tp_shape(40, 2)), NULL, NULL, NULL));
+    ck_error(T, TP_ENUMERIC, "lobpcg: A is given vectors X that depend on each other");
+    ck_assert_ptr_null(tp_lobpcg(T, a, 14, NULL, NULL, NULL, NULL, NULL));
+    ck_error(T, TP_EINVAL, "3 n <= m is needed");
+    ck_assert_ptr_null(tp_lobpcg(T, a, 3, NULL, tp_narrow(T, y, 1, 0, 2), NULL, NULL, NULL));
+    ck_error(T, TP_EINVAL, "k is 3");
+    ck_assert_ptr_null(tp_lobpcg(T, tp_mul_scalar(T, a, (double)NAN), 1, NULL, NULL, NULL, NULL, NULL));
+    ck_error(T, TP_ENUMERIC, "A is not finite");
+    tp_lobpcg(T, a, 2, NULL, NULL, NULL, NULL, &(tp_lobpcg_options){.tol = 1e-300, .niter = -1}); /* comes to an end */
+    ck_no_error(T);
+    tp_tensor *leaf = tp_requires_grad(tp_detach(T, a), true);
+    tp_backward(T, tp_sum(T, tp_lobpcg(T, leaf, 1, b, NULL, NULL, NULL, NULL)));
+    ck_error(T, TP_EUNSUPPORTED, "no gradient with B");
+    tp_tape_free(T);
+}
+END_TEST
+
+/* The gradient is that of the whole spectrum. */
+START_TEST(slopes_of_few_eigenvalues)
+{
+    tp_tape *T = tp_tape_new();
+    tp_manual_seed(T, 13);
+    tp_tensor *a = tp_requires_grad(tp_detach(T, with_spectrum(T, TP_F64, 20)), true),
+              *w = tp_randn(T, TP_F64, tp_shape(20, 3)), *v, *all;
+    tp_tensor *l = tp_lobpcg(T, a, 3, NULL, NULL, NULL, &v,
+                             &(tp_lobpcg_options){.n = 4, .tol = 1e-14, .niter = 300, .smallest = true});
+    tp_tensor *values = tp_linalg_eigh(T, a, false, &all, NULL), *few = tp_narrow(T, all, 1, 0, 3),
+              *weights = tp_narrow(T, w, 0, 0, 3);
+    tp_tensor *y = tp_add(T, tp_sum(T, tp_mul(T, w, tp_square(T, v))), tp_sum(T, tp_mul(T, l, weights)));
+    tp_tensor *z = tp_add(T, tp_sum(T, tp_mul(T, w, tp_square(T, few))),
+                          tp_sum(T, tp_mul(T, tp_narrow(T, values, 0, 0, 3), weights)));
+    tp_tensor *g[2], *h[2];
+    tp_gradients(T, 1, &y, 1, &a, &g[0], &(tp_gradients_options){.create_graph = true});
+    tp_gradients(T, 1, &z, 1, &a, &h[0], &(tp_gradients_options){.create_graph = true});
+    ck_assert(tensors_close(g[0], h[0], 1e-9, 1e-10));
+    y = tp_sum(T, tp_square(T, g[0]));
+    z = tp_sum(T, tp_square(T, h[0]));
+    tp_gradients(T, 1, &y, 1, &a, &g[1], NULL);
+    tp_gradients(T, 1, &z, 1, &a, &h[1], NULL);
+    ck_assert(tensors_close(g[1], h[1], 1e-7, 1e-8));
+    ck_no_error(T);
+    tp_tape_free(T);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("linalg_equations");
@@ -680,6 +777,9 @@ int main(void)
     tcase_add_test(t, generalized_values);
     tcase_add_test(t, generalized_derivatives);
     tcase_add_test(t, tolerances_as_tensors);
+    tcase_add_test(t, few_eigenvalues);
+    tcase_add_test(t, few_generalized_eigenvalues);
+    tcase_add_test(t, slopes_of_few_eigenvalues);
     tcase_add_test(t, roots_of_families);
     tcase_add_test(t, logarithms_of_families);
     tcase_add_test(t, functions_of_one_block);

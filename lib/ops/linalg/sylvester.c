@@ -37,8 +37,12 @@ static tp_status equation_infer(tp_call *c)
     if (tp__fits_first(c, at, names[at - 1][at], m, n) != TP_OK)
         return c->tape->status;
     tp__equation e = equation_of(c);
+    int64_t size = c->in[at]->numel > 0 ? tp__matrices(a) * tp__forms_size(&e) : 0;
+    if (c->n_in > at + 2 || (given && (c->in[at + 1]->dtype != TP_F64 || c->in[at + 1]->numel != size)))
+        return tp_call_fail(c, TP_EINVAL, "there are %d inputs; %d and perhaps the forms of the matrices are needed",
+                            c->n_in, at + 1);
     tp_status status = tp_call_out(c, X, a->dtype, tp__dims_of(c->in[at]));
-    tp_dims forms = {1, {given ? 0 : tp__matrices(a) * tp__forms_size(&e)}};
+    tp_dims forms = {1, {given ? 0 : size}};
     return status == TP_OK ? tp_call_out(c, FORMS, TP_F64, forms) : status;
 }
 
