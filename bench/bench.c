@@ -37,8 +37,9 @@ typedef struct {
     int n_patterns;
 } options;
 
-static const workload *const groups[] = {bench_products, bench_operators,  bench_elementwise, bench_convolutions,
-                                         bench_training, bench_optimizers, bench_linalg,      bench_scaling};
+static const workload *const groups[] = {bench_products,     bench_operators,    bench_elementwise,
+                                         bench_convolutions, bench_training,     bench_optimizers,
+                                         bench_linalg,       bench_linalg_sizes, bench_scaling};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */
@@ -255,7 +256,7 @@ static int call_row(const options *o, const workload *w)
 
 static bool wanted(const options *o, const workload *const *group, const char *name)
 {
-    bool found = o->n_patterns == 0 && *group != bench_scaling;
+    bool found = o->n_patterns == 0 && *group != bench_scaling && *group != bench_linalg_sizes;
     for (int i = 0; i < o->n_patterns && !found; i++)
         found = fnmatch(o->patterns[i], name, 0) == 0;
     return found;

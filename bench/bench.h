@@ -44,7 +44,7 @@ extern const workload bench_convolutions[];
 extern const workload bench_training[];
 extern const workload bench_optimizers[];
 extern const workload bench_linalg[];
-extern const workload bench_scaling[]; /* only where asked for by name */
+extern const workload bench_linalg_sizes[], bench_scaling[]; /* only where asked for by name */
 
 /* Makes the inputs; false, with the tape's error, where that failed. */
 bool bench_open(bench_state *s, const workload *w);
@@ -95,15 +95,14 @@ int bench_first_steps(void);
 
 double floor_gemm(const workload *w, double budget); /* arg: bench_product; raw BLAS */
 double floor_gemv(const workload *w, double budget);
-double floor_net(const workload *w, double budget);      /* arg: bench_net; the step's products alone */
-double floor_copy(const workload *w, double budget);     /* the row's bytes at the speed of a copy    */
-double floor_read(const workload *w, double budget);     /* 2^24 floats, read once                    */
-double floor_adam(const workload *w, double budget);     /* three streams updated in place from a fourth */
-double floor_sgdm(const workload *w, double budget);     /* two from a third                             */
-double floor_cholesky(const workload *w, double budget); /* raw LAPACK, forward alone             */
-double floor_solve(const workload *w, double budget);
-double floor_fma(const workload *w, double budget); /* the row's GFLOP at the rate of multiply-adds */
-double floor_cnn(const workload *w, double budget); /* arg: bench_cnn; the same */
+double floor_net(const workload *w, double budget);    /* arg: bench_net; the step's products alone */
+double floor_copy(const workload *w, double budget);   /* the row's bytes at the speed of a copy    */
+double floor_read(const workload *w, double budget);   /* 2^24 floats, read once                    */
+double floor_adam(const workload *w, double budget);   /* three streams updated in place from a fourth */
+double floor_sgdm(const workload *w, double budget);   /* two from a third                             */
+double floor_linalg(const workload *w, double budget); /* arg: bench_factor; raw LAPACKE, forward alone */
+double floor_fma(const workload *w, double budget);    /* the row's GFLOP at the rate of multiply-adds */
+double floor_cnn(const workload *w, double budget);    /* arg: bench_cnn; the same */
 double floor_pinn(const workload *w, double budget);
 double floor_hvp(const workload *w, double budget);
 /* Bytes that parameters, gradients and the optimizer's state need; 0: the row is no network. */
@@ -123,5 +122,26 @@ typedef struct {
     int64_t n; /* square */
     bool ta, tb;
 } bench_product;
+
+/* A factorization or solve of `count` matrices of order n. */
+typedef enum {
+    BENCH_CHOLESKY,
+    BENCH_LU,
+    BENCH_SOLVE,
+    BENCH_TRIANGULAR,
+    BENCH_INV,
+    BENCH_DET,
+    BENCH_QR,
+    BENCH_EIGH,
+    BENCH_SVD,
+    BENCH_LSTSQ
+} bench_factorization;
+
+typedef struct {
+    bench_factorization what;
+    tp_dtype dtype;
+    int64_t n, count;
+    bool back;
+} bench_factor;
 
 #endif

@@ -4,7 +4,6 @@
 #include "bench.h"
 
 #include <cblas.h>
-#include <lapacke.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,55 +327,6 @@ double floor_sgdm(const workload *w, double budget)
 {
     return stream_seconds(run_update2, 3, (int64_t)(w->work * 1e9 / (5 * 4) + 0.5), budget);
 }
-
-/* ---- LAPACK; the copy of the input that it overwrites is part of the work ---- */
-
-typedef struct {
-    int n;
-    double *a, *lu, *b, *x;
-    lapack_int *pivot;
-} factorization;
-
-static void run_potrf(void *arg)
-{
-    factorization *f = arg;
-    memcpy(f->lu, f->a, (size_t)f->n * (size_t)f->n * sizeof(double));
-    LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', f->n, f->lu, f->n);
-}
-
-static void run_gesv(void *arg)
-{
-    factorization *f = arg;
-    memcpy(f->lu, f->a, (size_t)f->n * (size_t)f->n * sizeof(double));
-    memcpy(f->x, f->b, (size_t)f->n * sizeof(double));
-    LAPACKE_dgesv(LAPACK_COL_MAJOR, f->n, 1, f->lu, f->n, f->pivot, f->x, f->n);
-}
-
-static double lapack_seconds(const workload *w, void (*run)(void *), double diagonal, double budget)
-{
-    const bench_product *p = w->arg;
-    int64_t n = p->n;
-    factorization f = {(int)n, doubles(n * n), doubles(n * n), doubles(n), doubles(n), buffer(n, sizeof(lapack_int))};
-    bool ok = f.a != NULL && f.lu != NULL && f.b != NULL && f.x != NULL && f.pivot != NULL;
-    for (int64_t i = 0; ok && i < n; i++)
-        f.a[i * n + i] += diagonal;
-    double seconds = ok ? bench_time(run, &f, budget).best : 0;
-    free(f.a);
-    free(f.lu);
-    free(f.b);
-    free(f.x);
-    free(f.pivot);
-    return seconds;
-}
-
-/* A diagonal of n makes any matrix with entries below 1/2 positive definite. */
-double floor_cholesky(const workload *w, double budget)
-{
-    const bench_product *p = w->arg;
-    return lapack_seconds(w, run_potrf, (double)p->n, budget);
-}
-
-double floor_solve(const workload *w, double budget) { return lapack_seconds(w, run_gesv, 30, budget); }
 
 /* ---- the machine ---- */
 

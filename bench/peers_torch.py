@@ -68,14 +68,17 @@ def machine_busy():
 def measure(call, budget):
     """Seconds of each sample, calls a sample, share of the machine that others used."""
     clock = time.perf_counter
+    begin = clock()
     call()
-    call()
+    few = 2 if clock() - begin > budget else 5
+    if few > 2:
+        call()
     begin = clock()
     call()
     repeat = max(1, int(0.002 / max(clock() - begin, 1e-7)))
     busy, own, begin = machine_busy(), time.process_time(), clock()
     samples, last = [], begin
-    while len(samples) < 4096 and (len(samples) < 5 or last - begin < budget):
+    while len(samples) < 4096 and (len(samples) < few or last - begin < budget):
         for _ in range(repeat):
             call()
         now = clock()
@@ -414,27 +417,56 @@ def optimizer_rows():
 
 
 def linalg_rows():
-    n = 512
+    L = torch.linalg
 
-    def spd():
-        a = torch.randn(n, n, dtype=torch.float64)
-        return [a @ a.T / n + torch.eye(n, dtype=torch.float64)]
+    def inputs(what, dtype, n, count):
+        lead = () if count == 1 else (count,)
+        a, eye = torch.randn(*lead, n, n, dtype=dtype), torch.eye(n, dtype=dtype)
+        b = torch.randn(*lead, n, 1, dtype=dtype)
+        if what in ("cholesky", "eigh"):
+            return [a @ a.mT / n + eye]
+        if what in ("qr", "svd"):
+            return [a]
+        if what == "lstsq":
+            return [a, b]
+        a = a / n ** 0.5 + 2 * eye
+        return [a, b] if what in ("solve", "solve_triangular") else [a]
 
-    def system():
-        a = torch.randn(n, n, dtype=torch.float64) + 30 * torch.eye(n, dtype=torch.float64)
-        return [a, torch.randn(n, 1, dtype=torch.float64)]
+    calls = {
+        "cholesky": lambda a: [L.cholesky(a)],
+        "lu_factor": lambda a: [L.lu_factor(a)[0]],
+        "solve": lambda a, b: [L.solve(a, b)],
+        "solve_triangular": lambda a, b: [L.solve_triangular(a, b, upper=False)],
+        "inv": lambda a: [L.inv(a)],
+        "det": lambda a: [L.det(a)],
+        "qr": lambda a: L.qr(a),
+        "eigh": lambda a: L.eigh(a),
+        "svd": lambda a: L.svd(a, full_matrices=False),
+        "lstsq": lambda a, b: [L.lstsq(a, b)[0]],
+    }
 
-    def forward(f, make):
-        inputs = make()
-        return lambda: f(*inputs)
+    def forward(what, f, *how):
+        made = inputs(what, *how)
+        return lambda: f(*made)
 
-    def both(f, make):
-        inputs = [x.requires_grad_(True) for x in make()]
-        return lambda: torch.autograd.grad(f(*inputs).sum(), inputs)
+    def both(what, f, *how):
+        made = [x.requires_grad_(True) for x in inputs(what, *how)]
+        return lambda: torch.autograd.grad(sum(y.sum() for y in f(*made)), made)
 
-    for name, f, make in (("cholesky", torch.linalg.cholesky, spd), ("solve", torch.linalg.solve, system)):
+    def rows(what, dtype, n, count):
+        name = f"la_{what}{n}" if count == 1 else f"la_{what}_{count}x{n}"
+        bits = "f64" if dtype == torch.float64 else "f32"
         for suffix, how in (("fwd", forward), ("fwdbwd", both)):
-            yield Row(f"la_{name}{n}_f64_{suffix}", "ms", 1e3, lambda h=how, f=f, m=make: h(f, m), less=True)
+            yield Row(f"{name}_{bits}_{suffix}", "ms" if count == 1 else "us", 1e3 if count == 1 else 1e6,
+                      lambda h=how: h(what, calls[what], dtype, n, count), less=True)
+
+    for what in calls:
+        for n in (8, 32, 128, 512, 2048):
+            yield from rows(what, torch.float64, n, 1)
+        for n in (4, 8, 16):
+            for dtype in (torch.float64, torch.float32):
+                if what != "lstsq":
+                    yield from rows(what, dtype, n, 1000)
 
 
 def scaling_rows():

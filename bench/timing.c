@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 5 };
+enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 5, MIN_LONG = 2 }; /* long: one that takes more than all the time */
 
 static double clock_seconds(clockid_t id)
 {
@@ -44,11 +44,15 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Calls between two readings of the clock, so that a sample takes some 2 ms. */
-static int64_t calls_a_sample(void (*run)(void *), void *arg)
+static int64_t calls_a_sample(void (*run)(void *), void *arg, double budget, bool *is_long)
 {
-    run(arg);
-    run(arg);
     double start = bench_now();
+    run(arg);
+    *is_long = bench_now() - start > budget;
+    if (*is_long)
+        return 1;
+    run(arg);
+    start = bench_now();
     run(arg);
     double once = bench_now() - start;
     return once >= 0.002 ? 1 : (int64_t)(0.002 / (once > 1e-7 ? once : 1e-7));
@@ -57,10 +61,11 @@ static int64_t calls_a_sample(void (*run)(void *), void *arg)
 bench_timing bench_time(void (*run)(void *), void *arg, double budget)
 {
     static double sample[MAX_SAMPLES];
-    int64_t inner = calls_a_sample(run, arg);
+    bool is_long;
+    int64_t inner = calls_a_sample(run, arg, budget, &is_long);
     double busy = machine_busy(), own = clock_seconds(CLOCK_PROCESS_CPUTIME_ID), start = bench_now();
     int n = 0;
-    for (double t0 = start; n < MAX_SAMPLES && (n < MIN_SAMPLES || t0 - start < budget); n++) {
+    for (double t0 = start; n < MAX_SAMPLES && (n < (is_long ? MIN_LONG : MIN_SAMPLES) || t0 - start < budget); n++) {
         for (int64_t i = 0; i < inner; i++)
             run(arg);
         double t1 = bench_now();
