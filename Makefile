@@ -90,7 +90,7 @@ isa_avx512 := $(isa_all) -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx5
 # Substitution, like BLAS's own, may round once where it multiplies and adds, and so may sums of squares and products.
 $(foreach f,triangle distance conv depthwise placed winograd channel_norm,$(BUILD)/obj/lib/kernel/vec_$(f).%.o): lib_flags += -ffp-contract=fast
 # Its loops are over vectors already.
-$(BUILD)/obj/lib/kernel/vec_lanes.%.o: lib_flags += $(if $(SANITIZE),,-O2)
+$(BUILD)/obj/lib/kernel/vec_lanes.%.o: lib_flags += $(if $(SANITIZE),,-Os)
 
 # ---- the library ---------------------------------------------------------------------------------
 

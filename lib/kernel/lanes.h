@@ -31,6 +31,10 @@ typedef enum {
     /* A, which is used up, space [n, n], two numbers, the gradient of A: its inverse, turned, times the first, or 0 where the
      * second is */
     TP__LANES_DETERMINANT_BACK,
+    TP__LANES_REFLECTORS, /* A [n, k] becomes R and reflectors, tau [min], as LAPACK's geqrf makes them */
+    TP__LANES_QR,         /* A [n, k], which is used up, Q [n, min], R [min, k], by LAPACK's reflectors */
+    /* Q [n, k] and R of a tall A, the gradient of Q, which becomes A's, that of R, which is used up */
+    TP__LANES_QR_BACK,
     TP__LANES_KERNELS
 } tp__lanes_kernel;
 
@@ -55,10 +59,13 @@ typedef struct {
 } tp__lanes_job;
 
 /* Matrices [first, first + count): info[i] is LAPACK's of the i-th of them. */
-typedef void (*tp__lanes_fn)(const tp__lanes_job *job, int64_t first, int64_t count, int32_t *info);
+void tp__lanes_run(const tp__lanes_job *job, int64_t first, int64_t count, int32_t *info);
 
+/* One matrix by numbers; up to `lanes` by vectors. By float64. The processors of AVX-512 take the numbers of AVX2, which are
+ * theirs, too; on those without AVX2 there are numbers alone. */
 typedef struct {
-    tp__lanes_fn run[2]; /* by float64 */
+    void (*one[2])(const tp__lanes_job *job, int64_t i, int32_t *info, void *space);
+    void (*together[2])(const tp__lanes_job *job, int64_t first, int64_t count, int32_t *info, void *space);
     int lanes[2];
 } tp__lanes_table;
 

@@ -66,31 +66,60 @@ static ALWAYS_INLINE NAME(vec) NAME(root_many)(NAME(vec) x)
 #endif
 }
 
+/* |x| with the sign of y */
+static ALWAYS_INLINE REAL NAME(signed_alone)(REAL x, REAL y) { return FN(copysign)(x, y); }
+static ALWAYS_INLINE NAME(vec) NAME(signed_many)(NAME(vec) x, NAME(vec) y)
+{
+    NAME(mask) sign = (NAME(mask))(-(NAME(vec)){0});
+    return (NAME(vec))(((NAME(mask))x & ~sign) | ((NAME(mask))y & sign));
+}
+
 static ALWAYS_INLINE REAL NAME(size_alone)(REAL x) { return FN(fabs)(x); }
 static ALWAYS_INLINE NAME(vec) NAME(size_many)(NAME(vec) x)
 {
     return (NAME(vec))((NAME(mask))x & ~(NAME(mask))(-(NAME(vec)){0}));
 }
 
-#define SCALAR 1
+#if NUMBERS
 #define V REAL
 #define M NAME(sign)
 #define MASK(comparison) (-(NAME(sign))(comparison))
 #define OF(f) NAME(f##_alone)
 #include "kernel/lanes_kernels.h"
-#undef SCALAR
 #undef V
 #undef M
 #undef MASK
 #undef OF
 
-#define SCALAR 0
+static void NAME(run_one)(const tp__lanes_job *j, int64_t i, int32_t *info, void *space)
+{
+    REAL *x[TP__LANES_OPERANDS], *at = space;
+    NAME(sign) pivots[ORDER], found = 0;
+    for (int o = 0; o < TP__LANES_OPERANDS; at += j->x[o++].each) {
+        x[o] = at;
+        if (j->x[o].from)
+            memcpy(at, (const REAL *)j->x[o].from + i * j->x[o].each, (size_t)j->x[o].each * sizeof(REAL));
+    }
+    for (int64_t q = 0; j->pivots && q < j->pivots_each; q++)
+        pivots[q] = j->pivots[i * j->pivots_each + q] - 1;
+    NAME(kernels_alone)[j->kernel](j, x, pivots, &found);
+    for (int64_t q = 0; j->pivots_to && q < j->pivots_each; q++)
+        j->pivots_to[i * j->pivots_each + q] = (int32_t)pivots[q] + 1;
+    *info = (int32_t)found;
+    for (int o = 0; o < TP__LANES_OPERANDS; o++) {
+        REAL *to = j->x[o].to;
+        for (int64_t e = 0; to && e < j->x[o].each; e++)
+            to[i * j->x[o].each + e] = j->x[o].add ? to[i * j->x[o].each + e] + x[o][e] : x[o][e];
+    }
+}
+#endif
+
+#if VECTORS
 #define V NAME(vec)
 #define M NAME(mask)
 #define MASK(comparison) ((NAME(mask))(comparison))
 #define OF(f) NAME(f##_many)
 #include "kernel/lanes_kernels.h"
-#undef SCALAR
 #undef V
 #undef M
 #undef MASK
@@ -167,44 +196,7 @@ static void NAME(run_together)(const tp__lanes_job *j, int64_t first, int64_t co
             NAME(scatter)(j->x[o].each, count, x[o], (REAL *)j->x[o].to + first * j->x[o].each, j->x[o].add);
 }
 
-static void NAME(run_one)(const tp__lanes_job *j, int64_t i, int32_t *info, void *space)
-{
-    REAL *x[TP__LANES_OPERANDS], *at = space;
-    NAME(sign) pivots[ORDER], found = 0;
-    for (int o = 0; o < TP__LANES_OPERANDS; at += j->x[o++].each) {
-        x[o] = at;
-        if (j->x[o].from)
-            memcpy(at, (const REAL *)j->x[o].from + i * j->x[o].each, (size_t)j->x[o].each * sizeof(REAL));
-    }
-    for (int64_t q = 0; j->pivots && q < j->pivots_each; q++)
-        pivots[q] = j->pivots[i * j->pivots_each + q] - 1;
-    NAME(kernels_alone)[j->kernel](j, x, pivots, &found);
-    for (int64_t q = 0; j->pivots_to && q < j->pivots_each; q++)
-        j->pivots_to[i * j->pivots_each + q] = (int32_t)pivots[q] + 1;
-    *info = (int32_t)found;
-    for (int o = 0; o < TP__LANES_OPERANDS; o++) {
-        REAL *to = j->x[o].to;
-        for (int64_t e = 0; to && e < j->x[o].each; e++)
-            to[i * j->x[o].each + e] = j->x[o].add ? to[i * j->x[o].each + e] + x[o][e] : x[o][e];
-    }
-}
-
-/* A few go one by one. */
-static void NAME(run)(const tp__lanes_job *j, int64_t first, int64_t count, int32_t *info)
-{
-    void *space = tp__scratch_take();
-    while (count > 0) {
-        int64_t now = count < 3 ? 1 : least(count, LANES);
-        if (now == 1)
-            NAME(run_one)(j, first, info, space);
-        else
-            NAME(run_together)(j, first, now, info, space);
-        first += now;
-        count -= now;
-        info += now;
-    }
-    tp__scratch_give(space);
-}
+#endif
 
 #undef LANES
 #undef INTRINSIC_OF

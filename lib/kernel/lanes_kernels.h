@@ -115,7 +115,7 @@ static NEVER_INLINE void OF(permute)(bool backwards, int64_t n, const M *p, int6
     }
 }
 
-/* ---- LU: a column after the other --------------------------------------------------------------------------------- */
+/* ---- LU, four columns at a time -------------------------------------------------------------------------------------- */
 
 /* Which row of column k has the largest element, from row k on: the first of them. */
 static M OF(pivot)(int64_t k, int64_t n, OF(matrix) a)
@@ -131,21 +131,37 @@ static M OF(pivot)(int64_t k, int64_t n, OF(matrix) a)
     return p;
 }
 
-/* A [n, m] = P L U in place. *info: the first pivot that is 0, from 1 on. */
+/* Column k of A [n, m]: its pivot, which is 0 for the first time: *info, the rows exchanged, L below it. */
+static void OF(eliminate)(int64_t k, int64_t n, int64_t m, OF(matrix) a, M *p, M *info)
+{
+    p[k] = OF(pivot)(k, n, a);
+    OF(exchange)(p[k], k, n, m, a);
+    V pivot = *OF(e)(a, k, k);
+    M none = MASK(pivot == 0), first = none & MASK(*info == 0), at = (M){0} + (NAME(sign))(k + 1);
+    *info = (first & at) | (~first & *info);
+    OF(divide)(n - k - 1, OF(e)(a, k + 1, k), a.row, OF(pick)(none, (V){0} + 1, pivot));
+}
+
+/* A [n, m] = P L U in place. */
 static NEVER_INLINE void OF(factor)(int64_t n, int64_t m, OF(matrix) a, M *p, M *info)
 {
-    for (int64_t k = 0; k < m; k++) {
-        V *column = OF(e)(a, 0, k);
-        OF(substitute)(least(k, n), 1, a, true, OF(from)(a, 0, k));
-        if (k >= n)
-            continue;
-        OF(subtract)(n - k, k, OF(from)(a, k, 0), column, a.row, column + k * a.row, a.row);
-        p[k] = OF(pivot)(k, n, a);
-        OF(exchange)(p[k], k, n, m, a);
-        V pivot = column[k * a.row];
-        M none = MASK(pivot == 0), first = none & MASK(*info == 0), at = (M){0} + (NAME(sign))(k + 1);
-        *info = (first & at) | (~first & *info);
-        OF(divide)(n - k - 1, column + (k + 1) * a.row, a.row, OF(pick)(none, (V){0} + 1, pivot));
+    int64_t pivots = least(n, m), end;
+    for (int64_t k = 0; k < pivots; k = end) {
+        end = least(k + 4, pivots);
+        for (int64_t i = k; i < end; i++) {
+            OF(eliminate)(i, n, m, a, p, info);
+            for (int64_t j = i + 1; j < end; j++)
+                OF(subtract)(n - i - 1, 1, OF(from)(a, i + 1, i), OF(e)(a, i, j), a.row, OF(e)(a, i + 1, j), a.row);
+        }
+        for (int64_t j = end; j < m; j++) {
+            for (int64_t i = k + 1; i < end; i++) {
+                V u = *OF(e)(a, i, j);
+                for (int64_t q = k; q < i; q++)
+                    u = OF(less)(u, *OF(e)(a, i, q), *OF(e)(a, q, j));
+                *OF(e)(a, i, j) = u;
+            }
+            OF(subtract)(n - end, end - k, OF(from)(a, end, k), OF(e)(a, k, j), a.row, OF(e)(a, end, j), a.row);
+        }
     }
 }
 
@@ -367,6 +383,101 @@ static void OF(determinant_back)(const tp__lanes_job *j, V *const *x, M *p, M *i
         x[3][i] = OF(pick)(MASK(x[2][1] == 0), (V){0}, x[3][i] * x[2][0]);
 }
 
+/* ---- QR ------------------------------------------------------------------------------------------------------------- */
+
+/* The reflector H = I - tau v v^T that takes column c of A [n, .] to its diagonal, as LAPACK's larfg makes it: v begins with a 1 in
+ * row c, the rest is left below the diagonal. The column is measured in units of its largest element. */
+static NEVER_INLINE V OF(reflect)(int64_t c, int64_t n, OF(matrix) a)
+{
+    V alpha = *OF(e)(a, c, c), below = (V){0}, parts[ORDER];
+    parts[0] = OF(size)(alpha);
+    for (int64_t i = c + 1; i < n; i++) {
+        V x = parts[i - c] = OF(size)(*OF(e)(a, i, c));
+        below = OF(pick)(MASK(x > below) | MASK(x != x), x, below);
+    }
+    V most = OF(pick)(MASK(parts[0] > below), parts[0], below), sum = (V){0};
+    M none = MASK(below == 0);
+    OF(divide)(n - c, parts, 1, OF(pick)(none, (V){0} + 1, most));
+    for (int64_t i = n - c - 1; i >= 0; i--)
+        sum = OF(less)(sum, -parts[i], parts[i]);
+    V beta = -OF(signed)(most * OF(root)(sum), alpha), one = (V){0} + 1;
+    OF(divide)(n - c - 1, OF(e)(a, c + 1, c), a.row, OF(pick)(none, one, alpha - beta));
+    *OF(e)(a, c, c) = OF(pick)(none, alpha, beta);
+    return OF(pick)(none, (V){0}, (beta - alpha) / OF(pick)(none, one, beta));
+}
+
+/* Columns [from, to) of B become H B, by column c of A. */
+static NEVER_INLINE void OF(apply)(int64_t c, int64_t n, OF(matrix) a, V tau, OF(matrix) b, int64_t from, int64_t to)
+{
+    V w[ORDER];
+    for (int64_t j = from; j < to; j++)
+        w[j] = -*OF(e)(b, c, j);
+    OF(subtract)(to - from, n - c - 1, OF(turned)(OF(from)(b, c + 1, from)), OF(e)(a, c + 1, c), a.row, w + from, 1);
+    for (int64_t j = from; j < to; j++) {
+        w[j] = -w[j] * tau;
+        *OF(e)(b, c, j) = *OF(e)(b, c, j) - w[j];
+        OF(subtract)(n - c - 1, 1, OF(from)(a, c + 1, c), w + j, 1, OF(e)(b, c + 1, j), b.row);
+    }
+}
+
+static void OF(reflect_all)(int64_t n, int64_t m, OF(matrix) a, V *tau)
+{
+    for (int64_t c = 0; c < least(n, m); c++) {
+        tau[c] = OF(reflect)(c, n, a);
+        OF(apply)(c, n, a, tau[c], a, c + 1, m);
+    }
+}
+
+static void OF(reflectors)(const tp__lanes_job *j, V *const *x, M *p, M *info)
+{
+    (void)p, (void)info;
+    OF(reflect_all)(j->n, j->k, OF(rows)(x[0], j->k), x[1]);
+}
+
+static void OF(qr)(const tp__lanes_job *j, V *const *x, M *p, M *info)
+{
+    (void)p, (void)info;
+    int64_t n = j->n, m = j->k, k = least(n, m);
+    OF(matrix) a = OF(rows)(x[0], m), q = OF(rows)(x[1], k), r = OF(rows)(x[2], m);
+    V tau[ORDER];
+    OF(reflect_all)(n, m, a, tau);
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t c = 0; c < m; c++)
+            if (c < i)
+                *OF(e)(r, i, c) = (V){0};
+            else
+                *OF(e)(r, i, c) = *OF(e)(a, i, c);
+    for (int64_t i = 0; i < n * k; i++)
+        x[1][i] = (V){0} + (REAL)(i / k == i % k);
+    for (int64_t c = k - 1; c >= 0; c--)
+        OF(apply)(c, n, a, tau[c], q, c, k);
+}
+
+/* (gQ + Q sym(triu(gR R^T - Q^T gQ))) R^-T: see qr.c. */
+static void OF(qr_back)(const tp__lanes_job *j, V *const *x, M *p, M *info)
+{
+    (void)p, (void)info;
+    int64_t n = j->n, k = j->k;
+    OF(matrix) q = OF(rows)(x[0], k), r = OF(rows)(x[1], k), gq = OF(rows)(x[2], k), m = OF(rows)(x[3], k);
+    for (int64_t i = 0; i < k; i++) { /* -M, a row in place of that of gR; rows before it are done */
+        V row[ORDER];
+        for (int64_t c = i; c < k; c++)
+            row[c] = (V){0};
+        OF(subtract)(k - i, k - i, OF(from)(r, i, i), OF(e)(m, i, i), 1, row + i, 1);
+        for (int64_t c = i; c < k; c++)
+            row[c] = -row[c];
+        OF(subtract)(k - i, n, OF(turned)(OF(from)(gq, 0, i)), OF(e)(q, 0, i), k, row + i, 1);
+        for (int64_t c = i; c < k; c++)
+            *OF(e)(m, i, c) = -row[c];
+    }
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t c = 0; c < i; c++)
+            *OF(e)(m, i, c) = *OF(e)(m, c, i);
+    for (int64_t i = 0; i < n; i++)
+        OF(subtract)(k, k, m, OF(e)(q, i, 0), 1, OF(e)(gq, i, 0), 1);
+    OF(solve)(k, n, r, true, false, OF(turned)(gq));
+}
+
 static void (*const OF(kernels)[TP__LANES_KERNELS])(const tp__lanes_job *j, V *const *x, M *p, M *info) = {
     [TP__LANES_LU] = OF(lu),
     [TP__LANES_LU_BACK] = OF(lu_back),
@@ -382,4 +493,7 @@ static void (*const OF(kernels)[TP__LANES_KERNELS])(const tp__lanes_job *j, V *c
     [TP__LANES_INVERSE_BACK] = OF(inverse_back),
     [TP__LANES_DETERMINANT] = OF(determinant),
     [TP__LANES_DETERMINANT_BACK] = OF(determinant_back),
+    [TP__LANES_REFLECTORS] = OF(reflectors),
+    [TP__LANES_QR] = OF(qr),
+    [TP__LANES_QR_BACK] = OF(qr_back),
 };

@@ -122,7 +122,14 @@ static double factor_at(tp_dtype dtype, const void *factors, int64_t i)
 void tp__product_of(tp_dtype dtype, int64_t n, const void *factors, void *sign, void *logarithm, void *det)
 {
     scaled p = {1, 0};
-    for (int64_t i = 0; i < n; i++)
+    bool plain = n <= 16; /* of so few that are no larger or smaller the product is tame */
+    for (int64_t i = 0; i < n && plain; i++) {
+        double size = fabs(factor_at(dtype, factors, i));
+        plain = size < 0x1p30 && size > 0x1p-30;
+    }
+    for (int64_t i = 0; i < n && plain; i++)
+        p.mantissa *= factor_at(dtype, factors, i);
+    for (int64_t i = 0; i < n && !plain; i++)
         p = times(p, factor_at(dtype, factors, i));
     int exponent = p.exponent > 10000 ? 10000 : p.exponent < -10000 ? -10000 : (int)p.exponent;
     if (det)

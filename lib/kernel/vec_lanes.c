@@ -23,6 +23,15 @@
 #define INTRINSIC(f) _mm_##f
 #endif
 
+/* What is compiled here: see tp__lanes_table. */
+#if VECTOR == 16 && defined(__x86_64__)
+#define NUMBERS 1
+#define VECTORS 0
+#else
+#define NUMBERS (VECTOR < 64)
+#define VECTORS 1
+#endif
+
 enum { ORDER = TP__LANES_ORDER };
 
 /* What is between these has an inverse of all its digits. */
@@ -35,6 +44,11 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 #include "kernel/per_float.h"
 
 const tp__lanes_table TP__OF_ISA(tp__lanes_table) = {
-    .run = {run_f32, run_f64},
+#if NUMBERS
+    .one = {run_one_f32, run_one_f64},
+#endif
+#if VECTORS
+    .together = {run_together_f32, run_together_f64},
     .lanes = {VECTOR / sizeof(float), VECTOR / sizeof(double)},
+#endif
 };

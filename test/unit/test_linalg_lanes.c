@@ -19,10 +19,10 @@ static tp_tensor *largest_of(tp_tensor *x) { return tp_amax(T, tp_abs(T, x), 2, 
 
 /* ---- what is computed ---- */
 
-enum { LU, SOLVE, INVERSE, CHOLESKY, LOWER, UPPER, DET, SLOGDET, BY_FACTOR, OPERATIONS };
+enum { LU, SOLVE, INVERSE, CHOLESKY, LOWER, UPPER, DET, SLOGDET, QR, TALL, WIDE, BY_FACTOR, OPERATIONS };
 static const char *const names[OPERATIONS] = {
-    "lu_factor",        "solve", "inv",     "cholesky",      "solve_triangular",
-    "solve_triangular", "det",   "slogdet", "cholesky_solve"};
+    "lu_factor", "solve",   "inv", "cholesky", "solve_triangular", "solve_triangular",
+    "det",       "slogdet", "qr",  "tall qr",  "wide qr",          "cholesky_solve"};
 
 /* Matrices of such an operation, far from singular. */
 static tp_tensor *matrices(int op, tp_dtype dtype, int64_t count, int64_t n)
@@ -63,6 +63,15 @@ static int compute(int op, tp_tensor *a, tp_tensor *b, tp_tensor **out)
     case SLOGDET:
         out[1] = tp_linalg_slogdet(T, a, &out[0]);
         return 2;
+    case QR: /* of the matrices, of their first columns, of their first rows */
+        out[0] = tp_linalg_qr(T, a, TP_QR_REDUCED, &out[1]);
+        return 2;
+    case TALL:
+        out[1] = tp_linalg_qr(T, tp_narrow(T, a, -1, 0, (tp_size(a, -1) + 1) / 2), TP_QR_REDUCED, &out[0]);
+        return 2;
+    case WIDE:
+        out[1] = tp_linalg_qr(T, tp_narrow(T, a, -2, 0, (tp_size(a, -1) + 1) / 2), TP_QR_REDUCED, &out[0]);
+        return 2;
     default:
         out[0] = tp_cholesky_solve(T, b, a, false);
         out[1] = tp_cholesky_solve(T, b, a, true);
@@ -77,8 +86,8 @@ static int compute_both(int op, tp_tensor *a, tp_tensor *b, tp_tensor *w, bool g
     int n = compute(op, in[0], in[1], out), of_b = op == SOLVE || op == LOWER || op == UPPER || op == BY_FACTOR;
     if (op == DET || op == SLOGDET)
         w = tp_select(T, tp_select(T, w, -1, 0), -1, 0);
-    else if (op != LU && op != INVERSE && op != CHOLESKY)
-        w = tp_narrow(T, w, -1, 0, tp_size(b, -1));
+    else
+        w = tp_narrow(T, tp_narrow(T, w, -1, 0, tp_size(out[0], -1)), -2, 0, tp_size(out[0], -2));
     tp_tensor *loss = tp_sum(T, tp_mul(T, out[0], w));
     tp_gradients(T, 1, &loss, 1 + of_b, in, out + n, &(tp_gradients_options){.create_graph = graph});
     ck_no_error(T);
@@ -112,6 +121,14 @@ static void check_residuals(tp_dtype dtype, int64_t count, int64_t n, double sca
           bound * (double)n);
     small("cholesky", tp_sub(T, tp_matmul(T, f, tp_mT(T, f)), s), largest_of(s), bound);
     small("the upper half", tp_triu(T, f, 1), tp_ones_like(T, size), 0);
+    for (int64_t k = 0; k < 3; k++) {
+        tp_tensor *r, *c = k ? tp_narrow(T, a, k == 1 ? -1 : -2, 0, (n + 1) / 2) : a;
+        tp_tensor *q = tp_linalg_qr(T, c, TP_QR_REDUCED, &r);
+        small("qr", tp_sub(T, tp_matmul(T, q, r), c), largest_of(c), bound);
+        small("R below", tp_tril(T, r, -1), tp_ones_like(T, size), 0);
+        small("Q^T Q", tp_sub(T, tp_matmul(T, tp_mT(T, q), q), tp_eye(T, dtype, tp_size(q, -1), tp_size(q, -1))),
+              tp_ones_like(T, size), bound);
+    }
     tp_tensor *lower = tp_tril(T, t, 0), *unit = tp_add(T, tp_triu(T, t, 1), tp_eye(T, dtype, n, n));
     tp_tensor *of_l = tp_linalg_solve_triangular(T, t, b, false);
     tp_tensor *of_u = tp_linalg_solve_triangular_with(T, t, b, true, true, true);
@@ -205,8 +222,7 @@ START_TEST(company)
         tp_manual_seed(T, (uint64_t)n);
         tp_tensor *a = matrices(op, dtype, COUNT, n), *b = tp_randn(T, dtype, tp_shape(COUNT, n, 1 + n % 3));
         tp_tensor *w = tp_randn(T, dtype, tp_shape(COUNT, n, n < 3 ? 3 : n)), *all[MOST], *some[MOST];
-        w = n < 3 && (op == LU || op == INVERSE || op == CHOLESKY) ? tp_narrow(T, w, -1, 0, n) : w;
-        int results = compute_both(op, a, b, w, false, all);
+        int results = compute_both(op, a, b, w, false, all) - (op == WIDE); /* its gradient is made of products */
         for (int64_t first = 0, count = 1; first + count <= COUNT; first += count, count = count % 11 + 1) {
             tp_tensor *part[3] = {tp_narrow(T, a, 0, first, count), tp_narrow(T, b, 0, first, count),
                                   tp_narrow(T, w, 0, first, count)};

@@ -81,7 +81,14 @@ static tp_status geqrf_forward(tp_call *c)
     int64_t m = tp__rows(a), n = tp__columns(a);
     if (a->numel == 0)
         return TP_OK;
+    tp__lanes_job lanes = {
+        .kernel = TP__LANES_REFLECTORS,
+        .dtype = a->dtype,
+        .n = m,
+        .k = n,
+        .x = {tp__in_lane(a, c->out[REFLECTORS]), {NULL, c->out[TAU]->data, tp__least_side(a), false}}};
     return tp__run_batch(&(tp__batch){.one = factor,
+                                      .lanes = &lanes,
                                       .call = c,
                                       .count = tp__matrices(a),
                                       .flops = m * n * tp__least_side(a),

@@ -107,9 +107,10 @@ static int64_t run_next(outcome *o, int64_t part, int64_t i, int64_t end)
         note(o, part, i, b->one(b, i, b->room + (size_t)part * b->scratch));
         return 1;
     }
-    int32_t info[TP__LANES_MOST];
-    int64_t count = end - i < TP__LANES_MOST ? end - i : TP__LANES_MOST;
-    TP__PICK(tp__lanes_table)->run[b->lanes->dtype == TP_F64](b->lanes, i, count, info);
+    enum { MOST = 4 * TP__LANES_MOST };
+    int32_t info[MOST];
+    int64_t count = end - i < MOST ? end - i : MOST;
+    tp__lanes_run(b->lanes, i, count, info);
     for (int64_t k = 0; k < count; k++)
         note(o, part, i + k, info[k]);
     if (b->after && b->after(b, i, count, b->room + (size_t)part * b->scratch) < 0)

@@ -59,7 +59,13 @@ static tp_status qr_forward(tp_call *c)
     int64_t m = tp__rows(a), n = tp__columns(a), k = tp__least_side(a);
     if (a->numel == 0)
         return TP_OK;
+    tp__lanes_job lanes = {.kernel = TP__LANES_QR,
+                           .dtype = a->dtype,
+                           .n = m,
+                           .k = n,
+                           .x = {tp__in_lane(a, NULL), tp__in_lane(NULL, c->out[Q]), tp__in_lane(NULL, c->out[R])}};
     return tp__run_batch(&(tp__batch){.one = factor,
+                                      .lanes = &lanes,
                                       .call = c,
                                       .count = tp__matrices(a),
                                       .flops = 2 * m * n * k,
@@ -95,8 +101,61 @@ tp_tensor *tp__qr_pull(tp_tape *T, tp_tensor *q, tp_tensor *r, tp_tensor *gq, tp
     return parts[1] ? tp_cat(T, 2, parts, -1) : tp__with_columns(T, parts[0], n);
 }
 
+/* The same of small tall ones at once, by Q, R, gQ and gR. */
+static tp_status slope_forward(tp_call *c)
+{
+    const tp_tensor *q = c->in[0];
+    int64_t m = tp__rows(q), n = tp__columns(q);
+    tp__lanes_job lanes = {.kernel = TP__LANES_QR_BACK,
+                           .dtype = q->dtype,
+                           .n = m,
+                           .k = n,
+                           .x = {tp__in_lane(q, NULL), tp__in_lane(c->in[1], NULL), tp__in_lane(c->in[2], c->out[0]),
+                                 tp__in_lane(c->in[3], NULL)}};
+    return tp__run_batch(&(tp__batch){.lanes = &lanes, .call = c, .count = tp__matrices(q), .flops = 3 * m * n * n});
+}
+
+static tp_status slope_infer(tp_call *c)
+{
+    const tp_tensor *q = c->in[0];
+    bool fits = tp__matrix_floats(c, 0, "Q") == TP_OK && tp__in_lanes(tp__rows(q), tp__columns(q));
+    for (int i = 1; i < 4 && fits; i++)
+        fits = c->in[i]->dtype == q->dtype &&
+               tp__dims_equal(tp__dims_of(c->in[i]),
+                              tp__batch_and(q, tp__rows(q) * (i == 2) + tp__columns(q) * (i != 2), tp__columns(q)));
+    if (c->tape->status != TP_OK)
+        return c->tape->status;
+    return fits ? tp__infer_like_first(c)
+                : tp_call_fail(c, TP_ESHAPE, "Q is %s, R is %s; small ones and their gradients are needed",
+                               TP__SHAPE(q), TP__SHAPE(c->in[1]));
+}
+
+static void slope_samples(tp_sampler *s)
+{
+    tp_tensor *in[4];
+    for (int i = 0; i < 4; i++)
+        in[i] = i % 2 ? tp__sample_matrix(s, (tp_dims){3, {2, 3, 3}})
+                      : tp_sample_tensor(s, (tp_dims){3, {2, 4, 3}}, -1, 1);
+    tp_sample(s, NULL, 4, in);
+}
+
+/* clang-format off */
+static const tp_op slope_op = {
+    .name = "qr_slope", .n_in = 4, .n_out = 1, .flags = TP_OP_NO_GRAD,
+    .infer = slope_infer, .forward = slope_forward, .samples = slope_samples};
+/* clang-format on */
+
 static tp_status qr_vjp(tp_vjp *v)
 {
+    tp_tape *T = v->tape;
+    tp_tensor *q = v->out[Q], *r = v->out[R];
+    if (!T->recording && tp__rows(q) >= tp__columns(r) && tp__in_lanes(tp__rows(q), tp__columns(r))) {
+        tp_tensor *in[4] = {q, r, v->gout[Q], v->gout[R]};
+        for (int i = 0; i < 2; i++)
+            in[2 + i] = in[2 + i] ? in[2 + i] : tp_zeros_like(T, in[i]);
+        v->gin[0] = tp_apply(T, &slope_op, NULL, 4, in);
+        return T->status;
+    }
     v->gin[0] = tp__qr_pull(v->tape, v->out[Q], v->out[R], v->gout[Q], v->gout[R]);
     return TP_OK;
 }
