@@ -10,6 +10,7 @@
  *   --startup      wall time and memory of a process that trains ten steps
  *   --rss NAME     the most memory that five steps of NAME take
  *   --calls N      N calls of each row, not timed: for tools that count instructions
+ *   --cpu          the processor's time instead of the clock's: beside other processes, on one thread
  *   --bare         no header
  */
 #define _POSIX_C_SOURCE 200809L
@@ -413,7 +414,7 @@ static int run_all(const options *o)
 static int usage(void)
 {
     fprintf(stderr, "usage: tapir-bench [--list] [--json] [--threads N] [--budget SEC] [--floor] [--limits] "
-                    "[--startup] [--rss NAME] [--calls N] [--bare] [name or glob ...]\n");
+                    "[--startup] [--rss NAME] [--calls N] [--cpu] [--bare] [name or glob ...]\n");
     return 2;
 }
 
@@ -428,6 +429,7 @@ static bool parse(options *o, int argc, char **argv)
                      : strcmp(a, "limits") == 0  ? &o->limits
                      : strcmp(a, "startup") == 0 ? &o->startup
                      : strcmp(a, "bare") == 0    ? &o->bare
+                     : strcmp(a, "cpu") == 0     ? &bench_cpu_time
                                                  : NULL;
         if (flag != NULL)
             *flag = true;

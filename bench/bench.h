@@ -60,7 +60,8 @@ typedef struct {
     int64_t n;           /* calls                                                            */
     double foreign;      /* share of the machine that other processes used: distrust above 0.05 */
 } bench_timing;
-double bench_now(void); /* seconds, monotonic */
+double bench_now(void);     /* seconds, monotonic */
+extern bool bench_cpu_time; /* bench_time counts the process's own time, of all its threads */
 bench_timing bench_time(void (*run)(void *), void *arg, double budget);
 double bench_peak_mib(void); /* the most memory this process held */
 

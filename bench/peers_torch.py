@@ -65,9 +65,12 @@ def machine_busy():
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
+CPU_TIME = False  # of the process, instead of the clock's
+
+
 def measure(call, budget):
     """Seconds of each sample, calls a sample, share of the machine that others used."""
-    clock = time.perf_counter
+    clock = time.process_time if CPU_TIME else time.perf_counter
     begin = clock()
     call()
     few = 2 if clock() - begin > budget else 5
@@ -85,7 +88,7 @@ def measure(call, budget):
         samples.append((now - last) / repeat)
         last = now
     others = machine_busy() - busy - (time.process_time() - own)
-    return samples, repeat, max(0.0, others / (last - begin) / os.cpu_count())
+    return samples, repeat, 0.0 if CPU_TIME else max(0.0, others / (last - begin) / os.cpu_count())
 
 
 # ---- workloads
@@ -530,12 +533,14 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--budget", type=float, default=0.6)
+    parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--rss")
     parser.add_argument("--startup", action="store_true")
     options = parser.parse_args()
     if options.startup:
         return startup()
-    global torch
+    global torch, CPU_TIME
+    CPU_TIME = options.cpu
     import torch
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -19,6 +19,10 @@ static double clock_seconds(clockid_t id)
 
 double bench_now(void) { return clock_seconds(CLOCK_MONOTONIC); }
 
+/* What calls are timed with. */
+bool bench_cpu_time;
+static double now(void) { return clock_seconds(bench_cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC); }
+
 /* Seconds that all processors together were busy since the start of the machine: user, nice, system,
  * interrupts and stolen time, of the first line of /proc/stat; 0 where there is none. */
 static double machine_busy(void)
@@ -46,15 +50,15 @@ static int by_value(const void *a, const void *b)
 /* Calls between two readings of the clock, so that a sample takes some 2 ms. */
 static int64_t calls_a_sample(void (*run)(void *), void *arg, double budget, bool *is_long)
 {
-    double start = bench_now();
+    double start = now();
     run(arg);
-    *is_long = bench_now() - start > budget;
+    *is_long = now() - start > budget;
     if (*is_long)
         return 1;
     run(arg);
-    start = bench_now();
+    start = now();
     run(arg);
-    double once = bench_now() - start;
+    double once = now() - start;
     return once >= 0.002 ? 1 : (int64_t)(0.002 / (once > 1e-7 ? once : 1e-7));
 }
 
@@ -63,21 +67,21 @@ bench_timing bench_time(void (*run)(void *), void *arg, double budget)
     static double sample[MAX_SAMPLES];
     bool is_long;
     int64_t inner = calls_a_sample(run, arg, budget, &is_long);
-    double busy = machine_busy(), own = clock_seconds(CLOCK_PROCESS_CPUTIME_ID), start = bench_now();
+    double busy = machine_busy(), own = clock_seconds(CLOCK_PROCESS_CPUTIME_ID), start = now();
     int n = 0;
     for (double t0 = start; n < MAX_SAMPLES && (n < (is_long ? MIN_LONG : MIN_SAMPLES) || t0 - start < budget); n++) {
         for (int64_t i = 0; i < inner; i++)
             run(arg);
-        double t1 = bench_now();
+        double t1 = now();
         sample[n] = (t1 - t0) / (double)inner;
         t0 = t1;
     }
-    double wall = bench_now() - start;
+    double wall = now() - start;
     own = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - own;
     double foreign = (machine_busy() - busy - own) / wall / (double)sysconf(_SC_NPROCESSORS_ONLN);
     qsort(sample, (size_t)n, sizeof sample[0], by_value);
     double median = n % 2 ? sample[n / 2] : (sample[n / 2 - 1] + sample[n / 2]) / 2;
-    return (bench_timing){sample[0], median, n * inner, foreign > 0 ? foreign : 0};
+    return (bench_timing){sample[0], median, n * inner, foreign > 0 && !bench_cpu_time ? foreign : 0};
 }
 
 double bench_peak_mib(void)
