@@ -10,6 +10,7 @@
 
 #include "op.h"
 #include "numpy.h"
+#include "torch_file.h"
 
 #ifdef __cplusplus
 extern "C" {

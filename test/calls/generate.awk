@@ -69,6 +69,7 @@ BEGIN {
     special["tp_schedule_load_state_dict tensors"] = "schedule_values"
     special["tp_safetensors_open path"] = "stored"
     special["tp_npy_load path"] = "array"; special["tp_npz_open path"] = "arrays"
+    special["tp_torch_load path"] = "weights"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"
