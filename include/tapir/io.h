@@ -9,6 +9,7 @@
 #define TAPIR_IO_H
 
 #include "op.h"
+#include "csv.h"
 #include "numpy.h"
 #include "torch_file.h"
 
@@ -26,7 +27,8 @@ TP_API tp_safetensors        *tp_safetensors_open(tp_tape *T, const char *path);
 TP_API void                   tp_safetensors_close(tp_safetensors *f);
 TP_API int                    tp_safetensors_length(const tp_safetensors *f);
 TP_API const char            *tp_safetensors_name(const tp_safetensors *f, int i);
-/* A tensor of the tape, a copy; an unknown name is TP_EINVAL, one of a dtype that there is not here TP_EUNSUPPORTED. */
+/* A tensor of the tape, a copy; an unknown name is TP_EINVAL. Of dtypes that there are not here F16 and BF16 become float32, I8, I16
+ * and U16 int32, U32 and U64 int64 where all elements are below 2^63; others are TP_EUNSUPPORTED. */
 TP_API tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name);
 TP_API bool       tp_safetensors_has(const tp_safetensors *f, const char *name) TP_MUST_CHECK;
 /* The text at a key of the file's metadata; NULL where there is none. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "core/core.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -81,6 +82,14 @@ const char *tp__python_float(double v, bool whole, char text[32])
     }
     leave(own);
     return text;
+}
+
+double tp__strtod(const char *text)
+{
+    locale_t own = enter();
+    double v = strtod(text, NULL);
+    leave(own);
+    return v;
 }
 
 const char *tp__error_text(int error)

@@ -4,6 +4,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "io/element.h"
 #include "io/file.h"
 #include "tapir/io.h"
 
@@ -24,7 +25,7 @@ enum { LONGEST_HEADER = 100 * 1000 * 1000, LONGEST_RECORD = 16 * 1024 };
 /* One tensor as the header has it. */
 typedef struct {
     const char *name;
-    int dtype; /* -1: one that this library has not */
+    int stored; /* as in element.h; -1: one that is not read */
     tp_dims shape;
     size_t begin, end;
 } record;
@@ -45,15 +46,15 @@ struct tp_safetensors {
     bool has_metadata;
 };
 
-/* Ours, then those that are known and not supported. */
+/* Ours, then those that are converted, then those that are known and not read. */
 static const struct {
     const char *name;
-    int dtype;
+    int stored;
     size_t size;
 } dtypes[] = {
-    {"F32", TP_F32, 4},   {"F64", TP_F64, 8}, {"I32", TP_I32, 4}, {"I64", TP_I64, 8}, {"U8", TP_U8, 1},
-    {"BOOL", TP_BOOL, 1}, {"F16", -1, 2},     {"BF16", -1, 2},    {"I16", -1, 2},     {"U16", -1, 2},
-    {"U32", -1, 4},       {"U64", -1, 8},     {"I8", -1, 1},      {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1},
+    {"F32", TP_F32, 4},   {"F64", TP_F64, 8},  {"I32", TP_I32, 4},    {"I64", TP_I64, 8}, {"U8", TP_U8, 1},
+    {"BOOL", TP_BOOL, 1}, {"F16", TP__F16, 2}, {"BF16", TP__BF16, 2}, {"I8", TP__I8, 1},  {"I16", TP__I16, 2},
+    {"U16", TP__U16, 2},  {"U32", TP__U32, 4}, {"U64", TP__U64, 8},   {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1},
     {"F8_E8M0", -1, 1},   {"C64", -1, 8},
 };
 TP__DTYPES_ARE(6);
@@ -285,7 +286,7 @@ static const char *read_record(const json_t *j, size_t room, record *r)
     if (json_array_size(at) != 2 || !json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0 ||
         json_integer_value(end) < json_integer_value(begin) || (uint64_t)json_integer_value(end) > room)
         return "the data of a tensor lies outside the file";
-    r->dtype = dtypes[k].dtype;
+    r->stored = dtypes[k].stored;
     r->begin = (size_t)json_integer_value(begin);
     r->end = (size_t)json_integer_value(end);
     if (!tp__mul_size(numel, dtypes[k].size, &bytes) || bytes != r->end - r->begin)
@@ -449,21 +450,22 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
         tp__missing(T, "safetensors_get", f ? "the name" : "the file");
     if (!tp__ok(T) || f == NULL || name == NULL)
         return NULL;
-    if (r == NULL || r->dtype < 0 || r->shape.ndim > TP_MAX_DIMS) {
+    if (r == NULL || r->stored < 0 || r->shape.ndim > TP_MAX_DIMS) {
         tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
-                r == NULL      ? "is not in the file; a name that is there is needed"
-                : r->dtype < 0 ? "is of a dtype that is not supported; one of tp_dtype is needed"
-                               : "has too many dimensions; at most TP_MAX_DIMS");
+                r == NULL ? "is not in the file; a name that is there is needed"
+                : r->stored < 0
+                    ? "is of a dtype that is not read; bool, an integer or a float of 16, 32 or 64 bits is needed"
+                    : "has too many dimensions; at most TP_MAX_DIMS");
         return NULL;
     }
-    tp_tensor *x = tp__tensor_make(T, (tp_dtype)r->dtype, r->shape);
-    if (x == NULL)
-        return NULL;
-    if (r->end > r->begin)
-        memcpy(x->data, f->file + f->data + r->begin, r->end - r->begin);
-    for (int64_t i = 0; r->dtype == TP_BOOL && i < x->numel; i++)
-        ((uint8_t *)x->data)[i] = ((uint8_t *)x->data)[i] != 0;
-    return x;
+    tp_tensor *x = tp__tensor_make(T, tp__stored_as(r->stored), r->shape);
+    int64_t bad;
+    if (x == NULL || tp__stored_convert(r->stored, false, x->numel, f->file + f->data + r->begin, x->data, &bad))
+        return x;
+    tp_fail(T, TP_EUNSUPPORTED,
+            "safetensors: element %lld of %s is beyond int64; uint64 is read where it is below 2^63", (long long)bad,
+            name);
+    return NULL;
 }
 
 const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key)
@@ -480,7 +482,7 @@ const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key)
 static const char *dtype_text(tp_dtype dtype)
 {
     for (int k = 0; k < DTYPES; k++)
-        if (dtypes[k].dtype == (int)dtype)
+        if (dtypes[k].stored == (int)dtype)
             return dtypes[k].name;
     return NULL;
 }

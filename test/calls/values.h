@@ -358,6 +358,22 @@ static inline const char *get_weights(int v)
     return get_path(v);
 }
 KIND(weights, 8)
+static inline const char *get_numbers(int v)
+{
+    if (v == 0)
+        tp_csv_save(other_tape, get_path(0), tp_ones(other_tape, TP_F32, tp_shape(2, 2)), NULL, NULL);
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(numbers, 8)
+static inline tp_csv_names **get_csv_names_out(int v)
+{
+    static tp_csv_names *names;
+    tp_csv_names_free(names);
+    names = NULL;
+    return v ? NULL : &names;
+}
+KIND(csv_names_out, 2)
 /* The smallest IDX file there is, and the paths above. */
 static inline const char *get_idx(int v)
 {
@@ -775,6 +791,15 @@ static inline tp_safetensors *get_safetensors(int v)
     return v ? NULL : hold(tp_safetensors_open(T, get_stored(0)), free_safetensors);
 }
 KIND(safetensors, 2)
+static inline void free_csv_names(void *x) { tp_csv_names_free(x); }
+static inline tp_csv_names *get_csv_names(int v)
+{
+    tp_csv_names *names = NULL;
+    if (v == 0)
+        tp_csv_load(T, get_numbers(0), NULL, &names);
+    return v ? NULL : hold(names, free_csv_names);
+}
+KIND(csv_names, 2)
 static inline tp_npz *get_npz(int v) { return v ? NULL : hold(tp_npz_open(T, get_arrays(0)), free_npz); }
 KIND(npz, 2)
 static inline tp_tensor *class_forward(tp_tape *tape, tp_module *self, tp_tensor *x)

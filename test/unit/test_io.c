@@ -171,15 +171,59 @@ END_TEST
 
 START_TEST(unsupported)
 {
-    write_header("{\"x\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4]"
-                 ",\"data_offsets\":[4,8]}}",
-                 8);
+    write_header(
+        "{\"x\":{\"dtype\":\"F8_E5M2\",\"shape\":[4],\"data_offsets\":[0,4]},\"y\":{\"dtype\":\"U8\",\"shape\":[4]"
+        ",\"data_offsets\":[4,8]}}",
+        8);
     tp_safetensors *f = tp_safetensors_open(T, path);
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(tp_numel(tp_safetensors_get(T, f, "y")), 4);
     ck_assert_ptr_null(tp_safetensors_get(T, f, "x"));
     ck_error(T, TP_EUNSUPPORTED, "x");
     tp_safetensors_close(f);
+}
+END_TEST
+
+/* Dtypes that there are not here */
+START_TEST(converted)
+{
+    static const struct {
+        const char *dtype, *data;
+        int elements;
+        tp_dtype as;
+        double want[2];
+    } cases[] = {
+        {"F16", "\0\x3e\x80\xc0\0\0\0", 2, TP_F32, {1.5, -2.25}},
+        {"BF16", "\xc0\x3f\x10\xc0\0\0\0", 2, TP_F32, {1.5, -2.25}},
+        {"I8", "\1\xfe\0\0\0\0\0", 2, TP_I32, {1, -2}},
+        {"I16", "\1\0\xfe\xff\0\0\0", 2, TP_I32, {1, -2}},
+        {"U16", "\1\0\xfe\xff\0\0\0", 2, TP_I32, {1, 65534}},
+        {"U32", "\1\0\0\0\xfe\xff\xff\xff", 2, TP_I64, {1, 4294967294.0}},
+        {"U64", "\0\0\0\0\0\0\0\x40", 1, TP_I64, {0x1p62}},
+        {"U64", "\1\0\0\0\0\0\0\x80", 1, TP_I64, {NAN}},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        unsigned char bytes[300] = {0};
+        int sizes[] = {1, 2, 4, 8}, size = cases[i].elements == 1 ? 8 : sizes[(i > 2) + (i > 4)];
+        size = i < 2 ? 2 : size;
+        int n = snprintf((char *)bytes + 8, 200, "{\"x\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}",
+                         cases[i].dtype, cases[i].elements, size * cases[i].elements);
+        bytes[0] = (unsigned char)n;
+        memcpy(bytes + 8 + n, cases[i].data, 8);
+        write_bytes(bytes, 8 + (size_t)(n + size * cases[i].elements));
+        tp_safetensors *f = tp_safetensors_open(T, path);
+        tp_tensor *x = tp_safetensors_get(T, f, "x");
+        if (isnan(cases[i].want[0])) {
+            ck_assert_ptr_null(x);
+            ck_error(T, TP_EUNSUPPORTED, "element 0 of x");
+        } else {
+            ck_no_error(T);
+            ck_assert_int_eq(tp_dtype_of(x), cases[i].as);
+            for (int k = 0; k < cases[i].elements; k++)
+                ck_assert_double_eq(tp_item_at(x, k), cases[i].want[k]);
+        }
+        tp_safetensors_close(f);
+    }
 }
 END_TEST
 
@@ -250,6 +294,7 @@ int main(void)
     tcase_add_test(t, damaged);
     tcase_add_loop_test(t, lies, 0, 11);
     tcase_add_test(t, unsupported);
+    tcase_add_test(t, converted);
 #endif
     tcase_add_test(t, batches);
     tcase_add_test(t, progress);
