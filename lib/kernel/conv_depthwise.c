@@ -139,11 +139,11 @@ static bool cut_by_weight(plan *p)
 }
 
 /* Short rows do not fill the longest vectors. */
-static const tp__depthwise_kernels *kernels_for(const plan *p, int64_t columns)
+static const tp__depthwise_kernels *kernels_for(const plan *p)
 {
     const tp__depthwise_table *t = TP__PICK(tp__depthwise_table);
 #if defined(__x86_64__)
-    if (tp__cpu_isa() == TP__ISA_AVX512 && columns * p->size <= LINE / 2)
+    if (tp__cpu_isa() == TP__ISA_AVX512 && part(p->a[1].to, p->a[1].made) * p->size <= LINE / 2)
         t = &tp__depthwise_table_avx2;
 #endif
     return &t->of[p->job->dtype == TP_F64];
@@ -160,7 +160,7 @@ static bool make_plan(plan *p, const tp__conv_job *job)
     p->taps = job->shape.kernel[1] * job->shape.kernel[2];
     for (int d = 0; d < 2; d++)
         make_axis(p, d + 1, &p->a[d]);
-    p->kernels = kernels_for(p, part(p->a[1].to, p->a[1].made));
+    p->kernels = kernels_for(p);
     p->jobs = job->shape.batch * job->shape.groups;
     if (!cut(p) || (job->pass == TP__CONV_BY_WEIGHT && !cut_by_weight(p)))
         return false;
