@@ -12,57 +12,8 @@ static char *at(size_t size, const void *of, int64_t n, int64_t i, int64_t j)
     return (char *)(uintptr_t)of + (i * n + j) * (int64_t)size;
 }
 
-/* A diagonal block of order m, column by column: d is its diagonal element, c what is below it, r and b are the rows of
- * d and c before it.
- *     d' -= c c' / d;  d', c' /= d;  r' -= d' r + c' b;  b' -= c' r;  d' /= 2  */
-/* clang-format off */
-#define BLOCK_BACK(name, type)                                                                     \
-    static void name(int64_t m, int64_t n, const void *factor, void *slope)                        \
-    { const type *l = factor; type *restrict g = slope;                                            \
-      for (int64_t k = m - 1; k >= 0; k--) {                                                       \
-          type d = l[k * n + k], rest = 0;                                                         \
-          for (int64_t i = k + 1; i < m; i++) {                                                    \
-              rest += l[i * n + k] * g[i * n + k];                                                 \
-              g[i * n + k] /= d;                                                                   \
-          }                                                                                        \
-          type own = (g[k * n + k] - rest / d) / d;                                                \
-          for (int64_t j = 0; j < k; j++) g[k * n + j] -= own * l[k * n + j];                      \
-          for (int64_t i = k + 1; i < m; i++) {                                                    \
-              type x = g[i * n + k];                                                               \
-              for (int64_t j = 0; j < k; j++) g[k * n + j] -= x * l[i * n + j];                    \
-              for (int64_t j = 0; j < k; j++) g[i * n + j] -= x * l[k * n + j];                    \
-          }                                                                                        \
-          g[k * n + k] = own / 2;                                                                  \
-      } }
-BLOCK_BACK(block_back_f32, float)
-BLOCK_BACK(block_back_f64, double)
-/* The lower half of g -= that of the product. */
-#define LOWER_LESS(name, type)                                                                     \
-    static void name(int64_t m, int64_t n, void *slope, const void *product)                       \
-    { type *restrict g = slope; const type *less = product;                                        \
-      for (int64_t i = 0; i < m; i++) for (int64_t j = 0; j <= i; j++) g[i * n + j] -= less[i * m + j]; }
-LOWER_LESS(lower_less_f32, float)
-LOWER_LESS(lower_less_f64, double)
-/* sum = g + g^T of a lower half g */
-#define BOTH_HALVES(name, type)                                                                    \
-    static void name(int64_t m, int64_t n, const void *slope, void *sum)                           \
-    { const type *g = slope; type *restrict s = sum;                                               \
-      for (int64_t i = 0; i < m; i++) for (int64_t j = 0; j <= i; j++)                             \
-          s[i * m + j] = s[j * m + i] = i == j ? 2 * g[i * n + i] : g[i * n + j]; }
-BOTH_HALVES(both_halves_f32, float)
-BOTH_HALVES(both_halves_f64, double)
-/* a (+)= (g + g^T) / 2 of a lower half g */
-#define SYMMETRIC(name, type)                                                                      \
-    static void name(int64_t n, const void *slope, void *to, bool add)                             \
-    { const type *g = slope; type *restrict a = to;                                                \
-      for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j <= i; j++) {                           \
-          type x = i == j ? g[i * n + i] : g[i * n + j] / 2;                                       \
-          a[i * n + j] = add ? a[i * n + j] + x : x;                                               \
-          if (i != j) a[j * n + i] = add ? a[j * n + i] + x : x;                                   \
-      } }
-SYMMETRIC(symmetric_f32, float)
-SYMMETRIC(symmetric_f64, double)
-/* clang-format on */
+#define TP__BODY "kernel/cholesky_body.h"
+#include "kernel/per_float.h"
 
 /* The panel of the columns [j, k) below its diagonal block, C, and what it stands for in the columns before: with R and B
  * beside D and C,

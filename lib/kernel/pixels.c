@@ -9,28 +9,21 @@ typedef struct {
     bool back;
 } job;
 
-/* r rows of w elements, `apart`, beside one another; the usual r as a constant. */
-/* clang-format off */
-#define ROWS(size, type)                                                                           \
-    static inline __attribute__((always_inline)) void turn##size(int64_t r, int64_t w, type *rows, int64_t apart, type *row, bool back) \
-    { for (int64_t x = 0; x < w; x++) for (int64_t k = 0; k < r; k++)                              \
-          if (back) rows[k * apart + x] = row[x * r + k]; else row[x * r + k] = rows[k * apart + x]; } \
-    static inline __attribute__((always_inline)) void pair##size(int64_t w, type *restrict a, type *restrict b, type *restrict row, bool back) \
-    { for (int64_t x = 0; x < w; x++)                                                              \
-          if (back) { a[x] = row[2 * x]; b[x] = row[2 * x + 1]; } else { row[2 * x] = a[x]; row[2 * x + 1] = b[x]; } } \
-    static void row##size(const tp__pixels *p, void *rows, void *row, bool back)                   \
-    { int64_t apart = p->h * p->w; type *many = rows, *one = row;                                  \
-      if (p->r == 2 && back) pair##size(p->w, many, many + apart, one, true);                      \
-      else if (p->r == 2) pair##size(p->w, many, many + apart, one, false);                        \
-      else if (p->r == 4 && back) turn##size(4, p->w, many, apart, one, true);                     \
-      else if (p->r == 4) turn##size(4, p->w, many, apart, one, false);                            \
-      else if (p->r == 3 && back) turn##size(3, p->w, many, apart, one, true);                     \
-      else if (p->r == 3) turn##size(3, p->w, many, apart, one, false);                            \
-      else turn##size(p->r, p->w, many, apart, one, back); }
-#define OF_SIZE(size, type) ROWS(size, type)
-TP__SIZE_LIST(OF_SIZE)
-#undef OF_SIZE
-/* clang-format on */
+#define TYPE uint8_t
+#define NAME(f) f##1
+#include "kernel/pixels_body.h"
+#define TYPE uint16_t
+#define NAME(f) f##2
+#include "kernel/pixels_body.h"
+#define TYPE uint32_t
+#define NAME(f) f##4
+#include "kernel/pixels_body.h"
+#define TYPE uint64_t
+#define NAME(f) f##8
+#include "kernel/pixels_body.h"
+#define TYPE tp__bits128
+#define NAME(f) f##16
+#include "kernel/pixels_body.h"
 
 static void (*const row_of_size[])(const tp__pixels *, void *, void *, bool) = {
 #define OF_SIZE(size, type) row##size,

@@ -8,48 +8,39 @@ enum { BLOCK = 2048, AT_ONCE = 8 };
 
 /* ---- bisection --------------------------------------------------------------------------------------------- */
 
-/* In [begin, end), the first boundary b for which `stop` holds. The steps depend on how many there are alone, and which half
- * it is is no branch: one would be guessed wrong every other time. So several are looked for at once. */
-/* clang-format off */
-#define BISECT(id, type, stop)                                                                     \
-    static int64_t id(const type *bounds, int64_t begin, int64_t end, type v)                      \
-    { int64_t at = begin, half;                                                                    \
-      for (int64_t n = end - begin; n > 0; n -= half) {                                            \
-          half = (n + 1) >> 1;                                                                     \
-          type b = bounds[at + half - 1];                                                          \
-          at += half & -(int64_t)!(stop); }                                                        \
-      return at; }                                                                                 \
-    static void id##_of_all(const void *bounds, int64_t m, int64_t n, const void *values, int64_t *index) \
-    { const type *a = bounds, *u = values; int64_t i = 0;                                          \
-      for (; i + AT_ONCE <= n; i += AT_ONCE) {                                                     \
-          int64_t at[AT_ONCE] = {0}, half;                                                         \
-          for (int64_t left = m; left > 0; left -= half) {                                         \
-              half = (left + 1) >> 1;                                                              \
-              for (int k = 0; k < AT_ONCE; k++) {                                                  \
-                  type b = a[at[k] + half - 1], v = u[i + k];                                      \
-                  at[k] += half & -(int64_t)!(stop); } }                                           \
-          memcpy(index + i, at, sizeof at); }                                                      \
-      for (; i < n; i++) index[i] = id(a, 0, m, u[i]); }
-#define BOTH(S, type) BISECT(left_##S, type, b >= v) BISECT(right_##S, type, b > v)
-BOTH(f32, float)
-BOTH(f64, double)
-BOTH(i32, int32_t)
-BOTH(i64, int64_t)
-BOTH(u8, uint8_t)
-/* clang-format on */
+#define TYPE float
+#define NAME(f) f##_f32
+#define IS_FLOAT 1
+#include "kernel/search_body.h"
+#define TYPE double
+#define NAME(f) f##_f64
+#define IS_FLOAT 1
+#include "kernel/search_body.h"
+#define TYPE int32_t
+#define NAME(f) f##_i32
+#define IS_FLOAT 0
+#include "kernel/search_body.h"
+#define TYPE int64_t
+#define NAME(f) f##_i64
+#define IS_FLOAT 0
+#include "kernel/search_body.h"
+#define TYPE uint8_t
+#define NAME(f) f##_u8
+#define IS_FLOAT 0
+#include "kernel/search_body.h"
 
 typedef void (*search_fn)(const void *bounds, int64_t m, int64_t n, const void *values, int64_t *index);
 static const search_fn searchers[2][TP_DTYPES] = {
-    {[TP_F32] = left_f32_of_all,
-     [TP_F64] = left_f64_of_all,
-     [TP_I32] = left_i32_of_all,
-     [TP_I64] = left_i64_of_all,
-     [TP_U8] = left_u8_of_all},
-    {[TP_F32] = right_f32_of_all,
-     [TP_F64] = right_f64_of_all,
-     [TP_I32] = right_i32_of_all,
-     [TP_I64] = right_i64_of_all,
-     [TP_U8] = right_u8_of_all},
+    {[TP_F32] = left_of_all_f32,
+     [TP_F64] = left_of_all_f64,
+     [TP_I32] = left_of_all_i32,
+     [TP_I64] = left_of_all_i64,
+     [TP_U8] = left_of_all_u8},
+    {[TP_F32] = right_of_all_f32,
+     [TP_F64] = right_of_all_f64,
+     [TP_I32] = right_of_all_i32,
+     [TP_I64] = right_of_all_i64,
+     [TP_U8] = right_of_all_u8},
 };
 TP__DTYPES_ARE(6); /* but for bool */
 
@@ -112,20 +103,6 @@ int64_t tp__count(int64_t n, const int64_t *x, int64_t low, int64_t bins, tp_dty
 }
 
 /* ---- histograms ---------------------------------------------------------------------------------------------- */
-
-/* The bin of v, or -1 outside of the edges. */
-/* clang-format off */
-#define BIN(S, type)                                                                               \
-    static int64_t bin_##S(tp__bin_rule rule, const type *edge, int64_t bins, type v)              \
-    { if (!(v >= edge[0] && v <= edge[bins])) return -1;                                           \
-      int64_t at = rule == TP__BIN_SEARCH ? right_##S(edge, 0, bins + 1, v) - 1                    \
-                                          : tp__to_i64((v - edge[0]) * (type)bins / (edge[bins] - edge[0])); \
-      if (rule == TP__BIN_NEAR)                                                                    \
-          at = right_##S(edge, at > 0 ? at - 1 : 0, at + 2 < bins + 1 ? at + 2 : bins + 1, v) - 1; \
-      return at >= bins ? bins - 1 : at < 0 ? 0 : at; }
-BIN(f32, float)
-BIN(f64, double)
-/* clang-format on */
 
 static double float_at(tp_dtype dtype, const void *p, int64_t i)
 {

@@ -17,35 +17,40 @@ typedef struct {
     void *y;
 } window_job;
 
-/* Channel c of sample n, as all are numbered: its neighbours are added up in their order, a block at a time. */
-/* clang-format off */
-#define WINDOW_SUM(suffix, type)                                                                          \
-    static void window_sum_##suffix(const window_job *j, int64_t row)                                     \
-    {                                                                                                     \
-        int64_t c = row % j->channels, left = j->channels - 1 - c;                                        \
-        int64_t first = row - (c < j->w.before ? c : j->w.before);                                        \
-        int64_t last = row + (left < j->w.after ? left : j->w.after);                                     \
-        for (int64_t at = 0, m; at < j->length; at += m) {                                                \
-            type *restrict y = (type *)j->y + row * j->length + at;                                       \
-            m = j->length - at < 512 ? j->length - at : 512;                                              \
-            memcpy(y, (const type *)j->x + first * j->length + at, (size_t)m * sizeof *y);                \
-            for (int64_t r = first + 1; r <= last; r++) {                                                 \
-                const type *x = (const type *)j->x + r * j->length + at;                                  \
-                for (int64_t i = 0; i < m; i++)                                                           \
-                    y[i] += x[i];                                                                         \
-            }                                                                                             \
-        }                                                                                                 \
+/* y += x; integers wrap. */
+static void add_to(tp_dtype dtype, int64_t n, const void *x, void *y)
+{
+    const uint64_t *more = x;
+    uint64_t *restrict sum = y;
+    if (tp_dtype_is_float(dtype))
+        tp__axpy(n, dtype, 1, x, y);
+    else
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += more[i];
+}
+
+/* A channel of a sample, as all are numbered: its neighbours are added up in their order, a block at a time. */
+static void window_sum_row(const window_job *j, int64_t row)
+{
+    enum { BLOCK = 512 };
+    const size_t size = tp_dtype_size(j->dtype);
+    int64_t c = row % j->channels, left = j->channels - 1 - c;
+    int64_t first = row - (c < j->w.before ? c : j->w.before);
+    int64_t last = row + (left < j->w.after ? left : j->w.after);
+    for (int64_t at = 0, m; at < j->length; at += m) {
+        char *y = (char *)j->y + (size_t)(row * j->length + at) * size;
+        const char *x = (const char *)j->x + (size_t)at * size;
+        m = j->length - at < BLOCK ? j->length - at : BLOCK;
+        memcpy(y, x + (size_t)(first * j->length) * size, (size_t)m * size);
+        for (int64_t r = first + 1; r <= last; r++)
+            add_to(j->dtype, m, x + (size_t)(r * j->length) * size, y);
     }
-/* clang-format on */
-WINDOW_SUM(f32, float)
-WINDOW_SUM(f64, double)
-WINDOW_SUM(i64, uint64_t) /* wraps */
+}
 
 static void window_rows(int64_t begin, int64_t end, void *user)
 {
-    const window_job *j = user;
     for (int64_t row = begin; row < end; row++)
-        (j->dtype == TP_F32 ? window_sum_f32 : j->dtype == TP_F64 ? window_sum_f64 : window_sum_i64)(j, row);
+        window_sum_row(user, row);
 }
 
 static tp_status window_sum_infer(tp_call *c)
