@@ -48,32 +48,35 @@ static void OWN(row)(int64_t n, const void *in, void *acc)
             LANE a = lane[l], x = (LANE)OF(e);
             lane[l] = (LANE)STEP(a, x);
         }
-    for (int l = 0; l < FEW; l++)
-        few[l] = (LANE)(ZERO);
-    for (; i + FEW <= n; i += FEW)
-        for (int l = 0; l < FEW; l++) {
-            R e = v[i + l];
-            LANE a = few[l], x = (LANE)OF(e);
-            few[l] = (LANE)STEP(a, x);
+    const bool more = i < n;
+    if (more) {
+        for (int l = 0; l < FEW; l++)
+            few[l] = (LANE)(ZERO);
+        for (; i + FEW <= n; i += FEW)
+            for (int l = 0; l < FEW; l++) {
+                R e = v[i + l];
+                LANE a = few[l], x = (LANE)OF(e);
+                few[l] = (LANE)STEP(a, x);
+            }
+        for (; i < n; i++) {
+            R e = v[i];
+            GATHERED a = last, x = (GATHERED)(LANE)OF(e);
+            last = (GATHERED)STEP(a, x);
         }
-    for (; i < n; i++) {
-        R e = v[i];
-        GATHERED a = last, x = (GATHERED)(LANE)OF(e);
-        last = (GATHERED)STEP(a, x);
     }
     for (int l = 0; l < LANES / 2; l++) {
         GATHERED a = (GATHERED)lane[l], x = (GATHERED)lane[l + LANES / 2];
         part[l] = (GATHERED)STEP(a, x);
     }
     OWN(fold)(8, part);
-    for (int l = 0; l < FEW; l++) {
+    for (int l = 0; l < (more ? FEW : 0); l++) {
         GATHERED a = part[l], x = (GATHERED)few[l];
         part[l] = (GATHERED)STEP(a, x);
     }
     OWN(fold)(4, part);
     OWN(fold)(2, part);
     OWN(fold)(1, part);
-    {
+    if (more) {
         GATHERED a = part[0], x = last;
         part[0] = (GATHERED)STEP(a, x);
     }
