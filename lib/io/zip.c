@@ -30,40 +30,42 @@ enum { STORED = 0, DEFLATED = 8, UTF8 = 1 << 11, ENCRYPTED = 1, EXTRA64 = 1, PAD
 
 /* ---- sums ------------------------------------------------------------------------------------------------------------ */
 
-/* The polynomial 0xedb88320, eight bytes at a time: table[k] is of a byte that k bytes come after. */
-static uint32_t crc_table[8][256];
+#ifdef HAVE_ZLIB
+uint32_t tp__crc32(uint32_t crc, const void *data, size_t n)
+{
+    const unsigned char *p = data;
+    uLong c = crc;
+    while (n > 0) {
+        unsigned part = n < (1u << 30) ? (unsigned)n : 1u << 30;
+        c = crc32(c, p, part);
+        p += part;
+        n -= part;
+    }
+    return (uint32_t)c;
+}
+#else
+/* The polynomial 0xedb88320, a byte at a time. */
+static uint32_t crc_table[256];
 static pthread_once_t crc_made = PTHREAD_ONCE_INIT;
 
 static void make_crc_table(void)
 {
     for (uint32_t b = 0; b < 256; b++) {
-        uint32_t c = b;
+        crc_table[b] = b;
         for (int k = 0; k < 8; k++)
-            c = c & 1 ? c >> 1 ^ UINT32_C(0xedb88320) : c >> 1;
-        crc_table[0][b] = c;
+            crc_table[b] = crc_table[b] & 1 ? crc_table[b] >> 1 ^ UINT32_C(0xedb88320) : crc_table[b] >> 1;
     }
-    for (int k = 1; k < 8; k++)
-        for (int b = 0; b < 256; b++)
-            crc_table[k][b] = crc_table[k - 1][b] >> 8 ^ crc_table[0][crc_table[k - 1][b] & 255];
 }
 
 uint32_t tp__crc32(uint32_t crc, const void *data, size_t n)
 {
     const unsigned char *p = data;
     pthread_once(&crc_made, make_crc_table);
-    uint32_t c = ~crc;
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t v;
-        memcpy(&v, p, sizeof v);
-        v ^= c;
-        c = 0;
-        for (int k = 0; k < 8; k++)
-            c ^= crc_table[7 - k][v >> (8 * k) & 255];
-    }
-    for (; n > 0; n--, p++)
-        c = c >> 8 ^ crc_table[0][(c ^ *p) & 255];
-    return ~c;
+    for (crc = ~crc; n > 0; n--, p++)
+        crc = crc >> 8 ^ crc_table[(crc ^ *p) & 255];
+    return ~crc;
 }
+#endif
 
 /* ---- numbers, low bytes first ------------------------------------------------------------------------------------- */
 

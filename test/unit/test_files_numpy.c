@@ -283,6 +283,7 @@ static void check_some(void)
 
 START_TEST(round_trip)
 {
+    tp_npz *f;
     ck_assert_int_eq(save_some(false), TP_OK);
     check_some();
 #ifdef HAVE_ZLIB
@@ -291,7 +292,7 @@ START_TEST(round_trip)
     /* more than a piece of either side's, and what does not pack */
     tp_tensor *x[] = {tp_randn(T, TP_F32, tp_shape(300000)), tp_zeros(T, TP_F64, tp_shape(100000))};
     ck_assert_int_eq(tp_npz_save_compressed(T, path, 2, (const char *const[]){"x", "zeros"}, x), TP_OK);
-    tp_npz *f = tp_npz_open(T, path);
+    f = tp_npz_open(T, path);
     ck_assert(tensors_identical(tp_npz_get(T, f, "x"), x[0]));
     ck_assert(tensors_identical(tp_npz_get(T, f, "zeros"), x[1]));
     tp_npz_close(f);
