@@ -72,7 +72,7 @@ TP_API tp_tensor *tp_linear(tp_tape *T, tp_tensor *x, tp_tensor *weight, tp_tens
  * vectors (torch's rule). By an LU factorization with pivots (LAPACK's getrf), which backward uses again. A singular A
  * is TP_ENUMERIC, other shapes are TP_ESHAPE. Gradients of any order: dB = A^-T dX, dA = -dB X^T. */
 TP_API tp_tensor *tp_linalg_solve(tp_tape *T, tp_tensor *a, tp_tensor *b);
-/* The same, or X with X A = B [..., k, n] where not `left`. With info, TP_I32 of A's leading dimensions, a singular matrix is
+/* The same, or X with X A = B [..., k, n] where not `left` (not of vectors: TP_ESHAPE, as in PyTorch). With info, TP_I32 of A's leading dimensions, a singular matrix is
  * no failure: its info is the pivot that is 0, counted from 1, and X is not finite; of a regular one it is 0. */
 TP_API tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left, tp_tensor **info);
 /* The lower L with L L^T = A, of a symmetric positive definite A [..., n, n], of which the lower half

@@ -179,6 +179,10 @@ START_TEST(bad_arguments)
     ck_error(T, TP_EDTYPE, "linalg_lu_solve: the pivots are float32; int32 is needed");
     ck_assert_ptr_null(tp_linalg_det(T, b));
     ck_error(T, TP_ESHAPE, "linalg_det: A is [3, 2]; [..., n, n] is needed");
+    tp_linalg_solve_ex(T, eye(TP_F64, 3), tp_ones(T, TP_F64, tp_shape(3)), false, NULL);
+    ck_error(T, TP_ESHAPE, "linalg_solve_ex: A is [3, 3], B is [3], which are vectors");
+    tp_linalg_solve_ex(T, tp_zeros(T, TP_F64, tp_shape(2, 3, 3)), tp_ones(T, TP_F64, tp_shape(2, 3)), false, NULL);
+    ck_error(T, TP_ESHAPE, "linalg_solve_ex: A is [2, 3, 3], B is [2, 3], which are vectors");
     ck_assert_ptr_null(tp_linalg_inv(T, tp_ones(T, TP_I64, tp_shape(2, 2))));
     ck_error(T, TP_EDTYPE, "linalg_inv: A is int64; float32 or float64 is needed");
     ck_assert_int_eq(tp_linalg_lu(T, tp_ones(T, TP_F64, tp_shape(2)), &p, &l, &u), TP_ESHAPE);

@@ -140,9 +140,15 @@ tp_tensor *tp_linalg_solve_ex(tp_tape *T, tp_tensor *a, tp_tensor *b, bool left,
     if (!tp__usable_inputs(T, "linalg_solve", 2, (tp_tensor *[2]){a, b}))
         return NULL;
     bool vectors = is_vectors(a, b);
+    if (vectors && !left) {
+        tp_fail(T, TP_ESHAPE,
+                "linalg_solve_ex: A is %s, B is %s, which are vectors; matrices are needed where not left",
+                TP__SHAPE(a), TP__SHAPE(b));
+        return NULL;
+    }
     if (vectors)
         b = tp_unsqueeze(T, b, -1);
-    bool turned = !left && !vectors && a->ndim > 1 && b && b->ndim > 1;
+    bool turned = !left && a->ndim > 1 && b && b->ndim > 1;
     if (turned) {
         a = tp__mT(T, a);
         b = tp__mT(T, b);
