@@ -507,6 +507,33 @@ TP_API tp_module *tp_nn_adaptive_log_softmax_with_loss(tp_tape *T, int64_t in, i
 TP_API tp_tensor *tp_adaptive_log_softmax_log_prob(tp_tape *T, tp_module *module, tp_tensor *x);
 TP_API tp_tensor *tp_adaptive_log_softmax_predict(tp_tape *T, tp_module *module, tp_tensor *x);
 
+/* ---- averages of models ----------------------------------------------------------------------------------------------
+ *
+ *     tp_module *mean = tp_nn_averaged_model(T, net, NULL);   // torch.optim.swa_utils.AveragedModel
+ *     ... after a step, or an epoch:  tp_averaged_update(T, mean, net);
+ *     tp_update_bn(T, mean, next_batch, &data);               // its batch norms' statistics
+ */
+typedef struct {
+    double decay;       /* of the exponential mean, mean = decay mean + (1 - decay) p; 0: the mean of all */
+    bool   use_buffers; /* means of float buffers, too; otherwise buffers are the model's as they are */
+    TP_RESERVED(4);
+} tp_averaged_options;
+/* A copy of the model (tp_module_clone), "module", and the buffer n_averaged, TP_I64, which counts updates; it takes and makes what the model does.
+ * The first update copies. */
+TP_API tp_module *tp_nn_averaged_model(tp_tape *T, tp_module *model, const tp_averaged_options *options);
+/* The model has the same parameters and buffers, or it is TP_EINVAL or TP_ESHAPE, and nothing is changed. Nothing is recorded. */
+TP_API tp_status tp_averaged_update(tp_tape *T, tp_module *averaged, tp_module *model);
+/* The next batch for the module, a tensor of the tape, which is given back after its forward; NULL: that was all. */
+typedef tp_tensor *(*tp_batches)(tp_tape *T, void *user);
+/* Running statistics of all batch norms below m anew, as means over these batches, in training mode and unrecorded. After a failure
+ * they are of the batches so far. */
+TP_API tp_status tp_update_bn(tp_tape *T, tp_module *m, tp_batches next, void *user);
+
+/* All parameters of the set, one after the other, as a vector; differentiable. float64 where one is. */
+TP_API tp_tensor *tp_parameters_to_vector(tp_tape *T, const tp_params *params);
+/* Copies such a vector into the parameters; one of another length is TP_ESHAPE. Nothing is recorded. */
+TP_API tp_status tp_vector_to_parameters(tp_tape *T, tp_tensor *vector, tp_params *params);
+
 #ifdef __cplusplus
 }
 #endif

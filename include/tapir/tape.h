@@ -293,6 +293,13 @@ TP_API void  tp_params_zero_grad(tp_params *params);
  * failed tape (torch.nn.utils.clip_grad_norm_). */
 TP_API double tp_params_clip_grad_norm(tp_tape *T, tp_params *params, double max_norm);
 
+/* The same by the norm of another order: above 0, or infinity. */
+TP_API double tp_params_clip_grad_norm_of(tp_tape *T, tp_params *params, double max_norm, double order);
+/* That norm alone (torch.nn.utils.get_total_norm of the gradients). */
+TP_API double tp_params_grad_norm(tp_tape *T, const tp_params *params, double order);
+/* Every element of every gradient between -most and most; NaN stays (torch.nn.utils.clip_grad_value_). */
+TP_API tp_status tp_params_clip_grad_value(tp_tape *T, tp_params *params, double most);
+
 /* A private place for the gradients of a set: one a thread, added up in fixed order. Where the set is freed first,
  * nothing more arrives in it. */
 typedef struct tp_grads tp_grads;

@@ -82,6 +82,86 @@ static tp_tensor *batch_norm_forward(tp_tape *T, tp_module *self, tp_tensor *x)
     return tp_error(T) ? NULL : y;
 }
 
+/* ---- running statistics made anew (torch.optim.swa_utils.update_bn) ---- */
+
+/* What a pass over all modules does with those that keep statistics of batches. */
+typedef enum { COUNT, BEGIN, END } pass;
+typedef struct {
+    pass what;
+    int n;
+    bool *cumulative; /* of each, as it was */
+} renewal;
+
+static tp_status renew(const char *name, tp_module *module, void *user)
+{
+    renewal *r = user;
+    channels *m = (channels *)module;
+    (void)name;
+    if (module->type->forward != batch_norm_forward || m->running_mean == NULL)
+        return TP_OK;
+    if (r->what == BEGIN) {
+        r->cumulative[r->n] = m->cumulative;
+        m->cumulative = true;
+        tp__fill(m->running_mean->numel, m->running_mean->data, m->running_mean->dtype, 0);
+        tp__fill(m->running_var->numel, m->running_var->data, m->running_var->dtype, 1);
+        tp__fill(1, m->num_batches_tracked->data, TP_I64, 0);
+        m->running_mean->storage->version++;
+        m->running_var->storage->version++;
+        m->num_batches_tracked->storage->version++;
+    } else if (r->what == END) {
+        m->cumulative = r->cumulative[r->n];
+    }
+    r->n++;
+    return TP_OK;
+}
+
+static void go_through(tp_module *m, renewal *r, pass what)
+{
+    tp__walk w = {.before = renew, .user = r};
+    r->what = what;
+    r->n = 0;
+    tp__module_walk(m, &w, false);
+}
+
+/* Apart from its caller, whose frame says that the user's function runs. */
+static __attribute__((noinline)) tp_tensor *next_batch(tp_tape *T, tp_batches next, void *user)
+{
+    tp__call_out call;
+    tp__enter(T, &call);
+    tp_tensor *x = next(T, user);
+    tp__leave(&call);
+    return tp__ok(T) ? x : NULL;
+}
+
+tp_status tp_update_bn(tp_tape *T, tp_module *m, tp_batches next, void *user)
+{
+    TP__NAMED(T, "update_bn");
+    if (m == NULL || next == NULL)
+        return tp__missing(T, "update_bn", m ? "the function that gives batches" : "the module");
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    renewal r = {0};
+    bool training = m->training, recording = T->recording;
+    go_through(m, &r, COUNT);
+    if (r.n == 0)
+        return TP_OK;
+    if ((r.cumulative = tp__calloc((size_t)r.n, sizeof *r.cumulative)) == NULL)
+        return tp_fail(T, TP_ENOMEM, "update_bn: no memory");
+    go_through(m, &r, BEGIN);
+    tp_module_train(m, true);
+    T->recording = false;
+    tp_mark mark = tp_tape_mark(T);
+    for (tp_tensor *x; (x = next_batch(T, next, user)) != NULL;) {
+        tp_forward(T, m, x);
+        tp__rewind(T, mark);
+    }
+    T->recording = recording;
+    tp_module_train(m, training);
+    go_through(m, &r, END);
+    tp__free(r.cumulative);
+    return T->status;
+}
+
 static tp_tensor *instance_norm_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 {
     channels *m = (channels *)self;

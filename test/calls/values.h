@@ -732,6 +732,23 @@ static inline tp_optim *get_muon(int v)
 KIND(muon, 5)
 FROM(option, const char *, "lr", NULL, "", "momentum", "beta1", "nesterov")
 
+static inline tp_tensor *no_batches(tp_tape *tape, void *user)
+{
+    (void)tape, (void)user;
+    return NULL;
+}
+FROM(batches, tp_batches, no_batches, NULL)
+static inline tp_module *get_averaged(int v)
+{
+    return v == 0 ? hold(tp_nn_averaged_model(T, get_module(0), NULL), free_module) : get_module(v - 1);
+}
+KIND(averaged, 6)
+static inline tp_tensor *get_all_values(int v)
+{
+    return v == 0 ? tp_zeros(T, TP_F32, tp_shape(tp_params_count(get_params(0)))) : get_tensor(v - 1);
+}
+KIND(all_values, 1 + N_tensor)
+
 static inline double half_rate(int64_t epoch, int group, void *user)
 {
     (void)epoch, (void)group, (void)user;

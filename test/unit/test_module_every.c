@@ -30,6 +30,14 @@ static tp_tensor *squared_distance(tp_tape *tape, tp_tensor *a, tp_tensor *b, vo
     &(tp_nn_conv_options) { .dtype = dtype, __VA_ARGS__ }
 #define INSTANCE(...) \
     &(tp_nn_instance_norm_options) { .dtype = dtype, __VA_ARGS__ }
+/* The mean of a model that goes. */
+static tp_module *averaged(tp_module *model)
+{
+    tp_module *mean = tp_nn_averaged_model(T, model, NULL);
+    (void)tp_averaged_update(T, mean, model);
+    tp_module_free(model);
+    return mean;
+}
 #define MODULE(name, inputs, ...) \
     static tp_module *make_##name(void) { return __VA_ARGS__; }
 #include "modules.def"
