@@ -20,6 +20,7 @@
 #include "tapir/schedule.h"
 #include "tapir/data.h"
 #include "tapir/io.h"
+#include "tapir/snapshot.h"
 
 #ifdef TP_TRACE
 #include "tapir/trace.h"

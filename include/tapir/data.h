@@ -3,6 +3,7 @@
 #define TAPIR_DATA_H
 
 #include "op.h"
+#include "state.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,12 @@ TP_API int64_t    tp_loader_length(const tp_loader *loader); /* batches an epoch
 TP_API tp_status  tp_loader_start(tp_tape *T, tp_loader *loader);
 /* The next batch as tensors of the tape; false at the end of the epoch, or after a failure. */
 TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch) TP_MUST_CHECK;
+
+/* Where in its epoch it is: "at", the next row, and the rows' "order" [rows], TP_I64. */
+TP_API tp_state_dict *tp_loader_state_dict(tp_tape *T, const tp_loader *loader);
+/* Goes on from there; other keys, or an order that is none of as many rows, is TP_EINVAL or TP_ESHAPE, and nothing is changed. */
+TP_API tp_status tp_loader_load_state_dict(tp_tape *T, tp_loader *loader, int n, const char *const *names,
+                                           tp_tensor *const *tensors);
 
 /* A line of text on the state of a loop, and whether it is time to show it: at most ten a second on
  * a terminal. The library does not print; the caller does. */

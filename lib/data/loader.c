@@ -1,6 +1,7 @@
 /* loader.c - batches over the first dimension of tensors that belong together. */
+#include "data/loader.h"
+#include "tape/state_dict.h"
 #include "tape/tape.h"
-#include "tapir/data.h"
 
 #include <string.h>
 
@@ -133,4 +134,90 @@ bool tp_loader_next(tp_tape *T, tp_loader *l, tp_tensor **batch)
             return false;
     l->at += n;
     return true;
+}
+
+/* ---- state --------------------------------------------------------------------------------------------------------- */
+
+tp_state_dict *tp_loader_state_dict(tp_tape *T, const tp_loader *l)
+{
+    TP__NAMED(T, "loader_state_dict");
+    tp__state_list list = {0};
+    if (l == NULL)
+        tp__missing(T, "loader_state_dict", "the loader");
+    if (!tp__ok(T) || l == NULL)
+        return NULL;
+    tp_tensor *at = tp__tensor_owned(TP_I64, (tp_dims){0});
+    tp_tensor *order = tp__tensor_owned(TP_I64, (tp_dims){.ndim = 1, .dim = {l->rows}});
+    if (at)
+        *(int64_t *)at->data = l->at;
+    for (int64_t i = 0; order && i < l->rows; i++) /* no order was made before the first epoch */
+        ((int64_t *)order->data)[i] = l->at < l->rows ? l->order[i] : i;
+    tp__state_add(&list, at, "at");
+    tp__state_add(&list, order, "order");
+    return tp__state_list_end(T, &list, "loader_state_dict");
+}
+
+/* Every row once. */
+static bool is_order(const int64_t *order, int64_t n, bool *good)
+{
+    bool *seen = tp__calloc((size_t)n + 1, 1);
+    if (seen == NULL)
+        return false;
+    *good = true;
+    for (int64_t i = 0; i < n && *good; i++) {
+        *good = order[i] >= 0 && order[i] < n && !seen[order[i]];
+        if (*good)
+            seen[order[i]] = true;
+    }
+    tp__free(seen);
+    return true;
+}
+
+/* The tensor of a name, whole numbers; NULL where it is not there. */
+static tp_tensor *whole(tp_tape *T, int n, const char *const *names, tp_tensor *const *tensors, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (names[i] && strcmp(names[i], name) == 0)
+            return tp__usable(T, "loader_load_state_dict", tensors[i]) && tensors[i]->dtype == TP_I64 ? tensors[i]
+                                                                                                      : NULL;
+    return NULL;
+}
+
+tp_status tp__loader_load(tp_tape *T, const char *speaker, tp_loader *l, int n, const char *const *names,
+                          tp_tensor *const *tensors, bool take)
+{
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    if (n != 2 || names == NULL || tensors == NULL)
+        return tp_fail(T, TP_EINVAL, "%s: %d tensors; \"at\" and \"order\" are needed", speaker,
+                       names && tensors ? n : 0);
+    const tp_tensor *at = whole(T, n, names, tensors, "at"), *order = whole(T, n, names, tensors, "order");
+    if (at == NULL || order == NULL)
+        return tp_error(T) ? T->status
+                           : tp_fail(T, TP_EINVAL, "%s: %s is not there, or not int64; it is needed", speaker,
+                                     at ? "order" : "at");
+    if (order->ndim != 1 || order->numel != l->rows || at->numel != 1 || !tp__contiguous(order))
+        return tp_fail(T, TP_ESHAPE, "%s: at is %s, order %s; [] and [%lld] are needed", speaker, TP__SHAPE(at),
+                       TP__SHAPE(order), (long long)l->rows);
+    int64_t row = *(const int64_t *)at->data;
+    bool good = false;
+    if (!is_order(order->data, l->rows, &good))
+        return tp_fail(T, TP_ENOMEM, "%s: no memory", speaker);
+    if (!good || row < 0 || row > l->rows)
+        return tp_fail(T, TP_EINVAL, "%s: at is %lld, or order has a row twice; every row once is needed", speaker,
+                       (long long)row);
+    if (take) {
+        memcpy(l->order, order->data, (size_t)l->rows * sizeof *l->order);
+        l->at = row;
+    }
+    return TP_OK;
+}
+
+tp_status tp_loader_load_state_dict(tp_tape *T, tp_loader *l, int n, const char *const *names,
+                                    tp_tensor *const *tensors)
+{
+    TP__NAMED(T, "loader_load_state_dict");
+    if (l == NULL)
+        return tp__missing(T, "loader_load_state_dict", "the loader");
+    return tp__loader_load(T, "loader_load_state_dict", l, n, names, tensors, true);
 }

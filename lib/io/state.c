@@ -92,7 +92,7 @@ static void load(tp_tape *T, tp_module *m, tp_safetensors **f, const tp_load_opt
     }
     for (int i = 0; i < n; i++)
         names[i] = tp_safetensors_name(*f, i);
-    tp__load_state(T, m, "module_load", n, names, of_file, f, options);
+    tp__load_state(T, m, "module_load", n, names, of_file, f, options, true);
 }
 
 tp_status tp_module_load_from(tp_tape *T, tp_module *m, const char *path, const tp_load_options *options)

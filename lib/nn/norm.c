@@ -87,6 +87,7 @@ static tp_tensor *batch_norm_forward(tp_tape *T, tp_module *self, tp_tensor *x)
 /* What a pass over all modules does with those that keep statistics of batches. */
 typedef enum { COUNT, BEGIN, END } pass;
 typedef struct {
+    tp_tape *T;
     pass what;
     int n;
     bool *cumulative; /* of each, as it was */
@@ -102,12 +103,9 @@ static tp_status renew(const char *name, tp_module *module, void *user)
     if (r->what == BEGIN) {
         r->cumulative[r->n] = m->cumulative;
         m->cumulative = true;
-        tp__fill(m->running_mean->numel, m->running_mean->data, m->running_mean->dtype, 0);
-        tp__fill(m->running_var->numel, m->running_var->data, m->running_var->dtype, 1);
-        tp__fill(1, m->num_batches_tracked->data, TP_I64, 0);
-        m->running_mean->storage->version++;
-        m->running_var->storage->version++;
-        m->num_batches_tracked->storage->version++;
+        tp_fill_(r->T, m->running_mean, 0);
+        tp_fill_(r->T, m->running_var, 1);
+        tp_fill_(r->T, m->num_batches_tracked, 0);
     } else if (r->what == END) {
         m->cumulative = r->cumulative[r->n];
     }
@@ -140,7 +138,7 @@ tp_status tp_update_bn(tp_tape *T, tp_module *m, tp_batches next, void *user)
         return tp__missing(T, "update_bn", m ? "the function that gives batches" : "the module");
     if (!tp__ok(T))
         return tp_error_status(T);
-    renewal r = {0};
+    renewal r = {.T = T};
     bool training = m->training, recording = T->recording;
     go_through(m, &r, COUNT);
     if (r.n == 0)

@@ -323,7 +323,7 @@ static tp_status take_over(loading *l, tp_module *m)
 }
 
 tp_status tp__load_state(tp_tape *T, tp_module *m, const char *speaker, int n, const char *const *names,
-                         tp__source source, void *user, const tp_load_options *options)
+                         tp__source source, void *user, const tp_load_options *options, bool take)
 {
     const tp_load_options none = {0}, *o = options ? options : &none;
     loading l = {.T = T, .speaker = speaker, .n = n};
@@ -338,7 +338,7 @@ tp_status tp__load_state(tp_tape *T, tp_module *m, const char *speaker, int n, c
         if (!l.given || !l.from || !l.value)
             tp_fail(T, TP_ENOMEM, "%s: no memory for %d names", speaker, n);
         else if (tp__given_sort(T, speaker, n, names, l.given) == TP_OK && match(&l, source, user) == TP_OK &&
-                 check(&l, m, names, o) == TP_OK) {
+                 check(&l, m, names, o) == TP_OK && take) {
             source(T, user, -1);
             take_over(&l, m);
         }
@@ -365,5 +365,5 @@ tp_status tp_module_load_state_dict(tp_tape *T, tp_module *m, int n, const char 
     if (n < 0 || (n > 0 && (names == NULL || tensors == NULL)))
         return tp_fail(T, TP_EINVAL,
                        "module_load_state_dict: %d tensors; 0 or more, and lists that are not NULL, are needed", n);
-    return tp__load_state(T, m, "module_load_state_dict", n, names, of_list, (void *)(uintptr_t)tensors, options);
+    return tp__load_state(T, m, "module_load_state_dict", n, names, of_list, (void *)(uintptr_t)tensors, options, true);
 }

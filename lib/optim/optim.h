@@ -72,7 +72,8 @@ typedef struct {
 } tp__optim_source;
 /* The tensor of this name, noted as used; NULL: there is none. */
 const tp_tensor *tp__optim_given(tp__optim_source *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Of names and tensors that a user gave, each checked; tp__free(s->given) afterwards. */
+/* Of names and tensors that a user gave, each checked; in the tape's arena, as a mark before it finds it: a second time it needs
+ * no more memory. T is well. */
 tp_status tp__optim_source_open(tp_tape *T, tp__optim_source *s, const char *speaker, int n, const char *const *names,
                                 tp_tensor *const *tensors);
 /* The first name that was not looked up; NULL: none. */
@@ -152,6 +153,9 @@ int64_t tp__group_offset(const tp__group *g, int k, int i);
 void tp__group_clear(const tp__optim_class *type, tp__group *g, int k, int i);
 /* The shape of state k of x; false: it has none. */
 bool tp__state_shape(const tp__optim_class *type, const tp_tensor *x, int k, tp_dims *shape);
+/* tp_optim_load_state_dict, but that nothing is changed where not to `take`. */
+tp_status tp__optim_load(tp_tape *T, const char *speaker, tp_optim *o, int n, const char *const *names,
+                         tp_tensor *const *tensors, bool take);
 /* Calls the closure of a step; false where T has failed, or is to fail since the closure has freed what the step needs. */
 bool tp__optim_evaluate(tp_tape *T, const tp_optim *o, tp_closure closure, void *user, double *loss);
 /* Fails T: "sgd: momentum is -1; 0 or more is needed". Returns false. */

@@ -220,7 +220,7 @@ tp_state_dict *tp_schedule_state_dict(tp_tape *T, const tp_schedule *s)
 static bool restore(tp_schedule *s, tp__optim_source *from, const char *prefix, bool check)
 {
     char name[256];
-    double number, *spare = check ? tp__calloc((size_t)s->n_groups + 1, sizeof *spare) : NULL;
+    double number, *spare = check ? tp__arena_alloc(&from->T->arena, ((size_t)s->n_groups + 1) * sizeof *spare) : NULL;
     snprintf(name, sizeof name, "%slast_epoch", prefix);
     bool ok = tp__optim_number(from, &number, name);
     if (check && spare == NULL) {
@@ -237,7 +237,6 @@ static bool restore(tp_schedule *s, tp__optim_source *from, const char *prefix, 
     ok = ok && tp__optim_numbers(from, s->n_groups, check ? spare : s->base_lr, name);
     snprintf(name, sizeof name, "%s_last_lr", prefix);
     ok = ok && tp__optim_numbers(from, s->n_groups, check ? spare : s->rate, name);
-    tp__free(spare);
     for (int i = 0; ok && i < TP__SCHEDULE_NUMBERS; i++)
         if (s->type->keys[i]) {
             snprintf(name, sizeof name, "%s%s", prefix, s->type->keys[i]);
@@ -250,24 +249,30 @@ static bool restore(tp_schedule *s, tp__optim_source *from, const char *prefix, 
     return ok;
 }
 
-tp_status tp_schedule_load_state_dict(tp_tape *T, tp_schedule *s, int n, const char *const *names,
-                                      tp_tensor *const *tensors)
+tp_status tp__schedule_load(tp_tape *T, const char *speaker, tp_schedule *s, int n, const char *const *names,
+                            tp_tensor *const *tensors, bool take)
 {
-    TP__NAMED(T, "schedule_load_state_dict");
-    static const char speaker[] = "schedule_load_state_dict";
     tp__optim_source from;
-    if (s == NULL)
-        return tp__missing(T, speaker, "the schedule");
-    if (tp__optim_source_open(T, &from, speaker, n, names, tensors) != TP_OK)
+    if (!tp__ok(T))
         return tp_error_status(T);
-    if (restore(s, &from, "", true)) {
+    tp_mark mark = tp_tape_mark(T);
+    if (tp__optim_source_open(T, &from, speaker, n, names, tensors) == TP_OK && restore(s, &from, "", true)) {
         const char *unused = tp__optim_source_unused(&from);
         if (unused)
             tp_fail(T, TP_EINVAL, "%s: Unexpected key in state_dict: \"%.200s\"; those of %s are needed", speaker,
                     unused, s->type->name);
-        else
+        else if (take)
             restore(s, &from, "", false);
     }
-    tp__free(from.given);
+    tp__rewind(T, mark);
     return T->status;
+}
+
+tp_status tp_schedule_load_state_dict(tp_tape *T, tp_schedule *s, int n, const char *const *names,
+                                      tp_tensor *const *tensors)
+{
+    TP__NAMED(T, "schedule_load_state_dict");
+    if (s == NULL)
+        return tp__missing(T, "schedule_load_state_dict", "the schedule");
+    return tp__schedule_load(T, "schedule_load_state_dict", s, n, names, tensors, true);
 }

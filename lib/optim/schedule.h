@@ -51,6 +51,9 @@ tp_schedule *tp__schedule_new(tp_tape *T, const tp__schedule_class *type, tp_opt
 tp_schedule *tp__schedule_start(tp_tape *T, tp_schedule *s);
 /* On to the next epoch, or to epoch 0 `again`. */
 tp_status tp__schedule_step(tp_tape *T, tp_schedule *s, bool again);
+/* tp_schedule_load_state_dict, but that nothing is changed where not to `take`. */
+tp_status tp__schedule_load(tp_tape *T, const char *speaker, tp_schedule *s, int n, const char *const *names,
+                            tp_tensor *const *tensors, bool take);
 /* Fails T: "step_lr: step_size is 0; 1 or more is needed". Returns NULL. */
 tp_schedule *tp__schedule_bad(tp_tape *T, const char *name, const char *option, double value, const char *needed);
 /* The momentum's option: "momentum", "beta1", NULL. */

@@ -86,8 +86,6 @@ tp_state_dict *tp_optim_state_dict(tp_tape *T, const tp_optim *o)
 tp_status tp__optim_source_open(tp_tape *T, tp__optim_source *s, const char *speaker, int n, const char *const *names,
                                 tp_tensor *const *tensors)
 {
-    if (!tp__ok(T))
-        return TP_EINVAL;
     if (n < 0)
         return tp_fail(T, TP_EINVAL, "%s: %d tensors; 0 or more are needed", speaker, n);
     if (n > 0 && (names == NULL || tensors == NULL))
@@ -95,12 +93,10 @@ tp_status tp__optim_source_open(tp_tape *T, tp__optim_source *s, const char *spe
     for (int i = 0; i < n; i++)
         if (!tp__usable(T, speaker, tensors[i]))
             return T->status;
-    *s = (tp__optim_source){T, speaker, n, tp__calloc((size_t)n + 1, sizeof *s->given), tensors};
+    *s = (tp__optim_source){T, speaker, n, tp__arena_alloc(&T->arena, ((size_t)n + 1) * sizeof *s->given), tensors};
     if (s->given == NULL)
         return tp_fail(T, TP_ENOMEM, "%s: no memory for %d names", speaker, n);
-    if (tp__given_sort(T, speaker, n, names, s->given) != TP_OK)
-        tp__free(s->given);
-    return T->status;
+    return tp__given_sort(T, speaker, n, names, s->given);
 }
 
 const char *tp__optim_source_unused(const tp__optim_source *s)
@@ -311,17 +307,24 @@ static bool go_through(tp__optim_source *s, tp_optim *o, bool take)
     return o->type->restore == NULL || o->type->restore(o, s, !take) == TP_OK;
 }
 
+tp_status tp__optim_load(tp_tape *T, const char *speaker, tp_optim *o, int n, const char *const *names,
+                         tp_tensor *const *tensors, bool take)
+{
+    tp__optim_source s;
+    if (!tp__ok(T))
+        return tp_error_status(T);
+    tp_mark mark = tp_tape_mark(T);
+    if (tp__optim_source_open(T, &s, speaker, n, names, tensors) == TP_OK && go_through(&s, o, false) &&
+        all_used(&s, o) && take)
+        go_through(&s, o, true);
+    tp__rewind(T, mark);
+    return T->status;
+}
+
 tp_status tp_optim_load_state_dict(tp_tape *T, tp_optim *o, int n, const char *const *names, tp_tensor *const *tensors)
 {
     TP__NAMED(T, "optim_load_state_dict");
-    static const char speaker[] = "optim_load_state_dict";
-    tp__optim_source s;
     if (o == NULL)
-        return tp__missing(T, speaker, "the optimizer");
-    if (tp__optim_source_open(T, &s, speaker, n, names, tensors) != TP_OK)
-        return tp_error_status(T);
-    if (go_through(&s, o, false) && all_used(&s, o))
-        go_through(&s, o, true);
-    tp__free(s.given);
-    return T->status;
+        return tp__missing(T, "optim_load_state_dict", "the optimizer");
+    return tp__optim_load(T, "optim_load_state_dict", o, n, names, tensors, true);
 }

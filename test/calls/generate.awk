@@ -19,7 +19,7 @@ BEGIN {
     kind["tp_quantile_rule"] = kind["tp_jacobian_mode"] = kind["tp_line_search"] = "choice"
     kind["tp_qr_mode"] = kind["tp_lstsq_driver"] = "choice"
     kind["tp_muon_adjust"] = kind["tp_cyclic_mode"] = "choice"
-    kind["tp_batches"] = "batches"; kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
+    kind["tp_snapshot*"] = "snapshot"; kind["double*"] = kind["bool*"] = "memory"; kind["tp_batches"] = "batches"; kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
     kind["tp_schedule*const*"] = "schedules"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
     kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
@@ -65,6 +65,8 @@ BEGIN {
     special["tp_optim_muon params"] = special["tp_optim_muon_group params"] = "matrices"
     special["tp_optim_option name"] = special["tp_optim_set_option name"] = "option"
     special["tp_schedule_step_metric s"] = "plateau"
+    special["tp_snapshot_load path"] = "snapshot_path"; special["tp_snapshot_tensor x"] = "owned"
+    special["tp_loader_load_state_dict names"] = "loader_names"; special["tp_loader_load_state_dict tensors"] = "loader_values"
     special["tp_averaged_update averaged"] = "averaged"; special["tp_vector_to_parameters vector"] = "all_values"
     special["tp_schedule_load_state_dict n"] = "schedule_count"
     special["tp_schedule_load_state_dict names"] = "schedule_names"
@@ -228,7 +230,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -803,6 +803,45 @@ static inline tp_loader *get_loader(int v)
     return v ? NULL : hold(tp_loader_new(T, 1, &x, NULL), free_loader);
 }
 KIND(loader, 2)
+static inline const char *const *get_loader_names(int v)
+{
+    static const char *const list[] = {"at", "order", "at", NULL};
+    return v == 1 ? NULL : list + (v > 1 ? v - 1 : 0);
+}
+KIND(loader_names, 4)
+static inline tp_tensor *const *get_loader_values(int v)
+{
+    static tp_tensor *list[3];
+    list[0] = tp_full(T, v == 2 ? TP_F64 : TP_I64, tp_shape(), v == 3 ? -1e18 : 1);
+    list[1] = tp_arange(T, TP_I64, v == 4 ? 1 : 0, v == 4 ? 4 : 3, 1);
+    return v == 1 ? NULL : list;
+}
+KIND(loader_values, 5)
+static inline void free_snapshot(void *x) { tp_snapshot_free(x); }
+static inline tp_snapshot *get_snapshot(int v)
+{
+    static int64_t step;
+    tp_snapshot *s = v == 0 ? hold(tp_snapshot_new(T), free_snapshot) : NULL;
+    if (s)
+        (void)tp_snapshot_i64(T, s, "step", &step);
+    return s;
+}
+KIND(snapshot, 2)
+static inline const char *get_snapshot_path(int v)
+{
+    int64_t step = 3;
+    tp_snapshot *s = v == 0 ? tp_snapshot_new(other_tape) : NULL;
+    if (s) {
+        (void)tp_snapshot_i64(other_tape, s, "step", &step);
+        (void)tp_snapshot_save(other_tape, s, get_path(0), 0);
+    }
+    tp_snapshot_free(s);
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(snapshot_path, 8)
+static inline tp_tensor *get_owned(int v) { return v == 0 ? tensor_like(12) : get_tensor(v - 1); }
+KIND(owned, 1 + N_tensor)
 static inline tp_safetensors *get_safetensors(int v)
 {
     return v ? NULL : hold(tp_safetensors_open(T, get_stored(0)), free_safetensors);

@@ -24,7 +24,7 @@ wrong=$(
     may autograd core kernel tape ops
     may nn core kernel tape ops
     may optim core kernel tape
-    may io core tape nn
+    may io core tape nn optim data kernel
     may data core tape nn
     for h in include/tapir.h include/tapir/*.h; do
         grep -H '#include "' "$h" | grep -v '"\(tapir/\)\{0,1\}[a-z_]*\.h"'

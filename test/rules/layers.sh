@@ -22,7 +22,7 @@ wrong=$(join "$work/used" "$work/defined" | awk '
         may("autograd", "core tape ops")
         may("nn", "core tape ops autograd")
         may("optim", "core kernel tape")
-        may("io", "core tape ops nn")
+        may("io", "core kernel tape ops nn optim data")
         may("data", "core tape ops")
     }
     $2 != $4 && !(($2, $4) in allowed) { sub(/.*obj\//, "", $3); print $3 " takes " $1 " from " $4 }' | sort -u)

@@ -1,0 +1,11 @@
+/* loader.h - loaders from inside. */
+#ifndef TAPIR_DATA_LOADER_H
+#define TAPIR_DATA_LOADER_H
+
+#include "tapir/data.h"
+
+/* tp_loader_load_state_dict, but that nothing is changed where not to `take`. */
+tp_status tp__loader_load(tp_tape *T, const char *speaker, tp_loader *l, int n, const char *const *names,
+                          tp_tensor *const *tensors, bool take);
+
+#endif
