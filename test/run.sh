@@ -125,6 +125,7 @@ programs() # build, a prefix for the names; the longest first
         example=$(basename "$source" .c)
         case $example in
             *fashion* | autoencoder) continue ;; # take minutes, on data that need not be there: see rules/demo.sh
+            resume) rm -f "$logs/resume.safetensors"; arguments=$logs/resume.safetensors ;;
             gp_co2 | kalman) arguments=$logs/$example.png ;; # the picture
             ode_fit) arguments=10000 ;; # steps: still more than 20 snapshots reach in three goes
             *) arguments= ;;
@@ -236,6 +237,7 @@ if [ -n "$OP" ]; then
     one_operator
 elif [ $full = yes ]; then
     address_sanitizer
+    run 'killed 100 times' count_checks env TAPIR_TEST_KILLS=100 CK_VERBOSITY=normal "$build/test/test_snapshot"
     thread_sanitizer
     memory_checker
     instruction_counts
