@@ -187,7 +187,15 @@ static void pdist_samples(tp_sampler *s)
     x = tp_requires_grad(tp_detach(s->tape, x), true);
     for (int i = 0; i < ORDERS; i++)
         tp_sample(s, &(order){some_orders[i]}, 1, &x);
-    tp__sample_one(s, (tp_dims){2, {35, 2}}, &(order){2});
+    double grid[70]; /* points that are not so near each other that differences could not say how a distance curves */
+    for (int i = 0; i < 35; i++) {
+        grid[2 * i] = i % 7;
+        grid[2 * i + 1] = (double)(i / 7);
+    }
+    tp_tensor *noise = tp_sample_tensor(s, (tp_dims){2, {35, 2}}, -0.3, 0.3);
+    x = tp_add(s->tape, tp_to(s->tape, tp_from(s->tape, TP_F64, (tp_dims){2, {35, 2}}, grid), s->dtype), noise);
+    x = tp_requires_grad(tp_detach(s->tape, x), true);
+    tp_sample(s, &(order){2}, 1, &x);
     tp__sample_one(s, (tp_dims){2, {1, 3}}, &(order){2});
     tp__sample_one(s, (tp_dims){2, {0, 3}}, &(order){1});
     tp__sample_one(s, (tp_dims){2, {3, 0}}, &(order){3});
