@@ -19,6 +19,7 @@
 #include "tapir/optim.h"
 #include "tapir/schedule.h"
 #include "tapir/data.h"
+#include "tapir/metrics.h"
 #include "tapir/io.h"
 #include "tapir/snapshot.h"
 

@@ -2,6 +2,7 @@
 #ifndef TAPIR_DATA_H
 #define TAPIR_DATA_H
 
+#include "metrics.h"
 #include "op.h"
 #include "state.h"
 
@@ -45,10 +46,6 @@ TP_API bool tp_progress_add(tp_progress *p, int64_t n);
  * where nothing is, there is no bar, and then the line ends earlier. */
 TP_API int    tp_progress_format(const tp_progress *p, double loss, char *buffer, size_t n);
 TP_API double tp_progress_seconds(const tp_progress *p);
-
-/* How often class `target` was taken for class `predicted`: counts [classes, classes], row-major, are
- * added to. logits [n, classes], target [n]. */
-TP_API tp_status tp_confusion_add(tp_tape *T, tp_tensor *logits, tp_tensor *target, int64_t classes, int64_t *counts);
 
 #ifdef __cplusplus
 }

@@ -803,6 +803,37 @@ static inline tp_loader *get_loader(int v)
     return v ? NULL : hold(tp_loader_new(T, 1, &x, NULL), free_loader);
 }
 KIND(loader, 2)
+/* counts of two classes, and of no more */
+static inline const int64_t *get_table(int v)
+{
+    static const int64_t counts[4] = {5, 1, 2, INT64_MAX};
+    return v ? NULL : counts;
+}
+KIND(table, 2)
+FROM(two, int64_t, 2, 1, 0, -1, INT64_MIN)
+FROM(three, int64_t, 3, 1, 0, -1, 4, INT64_MIN)
+FROM(few_folds, int64_t, 1, 0, 2, -1, INT64_MAX)
+static inline tp_tensor *get_yes_or_no(int v)
+{
+    return v == 0 ? tp_from(T, TP_I64, tp_shape(3), (const int64_t[]){0, 1, 1}) : get_tensor(v - 1);
+}
+KIND(yes_or_no, 1 + N_tensor)
+static inline tp_tensor *get_order(int v) { return v == 0 ? tp_randperm(T, 3) : v == 1 ? NULL : get_tensor(v - 2); }
+KIND(order, 2 + N_tensor)
+static inline tp_running_mean *get_running_mean(int v)
+{
+    static tp_running_mean m;
+    m = (tp_running_mean){0};
+    return v ? NULL : &m;
+}
+KIND(running_mean, 2)
+static inline tp_early_stopping *get_early_stopping(int v)
+{
+    static tp_early_stopping s;
+    s = (tp_early_stopping){.patience = v == 2 ? INT64_MIN : 3};
+    return v == 1 ? NULL : &s;
+}
+KIND(early_stopping, 3)
 static inline const char *const *get_loader_names(int v)
 {
     static const char *const list[] = {"at", "order", "at", NULL};
