@@ -43,8 +43,8 @@ static tp_status riccati_forward(tp_call *c)
 {
     static const char *const troubles[] = {
         TP__NO_FORM,
-        "has no stabilizing solution with B, Q and R: eigenvalues of its pencil lie on the boundary of what is "
-        "stable, or nearly so; none there is needed",
+        ("has no stabilizing solution with B, Q and R: eigenvalues of its pencil lie on the boundary of what is "
+         "stable, or nearly so; none there is needed"),
         "has no finite solution with B, Q and R; unstable parts that B reaches are needed"};
     const tp_tensor *a = c->in[A];
     int64_t n = tp__rows(a), m = tp__columns(c->in[B]), order = 2 * n + m;
@@ -143,7 +143,7 @@ static void riccati_samples(tp_sampler *s)
     for (int i = 0; i < 3; i++) {
         int64_t batch = i == 2 ? 3 : 1 + i, n = i == 2 ? 1 : 2, m = i == 1 ? 2 : 1;
         tp_tensor *in[6] = {sample(s, batch, n, n, -0.4), sample(s, batch, n, m, 1), sample(s, batch, n, n, 1.5),
-                            sample(s, batch, m, m, 1.5), sample(s, batch, n, n, 1), sample(s, batch, n, m, 0)};
+                            sample(s, batch, m, m, 1.5),  sample(s, batch, n, n, 1), sample(s, batch, n, m, 0)};
         tp_sample(s, NULL, 4, in);
         tp_sample(s, NULL, 6, in);
     }

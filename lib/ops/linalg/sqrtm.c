@@ -16,8 +16,8 @@ static tp_status sqrtm_forward(tp_call *c)
 {
     static const char *const troubles[] = {
         TP__NO_FORM, "has a negative eigenvalue, so that its square root is not real; none is needed",
-        "has the eigenvalue 0 more than once, as a singular matrix without a square root; one that has a root is "
-        "needed"};
+        ("has the eigenvalue 0 more than once, as a singular matrix without a square root; one that has a root is "
+         "needed")};
     const tp_tensor *a = c->in[0];
     int64_t n = tp__rows(a), space = tp__sqrtm_space(n);
     if (a->numel == 0)
