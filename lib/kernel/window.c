@@ -251,11 +251,12 @@ static void find_regular(tp__columns *c, const tp__axis *a)
         c->high++;
 }
 
-/* Where the elements of a tap of windows [o, o + lanes) begin, so that a vector of x from there on has them all; -1: it has not. */
-static int32_t base_of(const int32_t *at, int64_t lanes, int64_t n_in)
+/* Where the elements of a tap of windows [o, o + width) begin, so that a vector of x from there on, which x has, has them
+ * all; -1: it has not. */
+static int32_t base_of(const int32_t *at, int64_t width, int64_t lanes, int64_t n_in)
 {
     int32_t low = INT32_MAX, high = -1, last = n_in < lanes ? 0 : (int32_t)(n_in - lanes);
-    for (int64_t l = 0; l < lanes; l++) {
+    for (int64_t l = 0; l < width; l++) {
         low = at[l] >= 0 && at[l] < low ? at[l] : low;
         high = at[l] > high ? at[l] : high;
     }
@@ -274,7 +275,7 @@ static bool find_bases(tp__columns *c, const tp__axis *a, int64_t lanes)
             const int32_t *at = c->at + t * n + o;
             for (int64_t l = 0; l < width; l++)
                 c->gaps |= at[l] < 0;
-            close = (c->base[t * blocks + b] = base_of(at, width, a->n_in)) >= 0;
+            close = (c->base[t * blocks + b] = base_of(at, width, lanes, a->n_in)) >= 0;
         }
     return close;
 }

@@ -41,7 +41,9 @@ struct tp_schedule {
     double numbers[TP__SCHEDULE_NUMBERS];
     int n; /* schedules that it is made of */
     tp_schedule **schedules;
-    bool owned; /* by another */
+    bool owned;             /* by another */
+    bool dropped;           /* to be freed with others (sequential.c), */
+    tp_schedule *drop_next; /* this one next */
     tp__busy busy;
 };
 

@@ -79,15 +79,22 @@ static bool rises(tp_tape *T, int n, const int64_t *milestones)
     return true;
 }
 
-/* Schedules that come to nothing go, each once. */
+/* Schedules that come to nothing go, each once; one may be part of another, and go with it. */
 static void give_up(int n, tp_schedule *const *schedules)
 {
+    tp_schedule *first = NULL;
     for (int i = 0; schedules && i < n; i++) {
-        bool before = false;
-        for (int j = 0; j < i && !before; j++)
-            before = schedules[j] == schedules[i];
-        if (!before)
-            tp_schedule_free(schedules[i]);
+        tp_schedule *s = schedules[i];
+        if (s == NULL || s->owned || s->dropped)
+            continue;
+        s->dropped = true;
+        s->drop_next = first;
+        first = s;
+    }
+    for (tp_schedule *next; first; first = next) {
+        next = first->drop_next;
+        first->dropped = false; /* where its function runs it stays a while */
+        tp_schedule_free(first);
     }
 }
 
