@@ -70,7 +70,8 @@ static int pull_back(const tp__batch *b, int64_t i, void *scratch)
     const tp_tensor *a = v->in[0], *g = v->gout[X];
     int64_t n = tp__columns(a), k = tp__columns(g);
     size_t size = tp_dtype_size(a->dtype);
-    memcpy(scratch, tp__matrix(g, i), (size_t)(n * k) * size);
+    if (n * k > 0)
+        memcpy(scratch, tp__matrix(g, i), (size_t)(n * k) * size);
     int info = tp__getrs(a->dtype, true, n, k, (const char *)v->out[LU]->data + (size_t)(i * n * n) * size,
                          (const int *)v->out[PIVOTS]->data + i * n, scratch);
     if (info != 0)

@@ -63,13 +63,14 @@ static tp_status slope_forward(tp_call *c)
 {
     const tp_tensor *x = c->in[0];
     const double p = *(const double *)c->attr;
-    int64_t n = x->shape[x->ndim - 1], rows = n ? x->numel / n : 0;
+    const bool number = x->ndim == 0;
+    int64_t n = number ? 1 : x->shape[x->ndim - 1], rows = n ? x->numel / n : 0;
     size_t bytes = (size_t)rows * tp_dtype_size(x->dtype); /* of less than x has */
     void *y = rows ? tp_call_scratch(c, bytes) : NULL, *ones = y ? tp_call_scratch(c, bytes) : NULL;
     if (ones == NULL)
         return c->tape->status;
     tp__fill(rows, ones, x->dtype, 1);
-    if (tp__reduce_over(c->tape, kind_of(p), p, x, 1u << (x->ndim - 1), y) == TP_OK)
+    if (tp__reduce_over(c->tape, number ? TP__NORM_1 : kind_of(p), p, x, number ? 0 : 1u << (x->ndim - 1), y) == TP_OK)
         tp__norm_backward(p, x->dtype, rows, n, 1, x->data, y, ones, c->out[0]->data, false);
     return c->tape->status;
 }
@@ -113,6 +114,8 @@ static void slope_samples(tp_sampler *s)
         x = tp_sample_tensor(s, (tp_dims){2, {3, 2}}, 0.1, 3); /* one is nearly all of the norm */
         tp_sample(s, &orders[i], 1, &x);
         x = tp_sample_tensor(s, (tp_dims){2, {0, 3}}, 0.5, 2);
+        tp_sample(s, &orders[i], 1, &x);
+        x = tp_sample_tensor(s, (tp_dims){0}, 0.5, 2);
         tp_sample(s, &orders[i], 1, &x);
     }
 }
