@@ -224,12 +224,6 @@ tp_status tp_snapshot_save(tp_tape *T, tp_snapshot *s, const char *path, int kee
 
 /* ---- in ------------------------------------------------------------------------------------------------------------- */
 
-static tp_tensor *of_list(tp_tape *T, void *user, int i)
-{
-    (void)T;
-    return i < 0 ? NULL : ((tp_tensor *const *)user)[i];
-}
-
 /* A part that is one tensor: does it fit? Then it may be taken. */
 static tp_status load_one(tp_tape *T, const part *p, const content *c, bool take)
 {
@@ -265,7 +259,7 @@ static tp_status load_part(tp_tape *T, const part *p, const content *c, bool tak
     static const char speaker[] = "snapshot_load";
     switch (p->kind) {
     case MODULE:
-        return tp__load_state(T, p->object, speaker, c->n, c->name, of_list, c->tensor,
+        return tp__load_state(T, p->object, speaker, c->n, c->name, tp__source_list, c->tensor,
                               &(tp_load_options){.same_dtype = true}, take);
     case OPTIM:
         return tp__optim_load(T, speaker, p->object, c->n, c->name, c->tensor, take);

@@ -348,7 +348,7 @@ tp_status tp__load_state(tp_tape *T, tp_module *m, const char *speaker, int n, c
     return T->status;
 }
 
-static tp_tensor *of_list(tp_tape *T, void *user, int i)
+tp_tensor *tp__source_list(tp_tape *T, void *user, int i)
 {
     (void)T;
     return i < 0 ? NULL : ((tp_tensor *const *)user)[i];
@@ -365,5 +365,6 @@ tp_status tp_module_load_state_dict(tp_tape *T, tp_module *m, int n, const char 
     if (n < 0 || (n > 0 && (names == NULL || tensors == NULL)))
         return tp_fail(T, TP_EINVAL,
                        "module_load_state_dict: %d tensors; 0 or more, and lists that are not NULL, are needed", n);
-    return tp__load_state(T, m, "module_load_state_dict", n, names, of_list, (void *)(uintptr_t)tensors, options, true);
+    return tp__load_state(T, m, "module_load_state_dict", n, names, tp__source_list, (void *)(uintptr_t)tensors,
+                          options, true);
 }

@@ -20,6 +20,8 @@ void tp__state_drop(tp__state *s); /* also where it could not be made */
 /* Tensor i of those whose names are given; asked for only where the module has one of that name. NULL: T has failed.
  * -1: all that is needed, names as well, was read; functions of the user's, which may jump, come next. */
 typedef tp_tensor *(*tp__source)(tp_tape *T, void *user, int i);
+/* The source that is a list of tensors, which `user` points to. */
+tp_tensor *tp__source_list(tp_tape *T, void *user, int i);
 /* Checks all before it changes anything, and changes nothing where not to `take`. */
 tp_status tp__load_state(tp_tape *T, tp_module *m, const char *speaker, int n, const char *const *names,
                          tp__source source, void *user, const tp_load_options *options, bool take);

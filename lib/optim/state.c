@@ -174,7 +174,7 @@ static bool find_steps(tp__optim_source *s, const tp__optim_class *type, int at,
     return true;
 }
 
-/* State k of a parameter of shape x: there, of its shape? With `to`, it is taken over. */
+/* State k of a parameter of shape x: there, of its shape? With `take`, it is taken over. */
 static bool take_vector(tp__optim_source *s, const tp_optim *o, tp__group *g, int i, int at, int k, bool take)
 {
     const tp_tensor *x = g->params->at[i];
