@@ -79,7 +79,7 @@ bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror) -Iinclude -I$(BUILD)/include $(CPPFLAGS)
 
 link      := $(CC) $(base_flags) $(LDFLAGS)
-link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
+link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
 
 # Kernels call nobody who might jump or look back through them: they need no tables for that.
 isa_all    := $(if $(SANITIZE),,-fno-asynchronous-unwind-tables)
@@ -370,4 +370,4 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS prefix DESTDIR BUILD=build WERROR=1 V=1'
 	@echo '           SANITIZE=address,undefined, or only ASSERTS=1: what must hold inside is looked at (with a BUILD of its own)'
-	@echo '           DEMO="--epochs 3 --layers 64" CONFIGURE_FLAGS="--without-zlib --without-jansson --disable-openmp ..." (--help: all)'
+	@echo '           DEMO="--epochs 3 --layers 64" CONFIGURE_FLAGS="--without-zlib --without-jansson --without-png --disable-openmp ..." (--help: all)'

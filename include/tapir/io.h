@@ -10,6 +10,7 @@
 
 #include "op.h"
 #include "csv.h"
+#include "image.h"
 #include "numpy.h"
 #include "torch_file.h"
 

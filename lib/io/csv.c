@@ -10,7 +10,6 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
-#include <unistd.h>
 
 static const char loader[] = "csv_load", saver[] = "csv_save";
 
@@ -361,20 +360,14 @@ static bool read_table(reader *r, table *t, const tp_csv_options *o)
 
 /* ---- options ------------------------------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *path, const char *end)
-{
-    size_t n = strlen(path), k = strlen(end);
-    return n >= k && strcmp(path + n - k, end) == 0;
-}
-
 static bool is_sign(const char *text) { return strlen(text) == 1 && strchr("\"\r\n0123456789.+-", *text) == NULL; }
 
 /* The separator; 0 after a failure. */
 static char separator_of(tp_tape *T, const char *who, const char *path, const tp_csv_options *o)
 {
-    const char *usual = ends_with(path, ".tsv") || ends_with(path, ".tab") ? "\t"
-                        : o->decimal_comma                                 ? ";"
-                                                                           : ",",
+    const char *usual = tp__ends_with(path, ".tsv") || tp__ends_with(path, ".tab") ? "\t"
+                        : o->decimal_comma                                         ? ";"
+                                                                                   : ",",
                *s = o->separator ? o->separator : usual;
     if (is_sign(s) && !(o->decimal_comma && *s == ','))
         return *s;
@@ -406,29 +399,6 @@ static bool set_options(reader *r, const tp_csv_options *o)
 }
 
 /* ---- the file ------------------------------------------------------------------------------------------------------ */
-
-/* All of it, and a zero. */
-static char *slurp(tp_tape *T, const char *path, size_t *bytes)
-{
-    int fd = tp__file_open(T, loader, path, bytes);
-    if (fd < 0)
-        return NULL;
-    char *text = tp__malloc(*bytes + 1);
-    FILE *file = text ? fdopen(fd, "rb") : NULL;
-    if (file == NULL) {
-        no_memory(T, path);
-        close(fd);
-    } else if (fread(text, 1, *bytes, file) == *bytes) {
-        text[*bytes] = 0;
-        fclose(file);
-        return text;
-    } else {
-        tp_fail(T, TP_EIO, "%s: %s: it could not be read", loader, path);
-        fclose(file);
-    }
-    tp__free(text);
-    return NULL;
-}
 
 /* One block, with the names' text. */
 static tp_csv_names *make_names(const table *t)
@@ -478,7 +448,7 @@ tp_tensor *tp_csv_load(tp_tape *T, const char *path, const tp_csv_options *optio
         return NULL;
     reader r = {.T = T, .path = path, .line = 1};
     size_t bytes;
-    char *text = set_options(&r, o) ? slurp(T, path, &bytes) : NULL;
+    char *text = set_options(&r, o) ? tp__file_read(T, loader, path, &bytes) : NULL;
     if (text == NULL)
         return NULL;
     r.at = text;

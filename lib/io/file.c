@@ -41,6 +41,34 @@ int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes)
     return -1;
 }
 
+char *tp__file_read(tp_tape *T, const char *who, const char *path, size_t *bytes)
+{
+    int fd = tp__file_open(T, who, path, bytes);
+    if (fd < 0)
+        return NULL;
+    char *text = tp__malloc(*bytes + 1);
+    FILE *file = text ? fdopen(fd, "rb") : NULL;
+    if (file == NULL) {
+        fail(T, who, path, ENOMEM);
+        close(fd);
+    } else if (fread(text, 1, *bytes, file) == *bytes) {
+        text[*bytes] = 0;
+        fclose(file);
+        return text;
+    } else {
+        tp_fail(T, TP_EIO, "%s: %s: it could not be read", who, path);
+        fclose(file);
+    }
+    tp__free(text);
+    return NULL;
+}
+
+bool tp__ends_with(const char *path, const char *end)
+{
+    size_t n = strlen(path), k = strlen(end);
+    return n >= k && strcmp(path + n - k, end) == 0;
+}
+
 /* ---- what is to be written --------------------------------------------------------------------------------------- */
 
 /* Unicode's table 3-7: how many bytes follow the first, and what the second is at least, which leaves out surrogates and

@@ -10,6 +10,10 @@
  * or a device is refused, and nobody waits for its other end. */
 int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes);
 
+/* All of such a file, and a zero, for tp__free; NULL after a failure. */
+char *tp__file_read(tp_tape *T, const char *who, const char *path, size_t *bytes);
+bool tp__ends_with(const char *path, const char *end);
+
 /* Names and as many tensors that are to be written: there, usable, each name once, in UTF-8 and short enough for an entry of an
  * archive. */
 tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,

@@ -28,7 +28,7 @@ BEGIN {
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
-    kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = "choice"
+    kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = kind["tp_image_mode"] = "choice"
     kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
@@ -79,7 +79,7 @@ BEGIN {
     special["tp_schedule_load_state_dict tensors"] = "schedule_values"
     special["tp_safetensors_open path"] = "stored"
     special["tp_npy_load path"] = "array"; special["tp_npz_open path"] = "arrays"
-    special["tp_torch_load path"] = "weights"; special["tp_csv_load path"] = "numbers"
+    special["tp_torch_load path"] = "weights"; special["tp_csv_load path"] = "numbers"; special["tp_image_load path"] = "picture"; special["tp_image_save path"] = "picture_path"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"

@@ -366,6 +366,21 @@ static inline const char *get_numbers(int v)
     return get_path(v);
 }
 KIND(numbers, 8)
+static inline const char *get_picture_path(int v)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/calls.pgm", directory);
+    return v == 0 ? path : get_path(v);
+}
+KIND(picture_path, 8)
+static inline const char *get_picture(int v)
+{
+    if (v == 0)
+        tp_image_save(other_tape, get_picture_path(0), tp_ones(other_tape, TP_F32, tp_shape(2, 2)), NULL);
+    tp_clear_error(other_tape);
+    return get_picture_path(v);
+}
+KIND(picture, 8)
 static inline tp_csv_names **get_csv_names_out(int v)
 {
     static tp_csv_names *names;
