@@ -7,6 +7,7 @@
 #define _DEFAULT_SOURCE
 #include "support/fashion.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 12 };
@@ -71,16 +72,6 @@ static tp_tensor *noisy(tp_tape *T, tp_tensor *x, double noise)
     return tp_add_alpha(T, x, tp_randn(T, TP_F32, tp_shape_of(x)), noise);
 }
 
-/* Rows of SHOWN pictures side by side, through gnuplot; false where there is none. */
-static bool draw(const char *path, int rows, const tp_tensor *const *x)
-{
-    FILE *g = plot_open(path, 90 * SHOWN, 90 * rows + 60);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title 'with noise, as it came out, as it was'\nunset ytics\n");
-    return plot_rows(g, rows, SHOWN, x);
-}
-
 int main(int argc, char **argv)
 {
     int         epochs = 3;
@@ -127,9 +118,10 @@ int main(int argc, char **argv)
                sum / (double)p.done, tp_item(tp_mse_loss(T, out, test, TP_MEAN)), tp_item(tp_mse_loss(T, with, test, TP_MEAN)),
                tp_progress_seconds(&p));
         fflush(stdout);
-        const tp_tensor *rows[3] = {with, out, test};
-        if (epoch == epochs - 1 && !tp_error(T) && draw(picture, 3, rows))
-            printf("picture: %s\n", picture);
+        tp_tensor *const rows[3] = {with, out, test};
+        const char *const labels[3] = {"with noise", "as it came out", "as it was"};
+        if (epoch == epochs - 1 && !tp_error(T))
+            plot_rows(T, picture, "Fashion-MNIST: the noise taken off", 3, SHOWN, rows, labels);
         tp_tape_record(T, true);
         tp_tape_reset(T);
     }

@@ -9,6 +9,7 @@
 #include "support/fashion.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_EPOCHS = 200, WORST = 12, SHIFT = 1 };
@@ -144,20 +145,24 @@ static double evaluate(tp_tape *T, tp_module *network, tp_loader *loader, mistak
 
 /* ---- what it was most wrong about --------------------------------------------------------------------------- */
 
-static bool plot_mistakes(const char *path, const tp_tensor *x, const mistake worst[WORST])
+static void plot_mistakes(tp_tape *T, const char *path, tp_tensor *x, const mistake worst[WORST])
 {
-    FILE *g = plot_open(path, 1000, 840);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set multiplot layout 3,4 title 'what the network was most wrong about'\nset palette gray negative\n"
-               "unset colorbox\nunset tics\nset size ratio -1\nset yrange [27.5:-0.5]\nset xrange [-0.5:27.5]\n");
-    for (int k = 0; k < WORST && worst[k].loss > 0; k++) {
-        fprintf(g, "set title \"%s,\\ntaken for %s\"\nplot '-' matrix with image notitle\n", fashion_class(worst[k].label),
-                fashion_class(worst[k].taken_for));
-        plot_pixels(g, SIDE, SIDE, (const float *)tp_data(x) + worst[k].which * PIXELS);
+    char        text[WORST][64];
+    const char *labels[WORST];
+    tp_tensor  *picture[WORST];
+    int         n = 0;
+    for (; n < WORST && worst[n].loss > 0; n++) {
+        snprintf(text[n], sizeof text[n], "%s,\ntaken for %s", fashion_class(worst[n].label), fashion_class(worst[n].taken_for));
+        labels[n] = text[n];
+        picture[n] = tp_narrow(T, x, 0, worst[n].which, 1);
     }
-    fprintf(g, "unset multiplot\n");
-    return pclose(g) == 0;
+    if (n == 0)
+        return;
+    tp_tensor *all = tp_cat(T, n, picture, 0);
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.title = "what the network was most wrong about"});
+    tp_plot_images(T, p, all, &(tp_plot_images_options){.columns = 4, .labels = labels, .negative = true,
+                                                        .low = tp_item(tp_min(T, all)), .high = tp_item(tp_max(T, all))});
+    plot_finish(T, p, path, "its worst mistakes");
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */
@@ -225,10 +230,8 @@ int main(int argc, char **argv)
     if (!failed) {
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[epochs - 1], tp_progress_seconds(&whole));
         fashion_save(T, network, o.save);
-        if (plot_learning_curve(o.plot, "Fashion-MNIST, convolutional network", epochs, losses, accuracy))
-            printf("learning curve: %s\n", o.plot);
-        if (plot_mistakes(o.mistakes, test.data[0], worst))
-            printf("its worst mistakes: %s\n", o.mistakes);
+        plot_learning_curve(T, o.plot, "Fashion-MNIST, convolutional network", epochs, losses, accuracy);
+        plot_mistakes(T, o.mistakes, test.data[0], worst);
         for (int k = 0; k < WORST && worst[k].loss > 0; k++)
             printf("  picture %5lld: %s, taken for %s\n", (long long)worst[k].which, fashion_class(worst[k].label),
                    fashion_class(worst[k].taken_for));

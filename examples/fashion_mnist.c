@@ -8,6 +8,7 @@
 #include "support/fashion.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -161,27 +162,6 @@ static void print_classes(const int64_t *counts)
     }
 }
 
-/* The accuracy in characters, where no picture can be made. */
-static void draw(int n, const double *accuracy)
-{
-    enum { ROWS = 8 };
-    double low = accuracy[0], high = accuracy[0];
-    for (int i = 0; i < n; i++) {
-        low = fmin(low, accuracy[i]);
-        high = fmax(high, accuracy[i]);
-    }
-    printf("\n  test accuracy\n");
-    for (int r = ROWS; r >= 0; r--) {
-        double level = low + (high - low) * r / ROWS, step = (high - low) / ROWS;
-        printf("  %5.1f %% |", 100 * level);
-        for (int i = 0; i < n && i < 60; i++)
-            fputs(fabs(accuracy[i] - level) <= step / 2 ? " *" : "  ", stdout);
-        printf("\n");
-    }
-    printf("          +%.*s epoch %d\n", 2 * (n < 60 ? n : 60), "------------------------------------------------------------"
-                                            "------------------------------------------------------------", n);
-}
-
 /* Who multiplies, and a line for each thing that is wrong with it; not the file, which is the second part. */
 static void print_blas(void)
 {
@@ -269,10 +249,7 @@ int main(int argc, char **argv)
         print_classes(counts);
         printf("\ntest accuracy %.2f %% after %.1f s\n", 100 * accuracy[o.epochs - 1], tp_progress_seconds(&whole));
         fashion_save(T, network, o.save);
-        if (plot_learning_curve(o.plot, "Fashion-MNIST", o.epochs, losses, accuracy))
-            printf("learning curve: %s\n", o.plot);
-        else
-            draw(o.epochs, accuracy);
+        plot_learning_curve(T, o.plot, "Fashion-MNIST", o.epochs, losses, accuracy);
         failed = tp_error(T) != NULL;
     }
     if (failed)

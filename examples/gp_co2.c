@@ -111,35 +111,34 @@ static void tell(tp_tape *T, const process *p, tp_tensor *x, tp_tensor **mean, t
 
 /* ---- the picture ---------------------------------------------------------------------------------------------------- */
 
-static void plot_months(FILE *g, int from, int to)
+static void plot_months(tp_tape *T, tp_plot *p, int from, int to, const char *label, const char *color)
 {
+    double year[MONTHS], measured[MONTHS];
+    int    n = 0;
     for (int m = from; m < to; m++)
-        if (co2[m / 12][m % 12] > 0)
-            fprintf(g, "%.4f %.2f\n", year_of(m), co2[m / 12][m % 12]);
-    fprintf(g, "e\n");
+        if (co2[m / 12][m % 12] > 0) {
+            year[n] = year_of(m);
+            measured[n++] = co2[m / 12][m % 12];
+        }
+    tp_plot_scatter(T, p, tp_from(T, TP_F64, tp_shape(n), year), tp_from(T, TP_F64, tp_shape(n), measured),
+                    &(tp_series_options){.label = label, .color = color, .size = 0.6});
 }
 
-static bool draw(const char *path, const double *mean, const double *deviation)
+static void draw(tp_tape *T, const char *path, tp_tensor *years, tp_tensor *mean, tp_tensor *deviation)
 {
-    FILE *g = plot_open(path, 1100, 620);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title 'Carbon dioxide over Mauna Loa: a Gaussian process fitted to the months until %d'\nset xlabel 'year'\n"
-               "set ylabel 'CO2, parts per million'\nset grid\nset key top left\nset xrange [%d:%d]\nset style fill solid 0.35 noborder\n"
-               "plot '-' using 1:2:3 with filledcurves linecolor '#4080c0' title 'two deviations', "
-               "'-' with lines linewidth 1.5 linecolor '#204080' title 'mean', "
-               "'-' with points pointtype 7 pointsize 0.3 linecolor 'black' title 'fitted', "
-               "'-' with points pointtype 7 pointsize 0.4 linecolor '#d04020' title 'measured later'\n",
-            CO2_FIRST_YEAR + FITTED / 12 - 1, CO2_FIRST_YEAR, CO2_FIRST_YEAR + TOLD / 12);
-    for (int m = 0; m < TOLD; m++)
-        fprintf(g, "%.4f %.4f %.4f\n", year_of(m), mean[m] - 2 * deviation[m], mean[m] + 2 * deviation[m]);
-    fprintf(g, "e\n");
-    for (int m = 0; m < TOLD; m++)
-        fprintf(g, "%.4f %.4f\n", year_of(m), mean[m]);
-    fprintf(g, "e\n");
-    plot_months(g, 0, FITTED);
-    plot_months(g, FITTED, MONTHS);
-    return pclose(g) == 0;
+    char title[100];
+    snprintf(title, sizeof title, "Carbon dioxide over Mauna Loa: a Gaussian process fitted to the months until %d",
+             CO2_FIRST_YEAR + FITTED / 12 - 1);
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.title = title, .xlabel = "year", .ylabel = "CO2, parts per million",
+                                                   .width = 1100, .height = 620, .key = TP_PLOT_TOP_LEFT,
+                                                   .x_min = CO2_FIRST_YEAR, .x_max = CO2_FIRST_YEAR + TOLD / 12});
+    tp_tensor *twice = tp_mul_scalar(T, deviation, 2);
+    tp_plot_band(T, p, years, tp_sub(T, mean, twice), tp_add(T, mean, twice),
+                 &(tp_series_options){.label = "two deviations", .color = "#4080c0"});
+    tp_plot_curve(T, p, years, mean, &(tp_series_options){.label = "mean", .color = "#204080", .size = 0.75});
+    plot_months(T, p, 0, FITTED, "fitted", "#000000");
+    plot_months(T, p, FITTED, MONTHS, "measured later", "#d04020");
+    plot_finish(T, p, path, "picture");
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------------- */
@@ -203,15 +202,15 @@ int main(int argc, char **argv)
 
     tp_tape_record(T, false);
     tp_tensor *mean, *deviation;
-    tell(T, &p, tp_wrap(T, TP_F64, tp_shape(TOLD), all), &mean, &deviation);
+    tp_tensor *years = tp_wrap(T, TP_F64, tp_shape(TOLD), all);
+    tell(T, &p, years, &mean, &deviation);
     mean = tp_add_scalar(T, mean, average);
     bool failed = tp_error(T) != NULL || !(fabs(before + 318.66613) < 1e-4) || !(report.loss < 95.2);
     if (tp_error(T))
         fprintf(stderr, "%s\n", tp_error(T));
     else {
         compare(tp_data(mean), tp_data(deviation), exp(log_theta[NOISE]));
-        if (draw(picture, tp_data(mean), tp_data(deviation)))
-            printf("picture: %s\n", picture);
+        draw(T, picture, years, mean, deviation);
     }
     tp_optim_free(optimizer);
     tp_params_free(params);

@@ -61,28 +61,21 @@ static double objective(tp_tape *T, void *user)
     return result;
 }
 
-static bool draw(const char *path, const double *filtered, const double *level, const double *deviation)
+static void draw(tp_tape *T, const char *path, const double *filtered, const double *level, const double *deviation)
 {
-    FILE *g = plot_open(path, 1000, 560);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title 'The flow of the Nile at Aswan'\nset xlabel 'year'\nset ylabel '10^8 m^3 a year'\nset grid\n"
-               "set key top right\nset xrange [%d:%d]\nset style fill solid 0.35 noborder\n"
-               "plot '-' using 1:2:3 with filledcurves linecolor '#4080c0' title 'two deviations', "
-               "'-' with lines linewidth 2 linecolor '#204080' title 'level, of all years', "
-               "'-' with lines linewidth 1.5 dashtype 2 linecolor '#d04020' title 'level, of the years so far', "
-               "'-' with points pointtype 7 pointsize 0.6 linecolor 'black' title 'flow'\n",
-            FIRST_YEAR - 1, FIRST_YEAR + YEARS);
-    for (int t = 0; t < YEARS; t++)
-        fprintf(g, "%d %g %g\n", FIRST_YEAR + t, level[t] - 2 * deviation[t], level[t] + 2 * deviation[t]);
-    const double *const lines[3] = {level, filtered, flow};
-    for (int i = 0; i < 3; i++) {
-        fprintf(g, "e\n");
-        for (int t = 0; t < YEARS; t++)
-            fprintf(g, "%d %g\n", FIRST_YEAR + t, lines[i][t]);
-    }
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.title = "The flow of the Nile at Aswan", .xlabel = "year",
+                                                   .ylabel = "10^8 m^3 a year", .width = 1000, .height = 560,
+                                                   .x_min = FIRST_YEAR - 1, .x_max = FIRST_YEAR + YEARS});
+    const tp_dims years = tp_shape(YEARS);
+    tp_tensor *year = tp_arange(T, TP_F64, FIRST_YEAR, FIRST_YEAR + YEARS, 1);
+    tp_tensor *mean = tp_from(T, TP_F64, years, level), *twice = tp_mul_scalar(T, tp_from(T, TP_F64, years, deviation), 2);
+    tp_plot_band(T, p, year, tp_sub(T, mean, twice), tp_add(T, mean, twice),
+                 &(tp_series_options){.label = "two deviations", .color = "#4080c0"});
+    tp_plot_curve(T, p, year, mean, &(tp_series_options){.label = "level, of all years", .color = "#204080"});
+    tp_plot_curve(T, p, year, tp_from(T, TP_F64, years, filtered),
+                  &(tp_series_options){.label = "level, of the years so far", .color = "#d04020", .dashed = true});
+    tp_plot_scatter(T, p, year, tp_from(T, TP_F64, years, flow), &(tp_series_options){.label = "flow", .color = "#000000"});
+    plot_finish(T, p, path, "picture");
 }
 
 int main(int argc, char **argv)
@@ -110,8 +103,7 @@ int main(int argc, char **argv)
     }
     printf("level: %.1f +- %.1f in %d, %.1f +- %.1f in %d\n", level[0], deviation[0], FIRST_YEAR, level[YEARS - 1],
            deviation[YEARS - 1], FIRST_YEAR + YEARS - 1);
-    if (draw(picture, filtered, level, deviation))
-        printf("picture: %s\n", picture);
+    draw(T, picture, filtered, level, deviation);
 
     bool failed = tp_error(T) != NULL || !(fabs(noise2 - 15098.5) < 0.5) || !(fabs(walk2 - 1469.2) < 0.1) ||
                   !(fabs(level[0] - 1111.67) < 0.01) || !(fabs(level[YEARS - 1] - 798.37) < 0.01);

@@ -9,6 +9,7 @@
 #define _DEFAULT_SOURCE
 #include "support/fashion.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 12, KEPT = 3 };
@@ -22,18 +23,20 @@ static tp_tensor *grays(tp_tape *T, tp_tensor *x)
     return tp_add_scalar(T, tp_mul_scalar(T, tp_div(T, x, largest), 0.5), 0.5);
 }
 
-static bool draw(const char *path, const tp_tensor *const *rows)
+static void draw(tp_tape *T, const char *path, tp_tensor *const *rows)
 {
     enum { ROWS = 2 + KEPT + 1 };
-    FILE *g = plot_open(path, 90 * SHOWN, 90 * ROWS + 60);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title 'Fashion-MNIST: its first %d components; pictures of the test set by few components, and as they are'\n"
-               "set ytics scale 0 ('1 to %d' %d, '%d to %d' %d", 2 * SHOWN, SHOWN, SIDE / 2, SHOWN + 1, 2 * SHOWN, 3 * SIDE / 2);
-    for (int k = 0; k < KEPT; k++)
-        fprintf(g, ", 'by %d' %d", (int)kept[k], (5 + 2 * k) * SIDE / 2);
-    fprintf(g, ", 'by all' %d)\n", (5 + 2 * KEPT) * SIDE / 2);
-    return plot_rows(g, ROWS, SHOWN, rows);
+    char        text[ROWS][32];
+    const char *labels[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        labels[r] = text[r];
+        if (r < 2)
+            snprintf(text[r], sizeof text[r], "%d to %d", r * SHOWN + 1, (r + 1) * SHOWN);
+        else
+            snprintf(text[r], sizeof text[r], r < 2 + KEPT ? "by %d" : "by all", r < 2 + KEPT ? (int)kept[r - 2] : 0);
+    }
+    plot_rows(T, path, "Fashion-MNIST: its first 24 components; pictures of the test set by few components, and as they are", ROWS,
+              SHOWN, rows, labels);
 }
 
 int main(int argc, char **argv)
@@ -67,7 +70,7 @@ int main(int argc, char **argv)
         enough++;
     printf("95 %% of it is in the first %lld\n", (long long)enough + 1);
 
-    const tp_tensor *rows[2 + KEPT + 1] = {grays(T, tp_narrow(T, vh, 0, 0, SHOWN)), grays(T, tp_narrow(T, vh, 0, SHOWN, SHOWN))};
+    tp_tensor *rows[2 + KEPT + 1] = {grays(T, tp_narrow(T, vh, 0, 0, SHOWN)), grays(T, tp_narrow(T, vh, 0, SHOWN, SHOWN))};
     for (int k = 0; k < KEPT; k++) {
         tp_tensor *v = tp_narrow(T, vh, 0, 0, kept[k]), *code = tp_matmul(T, tp_sub(T, test, mean), tp_t(T, v));
         tp_tensor *again = tp_add(T, tp_matmul(T, code, v), mean);
@@ -79,8 +82,8 @@ int main(int argc, char **argv)
     bool failed = tp_error(T) != NULL;
     if (failed)
         fprintf(stderr, "%s\n", tp_error(T));
-    else if (draw(picture, rows))
-        printf("picture: %s\n", picture);
+    else
+        draw(T, picture, rows);
     tp_tape_free(T);
     return failed;
 }

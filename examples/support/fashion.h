@@ -98,39 +98,28 @@ static inline void fashion_save(tp_tape *T, tp_module *network, const char *path
 
 /* ---- pictures ------------------------------------------------------------------------------------------------- */
 
-/* The training loss and the test accuracy by epoch, from 1 to n; false where there is no gnuplot. */
-static inline bool plot_learning_curve(const char *path, const char *title, int n, const double *loss, const double *accuracy)
+/* The training loss and the test accuracy by epoch, from 1 to n. */
+static inline void plot_learning_curve(tp_tape *T, const char *path, const char *title, int n, const double *loss, const double *accuracy)
 {
-    FILE *g = plot_open(path, 900, 540);
-    if (g == NULL)
-        return false;
-    fprintf(g, "set title '%s'\nset xlabel 'epoch'\nset ylabel 'training loss'\nset y2label 'test accuracy, %%'\n"
-               "set ytics nomirror\nset y2tics\nset grid\nset key center right\nset xrange [1:%d]\nset xtics %d\nset yrange [0:*]\n"
-               "plot '-' using 1:2 with linespoints linewidth 2 pointtype 7 title 'loss', "
-               "'-' using 1:2 axes x1y2 with linespoints linewidth 2 pointtype 5 title 'accuracy'\n",
-            title, n > 1 ? n : 2, n / 12 + 1);
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, loss[i]);
-    fprintf(g, "e\n");
-    for (int i = 0; i < n; i++)
-        fprintf(g, "%d %g\n", i + 1, 100 * accuracy[i]);
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.title = title, .xlabel = "epoch", .ylabel = "training loss", .y_min = TP_ZERO,
+                                                   .y2label = "test accuracy, %", .key = TP_PLOT_CENTER_RIGHT});
+    tp_tensor *epoch = tp_arange(T, TP_F64, 1, n + 1, 1), *percent = tp_mul_scalar(T, tp_from(T, TP_F64, tp_shape(n), accuracy), 100);
+    tp_plot_curve(T, p, epoch, tp_from(T, TP_F64, tp_shape(n), loss), &(tp_series_options){.label = "loss", .style = TP_PLOT_LINE_POINTS});
+    tp_plot_curve(T, p, epoch, percent, &(tp_series_options){.label = "accuracy", .y2 = true, .style = TP_PLOT_LINE_POINTS});
+    plot_finish(T, p, path, "learning curve");
 }
 
-/* Ends a picture: rows of pictures side by side, the first `columns` of x[0], x[1], ... [n, 784 in all], 0 white, 1 black;
- * false where gnuplot failed. */
-static inline bool plot_rows(FILE *g, int rows, int columns, const tp_tensor *const *x)
+/* Rows of pictures side by side, each row the first `columns` of x[0], x[1], ... [n, 784 in all], 0 white, 1 black. */
+static inline void plot_rows(tp_tape *T, const char *path, const char *title, int rows, int columns, tp_tensor *const *x,
+                             const char *const *labels)
 {
-    fprintf(g, "set palette gray negative\nunset colorbox\nunset xtics\nunset border\nset cbrange [0:1]\nset size ratio -1\n"
-               "set yrange [%g:-0.5]\nset xrange [-0.5:%g]\nplot '-' matrix with image notitle\n",
-            rows * SIDE - 0.5, columns * SIDE - 0.5);
-    for (int r = 0; r < rows * SIDE; r++)
-        for (int c = 0; c < columns * SIDE; c++)
-            fprintf(g, "%g%c", tp_item_at(x[r / SIDE], (int64_t)(c / SIDE) * PIXELS + r % SIDE * SIDE + c % SIDE),
-                    c == columns * SIDE - 1 ? '\n' : ' ');
-    fprintf(g, "e\n");
-    return pclose(g) == 0;
+    tp_tensor *row[16];
+    for (int r = 0; r < rows; r++)
+        row[r] = tp_reshape(T, tp_narrow(T, x[r], 0, 0, columns), tp_shape(columns, SIDE, SIDE));
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.title = title});
+    tp_plot_images(T, p, tp_cat(T, rows, row, 0),
+                   &(tp_plot_images_options){.columns = columns, .row_labels = labels, .negative = true});
+    plot_finish(T, p, path, "picture");
 }
 
 #endif

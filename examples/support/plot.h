@@ -1,31 +1,20 @@
-/* plot.h - pictures by gnuplot, for the examples. */
+/* plot.h - what the examples share of pictures. */
 #ifndef EXAMPLES_PLOT_H
 #define EXAMPLES_PLOT_H
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <tapir.h>
 
-/* A pipe to gnuplot, which is to draw to a file; NULL where there is none. pclose says whether it has. */
-static inline FILE *plot_open(const char *path, int width, int height)
+/* Draws the plot to a file, or, where there is no gnuplot, prints it as text; frees it. */
+static inline void plot_finish(tp_tape *T, tp_plot *p, const char *path, const char *what)
 {
-    FILE *g = system("command -v gnuplot >/dev/null 2>&1") == 0 ? popen("gnuplot >/dev/null 2>&1", "w") : NULL;
-    if (g == NULL)
-        return NULL;
-    signal(SIGPIPE, SIG_IGN); /* where gnuplot gives up before it has read everything, pclose says so */
-    fprintf(g, "set terminal pngcairo size %d,%d font 'sans,11'\nset output '", width, height);
-    for (const char *c = path; *c; c++) /* a quote is doubled */
-        fprintf(g, *c == '\'' ? "''" : "%c", *c);
-    fprintf(g, "'\n");
-    return g;
-}
-
-/* Pixels of rows * columns, row by row, as what `plot '-' matrix with image` reads. */
-static inline void plot_pixels(FILE *g, int rows, int columns, const float *pixel)
-{
-    for (int i = 0; i < rows * columns; i++)
-        fprintf(g, "%g%c", (double)pixel[i], i % columns == columns - 1 ? '\n' : ' ');
-    fprintf(g, "e\n");
+    static char text[30000];
+    int64_t n = tp_plot_show(T, p, path, text, sizeof text);
+    if (n > 0)
+        printf("\n%s", text);
+    else if (n == 0)
+        printf("%s: %s\n", what, path);
+    tp_plot_free(p);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "op.h"
 #include "csv.h"
 #include "image.h"
+#include "plot.h"
 #include "numpy.h"
 #include "torch_file.h"
 

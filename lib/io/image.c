@@ -145,7 +145,7 @@ tp_tensor *tp_image_load(tp_tape *T, const char *path, tp_image_mode mode)
     tp__pixels p = {0};
     bool ok = decode(T, path, (const unsigned char *)bytes, n, &p);
     tp__free(bytes);
-    tp_tensor *x = ok ? tensor_of(T, &p, mode) : NULL;
+    tp_tensor *x = ok ? tensor_of(T, &p, (int)mode) : NULL;
     tp__pixels_free(&p);
     return x;
 }

@@ -29,6 +29,7 @@ BEGIN {
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
     kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = kind["tp_image_mode"] = "choice"
+    kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_plot_key"] = kind["tp_plot_style"] = "choice"
     kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
@@ -80,6 +81,11 @@ BEGIN {
     special["tp_safetensors_open path"] = "stored"
     special["tp_npy_load path"] = "array"; special["tp_npz_open path"] = "arrays"
     special["tp_torch_load path"] = "weights"; special["tp_csv_load path"] = "numbers"; special["tp_image_load path"] = "picture"; special["tp_image_save path"] = "picture_path"
+    special["tp_plot_images p"] = special["tp_plot_heatmap p"] = special["tp_plot_confusion p"] = "empty_plot"
+    special["tp_plot_confusion counts"] = "table"; special["tp_plot_confusion classes"] = "two"
+    special["tp_plot_save path"] = special["tp_plot_show path"] = "plot_path"; special["tp_plot_curve y"] = special["tp_plot_scatter y"] = "vector"
+    special["tp_plot_curve x"] = special["tp_plot_scatter x"] = special["tp_plot_band x"] = special["tp_plot_band low"] = special["tp_plot_band high"] = "vector"
+    special["tp_plot_images x"] = "batch"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"
@@ -236,7 +242,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -381,6 +381,28 @@ static inline const char *get_picture(int v)
     return get_picture_path(v);
 }
 KIND(picture, 8)
+static inline void free_plot(void *x) { tp_plot_free(x); }
+static inline tp_plot *get_empty_plot(int v)
+{
+    const tp_plot_options o = {.title = "t", .gnuplot = "/no/such/program"};
+    return v == 0 ? hold(tp_plot_new(T, &o), free_plot) : NULL;
+}
+KIND(empty_plot, 2)
+static inline tp_plot *get_plot(int v)
+{
+    tp_plot *p = get_empty_plot(v);
+    if (p)
+        (void)tp_plot_curve(T, p, NULL, tp_linspace(T, TP_F64, 1, 3, 5), NULL);
+    return p;
+}
+KIND(plot, 2)
+static inline const char *get_plot_path(int v)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/calls.txt", directory);
+    return v == 0 ? path : get_path(v);
+}
+KIND(plot_path, 8)
 static inline tp_csv_names **get_csv_names_out(int v)
 {
     static tp_csv_names *names;
