@@ -32,7 +32,10 @@ typedef enum {
 } tp_plot_key;
 
 typedef struct {
-    const char *title, *xlabel, *ylabel, *y2label; /* y2 is the axis on the right */
+    const char *title;
+    const char *xlabel;
+    const char *ylabel;
+    const char *y2label; /* of the axis on the right */
     int    width, height;        /* in pixels; 0: 900 by 540, or what images and matrices need */
     double x_min, x_max;         /* 0: the data's; TP_ZERO is zero */
     double y_min, y_max, y2_min, y2_max;
@@ -85,10 +88,11 @@ typedef struct {
 TP_API tp_status tp_plot_images(tp_tape *T, tp_plot *p, tp_tensor *x, const tp_plot_images_options *options);
 
 typedef struct {
-    const char *const *row_labels, *const *column_labels; /* NULL: numbers from 0 on */
-    const char *bar_label;                                /* of the colours' scale */
-    double      low, high;                                /* of the colours; both 0: of the data */
-    bool        numbers;                                  /* in the cells, of which there are 2500 at most then */
+    const char *const *row_labels; /* NULL: numbers from 0 on */
+    const char *const *column_labels;
+    const char        *bar_label; /* of the colours' scale */
+    double             low, high; /* of the colours; both 0: of the data */
+    bool               numbers;   /* in the cells, of which there are 2500 at most then */
     TP_RESERVED(4);
 } tp_plot_heatmap_options;
 /* x [rows, columns] as colours, the first row on top. */
