@@ -334,25 +334,34 @@ static const char *name_of(char *const *list, int64_t i, char text[NUMBER])
     return list ? list[i] : text;
 }
 
+static const char *cell_text(const tp_plot *p, int64_t i, char text[NUMBER])
+{
+    tp__snprintf(text, NUMBER, p->confusion ? "%.0f" : "%.3g", p->values[i]);
+    return text;
+}
+
 /* The numbers, in as many columns as there is room for. */
 static void put_table(tp__bytes *to, const tp_plot *p, int columns)
 {
-    enum { NAME = 14, CELL = 8 };
+    enum { NAME = 14, LEAST = 7 };
     char text[NUMBER];
-    int64_t shown = (columns - NAME) / CELL < p->columns ? (columns - NAME) / CELL : p->columns;
+    int cell = LEAST;
+    for (int64_t i = 0; i < p->rows * p->columns; i++) {
+        int wide = width_of(cell_text(p, i, text));
+        cell = wide > cell ? wide : cell;
+    }
+    int64_t room = (columns - NAME - 4) / (cell + 1), shown = room < p->columns ? room : p->columns;
     tp__bytes_repeat(to, " ", NAME);
     for (int64_t c = 0; c < shown; c++) {
         tp__bytes_text(to, " ");
-        put(to, name_of(p->labels, c, text), CELL - 1, CELL - 1, p->o.ascii);
+        put(to, name_of(p->labels, c, text), cell, cell, p->o.ascii);
     }
-    tp__bytes_text(to, "\n");
+    tp__bytes_text(to, shown < p->columns ? " ...\n" : "\n");
     for (int64_t r = 0; r < p->rows; r++) {
         put(to, name_of(p->row_labels, r, text), NAME, NAME, p->o.ascii);
         for (int64_t c = 0; c < shown; c++) {
-            double v = p->values[r * p->columns + c];
-            tp__snprintf(text, sizeof text, p->confusion ? "%.0f" : "%.3g", v);
             tp__bytes_text(to, " ");
-            put(to, text, CELL - 1, CELL - 1, true);
+            put(to, cell_text(p, r * p->columns + c, text), cell, cell, true);
         }
         tp__bytes_text(to, "\n");
     }

@@ -94,7 +94,7 @@ START_TEST(kinds_as_text)
                "           │▂▂▂▂▂▂▂▂▂██████████▂▂▂▂▂▂▂▂▂\n"
                "         0 ┤████████████████████████████\n"
                "           └────────────────────────────\n"
-               "            0                         2\n");
+               "            0                          2\n");
     p = tp_plot_new(T, &ascii);
     tp_plot_band(T, p, NULL, numbers(2, (const double[]){0, 1}), numbers(2, (const double[]){3, 3}), NULL);
     ck_text(p, "         3 +::::::::::::::::::::::::::::\n"
@@ -102,7 +102,7 @@ START_TEST(kinds_as_text)
                "           |::::::::::::::::::::::::::::\n"
                "         0 +::::::::::::::\n"
                "           +----------------------------\n"
-               "            0                         1\n");
+               "            0                          1\n");
     p = tp_plot_new(
         T, &(tp_plot_options){.columns = 40, .rows = 4, .ascii = true, .log_y = true, .y_min = 1, .y_max = 1000});
     tp_plot_curve(T, p, NULL, numbers(6, (const double[]){1, 10, -3, 0, 100, 1000}),
@@ -112,14 +112,14 @@ START_TEST(kinds_as_text)
                "           |     *\n"
                "         1 +*\n"
                "           +----------------------------\n"
-               "            0                         5\n");
+               "            0                          5\n");
     const int64_t counts[] = {5, 1, 0, 12345678};
     const char *const names[] = {"cat", "a dog of a long name"};
     p = tp_plot_new(T, &small);
     tp_plot_confusion(T, p, counts, 2, names);
-    ck_text(p, "                   cat a dog o\n"
-               "           cat       5       1\n"
-               "a dog of a lon       0 12345678\n");
+    ck_text(p, "                    cat a dog of\n"
+               "           cat        5        1\n"
+               "a dog of a lon        0 12345678\n");
 }
 END_TEST
 
