@@ -319,6 +319,52 @@ TP_API tp_module *tp_nn_adaptive_avg_pool1d(tp_tape *T, tp_dims size);
 TP_API tp_module *tp_nn_adaptive_avg_pool2d(tp_tape *T, tp_dims size);
 TP_API tp_module *tp_nn_adaptive_avg_pool3d(tp_tape *T, tp_dims size);
 
+/* ---- recurrent nets ---- */
+
+typedef struct {
+    int      num_layers; /* 0: 1; one over the other */
+    bool     no_bias;
+    bool     batch_first; /* x and y are [batch, steps, ...]; states are as they are */
+    bool     bidirectional;
+    bool     relu;      /* of an RNN: relu(a) in place of tanh(a) */
+    double   dropout;   /* of what goes from a layer to the next, in training */
+    int64_t  proj_size; /* of an LSTM: h is projected to so many, less than hidden; 0: not */
+    tp_dtype dtype;     /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_rnn_options;
+/* Inputs x [steps, batch, in], or [steps, in] without a batch, and where wanted (NULL: 0) states h [layers directions, batch,
+ * out] (of an LSTM then c [layers directions, batch, hidden]) and lengths [batch], TP_I64: how many of the steps each sequence
+ * has, 0 to all (torch's packed sequences). Outputs y [steps, batch, directions out], 0 beyond the lengths, and the last states
+ * h (and c), of the steps that are there; out is hidden or proj_size. States of a layer's reverse direction come behind its
+ * forward one's. Parameters are weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_hr_l0, weight_ih_l0_reverse, ..., as
+ * torch has them, uniform on +-1/sqrt(hidden). tp_forward gives y alone. hidden is 1 or more (TP_EINVAL). */
+TP_API tp_module *tp_nn_rnn(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_options *options);
+TP_API tp_module *tp_nn_lstm(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_options *options);
+TP_API tp_module *tp_nn_gru(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_options *options);
+/* States as above; c is an LSTM's. */
+typedef struct {
+    tp_tensor *h, *c;
+} tp_rnn_state;
+/* The same call by names: lengths and the states before may be NULL; `after` may be NULL, or `before`. Back-propagation through
+ * time is cut where the states are detached:
+ *
+ *     y = tp_rnn_forward(T, lstm, x, NULL, &s, &s);
+ *     ... backward, step ...
+ *     tp_rnn_state next = {tp_keep(s.h), tp_keep(s.c)};   // over a reset; tp_detach within one tape */
+TP_API tp_tensor *tp_rnn_forward(tp_tape *T, tp_module *m, tp_tensor *x, tp_tensor *lengths, const tp_rnn_state *before,
+                                 tp_rnn_state *after);
+typedef struct {
+    bool     no_bias;
+    bool     relu;  /* of an RNNCell */
+    tp_dtype dtype; /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_rnn_cell_options;
+/* A step: inputs x [batch, in] or [in] and where wanted the states h (and c) before, [batch, hidden] or [hidden]; outputs the
+ * states after. Parameters are weight_ih, weight_hh, bias_ih, bias_hh, as tp_lstm_cell has them. */
+TP_API tp_module *tp_nn_rnn_cell(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_cell_options *options);
+TP_API tp_module *tp_nn_lstm_cell(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_cell_options *options);
+TP_API tp_module *tp_nn_gru_cell(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_cell_options *options);
+
 /* ---- normalization ---- */
 
 typedef struct {

@@ -315,6 +315,21 @@ typedef struct {
 TP_API tp_tensor *tp_local_response_norm(tp_tape *T, tp_tensor *x, int64_t size,
                                          const tp_local_response_norm_options *options);
 
+/* ---- cells of recurrent nets ------------------------------------------------------------------- */
+
+/* A step: x [batch, in] or [in], the state h [batch, hidden] or [hidden] (and c) before -> h after. Weights are
+ * [gates hidden, in] and [gates hidden, hidden], biases [gates hidden] or both NULL; gates are 1, of a GRU 3 (r, z, n), of an
+ * LSTM 4 (i, f, g, o), as torch has them. Layers over all steps are modules (nn.h). */
+TP_API tp_tensor *tp_rnn_tanh_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *weight_ih, tp_tensor *weight_hh,
+                                   tp_tensor *bias_ih, tp_tensor *bias_hh);
+TP_API tp_tensor *tp_rnn_relu_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *weight_ih, tp_tensor *weight_hh,
+                                   tp_tensor *bias_ih, tp_tensor *bias_hh);
+TP_API tp_tensor *tp_gru_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *weight_ih, tp_tensor *weight_hh,
+                              tp_tensor *bias_ih, tp_tensor *bias_hh);
+/* c after goes to *c_after, where that is not NULL. */
+TP_API tp_tensor *tp_lstm_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *c, tp_tensor *weight_ih,
+                               tp_tensor *weight_hh, tp_tensor *bias_ih, tp_tensor *bias_hh, tp_tensor **c_after);
+
 /* ---- softmax and losses ---------------------------------------------------------------------- */
 
 /* e^x / sum e^x along dim (TP_EINDEX), and its logarithm, x less the logarithm of that sum: of x's shape, floats (TP_EDTYPE).

@@ -192,6 +192,10 @@ void tp__layer_norm_backward(tp_dtype dtype, int64_t rows, int64_t n, double eps
                              const void *g, void *const gin[3], uint32_t fresh, void *scratch);
 int64_t tp__layer_norm_chunks(int64_t rows, int64_t n);
 
+/* ---- recurrent nets (recurrent.h) ------------------------------------------------------------------------------- */
+
+typedef enum { TP__RNN_TANH, TP__RNN_RELU, TP__LSTM, TP__GRU } tp__rnn_kind;
+
 /* ---- cross products (cross.c) ------------------------------------------------------------------------------------ */
 
 /* y (+)= a x b over the middle of contiguous [outer, 3, inner]; numbers, integers wrap. */

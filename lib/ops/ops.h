@@ -119,6 +119,17 @@ tp_tensor *tp__fit_gradient(tp_tape *T, tp_tensor *g, const tp_tensor *x);
 /* A vjp_fused for what the kernel does not do: gin (+)= what vjp makes, of the inputs in `which`. */
 tp_status tp__vjp_fused_by_operators(tp_vjp *v, uint32_t which);
 
+/* recurrent.c: a layer in one direction. x [steps, batch, in], h and c (of an LSTM) the states before, weights as torch has them,
+ * lengths [batch] or NULL -> y [steps, batch, out], NULL after a failure; the states after. */
+typedef struct {
+    tp__rnn_kind kind;
+    bool reverse;
+    tp_tensor *x, *h, *c, *weight_ih, *weight_hh, *weight_hr, *bias_ih, *bias_hh, *lengths;
+} tp__recurrent;
+tp_tensor *tp__recurrent_layer(tp_tape *T, const tp__recurrent *r, tp_tensor **h, tp_tensor **c);
+/* The same of a step, x [batch, in] or [in], states alike -> h. */
+tp_tensor *tp__recurrent_cell(tp_tape *T, const char *name, const tp__recurrent *r, tp_tensor **c);
+
 /* The layer of that name (local_response_norm.c). */
 tp_tensor *tp__cross_map_lrn(tp_tape *T, tp_tensor *x, int64_t size, const tp_local_response_norm_options *o);
 
