@@ -40,7 +40,8 @@ typedef struct {
 
 static const workload *const groups[] = {bench_products,     bench_operators,    bench_elementwise,
                                          bench_convolutions, bench_training,     bench_optimizers,
-                                         bench_linalg,       bench_linalg_sizes, bench_scaling};
+                                         bench_linalg,       bench_linalg_sizes, bench_scaling,
+                                         bench_recurrent};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */

@@ -43,6 +43,7 @@ extern const workload bench_elementwise[];
 extern const workload bench_convolutions[];
 extern const workload bench_training[];
 extern const workload bench_optimizers[];
+extern const workload bench_recurrent[];
 extern const workload bench_linalg[];
 extern const workload bench_linalg_sizes[], bench_scaling[]; /* only where asked for by name */
 

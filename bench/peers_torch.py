@@ -9,6 +9,7 @@ Prints a header line and then one JSON object a workload; "min" is the figure of
 import argparse
 import ctypes
 import fnmatch
+import itertools
 import json
 import os
 import re
@@ -312,6 +313,26 @@ def network_rows():
     yield Row("resblock64_32x32_b32_sgd", "samples/s", 32, lambda: faster_layout(block_of))
 
 
+def recurrent_rows():
+    nn, F = torch.nn, torch.nn.functional
+
+    def make(layer):
+        net, head = layer(64, 256, batch_first=True), nn.Linear(256, 10)
+        optim = OPTIMIZERS["adam"]([*net.parameters(), *head.parameters()])
+        data = [(torch.rand(32, 64, 64), torch.randint(0, 10, (32,))) for _ in range(2)]
+        at = itertools.cycle(data)
+
+        def call():
+            x, y = next(at)
+            optim.zero_grad(set_to_none=True)
+            F.cross_entropy(head(net(x)[0][:, -1]), y).backward()
+            optim.step()
+        return call
+
+    for name, layer in (("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)):
+        yield Row(f"{name}_i64_h256_t64_b32_adam", "samples/s", 32, lambda layer=layer: make(layer))
+
+
 OPTIMIZERS = {
     "sgd": lambda params: torch.optim.SGD(params, lr=1e-3),
     "sgdm": lambda params: torch.optim.SGD(params, lr=1e-3, momentum=0.9),
@@ -485,7 +506,7 @@ def scaling_rows():
 
 def all_rows():
     for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, network_rows, training_rows, optimizer_rows,
-                 linalg_rows, scaling_rows):
+                 linalg_rows, scaling_rows, recurrent_rows):
         yield from part()
 
 

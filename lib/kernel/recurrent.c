@@ -30,6 +30,7 @@ typedef struct {
     const tp__placed_kernels *placed;
     const tp__rnn_table *cells;
     int64_t size, gates, kept, block, blocks;
+    int64_t apart; /* rows of ga: not a page, which would keep a column in few lines of the caches */
     panels weight, projection;
     int32_t *column, *row, *projection_row; /* places: of k; of rows that are multiplied */
     uint8_t *on;                            /* of a single step: which rows are there */
@@ -119,7 +120,9 @@ static void carve_backward(plan *p)
 {
     const tp__rnn_job *j = p->job;
     int64_t rows = j->steps * j->batch, projected = is_projected(j);
-    p->ga = elements(p, rows, p->kept, j->hidden);
+    p->apart = p->kept * j->hidden;
+    p->apart += p->apart * p->size % 1024 == 0 ? LINE / p->size : 0;
+    p->ga = elements(p, rows, p->apart, 1);
     p->gh = elements(p, j->batch, j->out, 1);
     p->gc = elements(p, j->batch, j->hidden, 1);
     p->sums = elements(p, p->kept, j->hidden, 1);
@@ -143,7 +146,7 @@ static void carve_backward(plan *p)
 static int64_t rows_of_block(const plan *p)
 {
     const tp__rnn_job *j = p->job;
-    int64_t rows = part(j->batch, tp__cpu_count()), wide = p->kept * j->hidden + j->out;
+    int64_t rows = part(j->batch, tp__cpu_count()), wide = p->kept * j->hidden + j->out + LINE;
     rows = rows < LEAST_ROWS ? LEAST_ROWS : least(rows, MOST_ROWS);
     rows = least(rows, wide > 0 ? INT32_MAX / wide : MOST_ROWS);
     return in_panels(j) ? least(j->batch, rows < 1 ? 1 : rows) : j->batch;
@@ -519,22 +522,21 @@ static void keep_for_projection(const plan *p, const block *b, int64_t t)
 static void run_slopes(const plan *p, const block *b, int64_t t)
 {
     const tp__rnn_job *j = p->job;
-    const char *gfull = is_projected(j) ? p->gfull : p->gh;
+    char *gfull = is_projected(j) ? p->gfull : p->gh;
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t row = b->row + r, i = t * j->batch + row;
-        char *ga = own(p, p->ga, i * p->kept * j->hidden);
+        char *ga = own(p, p->ga, i * p->apart);
         if (!b->on[r]) {
             memset(ga, 0, (size_t)(p->kept * j->hidden * p->size));
             continue;
         }
         tp__rnn_slope s = {.hidden = j->hidden,
                            .kept = own(p, j->kept, i * p->kept * j->hidden),
-                           .gh = at(p, gfull, row * j->hidden),
-                           .gh_to = own(p, p->gh, row * j->out),
+                           .gh = own(p, gfull, row * j->hidden),
                            .ga = ga};
         if (j->kind == TP__LSTM) {
             s.c = own(p, j->cells, i * j->hidden);
-            s.c_before = before(p, j->cells, j->of[TP__RNN_C0], t, row, j->hidden);
+            s.before = before(p, j->cells, j->of[TP__RNN_C0], t, row, j->hidden);
             s.gc = own(p, p->gc, row * j->hidden);
         } else if (j->kind == TP__GRU) {
             s.before = before(p, j->y, j->of[TP__RNN_H0], t, row, j->out);
@@ -546,7 +548,7 @@ static void run_slopes(const plan *p, const block *b, int64_t t)
 /* Where the gradients by the sums over h' of row i begin: of a GRU those of r, z, n_h are in a row. */
 static char *over_h(const plan *p, int64_t i)
 {
-    return own(p, p->ga, (i * p->kept + (p->job->kind == TP__GRU)) * p->job->hidden);
+    return own(p, p->ga, i * p->apart + (p->job->kind == TP__GRU) * p->job->hidden);
 }
 
 /* gh (of a GRU +)= ga W_hh */
@@ -626,7 +628,7 @@ static bool backward_at_once(const plan *p)
     run_slopes(p, &b, 0);
     if (!done || j->gin[TP__RNN_H0] == NULL)
         return done;
-    done = tp__gemm(j->dtype, false, false, j->batch, j->out, n, 1, over_h(p, 0), p->kept * j->hidden,
+    done = tp__gemm(j->dtype, false, false, j->batch, j->out, n, 1, over_h(p, 0), p->apart,
                     j->of[TP__RNN_W_HH], j->out, 0, p->rec, j->out);
     for (int64_t r = 0; r < j->batch; r++)
         if (b.on[r] && j->kind == TP__GRU)
@@ -666,7 +668,7 @@ static bool gather_input_weights(const plan *p)
     const char *x = inputs(p);
     for (int i = 0, n = stretches(p, s); i < n && done; i++)
         done = tp__gemm(j->dtype, true, false, s[i].count * j->hidden, j->in, j->steps * j->batch, 1,
-                        own(p, p->ga, s[i].place * j->hidden), p->kept * j->hidden, x, j->in, beta(j, TP__RNN_W_IH),
+                        own(p, p->ga, s[i].place * j->hidden), p->apart, x, j->in, beta(j, TP__RNN_W_IH),
                         own(p, j->gin[TP__RNN_W_IH], s[i].gate * j->hidden * j->in), j->in);
     return done;
 }
@@ -680,7 +682,7 @@ static bool gather_inputs(const plan *p)
         return true;
     for (int i = 0, n = stretches(p, s); i < n && done; i++)
         done = tp__gemm(j->dtype, false, false, j->steps * j->batch, j->in, s[i].count * j->hidden, 1,
-                        own(p, p->ga, s[i].place * j->hidden), p->kept * j->hidden,
+                        own(p, p->ga, s[i].place * j->hidden), p->apart,
                         at(p, j->of[TP__RNN_W_IH], s[i].gate * j->hidden * j->in), j->in,
                         i == 0 ? beta(j, TP__RNN_X) : 1, j->gin[TP__RNN_X], j->in);
     return done;
@@ -691,7 +693,7 @@ static const char *starts(const plan *p, int64_t *apart)
 {
     const tp__rnn_job *j = p->job;
     int64_t n = p->gates * j->hidden;
-    *apart = has_starts(j) ? n : p->kept * j->hidden;
+    *apart = has_starts(j) ? n : p->apart;
     if (!has_starts(j))
         return over_h(p, j->reverse ? (j->steps - 1) * j->batch : 0);
     for (int64_t row = 0; row < j->batch; row++) {
@@ -713,7 +715,7 @@ static bool gather_state_weights(const plan *p)
     if (to == NULL)
         return true;
     bool done = tp__gemm(j->dtype, true, false, n, j->out, later, 1, over_h(p, j->reverse ? 0 : j->batch),
-                         p->kept * j->hidden, own(p, j->y, j->reverse ? j->batch * j->out : 0), j->out,
+                         p->apart, own(p, j->y, j->reverse ? j->batch * j->out : 0), j->out,
                          beta(j, TP__RNN_W_HH), to, j->out);
     const char *first = starts(p, &apart);
     return done && tp__gemm(j->dtype, true, false, n, j->out, j->batch, 1, first, apart, j->of[TP__RNN_H0], j->out, 1,
@@ -734,7 +736,8 @@ static void gather_biases(const plan *p)
     int64_t n = p->kept * j->hidden;
     if (j->gin[TP__RNN_B_IH] == NULL && j->gin[TP__RNN_B_HH] == NULL)
         return;
-    tp__reduce(TP__SUM, j->dtype, 1, j->steps * j->batch, n, p->ga, p->sums, false);
+    tp__reduced sums = {.n = j->steps * j->batch, .step = p->apart, .inner = n, .apart = 1};
+    tp__reduce_strided(TP__SUM, j->dtype, &sums, p->ga, p->sums, false);
     for (int i = TP__RNN_B_IH; i <= TP__RNN_B_HH; i++)
         for (int64_t g = 0; j->gin[i] && g < p->gates; g++) {
             bool is_n = j->kind == TP__GRU && g == 2 && i == TP__RNN_B_IH;
@@ -783,7 +786,7 @@ bool tp__rnn_backward(const tp__rnn_job *job)
         if (!backward_at_once(&p))
             return false;
     } else {
-        fill_lists(&p, backward_columns(&p), p.kept * job->hidden, job->out);
+        fill_lists(&p, backward_columns(&p), p.apart, job->out);
         pack(&p, &p.weight, job->of[TP__RNN_W_HH], false);
         if (is_projected(job))
             pack(&p, &p.projection, job->of[TP__RNN_W_HR], false);

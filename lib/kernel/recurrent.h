@@ -68,11 +68,11 @@ typedef struct {
 /* The same backward, all units of a row. */
 typedef struct {
     int64_t hidden;
-    const void *kept, *c, *c_before, *before;
-    const void *gh; /* by h before it is projected; of a GRU also... */
-    void *gh_to;    /* ...what of it goes to h' directly */
-    void *gc;       /* by c, then by c' */
-    void *ga;       /* by what was kept */
+    const void *kept, *c;
+    const void *before; /* the state before: of an LSTM c, of a GRU h */
+    void *gh; /* by h before it is projected; of a GRU afterwards what of it goes to the h before directly */
+    void *gc; /* by c, then by the c before */
+    void *ga; /* by what was kept */
 } tp__rnn_slope;
 
 typedef struct {

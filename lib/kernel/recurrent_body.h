@@ -98,30 +98,28 @@ static void NAME(gru)(const tp__rnn_tile *t)
         NAME(rows)(t, TP__GRU, t->n);
 }
 
-/* ---- backward: a row ---- */
+/* ---- backward: a row ---- (restrict holds for parameters of inlined functions) ---- */
 
-static void NAME(tanh_slope)(const tp__rnn_slope *s)
+static ALWAYS_INLINE void NAME(tanh_slope_row)(int64_t n, const REAL *restrict a, const REAL *restrict gh,
+                                               REAL *restrict ga)
 {
-    const REAL *restrict a = s->kept, *restrict gh = s->gh;
-    REAL *restrict ga = s->ga;
-    for (int64_t u = 0; u < s->hidden; u++)
+    for (int64_t u = 0; u < n; u++)
         ga[u] = gh[u] * TANH_SLOPE(a[u]);
 }
 
-static void NAME(relu_slope)(const tp__rnn_slope *s)
+static ALWAYS_INLINE void NAME(relu_slope_row)(int64_t n, const REAL *restrict a, const REAL *restrict gh,
+                                               REAL *restrict ga)
 {
-    const REAL *restrict a = s->kept, *restrict gh = s->gh;
-    REAL *restrict ga = s->ga;
-    for (int64_t u = 0; u < s->hidden; u++)
+    for (int64_t u = 0; u < n; u++)
         ga[u] = a[u] > 0 ? gh[u] : 0;
 }
 
-static void NAME(lstm_slope)(const tp__rnn_slope *s)
+static ALWAYS_INLINE void NAME(lstm_slope_row)(int64_t n, const REAL *restrict i, const REAL *restrict f,
+                                               const REAL *restrict g, const REAL *restrict o, const REAL *restrict c,
+                                               const REAL *restrict before, const REAL *restrict gh, REAL *restrict gi,
+                                               REAL *restrict gf, REAL *restrict gg, REAL *restrict go,
+                                               REAL *restrict gc)
 {
-    int64_t n = s->hidden;
-    const REAL *restrict i = s->kept, *restrict f = i + n, *restrict g = f + n, *restrict o = g + n;
-    const REAL *restrict c = s->c, *restrict before = s->c_before, *restrict gh = s->gh;
-    REAL *restrict gi = s->ga, *restrict gf = gi + n, *restrict gg = gf + n, *restrict go = gg + n, *restrict gc = s->gc;
     for (int64_t u = 0; u < n; u++) {
         go[u] = gh[u] * TANH(c[u]) * SIGMOID_SLOPE(o[u]);
         REAL d = gc[u] + gh[u] * SIGMOID(o[u]) * TANH_SLOPE(c[u]);
@@ -132,30 +130,45 @@ static void NAME(lstm_slope)(const tp__rnn_slope *s)
     }
 }
 
-static void NAME(gru_slope)(const tp__rnn_slope *s)
+static ALWAYS_INLINE void NAME(gru_slope_row)(int64_t count, const REAL *restrict n, const REAL *restrict r,
+                                              const REAL *restrict z, const REAL *restrict over_h,
+                                              const REAL *restrict before, REAL *restrict gn, REAL *restrict gr,
+                                              REAL *restrict gz, REAL *restrict g_over_h, REAL *restrict gh)
 {
-    int64_t count = s->hidden;
-    const REAL *restrict n = s->kept, *restrict r = n + count, *restrict z = r + count, *restrict over_h = z + count;
-    const REAL *restrict before = s->before, *gh = s->gh;
-    REAL *restrict gn = s->ga, *restrict gr = gn + count, *restrict gz = gr + count, *restrict g_over_h = gz + count;
-    REAL *to = s->gh_to;
     for (int64_t u = 0; u < count; u++) {
         REAL g = gh[u], by_n = g * SIGMOID(-z[u]) * TANH_SLOPE(n[u]);
         gn[u] = by_n;
         gr[u] = by_n * over_h[u] * SIGMOID_SLOPE(r[u]);
         gz[u] = g * (before[u] - TANH(n[u])) * SIGMOID_SLOPE(z[u]);
         g_over_h[u] = by_n * SIGMOID(r[u]);
-        to[u] = g * SIGMOID(z[u]);
+        gh[u] = g * SIGMOID(z[u]);
     }
 }
 
-static void NAME(output)(int64_t n, const void *kept, const void *cells, void *to)
+static void NAME(tanh_slope)(const tp__rnn_slope *s) { NAME(tanh_slope_row)(s->hidden, s->kept, s->gh, s->ga); }
+static void NAME(relu_slope)(const tp__rnn_slope *s) { NAME(relu_slope_row)(s->hidden, s->kept, s->gh, s->ga); }
+static void NAME(lstm_slope)(const tp__rnn_slope *s)
 {
-    const REAL *restrict o = kept, *restrict c = cells;
-    REAL *restrict h = to;
+    int64_t n = s->hidden;
+    const REAL *a = s->kept;
+    REAL *g = s->ga;
+    NAME(lstm_slope_row)
+    (n, a, a + n, a + 2 * n, a + 3 * n, s->c, s->before, s->gh, g, g + n, g + 2 * n, g + 3 * n, s->gc);
+}
+static void NAME(gru_slope)(const tp__rnn_slope *s)
+{
+    int64_t n = s->hidden;
+    const REAL *a = s->kept;
+    REAL *g = s->ga;
+    NAME(gru_slope_row)(n, a, a + n, a + 2 * n, a + 3 * n, s->before, g, g + n, g + 2 * n, g + 3 * n, s->gh);
+}
+
+static ALWAYS_INLINE void NAME(output_row)(int64_t n, const REAL *restrict o, const REAL *restrict c, REAL *restrict h)
+{
     for (int64_t u = 0; u < n; u++)
         h[u] = SIGMOID(o[u]) * TANH(c[u]);
 }
+static void NAME(output)(int64_t n, const void *o, const void *c, void *h) { NAME(output_row)(n, o, c, h); }
 
 #undef SIGMOID
 #undef SIGMOID_SLOPE

@@ -36,7 +36,8 @@ typedef struct {
     const char *name;
     tp_module *(*build)(test_case *c);
 } module_builder;
-extern const module_builder activation_builders[], space_builders[], loss_builders[], norm_builders[];
+extern const module_builder activation_builders[], space_builders[], loss_builders[], norm_builders[],
+    recurrent_builders[];
 /* optimizers.c */
 bool optimizer_known(const char *op);
 void run_optimizer(test_case *c);

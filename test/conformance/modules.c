@@ -98,7 +98,7 @@ static const module_builder builders[] = {
 static const module_builder *find_builder(const char *name)
 {
     static const module_builder *const tables[] = {builders, activation_builders, space_builders, loss_builders,
-                                                   norm_builders};
+                                                   norm_builders, recurrent_builders};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const module_builder *b = tables[t]; b->name; b++)
             if (strcmp(b->name, name) == 0)
@@ -186,13 +186,17 @@ static tp_tensor *list_input(test_case *c, const json_t *list)
     return tp_from(c->T, TP_I64, tp_shape(n), length);
 }
 
-/* The module's inputs are the arguments in their order, of which some may be None. */
+/* The module's inputs are the arguments in their order, of which some may be None, and some tuples of tensors. */
 static int module_inputs(test_case *c, tp_tensor **in)
 {
-    int n = (int)json_array_size(c->args);
-    for (int i = 0; i < n && i < CASE_MAX_IN; i++)
-        in[i] = json_is_array(arg(c, i, "input")) ? list_input(c, arg(c, i, "input"))
-                                                  : arg_tensor_or_null(c, i, "input");
+    int n = 0;
+    for (int i = 0; i < (int)json_array_size(c->args) && n < CASE_MAX_IN; i++) {
+        const json_t *a = arg(c, i, "input");
+        if (json_is_array(a) && arg_is_tensor(json_array_get(a, 0)))
+            n += arg_tensors(c, i, "input", CASE_MAX_IN - n, in + n);
+        else
+            in[n++] = json_is_array(a) ? list_input(c, a) : arg_tensor_or_null(c, i, "input");
+    }
     args_done(c);
     return n;
 }
