@@ -40,7 +40,8 @@ static void recurrent_step(bench_state *s)
 
 #define ROW(name, layer) \
     { \
-        name, "samples/s", 32, false, recurrent_setup, recurrent_step, &(const recurrent){layer, 64, 256, 64, 32}, NULL \
+        name, "samples/s", 32, false, recurrent_setup, recurrent_step, &(const recurrent){layer, 64, 256, 64, 32}, \
+            NULL \
     }
 
 const workload bench_recurrent[] = {

@@ -322,7 +322,7 @@ TP_API tp_module *tp_nn_adaptive_avg_pool3d(tp_tape *T, tp_dims size);
 /* ---- recurrent nets ---- */
 
 typedef struct {
-    int      num_layers; /* 0: 1; one over the other */
+    int      num_layers; /* 0: 1; one over the other, at most 1000 */
     bool     no_bias;
     bool     batch_first; /* x and y are [batch, steps, ...]; states are as they are */
     bool     bidirectional;

@@ -73,8 +73,9 @@ void tp__roll(size_t size, tp_dims shape, const int64_t *shift, const void *in, 
 #define TP__SHORT_ROWS(OF_BYTES) \
     OF_BYTES(4) \
     OF_BYTES(8) \
-    OF_BYTES(12) OF_BYTES(16) OF_BYTES(20) OF_BYTES(24) OF_BYTES(28) OF_BYTES(32) OF_BYTES(40) OF_BYTES(48) \
-        OF_BYTES(56) OF_BYTES(64)
+    OF_BYTES(12) \
+    OF_BYTES(16) OF_BYTES(20) OF_BYTES(24) OF_BYTES(28) OF_BYTES(32) OF_BYTES(40) OF_BYTES(48) OF_BYTES(56) \
+        OF_BYTES(64)
 /* memcpy, fast however both sides are aligned */
 void tp__copy_bytes(void *to, const void *from, size_t n);
 /* n elements of `size` bytes, ts apart from fs apart (in elements; fs 0 repeats one) */

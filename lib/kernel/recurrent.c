@@ -36,7 +36,7 @@ typedef struct {
     uint8_t *on;                            /* of a single step: which rows are there */
     char *bias, *h[2], *c, *full, *rec;
     char *ga, *gh, *gc, *gfull, *gh_all, *full_all, *sums, *start, *x; /* backward */
-    char *base; /* of the room; NULL: it is measured */
+    char *base;                                                        /* of the room; NULL: it is measured */
     size_t bytes;
     bool large; /* beyond size_t */
 } plan;
@@ -628,8 +628,8 @@ static bool backward_at_once(const plan *p)
     run_slopes(p, &b, 0);
     if (!done || j->gin[TP__RNN_H0] == NULL)
         return done;
-    done = tp__gemm(j->dtype, false, false, j->batch, j->out, n, 1, over_h(p, 0), p->apart,
-                    j->of[TP__RNN_W_HH], j->out, 0, p->rec, j->out);
+    done = tp__gemm(j->dtype, false, false, j->batch, j->out, n, 1, over_h(p, 0), p->apart, j->of[TP__RNN_W_HH], j->out,
+                    0, p->rec, j->out);
     for (int64_t r = 0; r < j->batch; r++)
         if (b.on[r] && j->kind == TP__GRU)
             tp__axpy(j->out, j->dtype, 1, own(p, p->rec, r * j->out), own(p, p->gh, r * j->out));
@@ -714,9 +714,8 @@ static bool gather_state_weights(const plan *p)
     void *to = j->gin[TP__RNN_W_HH];
     if (to == NULL)
         return true;
-    bool done = tp__gemm(j->dtype, true, false, n, j->out, later, 1, over_h(p, j->reverse ? 0 : j->batch),
-                         p->apart, own(p, j->y, j->reverse ? j->batch * j->out : 0), j->out,
-                         beta(j, TP__RNN_W_HH), to, j->out);
+    bool done = tp__gemm(j->dtype, true, false, n, j->out, later, 1, over_h(p, j->reverse ? 0 : j->batch), p->apart,
+                         own(p, j->y, j->reverse ? j->batch * j->out : 0), j->out, beta(j, TP__RNN_W_HH), to, j->out);
     const char *first = starts(p, &apart);
     return done && tp__gemm(j->dtype, true, false, n, j->out, j->batch, 1, first, apart, j->of[TP__RNN_H0], j->out, 1,
                             to, j->out);
@@ -766,8 +765,11 @@ static void gather_states(const plan *p)
 static void clear_weights(const plan *p)
 {
     const tp__rnn_job *j = p->job;
-    int64_t n = p->gates * j->hidden, count[TP__RNN_OPERANDS] = {[TP__RNN_W_IH] = n * j->in, [TP__RNN_W_HH] = n * j->out,
-        [TP__RNN_W_HR] = j->out * j->hidden, [TP__RNN_B_IH] = n, [TP__RNN_B_HH] = n};
+    int64_t n = p->gates * j->hidden, count[TP__RNN_OPERANDS] = {[TP__RNN_W_IH] = n * j->in,
+                                                                 [TP__RNN_W_HH] = n * j->out,
+                                                                 [TP__RNN_W_HR] = j->out * j->hidden,
+                                                                 [TP__RNN_B_IH] = n,
+                                                                 [TP__RNN_B_HH] = n};
     for (int i = TP__RNN_W_IH; i < TP__RNN_OPERANDS; i++)
         if (j->gin[i] && beta(j, i) == 0)
             memset(j->gin[i], 0, (size_t)(count[i] * p->size));

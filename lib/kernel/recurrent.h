@@ -38,12 +38,12 @@ typedef struct {
     int64_t steps, batch, in, hidden, out;
     const int64_t *lengths; /* [batch]: later steps are not there: their y is 0; NULL: all are */
     const void *of[TP__RNN_OPERANDS];
-    void *y, *h, *c;     /* [steps, batch, out], and the last states */
-    void *kept, *cells;  /* [steps, batch, kept hidden]; c of all steps */
-    const void *gy, *gh, *gc; /* backward: gradients of y, h, c; NULL: 0 */
-    void *gin[TP__RNN_OPERANDS];  /* what is to be added to; NULL: not wanted... */
-    uint32_t fresh;               /* ...or bit i: overwritten */
-    void *room;                   /* tp__rnn_room bytes */
+    void *y, *h, *c;             /* [steps, batch, out], and the last states */
+    void *kept, *cells;          /* [steps, batch, kept hidden]; c of all steps */
+    const void *gy, *gh, *gc;    /* backward: gradients of y, h, c; NULL: 0 */
+    void *gin[TP__RNN_OPERANDS]; /* what is to be added to; NULL: not wanted... */
+    uint32_t fresh;              /* ...or bit i: overwritten */
+    void *room;                  /* tp__rnn_room bytes */
 } tp__rnn_job;
 
 size_t tp__rnn_room(const tp__rnn_job *job, bool backward); /* SIZE_MAX: more than there are */
@@ -54,10 +54,10 @@ bool tp__rnn_backward(const tp__rnn_job *job);
 /* A step of some rows and n of their units. Rows of an array are `_row` elements apart, gates of one `_gate`. */
 typedef struct {
     int64_t rows, n, hidden;
-    const uint8_t *on;  /* of each row: is it there? NULL: all are */
-    void *kept;         /* gates are `hidden` apart; x's part before, all of it after */
+    const uint8_t *on; /* of each row: is it there? NULL: all are */
+    void *kept;        /* gates are `hidden` apart; x's part before, all of it after */
     int64_t kept_row;
-    const void *rec;    /* h' W_hh^T */
+    const void *rec; /* h' W_hh^T */
     int64_t rec_gate, rec_row;
     const void *bias;   /* as kept */
     const void *before; /* h' of these units, of a GRU */
@@ -70,9 +70,9 @@ typedef struct {
     int64_t hidden;
     const void *kept, *c;
     const void *before; /* the state before: of an LSTM c, of a GRU h */
-    void *gh; /* by h before it is projected; of a GRU afterwards what of it goes to the h before directly */
-    void *gc; /* by c, then by the c before */
-    void *ga; /* by what was kept */
+    void *gh;           /* by h before it is projected; of a GRU afterwards what of it goes to the h before directly */
+    void *gc;           /* by c, then by the c before */
+    void *ga;           /* by what was kept */
 } tp__rnn_slope;
 
 typedef struct {

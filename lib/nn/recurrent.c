@@ -104,8 +104,8 @@ static bool arrange(tp_tape *T, const layers *m, int n, tp_tensor *const *in, ca
                 .lengths = n > at + 1 ? in[at + 1] : NULL,
                 .unbatched = in[0]->ndim == 2};
     if ((in[0]->ndim != 2 && in[0]->ndim != 3) || in[0]->shape[in[0]->ndim - 1] != m->in) {
-        tp_fail(T, TP_ESHAPE, "%s: x is %s; %s or [steps, in], in being %lld, is needed", m->base.type->name, TP__SHAPE(in[0]),
-                m->batch_first ? "[batch, steps, in]" : "[steps, batch, in]", (long long)m->in);
+        tp_fail(T, TP_ESHAPE, "%s: x is %s; %s or [steps, in], in being %lld, is needed", m->base.type->name,
+                TP__SHAPE(in[0]), m->batch_first ? "[batch, steps, in]" : "[steps, batch, in]", (long long)m->in);
         return false;
     }
     if (is_lstm(m) && (k->h == NULL) != (k->c == NULL))
@@ -114,7 +114,8 @@ static bool arrange(tp_tape *T, const layers *m, int n, tp_tensor *const *in, ca
         k->x = tp_unsqueeze(T, k->x, 1);
     else if (m->batch_first)
         k->x = tp_transpose(T, k->x, 0, 1);
-    if (k->x == NULL || !check_state(T, m, "h", k->h, k->x->shape[1], m->projected ? m->projected : m->hidden, k->unbatched) ||
+    if (k->x == NULL ||
+        !check_state(T, m, "h", k->h, k->x->shape[1], m->projected ? m->projected : m->hidden, k->unbatched) ||
         !check_state(T, m, "c", k->c, k->x->shape[1], m->hidden, k->unbatched))
         return false;
     if (k->unbatched && k->h)
@@ -220,8 +221,8 @@ LAYERS(gru, "GRU", TP__GRU, 1)
 static bool good_options(tp_tape *T, const layers_class *type, int64_t hidden, const tp_rnn_options *o)
 {
     const char *name = type->call;
-    if (o->num_layers < 0)
-        tp_fail(T, TP_EINVAL, "%s: num_layers is %d; 1 or more is needed", name, o->num_layers);
+    if (o->num_layers < 0 || o->num_layers > TP__DEEPEST)
+        tp_fail(T, TP_EINVAL, "%s: num_layers is %d; 1 to %d is needed", name, o->num_layers, TP__DEEPEST);
     else if (!(o->dropout >= 0 && o->dropout <= 1))
         tp_fail(T, TP_EINVAL, "%s: dropout is %g; 0 to 1 is needed", name, o->dropout);
     else if (o->proj_size < 0 || o->proj_size >= hidden)
@@ -292,6 +293,10 @@ tp_tensor *tp_rnn_forward(tp_tape *T, tp_module *m, tp_tensor *x, tp_tensor *len
         return NULL;
     }
     bool lstm = is_lstm((const layers *)m);
+    tp_tensor *const given[4] = {x, lengths, s.h, lstm ? s.c : NULL};
+    for (int i = 0; i < 4; i++)
+        if ((i == 0 || given[i]) && !tp__usable(T, "rnn_forward", given[i]))
+            return NULL;
     tp_tensor *in[4] = {x, s.h, lstm ? s.c : lengths, lengths};
     if (tp_forward_n(T, m, 3 + lstm, in, after ? 2 + lstm : 1, out) != TP_OK)
         return NULL;
@@ -322,8 +327,8 @@ static tp_status cell_forward(tp_tape *T, tp_module *self, int n_in, tp_tensor *
     const char *name = self->type->name;
     tp_tensor *x = in[0], *h = n_in > 1 ? in[1] : NULL, *c = n_in > 2 ? in[2] : NULL;
     if ((x->ndim != 1 && x->ndim != 2) || x->shape[x->ndim - 1] != m->in)
-        return tp_fail(T, TP_ESHAPE, "%s: x is %s; [batch, %lld] or [%lld] is needed", name, TP__SHAPE(x), (long long)m->in,
-                       (long long)m->in);
+        return tp_fail(T, TP_ESHAPE, "%s: x is %s; [batch, %lld] or [%lld] is needed", name, TP__SHAPE(x),
+                       (long long)m->in, (long long)m->in);
     if (m->kind == TP__LSTM && (h == NULL) != (c == NULL))
         return tp__missing(T, name, h ? "c" : "h");
     tp_dims shape = tp__dims_of(x);

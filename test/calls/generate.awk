@@ -30,6 +30,7 @@ BEGIN {
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
     kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = kind["tp_image_mode"] = "choice"
     kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_plot_key"] = kind["tp_plot_style"] = "choice"
+    kind["tp_rnn_state*"] = kind["consttp_rnn_state*"] = "rnn_state"
     kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
@@ -46,6 +47,14 @@ BEGIN {
     variadic["tp_fail"] = variadic["tp_call_fail"] = variadic["tp_warn"] = 1
     # As many calls as are asked for.
     special["tp_checkpoint_steps n_steps"] = special["tp_svd_lowrank niter"] = special["tp_pca_lowrank niter"] = "few"
+    special["tp_rnn_forward m"] = "recurrent"; special["tp_rnn_forward x"] = "batch"
+    special["tp_rnn_forward lengths"] = "index"
+    special["tp_rnn_tanh_cell bias_ih"] = special["tp_rnn_tanh_cell bias_hh"] = "vector"
+    special["tp_rnn_relu_cell bias_ih"] = special["tp_rnn_relu_cell bias_hh"] = "vector"
+    special["tp_gru_cell weight_ih"] = special["tp_gru_cell weight_hh"] = "three_gates"
+    special["tp_gru_cell bias_ih"] = special["tp_gru_cell bias_hh"] = "nine_numbers"
+    special["tp_lstm_cell weight_ih"] = special["tp_lstm_cell weight_hh"] = "four_gates"
+    special["tp_lstm_cell bias_ih"] = special["tp_lstm_cell bias_hh"] = "twelve_numbers"
     special["tp_mv x"] = special["tp_addmv v"] = "vector"
     special["tp_linalg_solve_tridiagonal dl"] = special["tp_linalg_solve_tridiagonal du"] = "pair"
     special["tp_linalg_solve_tridiagonal d"] = special["tp_linalg_solve_tridiagonal b"] = "vector"

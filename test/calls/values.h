@@ -131,6 +131,27 @@ static inline tp_tensor *get_pivots(int v)
 KIND(pivots, 7 + BASES)
 static inline tp_tensor *get_vector(int v) { return v == 0 ? tensor_like(8) : odd_tensor(v - 1); }
 KIND(vector, 3 + BASES)
+/* Weights of a GRU's and an LSTM's cell beside [3, 3], and their biases. */
+static inline tp_tensor *get_three_gates(int v)
+{
+    return v == 0 ? tp_ones(T, TP_F64, tp_shape(9, 3)) : odd_tensor(v - 1);
+}
+KIND(three_gates, 3 + BASES)
+static inline tp_tensor *get_four_gates(int v)
+{
+    return v == 0 ? tp_ones(T, TP_F64, tp_shape(12, 3)) : odd_tensor(v - 1);
+}
+KIND(four_gates, 3 + BASES)
+static inline tp_tensor *get_nine_numbers(int v)
+{
+    return v == 0 ? tp_ones(T, TP_F64, tp_shape(9)) : odd_tensor(v - 1);
+}
+KIND(nine_numbers, 3 + BASES)
+static inline tp_tensor *get_twelve_numbers(int v)
+{
+    return v == 0 ? tp_ones(T, TP_F64, tp_shape(12)) : odd_tensor(v - 1);
+}
+KIND(twelve_numbers, 3 + BASES)
 static inline tp_tensor *get_batch(int v) { return v == 0 ? tensor_like(9) : odd_tensor(v - 1); }
 KIND(batch, 3 + BASES)
 static inline tp_tensor *get_state(int v) { return v == 0 ? tp_get_rng_state(T) : odd_tensor(v - 1); }
@@ -441,6 +462,20 @@ static inline tp_module *get_adaptive(int v)
     return v ? NULL : hold(tp_nn_adaptive_log_softmax_with_loss(T, 3, 9, 2, two_cutoffs, NULL), free_module);
 }
 KIND(adaptive, 2)
+static inline tp_module *get_recurrent(int v)
+{
+    tp_rnn_options o = {.dtype = TP_F64, .bidirectional = v == 1};
+    return v > 1 ? NULL : hold((v ? tp_nn_gru : tp_nn_lstm)(T, 2, 2, &o), free_module);
+}
+KIND(recurrent, 3)
+static inline tp_rnn_state *get_rnn_state(int v)
+{
+    static tp_rnn_state state;
+    tp_tensor *zeros = tp_zeros(T, TP_F64, tp_shape(1, 2, 2));
+    state = (tp_rnn_state){v < 2 ? zeros : odd_tensor(v - 3), v == 0 ? zeros : NULL};
+    return v == 2 ? NULL : &state;
+}
+KIND(rnn_state, 5 + BASES)
 
 /* ---- functions of the caller's --------------------------------------------------------------------------------------- */
 

@@ -97,8 +97,8 @@ static const module_builder builders[] = {
 
 static const module_builder *find_builder(const char *name)
 {
-    static const module_builder *const tables[] = {builders, activation_builders, space_builders, loss_builders,
-                                                   norm_builders, recurrent_builders};
+    static const module_builder *const tables[] = {builders,      activation_builders, space_builders,
+                                                   loss_builders, norm_builders,       recurrent_builders};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const module_builder *b = tables[t]; b->name; b++)
             if (strcmp(b->name, name) == 0)

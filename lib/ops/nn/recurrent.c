@@ -20,8 +20,8 @@ static tp__rnn_kind kind_of(const tp_op *op) { return ((const recurrent_op *)op)
 /* Where operand i is; -1: it is not. TP__RNN_OPERANDS stands for the lengths. */
 static int place_of(tp__rnn_kind kind, const recurrent *a, int i)
 {
-    bool there[TP__RNN_OPERANDS + 1] = {true, true, kind == TP__LSTM, true, true, a->projected, a->biased, a->biased,
-                                        a->has_lengths};
+    bool there[TP__RNN_OPERANDS + 1] = {true,         true,      kind == TP__LSTM, true,          true,
+                                        a->projected, a->biased, a->biased,        a->has_lengths};
     int place = 0;
     for (int k = 0; k < i; k++)
         place += there[k];
@@ -103,13 +103,14 @@ static tp_status measure(const tp_call *c, parts *p)
 {
     const recurrent *a = c->attr;
     const tp_tensor *x = p->of[TP__RNN_X], *w = p->of[TP__RNN_W_HH];
-    if (c->n_in != place_of(p->kind, &(recurrent){a->reverse, a->projected, a->biased, true}, TP__RNN_OPERANDS) +
-                       a->has_lengths)
+    if (c->n_in !=
+        place_of(p->kind, &(recurrent){a->reverse, a->projected, a->biased, true}, TP__RNN_OPERANDS) + a->has_lengths)
         return tp_call_fail(c, TP_EINVAL, "%d operands; other options are needed for so many", c->n_in);
     if (!tp_dtype_is_float(x->dtype))
         return tp__no_float(c, x);
     if (x->ndim != 3 || w->ndim != 2 || w->shape[0] % p->gates != 0 || w->shape[0] == 0 || w->shape[1] == 0)
-        return tp_call_fail(c, TP_ESHAPE, "x is %s, weight_hh is %s; [steps, batch, in] and [%lld hidden, out] are needed",
+        return tp_call_fail(c, TP_ESHAPE,
+                            "x is %s, weight_hh is %s; [steps, batch, in] and [%lld hidden, out] are needed",
                             TP__SHAPE(x), TP__SHAPE(w), (long long)p->gates);
     p->steps = x->shape[0];
     p->batch = x->shape[1];
@@ -308,9 +309,8 @@ static void step_backward(tp_tape *T, const parts *p, step *s, tp_tensor *gy, tp
     } else if (p->kind == TP__GRU) {
         direct = gru_backward(T, p->hidden, s, g);
     } else {
-        s->ga = s->g_over_h = p->kind == TP__RNN_TANH
-                                  ? tanh_slope(T, s->a, g)
-                                  : tp_where(T, tp_gt_scalar(T, s->a, 0), g, nothing_like(T, g));
+        s->ga = s->g_over_h = p->kind == TP__RNN_TANH ? tanh_slope(T, s->a, g)
+                                                      : tp_where(T, tp_gt_scalar(T, s->a, 0), g, nothing_like(T, g));
     }
     tp_tensor *to = tp_matmul(T, s->g_over_h, p->of[TP__RNN_W_HH]);
     *gh = where_on(T, s, direct ? tp_add(T, direct, to) : to, *gh);
@@ -430,8 +430,14 @@ static void sample(tp_sampler *s, tp__rnn_kind kind, shape k)
     tp_tensor *in[TP__RNN_OPERANDS + 1];
     recurrent a = {k.reverse, k.out > 0, k.biased, k.lengths != NULL};
     int64_t rows = tp__rnn_gates(kind) * k.hidden, out = k.out ? k.out : k.hidden;
-    const tp_dims shapes[TP__RNN_OPERANDS] = {{3, {k.steps, k.batch, k.in}}, {2, {k.batch, out}}, {2, {k.batch, k.hidden}},
-                                              {2, {rows, k.in}}, {2, {rows, out}}, {2, {out, k.hidden}}, {1, {rows}}, {1, {rows}}};
+    const tp_dims shapes[TP__RNN_OPERANDS] = {{3, {k.steps, k.batch, k.in}},
+                                              {2, {k.batch, out}},
+                                              {2, {k.batch, k.hidden}},
+                                              {2, {rows, k.in}},
+                                              {2, {rows, out}},
+                                              {2, {out, k.hidden}},
+                                              {1, {rows}},
+                                              {1, {rows}}};
     int n = 0;
     for (int i = 0; i < TP__RNN_OPERANDS; i++)
         if (place_of(kind, &a, i) >= 0)
@@ -443,12 +449,12 @@ static void sample(tp_sampler *s, tp__rnn_kind kind, shape k)
 
 static void samples_of(tp_sampler *s, tp__rnn_kind kind)
 {
-    static const shape shapes[] = {{3, 2, 3, 2, 0, false, true, NULL}, {2, 1, 1, 3, 0, true, false, NULL},
-                                   {3, 3, 2, 2, 0, false, true, "301"}, {3, 4, 2, 2, 0, true, true, "1032"},
-                                   {1, 3, 2, 2, 0, false, true, NULL},  {1, 2, 2, 2, 0, true, true, "10"},
-                                   {0, 2, 2, 2, 0, false, true, NULL},  {2, 2, 0, 2, 0, false, true, NULL}, {2, 0, 2, 2, 0, false, true, NULL}};
-    static const shape projected[] = {{3, 2, 2, 3, 2, false, true, NULL}, {2, 3, 2, 2, 1, true, false, "201"},
-                                      {1, 2, 2, 2, 1, false, true, "10"}};
+    static const shape shapes[] = {
+        {3, 2, 3, 2, 0, false, true, NULL},  {2, 1, 1, 3, 0, true, false, NULL}, {3, 3, 2, 2, 0, false, true, "301"},
+        {3, 4, 2, 2, 0, true, true, "1032"}, {1, 3, 2, 2, 0, false, true, NULL}, {1, 2, 2, 2, 0, true, true, "10"},
+        {0, 2, 2, 2, 0, false, true, NULL},  {2, 2, 0, 2, 0, false, true, NULL}, {2, 0, 2, 2, 0, false, true, NULL}};
+    static const shape projected[] = {
+        {3, 2, 2, 3, 2, false, true, NULL}, {2, 3, 2, 2, 1, true, false, "201"}, {1, 2, 2, 2, 1, false, true, "10"}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         sample(s, kind, shapes[i]);
     for (size_t i = 0; i < sizeof projected / sizeof *projected && kind == TP__LSTM; i++)
@@ -478,7 +484,8 @@ tp_tensor *tp__recurrent_layer(tp_tape *T, const tp__recurrent *r, tp_tensor **h
 {
     static const recurrent_op *const ops[] = {&rnn_tanh_op, &rnn_relu_op, &lstm_op, &gru_op};
     recurrent a = {r->reverse, r->weight_hr != NULL, r->bias_ih != NULL, r->lengths != NULL};
-    tp_tensor *const all[] = {r->x, r->h, r->c, r->weight_ih, r->weight_hh, r->weight_hr, r->bias_ih, r->bias_hh, r->lengths};
+    tp_tensor *const all[] = {r->x,         r->h,       r->c,       r->weight_ih, r->weight_hh,
+                              r->weight_hr, r->bias_ih, r->bias_hh, r->lengths};
     tp_tensor *in[TP__RNN_OPERANDS + 1], *out[TP_MAX_OUT] = {NULL};
     int n = 0;
     for (int i = 0; i <= TP__RNN_OPERANDS; i++)
@@ -513,8 +520,9 @@ tp_tensor *tp__recurrent_cell(tp_tape *T, const char *name, const tp__recurrent 
         tp__missing(T, name, r->bias_ih ? "bias_hh" : "bias_ih");
     int dims = r->x->ndim;
     if (dims < 1 || dims > 2 || r->h->ndim != dims || (r->kind == TP__LSTM && r->c->ndim != dims))
-        tp_fail(T, TP_ESHAPE, "%s: x is %s, the state is %s; [batch, in] and [batch, hidden], or [in] and [hidden], are needed",
-                name, TP__SHAPE(r->x), TP__SHAPE(r->h));
+        tp_fail(T, TP_ESHAPE,
+                "%s: x is %s, the state is %s; [batch, in] and [batch, hidden], or [in] and [hidden], are needed", name,
+                TP__SHAPE(r->x), TP__SHAPE(r->h));
     one.x = with_front(T, r->x, 3);
     one.h = with_front(T, r->h, 2);
     one.c = r->kind == TP__LSTM ? with_front(T, r->c, 2) : NULL;
@@ -556,8 +564,8 @@ tp_tensor *tp_gru_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *weight
     return plain_cell(T, "gru_cell", TP__GRU, x, h, weight_ih, weight_hh, bias_ih, bias_hh);
 }
 
-tp_tensor *tp_lstm_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *c, tp_tensor *weight_ih, tp_tensor *weight_hh,
-                        tp_tensor *bias_ih, tp_tensor *bias_hh, tp_tensor **c_after)
+tp_tensor *tp_lstm_cell(tp_tape *T, tp_tensor *x, tp_tensor *h, tp_tensor *c, tp_tensor *weight_ih,
+                        tp_tensor *weight_hh, tp_tensor *bias_ih, tp_tensor *bias_hh, tp_tensor **c_after)
 {
     tp__recurrent r = {.kind = TP__LSTM,
                        .x = x,
