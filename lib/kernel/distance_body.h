@@ -290,10 +290,13 @@ static void NAME(power_slopes)(const tp__distances *t, int64_t n, const REAL *x,
 {
     REAL share[WIDE], power[WIDE];
     const double order = t->p - 1;
-    for (int64_t k = 0; k < n; k++) {
-        REAL by = NAME(size)(x[k * x_step] - z[k * z_step]);
-        share[k] = by == 0 || g[k] == 0 ? 1 : by / y[k]; /* who is not there may have any element, and g 0 */
-    }
+    /* Who is not there may have any element, and g 0. In two loops: compilers divide 0 by 0 where a quotient is not wanted. */
+    for (int64_t k = 0; k < n; k++)
+        power[k] = x[k * x_step] == z[k * z_step] || g[k] == 0 ? 1 : y[k];
+    for (int64_t k = 0; k < n; k++)
+        share[k] = NAME(size)(x[k * x_step] - z[k * z_step]) / power[k];
+    for (int64_t k = 0; k < n; k++)
+        share[k] = x[k * x_step] == z[k * z_step] || g[k] == 0 ? 1 : share[k];
     t->power(n, power, (const void *[1]){share}, &order);
     for (int64_t k = 0; k < n; k++) {
         REAL by = x[k * x_step] - z[k * z_step], s = power[k] * g[k];

@@ -8,6 +8,8 @@
  * SCALED has two and s; TERNARY has s where there are attributes. at[] are all of them. The formula says what dtypes it is for:
  *     FLOATS(f)        float32 and float64, each in its own
  *     WIDE(f)          both, computed in float64
+ *     LIGHT(f), ALONE(f)    the same two, where f is so little work, or no compiler makes vectors of it, that elements beyond
+ *                      the last whole vector are computed alone
  *     FLOATS_OR(f, g)  f, or g where f is NaN, which should be rare; WIDE_OR(f, g) in float64
  *     INTEGERS(f)      int32, int64 and uint8;      WHOLE(f) and bool, as uint8, or WHOLE_BY_KIND(i, b) by b
  *     NUMBERS(f)       floats and integers;         ANY(f) and bool, as uint8
@@ -30,6 +32,7 @@
 #include "kernel/elementwise.h"
 
 #include <math.h>
+#include <string.h>
 
 /* float32 by a function of float64 */
 __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_in, int64_t n, void *out,
@@ -48,6 +51,21 @@ __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_i
             ((float *)out)[at + i] = (float)y[i];
     }
 }
+
+/* Loops over floats take whole vectors alone: code for what is left would be as long again. What is left is computed before
+ * the others, by the same loop, as the end of the last whole vector, or filled up with copies of the last element, so that
+ * no exception is raised that would not be. So a formula does not read o. */
+#if defined(__AVX512F__)
+enum { VECTOR = 64 };
+#elif defined(__AVX2__)
+enum { VECTOR = 32 };
+#else
+enum { VECTOR = 16 };
+#endif
+/* How many of n elements NAME(fn)'s loops take, when the others have been computed. */
+#define TP__WHOLE_VECTORS(fn, n_in, TYPE)                                                                            \
+    (n % (VECTOR / (int64_t)sizeof(ELEM)) ? NAME(last_vector)(NAME(fn), n_in, n, sizeof(TYPE), out, in, attr) : (void)0, \
+     n & -(VECTOR / (int64_t)sizeof(ELEM)))
 
 /* ---- a line, given the function's name, what it returns, and how its formula is computed -------------------------- */
 
@@ -86,6 +104,11 @@ __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_i
     TP__BLOCK_FN(NAME(fn)) {                                                                                        \
         const double *at = attr; TP__OF_##rule *restrict o = out; TP__OPERANDS_##shape (void)at;                    \
         for (int64_t i = 0; i < n; i++) { TP__ELEMENTS_##shape o[i] = (TP__OF_##rule)formula; } }
+#define TP__BY_VECTORS(shape, n_in, fn, rule, formula)                                                              \
+    TP__BLOCK_FN(NAME(fn)) {                                                                                        \
+        const double *at = attr; TP__OF_##rule *restrict o = out; TP__OPERANDS_##shape (void)at;                    \
+        n = TP__WHOLE_VECTORS(fn, n_in, TP__OF_##rule);                                                             \
+        for (int64_t i = 0; i < n; i++) { TP__ELEMENTS_##shape o[i] = (TP__OF_##rule)formula; } }
 #define TP__BY_EITHER(shape, n_in, fn, rule, ways)                                                                  \
     TP__BLOCK_FN(NAME(fn)) {                                                                                        \
         const double *at = attr; ELEM *restrict o = out; int odd = 0; TP__OPERANDS_##shape (void)at;                \
@@ -108,9 +131,11 @@ __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_i
 #define TP__BY_EACH_TABLE(shape, n_in, fn, ...) TP__TABLE(fn, TP__FLOATS_OF(fn), TP__INTEGERS_OF(fn), [TP_BOOL] = fn##_bool)
 /* How a form is computed as float64, as float32, as an integer, as bool; and its table. */
 #define TP__FLOATS_AS(how64, how32) TP__FORM(how64, how32, NOTHING, NOTHING, FLOAT_TABLE)
-#define FLOATS(...) TP__FLOATS_AS(LOOP, LOOP), (__VA_ARGS__)
+#define FLOATS(...) TP__FLOATS_AS(VECTORS, VECTORS), (__VA_ARGS__)
+#define LIGHT(...) TP__FLOATS_AS(LOOP, LOOP), (__VA_ARGS__)
 #define FLOATS_OR(f, g) TP__FLOATS_AS(EITHER, EITHER), (f, g)
-#define WIDE(...) TP__FLOATS_AS(LOOP, WIDER), (__VA_ARGS__)
+#define WIDE(...) TP__FLOATS_AS(VECTORS, WIDER), (__VA_ARGS__)
+#define ALONE(...) TP__FLOATS_AS(LOOP, WIDER), (__VA_ARGS__)
 #define WIDE_OR(f, g) TP__FLOATS_AS(EITHER, WIDER), (f, g)
 #define INTEGERS(...) TP__FORM(NOTHING, NOTHING, LOOP, NOTHING, INTEGER_TABLE), (__VA_ARGS__)
 #define WHOLE(...) TP__FORM(NOTHING, NOTHING, LOOP, NOTHING, WHOLE_TABLE), (__VA_ARGS__)
@@ -150,6 +175,7 @@ static inline double number_f64(double v) { return v; }
 #define BY_SIZE(single, wide) wide
 #define READS_WIDE 1
 #define TP__FORM(f64, f32, i, b, table) f64
+#include "kernel/last_vector.h"
 #include TP__BODY
 #undef ELEM
 #undef U
@@ -169,6 +195,7 @@ static inline float number_f32(double v) { return (float)v; }
 #define BY_SIZE(single, wide) single
 #define READS_WIDE 0
 #define TP__FORM(f64, f32, i, b, table) f32
+#include "kernel/last_vector.h"
 #include TP__BODY
 #undef ELEM
 #undef U

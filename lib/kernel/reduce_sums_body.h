@@ -69,7 +69,9 @@ static void NAME(power_slope)(const tp__slopes *w, int64_t m, const REAL *x, con
     REAL share[TP__SLOPES];
     double order = w->p - 1;
     for (int64_t i = 0; i < m; i++)
-        share[i] = x[i] == 0 ? 1 : (x[i] < 0 ? -x[i] : x[i]) / by[i];
+        share[i] = (x[i] < 0 ? -x[i] : x[i]) / by[i];
+    for (int64_t i = 0; i < m; i++) /* on its own: compilers divide 0 by 0 where a quotient is not wanted */
+        share[i] = x[i] == 0 ? 1 : share[i];
     if (order == 2)
         for (int64_t i = 0; i < m; i++)
             power[i] = share[i] * share[i];

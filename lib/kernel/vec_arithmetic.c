@@ -6,14 +6,14 @@
 BINARY(add, SAME, EACH(x + y, (U)x + (U)y, x || y))
 BINARY(sub, SAME, BY_KIND(x - y, (U)x - (U)y))
 BINARY(mul, SAME, EACH(x * y, (U)((U)x * (U)y), x && y))
-BINARY(div, SAME, FLOATS(x / y))
-BINARY(mul_add, SAME, FLOATS(o[i] + x * y))
+BINARY(div, SAME, LIGHT(x / y))
+BINARY(mul_add, SAME, LIGHT(o[i] + x * y))
 SCALED(add_alpha, SAME, NUMBERS((U)x + (U)((U)s * (U)y)))
 TERNARY(addcmul, SAME, NUMBERS((U)x + (U)s * (U)y * (U)z))
 NUMBER(add_scalar, SAME, NUMBERS((U)x + (U)s))
 NUMBER(rsub_scalar, SAME, NUMBERS((U)s - (U)x))
 NUMBER(mul_scalar, SAME, NUMBERS((U)((U)x * (U)s)))
-NUMBER(div_scalar, SAME, FLOATS(x / s))
+NUMBER(div_scalar, SAME, LIGHT(x / s))
 BINARY(pow, SAME, BY_KIND(V(pow)(x, y), whole_power((int64_t)x, (int64_t)y)))
 /* clang-format on */
 

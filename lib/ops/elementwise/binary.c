@@ -16,7 +16,7 @@ SMOOTH(minimum, SAME, ANY(x < y || x != x ? x : y), READS_IN, all, "MinimumBackw
 SMOOTH(fmax, SAME, ANY(x != x ? y : y != y || x > y ? x : y), READS_IN, all, "FmaxBackward0")
 SMOOTH(fmin, SAME, ANY(x != x ? y : y != y || x < y ? x : y), READS_IN, all, "FminBackward0")
 SMOOTH(hypot, SAME, FLOATS(V(hypot)(x, y)), READS_IN, all, "HypotBackward0")
-SMOOTH(copysign, TO_FLOAT, FLOATS(M(copysign)(x, y)), READS_ALL, all, "CopysignBackward0")
+SMOOTH(copysign, TO_FLOAT, LIGHT(M(copysign)(x, y)), READS_ALL, all, "CopysignBackward0")
 SMOOTH(logaddexp, SAME, FLOATS(V(pick)(x == y, x + (ELEM)0.693147180559945309417, (x > y ? x : y) + V(log1p_exp)((ELEM)fabs(v_apart((double)x, (double)y))))), READS_IN, all, "LogaddexpBackward0")
 SMOOTH(logaddexp2, SAME, FLOATS(V(pick)(x == y, x + 1, (x > y ? x : y) + (ELEM)1.44269504088896340736 * V(log1p)(V(exp2)(-(ELEM)fabs(v_apart((double)x, (double)y)))))), READS_IN, all, "Logaddexp2Backward0")
 SMOOTH(xlogy, TO_FLOAT, FLOATS(V(pick)(x == 0, y != y ? y : 0, x * V(log)(V(either)(x == 0, 1, y)))), READS_IN, positive, "XlogyBackward0")

@@ -24,12 +24,12 @@ OF_ONE(erfinv_slope, SAME, WIDE(v_erfinv_slope_at(x, v_erfinv(x))), tp__erfinv_s
 OF_ONE(ndtri_slope, SAME, FLOATS(V(ndtri_slope)(x)), tp__ndtri_slope, 0, unit)
 OF_ONE(i1_slope, SAME, WIDE(v_i1_slope(x)), tp__i1_slope, TP_OP_FORGETS_OUT, all)
 BY_NUMBERS(bell, SAME, OWN_WIDE)
-BY_NUMBERS(bessel_i, SAME, WIDE(tp__bessel_i((int)at[0], x)))
+BY_NUMBERS(bessel_i, SAME, ALONE(tp__bessel_i((int)at[0], x)))
 BY_NUMBERS(bessel_ie, SAME, OWN_WIDE)
 BY_ORDER(gamma_density, SAME, OWN_FLOATS, 0)
-BY_ORDER(zeta_slope, SAME, WIDE(tp__zeta_derivative(x, y, (int)s)), TP_OP_FORGETS_OUT)
+BY_ORDER(zeta_slope, SAME, ALONE(tp__zeta_derivative(x, y, (int)s)), TP_OP_FORGETS_OUT)
 OF_THREE(ldexp_slope, SAME, WIDE(v_ldexp_slope(at[0], x, y, z)), 3, 2)
-OF_THREE(rest_slope, SAME, FLOATS(-x * M(nearbyint)(y / z)), 3, 0)
+OF_THREE(rest_slope, SAME, LIGHT(-x * M(nearbyint)(y / z)), 3, 0)
 OF_THREE(power_term, SAME, OWN_FLOATS, -3, 5)
 OF_THREE(quotient, SAME, OWN_FLOATS, -3, 3)
 /* clang-format on */
@@ -42,6 +42,7 @@ static void bell_f64(int64_t n, void *out, const void *const *in, const void *at
     double *restrict o = out;
     const double *x = in[0], *at = attr, factor = at[0], half = at[1];
     int k = (int)at[2];
+    n = TP__WHOLE_VECTORS(bell, 1, double);
     if (k == 0)
         for (int64_t i = 0; i < n; i++)
             o[i] = v_bell_term(x[i], factor, half, 0);
@@ -59,6 +60,7 @@ static void bessel_ie_f64(int64_t n, void *out, const void *const *in, const voi
     double *restrict o = out;
     const double *x = in[0], *at = attr;
     int v = (int)at[0], k = (int)at[1], which = k < 3 ? 2 * v + k : 0;
+    n = which ? TP__WHOLE_VECTORS(bessel_ie, 1, double) : n;
     for (int64_t i = 0; which == 1 && i < n; i++)
         o[i] = v_i0e_slope(x[i]);
     for (int64_t i = 0; which == 2 && i < n; i++)
@@ -81,6 +83,7 @@ static void NAME(gamma_density)(int64_t n, void *out, const void *const *in, con
     ELEM *restrict o = out;
     const ELEM *a = in[0], *x = in[1];
     int k = (int)*(const double *)attr;
+    n = k == 0 ? TP__WHOLE_VECTORS(gamma_density, 2, ELEM) : n;
     for (int64_t i = 0; k == 0 && i < n; i++)
         o[i] = (ELEM)V(gamma_density)((double)a[i], (double)x[i]);
     for (int64_t i = 0; i < n; i++)
@@ -108,6 +111,7 @@ static void NAME(power_term)(int64_t n, void *out, const void *const *in, const 
     int odd = 0;
     flat.k = 0;
     log.k = 1;
+    n = TP__WHOLE_VECTORS(power_term, two ? 4 : 3, ELEM);
     if (of.joint || of.mask >= 4 || of.k >= 2) {
         NAME(power_terms)(n, o, c, d, x, y, two, of);
         return;
@@ -138,6 +142,7 @@ static void NAME(quotient)(int64_t n, void *out, const void *const *in, const vo
     const ELEM *c = in[0], *d = in[four ? 1 : 0], *a = in[four ? 2 : 1], *b = in[four ? 3 : 2], value = (ELEM)at[0];
     int k = (int)at[1], odd = 0;
     const bool usual = k == (four ? 3 : 2);
+    n = TP__WHOLE_VECTORS(quotient, four ? 4 : 3, ELEM);
     for (int64_t i = 0; usual && !four && i < n; i++) {
         ELEM v = V(quotient)(value, c[i], 1, a[i], b[i], 2);
         odd |= v != v;

@@ -7,12 +7,12 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-PIECES(leaky_relu, SAME, FLOATS(x > 0 ? x : x * s), FLOATS(x > 0 ? y : y * s), 0.3, 0, "LeakyRelu")
-PIECES(hardtanh, SAME, NUMBERS(upto(x < s ? s : x, t)), FLOATS(((x > s) & (x < (ELEM)at[1])) ? y : 0), -1.1, 0.9, "Hardtanh")
-PIECES(threshold, SAME, NUMBERS(x <= s ? t : x), FLOATS(x <= s ? 0 : y), 0.4, -0.7, "Threshold")
-PIECES(hardshrink, SAME, FLOATS(((x >= -s) & (x <= s)) ? 0 : x), FLOATS(((x < -s) | (x > s)) ? y : 0), 0.7, 0, "Hardshrink")
-PIECES(softshrink, SAME, FLOATS(M(fabs)(x) <= s ? 0 : x - M(copysign)(s, x)), FLOATS(((x < -s) | (x > s)) ? y : 0), 0.6, 0, "Softshrink")
-PIECES(hardsigmoid, SAME, FLOATS(upto(x < -3 ? 0 : x + 3, 6) / 6), FLOATS(((x > -3) & (x < 3)) ? y * (1 / 6.0f) : 0), 0, 0, "Hardsigmoid")
+PIECES(leaky_relu, SAME, LIGHT(x > 0 ? x : x * s), LIGHT(x > 0 ? y : y * s), 0.3, 0, "LeakyRelu")
+PIECES(hardtanh, SAME, NUMBERS(upto(x < s ? s : x, t)), LIGHT(((x > s) & (x < (ELEM)at[1])) ? y : 0), -1.1, 0.9, "Hardtanh")
+PIECES(threshold, SAME, NUMBERS(x <= s ? t : x), LIGHT(x <= s ? 0 : y), 0.4, -0.7, "Threshold")
+PIECES(hardshrink, SAME, LIGHT(((x >= -s) & (x <= s)) ? 0 : x), LIGHT(((x < -s) | (x > s)) ? y : 0), 0.7, 0, "Hardshrink")
+PIECES(softshrink, SAME, LIGHT(M(fabs)(x) <= s ? 0 : x - M(copysign)(s, x)), LIGHT(((x < -s) | (x > s)) ? y : 0), 0.6, 0, "Softshrink")
+PIECES(hardsigmoid, SAME, LIGHT(upto(x < -3 ? 0 : x + 3, 6) / 6), LIGHT(((x > -3) & (x < 3)) ? y * (1 / 6.0f) : 0), 0, 0, "Hardsigmoid")
 /* clang-format on */
 
 #else

@@ -21,7 +21,7 @@ WITHOUT_GRAD(bessel_j0, TO_FLOAT, OWN_WIDE, all)
 WITHOUT_GRAD(bessel_j1, TO_FLOAT, OWN_WIDE, all)
 WITHOUT_GRAD(bessel_y0, TO_FLOAT, OWN_WIDE, positive)
 WITHOUT_GRAD(bessel_y1, TO_FLOAT, OWN_WIDE, positive)
-BINARY(zeta, TO_FLOAT, WIDE(tp__zeta(x, y)), tp__zeta_slope(T, a, x, 1), "SpecialZetaBackward0")
+BINARY(zeta, TO_FLOAT, ALONE(tp__zeta(x, y)), tp__zeta_slope(T, a, x, 1), "SpecialZetaBackward0")
 BINARY(igamma, SAME, OWN_FLOATS, tp__gamma_density(T, a, x, 0), "IgammaBackward0")
 BINARY(igammac, SAME, OWN_FLOATS, tp_neg(T, tp__gamma_density(T, a, x, 0)), "IgammacBackward0")
 /* clang-format on */
@@ -31,32 +31,32 @@ BINARY(igammac, SAME, OWN_FLOATS, tp_neg(T, tp__gamma_density(T, a, x, 0)), "Iga
 /* Each of the block functions that go two ways */
 static void i0e_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 8, v_i0e_to_8, v_i0e_from_8, unordered);
+    sides(TP__WHOLE_VECTORS(i0e, 1, double), out, in[0], 8, v_i0e_to_8, v_i0e_from_8, unordered);
 }
 
 static void i1e_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 8, v_i1e_to_8, v_i1e_from_8, unordered);
+    sides(TP__WHOLE_VECTORS(i1e, 1, double), out, in[0], 8, v_i1e_to_8, v_i1e_from_8, unordered);
 }
 
 static void bessel_j0_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 5, v_j0_near, v_j0_far, slow_j0);
+    sides(TP__WHOLE_VECTORS(bessel_j0, 1, double), out, in[0], 5, v_j0_near, v_j0_far, slow_j0);
 }
 
 static void bessel_j1_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 5, v_j1_near, v_j1_far, slow_j1);
+    sides(TP__WHOLE_VECTORS(bessel_j1, 1, double), out, in[0], 5, v_j1_near, v_j1_far, slow_j1);
 }
 
 static void bessel_y0_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 5, v_y0_near, v_y0_far, slow_y0);
+    sides(TP__WHOLE_VECTORS(bessel_y0, 1, double), out, in[0], 5, v_y0_near, v_y0_far, slow_y0);
 }
 
 static void bessel_y1_f64(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    sides(n, out, in[0], attr, 5, v_y1_near, v_y1_far, slow_y1);
+    sides(TP__WHOLE_VECTORS(bessel_y1, 1, double), out, in[0], 5, v_y1_near, v_y1_far, slow_y1);
 }
 
 #endif
@@ -145,11 +145,10 @@ static inline __attribute__((always_inline)) void sides_of(int64_t n, double *re
         if (o[i] != o[i])
             o[i] = slow(x[i]);
 }
-static inline __attribute__((always_inline)) void sides(int64_t n, double *o, const double *x, const void *attr,
-                                                        double end, way *near, way *far, way *slow)
+static inline __attribute__((always_inline)) void sides(int64_t n, double *o, const double *x, double end, way *near,
+                                                        way *far, way *slow)
 {
     enum { STRETCH = 256 };
-    (void)attr;
     for (int64_t i = 0; i < n; i += STRETCH)
         sides_of(n - i < STRETCH ? n - i : STRETCH, o + i, x + i, end, near, far, slow);
 }

@@ -5,9 +5,9 @@
 
 /* clang-format off */
 TERNARY(where, CHOICE, OWN_ANY, 0, tp__map_infer, where, "WhereBackward0")
-TERNARY(lerp, SAME, FLOATS((z < 0 ? -z : z) < (ELEM)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z)), 0, lerp_infer, plain, "LerpBackward1")
-TERNARY(addcdiv, SAME, FLOATS(x + s * (y / z)), sizeof(double), tp__map_infer, number, "AddcdivBackward0")
-TERNARY(mul3, SAME, FLOATS(s * x * y * z), sizeof(double), tp__map_infer, number, NULL)
+TERNARY(lerp, SAME, LIGHT((z < 0 ? -z : z) < (ELEM)0.5 ? x + z * (y - x) : y - (y - x) * (1 - z)), 0, lerp_infer, plain, "LerpBackward1")
+TERNARY(addcdiv, SAME, LIGHT(x + s * (y / z)), sizeof(double), tp__map_infer, number, "AddcdivBackward0")
+TERNARY(mul3, SAME, LIGHT(s * x * y * z), sizeof(double), tp__map_infer, number, NULL)
 TERNARY(clamp_between, SAME, ANY(x != x ? x : y != y ? y : z != z ? z : (x > y ? x : y) < z ? (x > y ? x : y) : z), 0, tp__map_infer, plain, "ClampBackward0")
 ADDCMUL(addcmul, SAME, sizeof(double), addcmul_infer, number, "AddcmulBackward0") /* vec_arithmetic.c */
 /* clang-format on */

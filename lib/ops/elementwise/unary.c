@@ -10,8 +10,8 @@
 UNARY(neg, SAME, BY_KIND(-x, (U)0 - (U)x), tp_neg(T, g), TP__READS_NOTHING, all, "NegBackward0")
 UNARY(abs, SAME, BY_KIND(M(fabs)(x), x < 0 ? (U)0 - (U)x : (U)x), tp_mul(T, g, tp_sign(T, x)), READS_X, all, "AbsBackward0")
 UNARY(sign, SAME, ANY((ELEM)(x > 0) - (ELEM)(x < 0)), tp_zeros_like(T, x), TP__READS_NOTHING, all, "SignBackward0")
-UNARY(sqrt, TO_FLOAT, FLOATS(M(sqrt)(x)), tp_div(T, g, tp_mul_scalar(T, y, 2)), READS_Y, positive, "SqrtBackward0")
-UNARY(reciprocal, TO_FLOAT, FLOATS(1 / x), tp__mul3(T, g, y, y, -1), READS_Y, positive, "ReciprocalBackward0") /* g y y goes beyond the range last */
+UNARY(sqrt, TO_FLOAT, LIGHT(M(sqrt)(x)), tp_div(T, g, tp_mul_scalar(T, y, 2)), READS_Y, positive, "SqrtBackward0")
+UNARY(reciprocal, TO_FLOAT, LIGHT(1 / x), tp__mul3(T, g, y, y, -1), READS_Y, positive, "ReciprocalBackward0") /* g y y goes beyond the range last */
 UNARY(exp, TO_FLOAT, FLOATS(V(exp)(x)), tp_mul(T, g, y), READS_Y, all, "ExpBackward0")
 UNARY(log, TO_FLOAT, FLOATS(V(log)(x)), tp_div(T, g, x), READS_X, positive, "LogBackward0")
 UNARY(log1p, TO_FLOAT, FLOATS(V(log1p)(x)), tp_div(T, g, tp_add_scalar(T, x, 1)), READS_X, positive, "Log1PBackward0")
@@ -24,17 +24,17 @@ UNARY(relu, SAME, NUMBERS(x <= 0 ? 0 : x), relu_backward(T, y, g), READS_Y, all,
 UNARY(erfinv, TO_FLOAT, FLOATS(V(erfinv)(x)), tp_mul(T, g, tp__erfinv_slope(T, x)), READS_X, unit, "ErfinvBackward0")
 UNARY(lgamma, TO_FLOAT, FLOATS_OR(BY_SIZE(v_lgammaf(x), tp__lgamma(x)), tp__lgamma((double)x)), tp_mul(T, g, tp_digamma(T, x)), READS_X, positive, "LgammaBackward0")
 UNARY(digamma, TO_FLOAT, WIDE_OR(v_digamma_near(x, v_digamma(x)), tp__digamma(x)), tp_mul(T, g, polygamma(T, 1, x)), READS_X, positive, "DigammaBackward0")
-UNARY(frac, SAME, FLOATS(x - M(trunc)(x)), g, TP__READS_NOTHING, positive, "FracBackward0")
+UNARY(frac, SAME, LIGHT(x - M(trunc)(x)), g, TP__READS_NOTHING, positive, "FracBackward0")
 UNARY(floor, SAME, BY_KIND(M(floor)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "FloorBackward0")
 UNARY(ceil, SAME, BY_KIND(M(ceil)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "CeilBackward0")
 UNARY(round, SAME, BY_KIND(M(nearbyint)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "RoundBackward0")
 UNARY(trunc, SAME, BY_KIND(M(trunc)(x), x), tp_zeros_like(T, x), TP__READS_NOTHING, all, "TruncBackward0")
 SQUARE(square, SAME, BY_KIND(x * x, (U)((U)x * (U)x)))
-TRUTH(isnan, FLOAT_TO_BOOL, FLOATS(x != x))
-TRUTH(isinf, FLOAT_TO_BOOL, FLOATS(M(fabs)(x) == (ELEM)INFINITY))
-TRUTH(isfinite, FLOAT_TO_BOOL, FLOATS(M(fabs)(x) < (ELEM)INFINITY))
-TRUTH(isposinf, FLOAT_TO_BOOL, FLOATS(x == (ELEM)INFINITY))
-TRUTH(isneginf, FLOAT_TO_BOOL, FLOATS(x == -(ELEM)INFINITY))
+TRUTH(isnan, FLOAT_TO_BOOL, LIGHT(x != x))
+TRUTH(isinf, FLOAT_TO_BOOL, LIGHT(M(fabs)(x) == (ELEM)INFINITY))
+TRUTH(isfinite, FLOAT_TO_BOOL, LIGHT(M(fabs)(x) < (ELEM)INFINITY))
+TRUTH(isposinf, FLOAT_TO_BOOL, LIGHT(x == (ELEM)INFINITY))
+TRUTH(isneginf, FLOAT_TO_BOOL, LIGHT(x == -(ELEM)INFINITY))
 TRUTH(signbit, TO_BOOL, ANY_BY_KIND(BY_SIZE(v_bits(x) >> 31, v_bits64(x) >> 63), x < 0))
 TRUTH(logical_not, TO_BOOL, ANY(x == 0))
 BITS(bitwise_not, SAME, WHOLE_BY_KIND(~x, x == 0))
@@ -42,7 +42,7 @@ NUMBERED(round_to, SAME, FLOATS(t > 0 ? M(nearbyint)(x / s) * s : M(nearbyint)(x
 NUMBERED(nan_to_num, SAME, OWN_ANY, tp_mul(T, g, tp_isfinite(T, x)), READS_X, "NanToNumBackward0")
 NUMBERED(polygamma, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, polygamma(T, at[0] + 1, x)), READS_X, "PolygammaBackward0")
 NUMBERED(multigamma, TO_FLOAT, OWN_FLOATS, tp_mul(T, g, multigamma(T, at[0] + 1, at[1], x)), READS_X, "MvlgammaBackward0")
-BACKWARD(relu_backward, SAME, FLOATS(x <= 0 ? 0 : y))
+BACKWARD(relu_backward, SAME, LIGHT(x <= 0 ? 0 : y))
 /* clang-format on */
 
 #if READS_FLOATS || READS_INTEGERS
@@ -84,20 +84,22 @@ static inline __attribute__((always_inline)) void NAME(periodic)(int64_t n, ELEM
 
 static void NAME(sin)(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    (void)attr;
-    NAME(periodic)(n, out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_sinf_near, v_sin_near), M(sin));
+    NAME(periodic)
+    (TP__WHOLE_VECTORS(sin, 1, ELEM), out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_sinf_near, v_sin_near),
+     M(sin));
 }
 
 static void NAME(cos)(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    (void)attr;
-    NAME(periodic)(n, out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_cosf_near, v_cos_near), M(cos));
+    NAME(periodic)
+    (TP__WHOLE_VECTORS(cos, 1, ELEM), out, in[0], (ELEM)BY_SIZE(V_NEAR, V_NEAR64), BY_SIZE(v_cosf_near, v_cos_near),
+     M(cos));
 }
 
 static void NAME(tan)(int64_t n, void *out, const void *const *in, const void *attr)
 {
-    (void)attr;
-    NAME(periodic)(n, out, in[0], (ELEM)V_NEAR64, BY_SIZE(v_tanf_near, v_tan_near), M(tan));
+    NAME(periodic)
+    (TP__WHOLE_VECTORS(tan, 1, ELEM), out, in[0], (ELEM)V_NEAR64, BY_SIZE(v_tanf_near, v_tan_near), M(tan));
 }
 
 /* The order is the first attribute: 1 has a fast way for x > 0. At the poles, the sine is as much off 0 as the dtype's is. */

@@ -3,12 +3,12 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-SLOPE(l1_loss_slope, BINARY, FLOATS((ELEM)(x > y) - (ELEM)(x < y)))
-SLOPE(smooth_l1_loss_slope, SCALED, FLOATS(NAME(within)(x - y, s) / s))
-SLOPE(huber_loss_slope, SCALED, FLOATS(NAME(within)(x - y, s)))
-VALUE(l1_loss, BINARY, FLOATS(M(fabs)(x - y)), tp__loss_all_samples, "L1LossBackward0")
-VALUE(smooth_l1_loss, SCALED, FLOATS(NAME(least)(M(fabs)(x - y), s) / s * (M(fabs)(x - y) - NAME(least)(M(fabs)(x - y), s) / 2)), bent_samples, "SmoothL1LossBackward0")
-VALUE(huber_loss, SCALED, FLOATS(NAME(least)(M(fabs)(x - y), s) * (M(fabs)(x - y) - NAME(least)(M(fabs)(x - y), s) / 2)), bent_samples, "HuberLossBackward0")
+SLOPE(l1_loss_slope, BINARY, LIGHT((ELEM)(x > y) - (ELEM)(x < y)))
+SLOPE(smooth_l1_loss_slope, SCALED, LIGHT(NAME(within)(x - y, s) / s))
+SLOPE(huber_loss_slope, SCALED, LIGHT(NAME(within)(x - y, s)))
+VALUE(l1_loss, BINARY, LIGHT(M(fabs)(x - y)), tp__loss_all_samples, "L1LossBackward0")
+VALUE(smooth_l1_loss, SCALED, LIGHT(NAME(least)(M(fabs)(x - y), s) / s * (M(fabs)(x - y) - NAME(least)(M(fabs)(x - y), s) / 2)), bent_samples, "SmoothL1LossBackward0")
+VALUE(huber_loss, SCALED, LIGHT(NAME(least)(M(fabs)(x - y), s) * (M(fabs)(x - y) - NAME(least)(M(fabs)(x - y), s) / 2)), bent_samples, "HuberLossBackward0")
 /* clang-format on */
 
 #else

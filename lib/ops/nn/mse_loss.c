@@ -2,8 +2,8 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-SLOPE(mse_loss_slope, SAME, FLOATS(2 * (x - y)))
-VALUE(mse_loss, SAME, FLOATS((x - y) * (x - y)))
+SLOPE(mse_loss_slope, SAME, LIGHT(2 * (x - y)))
+VALUE(mse_loss, SAME, LIGHT((x - y) * (x - y)))
 /* clang-format on */
 
 #else

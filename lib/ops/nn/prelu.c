@@ -2,11 +2,11 @@
 #if defined(TP__READING)
 
 /* clang-format off */
-BINARY(prelu, SAME, FLOATS(x * V(either)(x > 0, 1, y)), by_each, "PreluBackward0")
+BINARY(prelu, SAME, LIGHT(x * V(either)(x > 0, 1, y)), by_each, "PreluBackward0")
 /* Parts of its derivatives: by x, of x, the slope and g; by the slope; and where x is not above 0. */
-TERNARY(prelu_by_x, SAME, FLOATS(z * V(either)(x > 0, 1, y)), by_x, NULL)
-BINARY(prelu_by_slope, SAME, FLOATS(V(either)(x > 0, 0, x) * V(either)(x > 0, 0, y)), by_slope, NULL)
-BINARY(prelu_below, SAME, FLOATS(x > 0 ? 0 : y), below, NULL)
+TERNARY(prelu_by_x, SAME, LIGHT(z * V(either)(x > 0, 1, y)), by_x, NULL)
+BINARY(prelu_by_slope, SAME, LIGHT(V(either)(x > 0, 0, x) * V(either)(x > 0, 0, y)), by_slope, NULL)
+BINARY(prelu_below, SAME, LIGHT(x > 0 ? 0 : y), below, NULL)
 /* clang-format on */
 
 #else
