@@ -20,7 +20,9 @@
 #include "tapir/schedule.h"
 #include "tapir/data.h"
 #include "tapir/metrics.h"
+#include "tapir/events.h"
 #include "tapir/io.h"
+#include "tapir/lr_find.h"
 #include "tapir/snapshot.h"
 
 #ifdef TP_TRACE

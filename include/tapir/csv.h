@@ -43,6 +43,22 @@ TP_API void       tp_csv_names_free(tp_csv_names *names);
 TP_API tp_status tp_csv_save(tp_tape *T, const char *path, tp_tensor *x, const char *const *names,
                              const tp_csv_options *options);
 
+/* ---- a log: rows of numbers, one after the other -------------------------------------------------------------------------- */
+
+typedef struct tp_csv_log tp_csv_log;
+/* Opens a file that rows are appended to, of n numbers under these names. Where there is none it is made, with the names as its
+ * first line; one that is there goes on: its first line has to be that one (TP_EINVAL), and a last row that was cut off, before its
+ * line's end, is taken away. Of the options the separator and the decimal comma count. */
+TP_API tp_csv_log *tp_csv_log_open(tp_tape *T, const char *path, int n, const char *const *names,
+                                   const tp_csv_options *options);
+TP_API void        tp_csv_log_close(tp_csv_log *log);
+/* A row of n numbers, in digits that read back the same; NaN is nan. It is in the file when this returns: a reader sees whole
+ * rows. */
+TP_API tp_status tp_csv_log_row(tp_tape *T, tp_csv_log *log, int n, const double *values);
+TP_API int64_t   tp_csv_log_rows(const tp_csv_log *log); /* there are in the file */
+/* Takes away all rows but the first ones, as of a training that goes on from a snapshot which is older than the last row. */
+TP_API tp_status tp_csv_log_keep(tp_tape *T, tp_csv_log *log, int64_t rows);
+
 #ifdef __cplusplus
 }
 #endif

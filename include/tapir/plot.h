@@ -35,16 +35,16 @@ typedef struct {
     const char *title;
     const char *xlabel;
     const char *ylabel;
-    const char *y2label; /* of the axis on the right */
-    int    width, height;        /* in pixels; 0: 900 by 540, or what images and matrices need */
-    double x_min, x_max;         /* 0: the data's; TP_ZERO is zero */
-    double y_min, y_max, y2_min, y2_max;
-    bool   log_x, log_y, log_y2;
+    const char *y2label;       /* of the axis on the right */
+    int         width, height; /* in pixels; 0: 900 by 540, or what images and matrices need */
+    double      x_min, x_max;  /* 0: the data's; TP_ZERO is zero */
+    double      y_min, y_max, y2_min, y2_max;
+    bool        log_x, log_y, log_y2;
     tp_plot_key key;
-    int    columns, rows;        /* of the text; 0: 80, 20 for the curves alone */
-    bool   ascii;                /* text without other characters */
-    double seconds;              /* that gnuplot may take; 0: 60 */
-    const char *gnuplot;         /* the program; NULL: gnuplot, looked for along PATH */
+    int         columns, rows; /* of the text; 0: 80, 20 for the curves alone */
+    bool        ascii;         /* text without other characters */
+    double      seconds;       /* that gnuplot may take; 0: 60 */
+    const char *gnuplot;       /* the program; NULL: gnuplot, looked for along PATH */
     TP_RESERVED(4);
 } tp_plot_options;
 /* NULL after a failure, as of options that make no sense (TP_EINVAL). */
@@ -57,10 +57,10 @@ typedef enum { TP_PLOT_LINE, TP_PLOT_POINTS, TP_PLOT_LINE_POINTS, TP_PLOT_STEPS 
 typedef struct {
     const char   *label; /* in the legend; NULL: it is not there */
     tp_plot_style style;
-    bool          y2;     /* by the axis on the right */
+    bool          y2; /* by the axis on the right */
     bool          dashed;
-    double        size;   /* of lines and points; 0: 1 */
-    const char   *color;  /* "#rrggbb"; NULL: the next of a list */
+    double        size;  /* of lines and points; 0: 1 */
+    const char   *color; /* "#rrggbb"; NULL: the next of a list */
     TP_RESERVED(4);
 } tp_series_options;
 /* y [n] over x [n], or over 0, 1, ... where x is NULL. A series without points is TP_ESHAPE, here and below. */
@@ -72,16 +72,17 @@ TP_API tp_status tp_plot_band(tp_tape *T, tp_plot *p, tp_tensor *x, tp_tensor *l
                               const tp_series_options *options);
 /* How many elements of x, of any shape, are in each of `bins` stretches of one length from the smallest to the largest; those that
  * are not finite are passed over. bins 0: 2 n^(1/3), 200 at most. */
-TP_API tp_status tp_plot_histogram(tp_tape *T, tp_plot *p, tp_tensor *x, int64_t bins, const tp_series_options *options);
+TP_API tp_status tp_plot_histogram(tp_tape *T, tp_plot *p, tp_tensor *x, int64_t bins,
+                                   const tp_series_options *options);
 
 /* ---- pictures: one of these is a plot ------------------------------------------------------------------------------------ */
 
 typedef struct {
-    int                columns;     /* 0: as many as look well */
-    const char *const *labels;      /* [n], above each; NULL: none. So may be any of them */
-    const char *const *row_labels;  /* at the left of each row */
-    double             low, high;   /* what is black, and white; both 0: 0 and 1, 255 of TP_U8, 65535 of TP_I32 */
-    bool               negative;    /* the other way round */
+    int                columns;    /* 0: as many as look well */
+    const char *const *labels;     /* [n], above each; NULL: none. So may be any of them */
+    const char *const *row_labels; /* at the left of each row */
+    double             low, high;  /* what is black, and white; both 0: 0 and 1, 255 of TP_U8, 65535 of TP_I32 */
+    bool               negative;   /* the other way round */
     TP_RESERVED(4);
 } tp_plot_images_options;
 /* n pictures side by side, row by row: x [n, height, width], or [n, channels, height, width] of 1 or 3 channels. */

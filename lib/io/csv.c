@@ -2,9 +2,9 @@
  * look like one is a field of text, which is unquoted in its place. */
 #define _POSIX_C_SOURCE 200809L
 #include "core/text.h"
+#include "io/csv.h"
 #include "io/element.h"
 #include "io/file.h"
-#include "tapir/csv.h"
 
 #include <errno.h>
 #include <float.h>
@@ -362,8 +362,7 @@ static bool read_table(reader *r, table *t, const tp_csv_options *o)
 
 static bool is_sign(const char *text) { return strlen(text) == 1 && strchr("\"\r\n0123456789.+-", *text) == NULL; }
 
-/* The separator; 0 after a failure. */
-static char separator_of(tp_tape *T, const char *who, const char *path, const tp_csv_options *o)
+char tp__csv_separator(tp_tape *T, const char *who, const char *path, const tp_csv_options *o)
 {
     const char *usual = tp__ends_with(path, ".tsv") || tp__ends_with(path, ".tab") ? "\t"
                         : o->decimal_comma                                         ? ";"
@@ -380,7 +379,7 @@ static char separator_of(tp_tape *T, const char *who, const char *path, const tp
 
 static bool set_options(reader *r, const tp_csv_options *o)
 {
-    r->separator = separator_of(r->T, loader, r->path, o);
+    r->separator = tp__csv_separator(r->T, loader, r->path, o);
     r->decimal = o->decimal_comma ? ',' : '.';
     r->missing = o->missing;
     r->comment = o->comment ? *o->comment : 0;
@@ -465,7 +464,7 @@ tp_tensor *tp_csv_load(tp_tape *T, const char *path, const tp_csv_options *optio
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 /* In 15 digits, 16 or 17: the first that read back. */
-static void format_double(double v, char text[40])
+void tp__csv_number(double v, char decimal, char text[40])
 {
     if (!isfinite(v)) {
         tp__python_float(v, true, text);
@@ -475,32 +474,41 @@ static void format_double(double v, char text[40])
         double back = 0;
         tp__snprintf(text, 40, "%.*g", precision, v);
         if (take_number(text, '.', &back) && back == v)
-            return;
+            break;
     }
+    char *point = decimal == '.' ? NULL : strchr(text, '.');
+    if (point)
+        *point = decimal;
 }
 
 static bool write_cell(FILE *file, const char *at, tp_dtype dtype, char decimal)
 {
     char text[40];
     if (tp_dtype_is_float(dtype))
-        format_double(tp__load(at, dtype), text);
+        tp__csv_number(tp__load(at, dtype), decimal, text);
     else
         snprintf(text, sizeof text, "%lld", (long long)tp__load_i64(at, dtype));
-    char *point = decimal == '.' ? NULL : strchr(text, '.');
-    if (point)
-        *point = decimal;
     return fputs(text, file) >= 0;
+}
+
+void tp__csv_name(tp__bytes *to, const char *name, char separator)
+{
+    bool plain = strpbrk(name, "\"\r\n") == NULL && strchr(name, separator) == NULL && *name != ' ' && *name != 0;
+    plain = plain && name[strlen(name) - 1] != ' ';
+    tp__bytes_text(to, plain ? "" : "\"");
+    for (; *name; name++)
+        tp__bytes_put(to, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+    tp__bytes_text(to, plain ? "" : "\"");
 }
 
 static bool write_name(FILE *file, const char *name, char separator)
 {
-    bool plain = strpbrk(name, "\"\r\n") == NULL && strchr(name, separator) == NULL && *name != ' ' && *name != 0;
-    if (plain && name[strlen(name) - 1] != ' ')
-        return fputs(name, file) >= 0;
-    bool ok = putc('"', file) == '"';
-    for (; *name && ok; name++)
-        ok = (*name != '"' || putc('"', file) == '"') && putc(*name, file) != EOF;
-    return ok && putc('"', file) == '"';
+    tp__bytes b = {0};
+    tp__csv_name(&b, name, separator);
+    bool ok = !b.failed && fwrite(b.data, 1, b.n, file) == b.n;
+    errno = b.failed ? ENOMEM : errno;
+    tp__bytes_free(&b);
+    return ok;
 }
 
 static bool write_table(FILE *file, const tp_tensor *x, const char *at, const char *const *names, char separator,
@@ -539,7 +547,7 @@ tp_status tp_csv_save(tp_tape *T, const char *path, tp_tensor *x, const char *co
         tp__missing(T, saver, "the path");
     if (!tp__ok(T))
         return T ? T->status : TP_EINVAL;
-    char separator = separator_of(T, saver, path, o);
+    char separator = tp__csv_separator(T, saver, path, o);
     if (separator == 0 || check_save(T, x, names) != TP_OK)
         return T->status;
     tp__storage *copy;

@@ -63,6 +63,23 @@ char *tp__file_read(tp_tape *T, const char *who, const char *path, size_t *bytes
     return NULL;
 }
 
+bool tp__append(int fd, int64_t *end, const void *data, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t k = write(fd, (const char *)data + done, n - done);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0) {
+            int error = k < 0 ? errno : EIO;
+            errno = done > 0 && ftruncate(fd, *end) != 0 ? errno : error;
+            return false;
+        }
+        done += (size_t)k;
+    }
+    *end += (int64_t)n;
+    return true;
+}
+
 bool tp__ends_with(const char *path, const char *end)
 {
     size_t n = strlen(path), k = strlen(end);

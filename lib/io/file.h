@@ -14,6 +14,10 @@ int tp__file_open(tp_tape *T, const char *who, const char *path, size_t *bytes);
 char *tp__file_read(tp_tape *T, const char *who, const char *path, size_t *bytes);
 bool tp__ends_with(const char *path, const char *end);
 
+/* Writes n bytes at the end of a file that was opened to be appended to; *end is where that is. False with errno: nothing was
+ * written, what there was room for is taken back. */
+bool tp__append(int fd, int64_t *end, const void *data, size_t n);
+
 /* Names and as many tensors that are to be written: there, usable, each name once, in UTF-8 and short enough for an entry of an
  * archive. */
 tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,

@@ -29,7 +29,8 @@ BEGIN {
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
     kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = kind["tp_image_mode"] = "choice"
-    kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_plot_key"] = kind["tp_plot_style"] = "choice"
+    kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_csv_log*"] = kind["consttp_csv_log*"] = "csv_log"; kind["tp_events*"] = kind["consttp_events*"] = "events"
+    kind["consttp_lr_range*"] = "lr_range"; kind["tp_plot_key"] = kind["tp_plot_style"] = "choice"
     kind["tp_rnn_state*"] = kind["consttp_rnn_state*"] = "rnn_state"
     kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
@@ -95,6 +96,7 @@ BEGIN {
     special["tp_plot_save path"] = special["tp_plot_show path"] = "plot_path"; special["tp_plot_curve y"] = special["tp_plot_scatter y"] = "vector"
     special["tp_plot_curve x"] = special["tp_plot_scatter x"] = special["tp_plot_band x"] = special["tp_plot_band low"] = special["tp_plot_band high"] = "vector"
     special["tp_plot_images x"] = "batch"
+    special["tp_csv_log_open path"] = "log_path"; special["tp_events_open directory"] = "events_directory"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"
@@ -251,7 +253,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

@@ -424,6 +424,39 @@ static inline const char *get_plot_path(int v)
     return v == 0 ? path : get_path(v);
 }
 KIND(plot_path, 8)
+static inline const char *get_log_path(int v)
+{
+    if (v == 0)
+        remove(get_path(0));
+    return get_path(v);
+}
+KIND(log_path, 8)
+static inline void free_csv_log(void *x) { tp_csv_log_close(x); }
+static inline tp_csv_log *get_csv_log(int v)
+{
+    static const char *const names[] = {"one", "two"};
+    return v ? NULL : hold(tp_csv_log_open(T, get_log_path(0), 2, names, NULL), free_csv_log);
+}
+KIND(csv_log, 2)
+/* Where there is one it is a new file at each call. */
+FROM(events_directory, const char *, "/no/such/directory", NULL, "", "/dev/null", "/dev/full", long_text)
+static inline void free_events(void *x)
+{
+    remove(tp_events_path(x));
+    tp_events_close(x);
+}
+static inline tp_events *get_events(int v) { return v ? NULL : hold(tp_events_open(T, directory), free_events); }
+KIND(events, 2)
+static inline const tp_lr_range *get_lr_range(int v)
+{
+    static tp_lr_range r;
+    r = (tp_lr_range){.suggestion = v == 2 ? (double)NAN : 1};
+    r.lr = tp_linspace(T, TP_F64, 1, 3, 5);
+    r.loss = v == 3 ? NULL : r.lr;
+    r.mean = v == 4 ? tp_zeros(T, TP_F32, tp_shape(2)) : r.lr;
+    return v == 1 ? NULL : &r;
+}
+KIND(lr_range, 5)
 static inline tp_csv_names **get_csv_names_out(int v)
 {
     static tp_csv_names *names;

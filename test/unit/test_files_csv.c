@@ -254,6 +254,104 @@ START_TEST(without_memory)
 }
 END_TEST
 
+static const char *const log_names[] = {"step", "loss, train", "lr"};
+
+static bool log_is(const char *want)
+{
+    size_t n;
+    unsigned char *is = read_file(path, &n);
+    bool same = n == strlen(want) && memcmp(is, want, n) == 0;
+    if (!same)
+        printf("%.*s\n", (int)n, (const char *)is);
+    free(is);
+    return same;
+}
+
+/* Opened again after whatever may be left of it: it goes on with whole rows, and one head. */
+START_TEST(log_goes_on)
+{
+#define HEAD "step,\"loss, train\",lr\n"
+    static const struct {
+        const char *before, *after;
+        int rows;
+    } cases[] = {
+        {"", "", 0},
+        {"step,\"lo", "", 0},
+        {HEAD, "", 0},
+        {(HEAD "1,2,3\n"), "1,2,3\n", 1},
+        {(HEAD "1,2,3\n4,5,"), "1,2,3\n", 1},
+        {(HEAD "1,2,3"), "", 0},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char want[200];
+        write_file(path, cases[i].before, strlen(cases[i].before));
+        tp_csv_log *log = tp_csv_log_open(T, path, 3, log_names, NULL);
+        ck_no_error(T);
+        ck_assert_int_eq(tp_csv_log_rows(log), cases[i].rows);
+        snprintf(want, sizeof want, "%s%s", HEAD, cases[i].after);
+        ck_assert_msg(log_is(want), "case %zu", i);
+        ck_assert_int_eq(tp_csv_log_row(T, log, 3, (const double[]){7, 0.1, NAN}), TP_OK);
+        strcat(want, "7,0.1,nan\n"); /* it is there before the log is closed */
+        ck_assert_msg(log_is(want), "case %zu", i);
+        tp_csv_log_close(log);
+    }
+    tp_tensor *x = tp_csv_load(T, path, NULL, NULL);
+    ck_assert(tp_size(x, 0) == 1 && tp_item_at(x, 1) == 0.1 && isnan(tp_item_at(x, 2)));
+}
+END_TEST
+
+START_TEST(log_rows)
+{
+    unlink(path);
+    tp_csv_log *log = tp_csv_log_open(T, path, 2, (const char *const[]){"a", "b"},
+                                      &(tp_csv_options){.separator = ";", .decimal_comma = true});
+    for (int i = 0; i < 5; i++)
+        tp_csv_log_row(T, log, 2, (const double[]){i, i / 8.0});
+    ck_assert_int_eq(tp_csv_log_keep(T, log, 2), TP_OK);
+    ck_assert_int_eq(tp_csv_log_rows(log), 2);
+    tp_csv_log_row(T, log, 2, (const double[]){9, 1e300});
+    ck_assert(log_is("a;b\n0;0\n1;0,125\n9;1e+300\n"));
+    ck_no_error(T);
+    tp_csv_log_keep(T, log, 4);
+    ck_error(T, TP_EINVAL, "4 rows of 3");
+    tp_csv_log_row(T, log, 3, (const double[]){9, 1, 2});
+    ck_error(T, TP_EINVAL, "3 values; 2 are needed");
+    tp_csv_log_close(log);
+    ck_assert_ptr_null(
+        tp_csv_log_open(T, path, 2, (const char *const[]){"a", "c"}, &(tp_csv_options){.separator = ";"}));
+    ck_error(T, TP_EINVAL, "its first line is other names; a;c is needed");
+    ck_assert_ptr_null(tp_csv_log_open(T, path, 1, (const char *const[]){"a"}, NULL));
+    ck_error(T, TP_EINVAL, "other names");
+    ck_assert_ptr_null(tp_csv_log_open(T, path, 0, log_names, NULL));
+    ck_error(T, TP_EINVAL, "0 names");
+    ck_assert_ptr_null(tp_csv_log_open(T, "/dev/null", 3, log_names, NULL));
+    ck_error(T, TP_EIO, "not a regular file");
+    ck_assert(log_is("a;b\n0;0\n1;0,125\n9;1e+300\n"));
+}
+END_TEST
+
+START_TEST(log_without_memory)
+{
+    for (long k = 1;; k++) {
+        unlink(path);
+        long long live = alloc_live();
+        alloc_fail_at(k);
+        tp_csv_log *log = tp_csv_log_open(T, path, 3, log_names, NULL);
+        tp_csv_log_row(T, log, 3, (const double[]){1, 2, 3});
+        tp_csv_log_keep(T, log, 1);
+        bool asked = alloc_requests() >= k;
+        alloc_fail_at(0);
+        tp_csv_log_close(log);
+        live -= alloc_live();
+        ck_assert_int_eq(live, 0);
+        ck_assert_int_eq(tp_error_status(T), asked ? TP_ENOMEM : TP_OK);
+        tp_clear_error(T);
+        if (!asked)
+            break;
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("files_csv");
@@ -266,6 +364,9 @@ int main(void)
     tcase_add_test(t, saved);
     tcase_add_test(t, damaged);
     tcase_add_test(t, without_memory);
+    tcase_add_test(t, log_goes_on);
+    tcase_add_test(t, log_rows);
+    tcase_add_test(t, log_without_memory);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
