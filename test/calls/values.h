@@ -2,6 +2,7 @@
 #ifndef TEST_CALLS_VALUES_H
 #define TEST_CALLS_VALUES_H
 
+#include <dirent.h>
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -438,14 +439,31 @@ static inline tp_csv_log *get_csv_log(int v)
     return v ? NULL : hold(tp_csv_log_open(T, get_log_path(0), 2, names, NULL), free_csv_log);
 }
 KIND(csv_log, 2)
-/* Where there is one it is a new file at each call. */
-FROM(events_directory, const char *, "/no/such/directory", NULL, "", "/dev/null", "/dev/full", long_text)
+/* A folder of their own: what the last call has left there goes. */
+static inline const char *get_events_directory(int v)
+{
+    static char path[4096];
+    if (v > 0)
+        return get_path(v);
+    snprintf(path, sizeof path, "%s/calls_events", directory);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        char name[8192];
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        if (e->d_name[0] == 'e')
+            remove(name);
+    }
+    if (d)
+        closedir(d);
+    return path;
+}
+KIND(events_directory, 8)
 static inline void free_events(void *x)
 {
     remove(tp_events_path(x));
     tp_events_close(x);
 }
-static inline tp_events *get_events(int v) { return v ? NULL : hold(tp_events_open(T, directory), free_events); }
+static inline tp_events *get_events(int v) { return v ? NULL : hold(tp_events_open(T, get_events_directory(0)), free_events); }
 KIND(events, 2)
 static inline const tp_lr_range *get_lr_range(int v)
 {
