@@ -12,7 +12,7 @@ SOVERSION := 0
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all lib examples tests demo graph check check-full bench bench-build bench-quick bench-operators install uninstall dist doc clean distclean deps format help
+.PHONY: all lib examples tests fuzzers interop-tests demo graph check check-full check-interop fuzz bench bench-build bench-quick bench-operators install uninstall dist doc clean distclean deps format help
 
 say = @$(if $(filter 1,$(V)),,printf '  %-4s %s\n' $(1) $(2);)
 Q   = $(if $(filter 1,$(V)),,@)
@@ -27,7 +27,7 @@ again = @+$(MAKE) --no-print-directory
 # ---- configuring ---------------------------------------------------------------------------------
 # What the user gives (CC, CFLAGS, prefix, ...) is remembered in configure.args until something else is given.
 
-unconfigured := doc/from-pytorch.md demo check-full dist doc clean distclean deps format help
+unconfigured := doc/from-pytorch.md demo check-full check-interop fuzz dist doc clean distclean deps format help
 given_by_user = $(if $(filter command% environment%,$(origin $(1))),$(1)='$($(1))')
 given := $(strip $(foreach v,CC CFLAGS CPPFLAGS LDFLAGS LIBS,$(call given_by_user,$(v))) $(CONFIGURE_FLAGS))
 
@@ -176,7 +176,10 @@ cases       := $(patsubst test/cases/%.c,$(BUILD)/test/case_%,$(wildcard test/ca
 # Every public function, called with arguments of all kinds (test/calls).
 calls       := $(BUILD)/test/calls
 
-tests: $(calls) $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(cases) $(conformance)
+# Readers, with files that are damaged in all ways: libFuzzer's (FUZZ=1, which "make fuzz" says), or with those of the corpus.
+fuzzers     := $(patsubst test/fuzz/%.c,$(BUILD)/test/fuzz_%,$(filter-out %/fuzz.c %/replay.c,$(wildcard test/fuzz/*.c)))
+
+tests: $(calls) $(fuzzers) $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)) $(cases) $(conformance)
 ifeq ($(HAVE_CHECK),no)
 	@echo 'The tests need Check: "make deps" installs it' >&2; exit 1
 $(BUILD)/obj/test/unit/%.o $(BUILD)/obj/test/support/%.o:
@@ -191,6 +194,20 @@ $(BUILD)/test/test_%: $(BUILD)/obj/test/unit/test_%.o $(call object_of,test/supp
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) $^ $(test_wrap) $(CHECK_LIBS) $(link_libs) -o $@
+
+$(BUILD)/test/fuzz_%: $(BUILD)/obj/test/fuzz/%.o $(BUILD)/obj/test/fuzz/fuzz.o $(if $(FUZZ),,$(BUILD)/obj/test/fuzz/replay.o) $(BUILD)/libtapir.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) $(if $(FUZZ),-fsanitize=fuzzer) $^ $(link_libs) -o $@
+
+fuzzers: $(fuzzers)
+
+# Each reader for so many seconds, with AddressSanitizer and UndefinedBehaviorSanitizer; READER=csv: that one alone.
+SECONDS ?= 60
+fuzz:
+	@test/fuzz/run.sh --has-clang
+	$(again) BUILD=$(BUILD)/fuzz CC='$(if $(findstring clang,$(CC)),$(CC),clang)' SANITIZE=fuzzer-no-link,address,undefined FUZZ=1 fuzzers
+	@test/fuzz/run.sh $(BUILD)/fuzz $(SECONDS) $(READER)
 
 $(BUILD)/test/case_%: test/cases/%.c $(BUILD)/libtapir.so
 	@mkdir -p $(@D) $(BUILD)/obj/test/cases
@@ -286,6 +303,15 @@ check-full:
 	    $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)
 	@sh test/run.sh --full $(BUILD)
 
+# Round trips with the real programs, which are installed where they are missing; nothing is skipped.
+interop_needs := python3-numpy python3-torch python3-pil python3-h5py libhdf5-dev
+check-interop:
+	@.ci/deps $(interop_needs)
+	$(again) BUILD=$(BUILD)/interop CONFIGURE_FLAGS='$(CONFIGURE_FLAGS) --with-hdf5' interop-tests
+	@sh test/run.sh --interop $(BUILD)/interop
+
+interop-tests: lib $(filter %/case_files_%,$(cases))
+
 # ---- installing ----------------------------------------------------------------------------------
 
 headers := $(wildcard include/tapir/*.h)
@@ -356,6 +382,8 @@ help:
 	@echo 'demo        installs what is missing, builds, trains a network on Fashion-MNIST'
 	@echo 'check       all tests (T=io: those with "io" in their name); check-full: those with sanitizers and valgrind, which take longer'
 	@echo '            check T=operators OP=gelu: one operator alone, its generic tests and its conformance cases'
+	@echo 'check-interop  files and memory to and from NumPy, PyTorch and h5py, which are installed where they are missing'
+	@echo 'fuzz        each reader of files for SECONDS=60, with libFuzzer (clang); READER=csv: that one'
 	@echo 'bench       all measurements, beside PyTorch where it is installed, in eight minutes'
 	@echo 'graph       draws the graph of a small network with Graphviz'
 	@echo 'bench-quick  some of it, in a minute'

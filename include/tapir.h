@@ -23,6 +23,7 @@
 #include "tapir/events.h"
 #include "tapir/io.h"
 #include "tapir/lr_find.h"
+#include "tapir/share.h"
 #include "tapir/snapshot.h"
 
 #ifdef TP_TRACE

@@ -2,16 +2,16 @@
 # Runs the tests of a build and adds up what came of them.
 #
 # usage: run.sh BUILD           what "make check" runs
+#        run.sh --interop BUILD what "make check-interop" runs, of which nothing may be skipped
 #        run.sh --full BUILD    what "make check-full" runs: the builds BUILD/asan and BUILD/tsan, and valgrind on BUILD
 #
 # A line for each program, in the order in which they end; of one that fails, also what it said (all of it is in
 # BUILD/test/log), of one that skips, why. The last line is the sum: each check of a Check program and each conformance case counts, and each other program counts one.
 cd "$(dirname "$0")/.." || exit 2
-full=no
-if [ "$1" = --full ]; then
-    full=yes
-    shift
-fi
+what=all
+case $1 in
+    --*) what=${1#--} && shift ;;
+esac
 T=${T:-}   # a part of the names of those to run
 OP=${OP:-} # or one operator: its generic tests and its conformance cases
 build=${1:-build}
@@ -146,9 +146,25 @@ programs() # build, a prefix for the names; the longest first
     else
         skip "$2conformance" 'built without jansson'
     fi
+    for reader in test/fuzz/corpus/*; do
+        run "$2corpus $(basename "$reader")" count_one "$1/test/fuzz_$(basename "$reader")" "$reader"
+    done
     for source in test/cases/*.c; do
         case=$(basename "$source" .c)
+        case $2$case in files_*) continue ;; esac # see interop
         run "$2case $case" count_one timeout "$case_seconds" "$1/test/case_$case"
+    done
+}
+
+# Files and memory, to and from the real programs.
+interop()
+{
+    for source in test/cases/files_*.c; do
+        case=$(basename "$source" .c)
+        run "interop $case" count_one timeout "$case_seconds" "$build/test/case_$case"
+    done
+    for script in test/interop/*.py; do
+        run "interop $(basename "$script" .py)" count_one timeout "$case_seconds" sh test/interop/run.sh "$script" "$build"
     done
 }
 
@@ -235,7 +251,9 @@ one_operator()
 if [ -n "$OP" ]; then
     T=
     one_operator
-elif [ $full = yes ]; then
+elif [ "$what" = interop ]; then
+    interop
+elif [ "$what" = full ]; then
     address_sanitizer
     run 'killed 100 times' count_checks env TAPIR_TEST_KILLS=100 CK_VERBOSITY=normal "$build/test/test_snapshot"
     thread_sanitizer
@@ -246,7 +264,8 @@ elif [ $full = yes ]; then
 else
     rules
     programs "$build" ''
+    interop
 fi
 wait
-awk '{ n += $1; bad += $2; skipped += $3 }
-     END { print n + 0 " passed, " bad + 0 " failed, " skipped + 0 " skipped"; exit bad > 0 }' "$counts"
+awk -v what="$what" '{ n += $1; bad += $2; skipped += $3 }
+     END { print n + 0 " passed, " bad + 0 " failed, " skipped + 0 " skipped"; exit bad > 0 || (what == "interop" && skipped > 0) }' "$counts"

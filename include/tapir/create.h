@@ -16,6 +16,11 @@ extern "C" {
 TP_API tp_tensor *tp_from(tp_tape *T, tp_dtype dtype, tp_dims shape, const void *data);
 /* Uses the caller's row-major memory as it is; it must outlive the tensor. */
 TP_API tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data);
+/* Memory that is given back: deleter(user) is called once, when the last tensor on it is gone (one that is kept, or is in a
+ * graph, outlives the tape), by the thread in which it goes; after a failure, at once. NULL: nobody is told. Strides are in
+ * elements from `data`, which need not be the lowest one; NULL: row-major. data is a multiple of the dtype's size. (from_blob) */
+TP_API tp_tensor *tp_from_blob(tp_tape *T, tp_dtype dtype, tp_dims shape, const int64_t *stride, void *data,
+                               void (*deleter)(void *user), void *user);
 TP_API tp_tensor *tp_empty(tp_tape *T, tp_dtype dtype, tp_dims shape); /* values are not defined */
 TP_API tp_tensor *tp_zeros(tp_tape *T, tp_dtype dtype, tp_dims shape);
 TP_API tp_tensor *tp_ones(tp_tape *T, tp_dtype dtype, tp_dims shape);

@@ -22,7 +22,7 @@ extern "C" {
 /* An IDX file (the format of MNIST), gzipped or not, as a tensor of the tape: TP_U8 [n, ...]. */
 TP_API tp_tensor *tp_read_idx(tp_tape *T, const char *path);
 
-/* A safetensors file in memory. NULL is TP_EIO where it cannot be read or is not what it claims, TP_ENOMEM, or
+/* A safetensors file, which is open until it is closed: tensors are read when they are asked for. NULL is TP_EIO where it cannot be read or is not what it claims, TP_ENOMEM, or
  * TP_EUNSUPPORTED in a library without jansson. Names, of which there are `length`, are in the order of the data. */
 typedef struct tp_safetensors tp_safetensors;
 TP_API tp_safetensors        *tp_safetensors_open(tp_tape *T, const char *path);

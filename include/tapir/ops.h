@@ -14,7 +14,7 @@
  * Shapes are written x [n, d]; [...] stands for any dimensions, [] for a 0-d tensor.
  *
  * PyTorch's other names, and what has their place here:
- *   tensor, as_tensor: tp_from.  from_blob, from_numpy, asarray: tp_wrap.  scalar_tensor: tp_scalar.  numpy: tp_data.
+ *   tensor, as_tensor: tp_from.  from_numpy, asarray: tp_wrap.  scalar_tensor: tp_scalar.  numpy: tp_data.
  *   new_empty, new_zeros, new_ones, new_full, new_tensor: the function without new_, with tp_dtype_of(x).
  *   copy_, and the in-place and out= forms that have no function: tp_copy_into (tape.h).
  *   float, double, int, long, byte, bool, type, type_as: tp_to.  ravel: tp_flatten(T, x, 0, -1).

@@ -18,6 +18,9 @@ typedef struct {
 } tp_state_dict;
 TP_API void       tp_state_dict_free(tp_state_dict *d);
 TP_API tp_tensor *tp_state_dict_get(const tp_state_dict *d, const char *name); /* NULL: there is none */
+/* What stands under a key: "0.weight" for each "model.0.weight" where the key is "model". The tensors share the memory
+ * of those in d and are kept: the part outlives d. Where there is nothing it is empty. NULL: no memory, or T has failed. */
+TP_API tp_state_dict *tp_state_dict_part(tp_tape *T, const tp_state_dict *d, const char *key);
 
 #ifdef __cplusplus
 }

@@ -24,7 +24,22 @@ TP_API tp_state_dict *tp_torch_load(tp_tape *T, const char *path);
  * weights_only=True, too: a module's state_dict. Tensors that share memory here share a storage there. Where all names are an
  * optimizer's (tp_optim_state_dict: "state.3.exp_avg", "param_groups.0.lr") the dict is nested as PyTorch's
  * optimizers take it, with numbers and lists as options. (torch.save) */
-TP_API tp_status tp_torch_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors);
+TP_API tp_status tp_torch_save(tp_tape *T, const char *path, int n, const char *const *names,
+                               tp_tensor *const *tensors);
+/* Writes a dict of n states by key, as training scripts save theirs:
+ *
+ *     torch.save({"model": net.state_dict(), "optimizer": opt.state_dict(), "epoch": 5}, path)
+ *
+ *     tp_tensor     *epoch = tp_scalar(T, TP_I64, 5);
+ *     tp_state_dict *parts[] = {tp_module_state_dict(T, net), tp_optim_state_dict(T, opt),
+ *                               &(tp_state_dict){1, (const char *const[]){""}, &epoch}};
+ *     tp_torch_save_parts(T, path, 3, (const char *const[]){"model", "optimizer", "epoch"}, parts);
+ *
+ * Keys are UTF-8 and differ. Each part is written as tp_torch_save has it, an optimizer's nested; one whose only name is "" is
+ * that tensor itself, and without dimensions a number. tp_torch_load reads it as "model.0.weight", "optimizer.state.0.exp_avg",
+ * "epoch"; tp_state_dict_part takes the parts out. */
+TP_API tp_status tp_torch_save_parts(tp_tape *T, const char *path, int n, const char *const *keys,
+                                     tp_state_dict *const *parts);
 
 #ifdef __cplusplus
 }

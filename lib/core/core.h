@@ -35,6 +35,9 @@ static inline bool tp__mul_size(size_t a, size_t b, size_t *out) { return !__bui
 /* Elements of a shape; false for a bad rank, a negative size, or where the sizes that are not 0 have a product beyond
  * int64_t, as in NumPy: no product of some of them overflows. */
 bool tp__dims_numel(tp_dims shape, int64_t *numel);
+/* Where the elements of this shape lie, counted from the one that all indices are 0 of: from *begin to before *end, which are
+ * the same where there are none. False where that is beyond int64_t. */
+bool tp__dims_extent(tp_dims shape, const int64_t *stride, int64_t *begin, int64_t *end);
 /* "[32, 7]" into buffer; returns buffer. */
 const char *tp__dims_text(tp_dims shape, char *buffer, size_t n);
 /* The same of a shape, and of a tensor's, for an error's text: it is there until the block ends that this stands in. */
@@ -123,6 +126,7 @@ struct tp__storage {
     uint32_t version; /* moves when the values are changed in place */
     uint8_t size_class;
     bool escaped;        /* an owned tensor holds it: it may outlive, or be freed beside, the tape */
+    bool lent;           /* somebody wants to hear when it is gone (storage.c) */
     tp__pool *pool;      /* NULL: of its own, or lent */
     tp__storage *parent; /* a segment's slab */
     tp__storage *next;   /* in a free list */
@@ -143,6 +147,8 @@ void tp__pool_count_system(tp__pool *pool, size_t bytes); /* the tape's other al
 
 tp__storage *tp__storage_new(size_t bytes);              /* from malloc, aligned, zeroed */
 tp__storage *tp__storage_wrap(void *data, size_t bytes); /* the caller's memory */
+/* The same, which is given back by release(user) when nobody has it any more, in whatever thread; after a failure, at once. */
+tp__storage *tp__storage_lent(void *data, size_t bytes, void (*release)(void *user), void *user);
 tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes);
 void tp__storage_ref(tp__storage *s);
 void tp__storage_unref(tp__storage *s);  /* NULL is fine */

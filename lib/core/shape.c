@@ -23,6 +23,23 @@ bool tp__dims_numel(tp_dims shape, int64_t *numel)
     return true;
 }
 
+bool tp__dims_extent(tp_dims shape, const int64_t *stride, int64_t *begin, int64_t *end)
+{
+    int64_t low = 0, high = 1, way;
+    *begin = *end = 0;
+    for (int d = 0; d < shape.ndim; d++)
+        if (shape.dim[d] == 0)
+            return true;
+    for (int d = 0; d < shape.ndim; d++) {
+        int64_t *side = stride[d] < 0 ? &low : &high;
+        if (__builtin_mul_overflow(shape.dim[d] - 1, stride[d], &way) || __builtin_add_overflow(*side, way, side))
+            return false;
+    }
+    *begin = low;
+    *end = high;
+    return !__builtin_sub_overflow(high, low, &way);
+}
+
 const char *tp__dims_text(tp_dims shape, char *buffer, size_t n)
 {
     int rank = shape.ndim < 0 ? 0 : shape.ndim > TP_MAX_DIMS ? TP_MAX_DIMS : shape.ndim;

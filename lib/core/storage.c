@@ -33,6 +33,25 @@ tp__storage *tp__storage_wrap(void *data, size_t bytes)
     return s;
 }
 
+/* The caller's memory, and who is told of its end. */
+typedef struct {
+    tp__storage storage;
+    void (*release)(void *user);
+    void *user;
+} lent;
+
+tp__storage *tp__storage_lent(void *data, size_t bytes, void (*release)(void *user), void *user)
+{
+    lent *l = tp__calloc(1, sizeof *l);
+    if (l == NULL) {
+        release(user);
+        return NULL;
+    }
+    *l = (lent){.storage = {.data = data, .bytes = bytes, .lent = true}, .release = release, .user = user};
+    atomic_init(&l->storage.refs, 1);
+    return &l->storage;
+}
+
 tp__storage *tp__storage_segment(tp__storage *slab, size_t offset, size_t bytes)
 {
     tp__storage *s = tp__storage_wrap((char *)slab->data + offset, bytes);
@@ -56,6 +75,8 @@ static void storage_gone(tp__storage *s)
     tp__pool *pool = s->pool;
     if (pool == NULL) {
         tp__storage_unref(s->parent);
+        if (s->lent)
+            ((lent *)s)->release(((lent *)s)->user);
         if (s->capacity)
             tp__pages_free(s, s->capacity);
         else

@@ -109,21 +109,15 @@ static bool is_utf8(const char *text)
     return true;
 }
 
-tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,
-                         tp_tensor *const *tensors)
+tp_status tp__file_check_names(tp_tape *T, const char *who, const char *path, int n, const char *const *names)
 {
     enum { LONGEST = 60000 };
-    if (n < 0 || (n > 0 && (names == NULL || tensors == NULL)))
-        return tp_fail(T, TP_EINVAL, "%s: %s: %d tensors; 0 or more, and lists of them that are not NULL, are needed",
-                       who, path, n);
     for (int i = 0; i < n; i++) {
-        if (tensors[i] == NULL || names[i] == NULL)
-            return tp_fail(T, TP_EINVAL, "%s: tensor %d or its name is NULL", who, i);
+        if (names[i] == NULL)
+            return tp_fail(T, TP_EINVAL, "%s: name %d is NULL", who, i);
         if (strlen(names[i]) > LONGEST || !is_utf8(names[i]))
             return tp_fail(T, TP_EINVAL, "%s: name %d is no text in UTF-8 of at most %d bytes; one is needed", who, i,
                            LONGEST);
-        if (!tp__usable(T, who, tensors[i]))
-            return T->status;
     }
     tp__given *given = n > 1 ? tp__malloc((size_t)n * sizeof *given) : NULL;
     if (n > 1 && given == NULL)
@@ -131,6 +125,21 @@ tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, c
     tp_status status = n > 1 ? tp__given_sort(T, who, n, names, given) : TP_OK;
     tp__free(given);
     return status;
+}
+
+tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,
+                         tp_tensor *const *tensors)
+{
+    if (n < 0 || (n > 0 && (names == NULL || tensors == NULL)))
+        return tp_fail(T, TP_EINVAL, "%s: %s: %d tensors; 0 or more, and lists of them that are not NULL, are needed",
+                       who, path, n);
+    for (int i = 0; i < n; i++) {
+        if (tensors[i] == NULL || names[i] == NULL)
+            return tp_fail(T, TP_EINVAL, "%s: tensor %d or its name is NULL", who, i);
+        if (!tp__usable(T, who, tensors[i]))
+            return T->status;
+    }
+    return tp__file_check_names(T, who, path, n, names);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ bool tp__append(int fd, int64_t *end, const void *data, size_t n);
 tp_status tp__file_check(tp_tape *T, const char *who, const char *path, int n, const char *const *names,
                          tp_tensor *const *tensors);
 
+/* Of such names alone. */
+tp_status tp__file_check_names(tp_tape *T, const char *who, const char *path, int n, const char *const *names);
+
 /* A file that takes the place of another, or of none, when it is whole: till then it has a name of its own in the same
  * directory, which nobody else has. */
 typedef struct {

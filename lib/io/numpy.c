@@ -3,9 +3,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "io/element.h"
 #include "io/file.h"
+#include "io/mapped.h"
 #include "io/zip.h"
 #include "tape/state_dict.h"
 #include "tapir/numpy.h"
+#include "tapir/share.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -195,13 +197,13 @@ typedef struct {
     const char *who, *path, *entry;
 } reader;
 
-static tp_tensor *refuse(const reader *r, tp_status status, const char *wrong)
+static bool refuse(const reader *r, tp_status status, const char *wrong)
 {
     tp_fail(r->T, status, "%s: %s%s%s: %s", r->who, r->path, *r->entry ? ": " : "", r->entry, wrong);
-    return NULL;
+    return false;
 }
 
-static tp_tensor *refuse_kind(const reader *r, const head *h)
+static bool refuse_kind(const reader *r, const head *h)
 {
     if (h->stored < 0)
         tp_fail(r->T, TP_EUNSUPPORTED,
@@ -210,7 +212,7 @@ static tp_tensor *refuse_kind(const reader *r, const head *h)
     else
         tp_fail(r->T, TP_EUNSUPPORTED, "%s: %s%s%s: it has %d dimensions; at most %d are possible", r->who, r->path,
                 *r->entry ? ": " : "", r->entry, h->shape.ndim, TP_MAX_DIMS);
-    return NULL;
+    return false;
 }
 
 /* Elements in the order of the file; they are read to the end of the room, and converted from there. */
@@ -222,8 +224,10 @@ static tp_tensor *read_elements(const reader *r, tp__stream *s, const head *h, t
     if (x == NULL)
         return NULL;
     char *from = numel == 0 ? x->data : (char *)x->data + (size_t)numel * tp_dtype_size(x->dtype) - bytes;
-    if (!tp__stream_read(s, from, bytes) || !tp__stream_good(s))
-        return refuse(r, TP_EIO, "its data is damaged, or cut short");
+    if (!tp__stream_read(s, from, bytes) || !tp__stream_good(s)) {
+        refuse(r, TP_EIO, "its data is damaged, or cut short");
+        return NULL;
+    }
     if (tp__stored_convert(h->stored, h->swap, numel, from, x->data, &bad))
         return x;
     tp_fail(r->T, TP_EUNSUPPORTED, "%s: %s%s%s: element %lld is beyond int64; uint64 is read where it is below 2^63",
@@ -251,21 +255,52 @@ static tp_tensor *read_fortran(const reader *r, tp__stream *s, const head *h, in
     return y;
 }
 
+/* The head, of an array that is read here and as long as it says; the stream is at its elements then. */
+static bool read_good_head(const reader *r, tp__stream *s, head *h, int64_t *numel)
+{
+    size_t bytes;
+    bool no_memory = false;
+    const char *wrong = read_head(s, h, &no_memory);
+    if (wrong)
+        return refuse(r, no_memory ? TP_ENOMEM : TP_EIO, wrong);
+    if (h->stored < 0 || h->shape.ndim > TP_MAX_DIMS)
+        return refuse_kind(r, h);
+    return (tp__dims_numel(h->shape, numel) && tp__mul_size((size_t)*numel, tp__stored_size(h->stored), &bytes) &&
+            bytes == s->left) ||
+           refuse(r, TP_EIO, "its length does not fit its shape");
+}
+
 static tp_tensor *read_array(const reader *r, tp__stream *s)
 {
     head h;
     int64_t numel;
-    size_t bytes;
-    bool no_memory = false;
-    const char *wrong = read_head(s, &h, &no_memory);
-    if (wrong)
-        return refuse(r, no_memory ? TP_ENOMEM : TP_EIO, wrong);
-    if (h.stored < 0 || h.shape.ndim > TP_MAX_DIMS)
-        return refuse_kind(r, &h);
-    if (!tp__dims_numel(h.shape, &numel) || !tp__mul_size((size_t)numel, tp__stored_size(h.stored), &bytes) ||
-        bytes != s->left)
-        return refuse(r, TP_EIO, "its length does not fit its shape");
+    if (!read_good_head(r, s, &h, &numel))
+        return NULL;
     return h.fortran && h.shape.ndim > 1 ? read_fortran(r, s, &h, numel) : read_elements(r, s, &h, h.shape, numel);
+}
+
+static tp_tensor *map_array(const reader *r, tp__stream *s, const char *instead)
+{
+    head h;
+    int64_t numel;
+    if (!read_good_head(r, s, &h, &numel))
+        return NULL;
+    const tp__in_file a = {.who = r->who,
+                           .path = r->path,
+                           .name = r->entry,
+                           .instead = instead,
+                           .stored = h.stored,
+                           .swap = h.swap,
+                           .fortran = h.fortran,
+                           .shape = h.shape,
+                           .at = s->at};
+    return tp__map_file(r->T, s->fd, &a);
+}
+
+tp_tensor *tp__npy_map(tp_tape *T, const char *who, const char *path, int fd, size_t bytes)
+{
+    tp__stream s = tp__stream_of_file(fd, 0, bytes);
+    return map_array(&(reader){T, who, path, ""}, &s, "tp_npy_load reads it");
 }
 
 tp_tensor *tp_npy_load(tp_tape *T, const char *path)
@@ -357,22 +392,41 @@ bool tp_npz_has(const tp_npz *f, const char *name)
     return f && name && tp__given_find(f->sorted, f->n, name) != NULL;
 }
 
+/* The entry of that name, to be read; false after a failure. */
+static bool open_entry(tp_tape *T, const char *who, const tp_npz *f, const char *name, tp__stream *s)
+{
+    if (f == NULL || name == NULL)
+        tp__missing(T, who, f ? "the name" : "the file");
+    if (!tp__ok(T) || f == NULL || name == NULL)
+        return false;
+    const tp__given *found = tp__given_find(f->sorted, f->n, name);
+    if (found == NULL)
+        tp_fail(T, TP_EINVAL, "npz: %s is not in %s; a name that is there is needed", name, f->path);
+    return found && tp__zip_stream(T, &f->zip, f->entry[found->i], s);
+}
+
 tp_tensor *tp_npz_get(tp_tape *T, const tp_npz *f, const char *name)
 {
     TP__NAMED(T, "npz_get");
-    if (f == NULL || name == NULL)
-        tp__missing(T, "npz_get", f ? "the name" : "the file");
-    if (!tp__ok(T) || f == NULL || name == NULL)
-        return NULL;
-    const tp__given *found = tp__given_find(f->sorted, f->n, name);
-    if (found == NULL) {
-        tp_fail(T, TP_EINVAL, "npz: %s is not in %s; a name that is there is needed", name, f->path);
-        return NULL;
-    }
     tp__stream s;
-    if (!tp__zip_stream(T, &f->zip, f->entry[found->i], &s))
+    if (!open_entry(T, "npz_get", f, name, &s))
         return NULL;
     tp_tensor *x = read_array(&(reader){T, "npz", f->path, name}, &s);
+    tp__stream_close(&s);
+    return x;
+}
+
+tp_tensor *tp_npz_map(tp_tape *T, const tp_npz *f, const char *name)
+{
+    TP__NAMED(T, "npz_map");
+    tp__stream s;
+    tp_tensor *x = NULL;
+    if (!open_entry(T, "npz_map", f, name, &s))
+        return NULL;
+    if (s.inflating)
+        tp_fail(T, TP_EUNSUPPORTED, "npz: %s: %s: it is packed; tp_npz_get reads it", f->path, name);
+    else
+        x = map_array(&(reader){T, "npz", f->path, name}, &s, "tp_npz_get reads it");
     tp__stream_close(&s);
     return x;
 }

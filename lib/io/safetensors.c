@@ -6,7 +6,10 @@
 #endif
 #include "io/element.h"
 #include "io/file.h"
+#include "io/mapped.h"
+#include "io/zip.h"
 #include "tapir/io.h"
+#include "tapir/share.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -34,16 +37,18 @@ typedef struct {
     const char *key, *value;
 } text_pair;
 
-/* Names, keys and values are decoded where they stand in the file's text, which has room for them: so what a header takes
- * is a small multiple of its length, whatever it says. */
+/* Names, keys and values are decoded where they stand in the header's text, which has room for them: so what it takes
+ * is a small multiple of its length, whatever it says. Elements are read from the file when they are asked for. */
 struct tp_safetensors {
-    char *file;         /* all of it */
-    size_t bytes, data; /* where the data begins */
+    int fd;
+    char *header;       /* its text */
+    size_t bytes, data; /* of the file; where the data begins */
     record *list;       /* in the order of their data */
     const record **by_name;
     text_pair *metadata; /* by key */
     int n, n_metadata, room, room_metadata;
     bool has_metadata;
+    char path[]; /* for messages */
 };
 
 /* Ours, then those that are converted, then those that are known and not read. */
@@ -69,7 +74,9 @@ void tp_safetensors_close(tp_safetensors *f)
     tp__free(f->metadata);
     tp__free(f->by_name);
     tp__free(f->list);
-    tp__free(f->file);
+    tp__free(f->header);
+    if (f->fd >= 0)
+        close(f->fd);
     tp__free(f);
 }
 
@@ -90,24 +97,6 @@ static bool no_memory(const reader *r)
 {
     tp_fail(r->T, TP_ENOMEM, "safetensors: %s: no memory", r->path);
     return false;
-}
-
-/* The whole file, and a zero after it */
-static bool slurp(const reader *r)
-{
-    tp_safetensors *f = r->f;
-    int fd = tp__file_open(r->T, "safetensors", r->path, &f->bytes);
-    if (fd < 0)
-        return false;
-    FILE *file = fdopen(fd, "rb");
-    f->file = file && f->bytes < SIZE_MAX ? tp__malloc(f->bytes + 1) : NULL;
-    bool ok = f->file ? fread(f->file, 1, f->bytes, file) == f->bytes || refuse(r, "it could not be read")
-                      : no_memory(r);
-    if (file)
-        fclose(file);
-    else
-        close(fd);
-    return ok;
 }
 
 static uint64_t little_endian(const char *b)
@@ -392,13 +381,20 @@ static bool sort_all(const reader *r)
 static bool read_header(const reader *r)
 {
     tp_safetensors *f = r->f;
+    char b[8];
     if (f->bytes < 8)
         return refuse(r, "it is too short");
-    uint64_t length = little_endian(f->file);
+    if (!tp__read_at(f->fd, 0, b, 8))
+        return refuse(r, "it could not be read");
+    uint64_t length = little_endian(b);
     if (length > f->bytes - 8 || length > LONGEST_HEADER)
         return refuse(r, "its header is longer than the file");
     f->data = 8 + (size_t)length;
-    stretch header = {f->file + 8, f->file + f->data};
+    if ((f->header = tp__malloc((size_t)length + 1)) == NULL)
+        return no_memory(r);
+    if (!tp__read_at(f->fd, 8, f->header, (size_t)length))
+        return refuse(r, "it could not be read");
+    stretch header = {f->header, f->header + length};
     skip_space(&header);
     if (header.at < header.end && *header.at != '{')
         return refuse(r, "its header is no object");
@@ -415,10 +411,14 @@ tp_safetensors *tp_safetensors_open(tp_tape *T, const char *path)
         tp__missing(T, "safetensors", "the path");
     if (!tp__ok(T))
         return NULL;
-    reader r = {T, path, tp__calloc(1, sizeof *r.f)};
-    if (r.f == NULL)
+    reader r = {T, path, tp__calloc(1, sizeof *r.f + strlen(path) + 1)};
+    if (r.f == NULL) {
         no_memory(&r);
-    else if (slurp(&r) && read_header(&r))
+        return NULL;
+    }
+    memcpy(r.f->path, path, strlen(path) + 1);
+    r.f->fd = tp__file_open(T, "safetensors", path, &r.f->bytes);
+    if (r.f->fd >= 0 && read_header(&r))
         return r.f;
     tp_safetensors_close(r.f);
     return NULL;
@@ -442,30 +442,60 @@ static const record *find(const tp_safetensors *f, const char *name)
 
 bool tp_safetensors_has(const tp_safetensors *f, const char *name) { return find(f, name) != NULL; }
 
+/* The record of that name, of a tensor that is read; NULL after a failure. */
+static const record *find_readable(tp_tape *T, const char *who, const tp_safetensors *f, const char *name)
+{
+    const record *r = find(f, name);
+    if (f == NULL || name == NULL)
+        tp__missing(T, who, f ? "the name" : "the file");
+    if (!tp__ok(T) || f == NULL || name == NULL)
+        return NULL;
+    if (r && r->stored >= 0 && r->shape.ndim <= TP_MAX_DIMS)
+        return r;
+    tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
+            r == NULL ? "is not in the file; a name that is there is needed"
+            : r->stored < 0
+                ? "is of a dtype that is not read; bool, an integer or a float of 16, 32 or 64 bits is needed"
+                : "has too many dimensions; at most TP_MAX_DIMS");
+    return NULL;
+}
+
+/* The elements are read to the end of the room, and converted from there. */
 tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *name)
 {
     TP__NAMED(T, "safetensors_get");
-    const record *r = find(f, name);
-    if (f == NULL || name == NULL)
-        tp__missing(T, "safetensors_get", f ? "the name" : "the file");
-    if (!tp__ok(T) || f == NULL || name == NULL)
+    const record *r = find_readable(T, "safetensors_get", f, name);
+    tp_tensor *x = r ? tp__tensor_make(T, tp__stored_as(r->stored), r->shape) : NULL;
+    int64_t bad;
+    if (x == NULL)
         return NULL;
-    if (r == NULL || r->stored < 0 || r->shape.ndim > TP_MAX_DIMS) {
-        tp_fail(T, r ? TP_EUNSUPPORTED : TP_EINVAL, "safetensors: %s %s", name,
-                r == NULL ? "is not in the file; a name that is there is needed"
-                : r->stored < 0
-                    ? "is of a dtype that is not read; bool, an integer or a float of 16, 32 or 64 bits is needed"
-                    : "has too many dimensions; at most TP_MAX_DIMS");
+    size_t bytes = r->end - r->begin, room = (size_t)x->numel * tp_dtype_size(x->dtype);
+    char *from = bytes == 0 ? x->data : (char *)x->data + (room - bytes);
+    if (!tp__read_at(f->fd, f->data + r->begin, from, bytes)) {
+        tp_fail(T, TP_EIO, "safetensors: %s: %s: its data could not be read", f->path, name);
         return NULL;
     }
-    tp_tensor *x = tp__tensor_make(T, tp__stored_as(r->stored), r->shape);
-    int64_t bad;
-    if (x == NULL || tp__stored_convert(r->stored, false, x->numel, f->file + f->data + r->begin, x->data, &bad))
+    if (tp__stored_convert(r->stored, false, x->numel, from, x->data, &bad))
         return x;
     tp_fail(T, TP_EUNSUPPORTED,
             "safetensors: element %lld of %s is beyond int64; uint64 is read where it is below 2^63", (long long)bad,
             name);
     return NULL;
+}
+
+tp_tensor *tp_safetensors_map(tp_tape *T, const tp_safetensors *f, const char *name)
+{
+    TP__NAMED(T, "safetensors_map");
+    const record *r = find_readable(T, "safetensors_map", f, name);
+    return r ? tp__map_file(T, f->fd,
+                            &(tp__in_file){.who = "safetensors_map",
+                                           .path = f->path,
+                                           .name = name,
+                                           .instead = "tp_safetensors_get reads it",
+                                           .stored = r->stored,
+                                           .shape = r->shape,
+                                           .at = f->data + r->begin})
+             : NULL;
 }
 
 const char *tp_safetensors_metadata(const tp_safetensors *f, const char *key)
@@ -671,6 +701,10 @@ tp_tensor *tp_safetensors_get(tp_tape *T, const tp_safetensors *f, const char *n
 {
     (void)T, (void)f, (void)name;
     return NULL;
+}
+tp_tensor *tp_safetensors_map(tp_tape *T, const tp_safetensors *f, const char *name)
+{
+    return tp_safetensors_get(T, f, name);
 }
 bool tp_safetensors_has(const tp_safetensors *f, const char *name)
 {

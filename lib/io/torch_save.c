@@ -1,4 +1,4 @@
-/* torch_save.c - writes what torch.load reads: an archive of archive/data.pkl, a pickle of protocol 2 in which each tensor is
+/* torch_save.c - writes what torch.load reads, a state or several in a dict: an archive of archive/data.pkl, a pickle of protocol 2 in which each tensor is
  * torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict()), archive/data/KEY, the elements that the
  * tensors of one storage reach, archive/byteorder and archive/version. */
 #define _POSIX_C_SOURCE 200809L
@@ -8,9 +8,8 @@
 #include "tapir/torch_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
-
-static const char who[] = "torch_save";
 
 /* By dtype */
 static const char *const storage_names[] = {"FloatStorage", "DoubleStorage", "IntStorage",
@@ -46,24 +45,20 @@ typedef struct {
 
 /* ---- storages ------------------------------------------------------------------------------------------------------ */
 
-/* From the first element in memory to the last. torch has no strides below 0: such a tensor is copied. */
+/* From the first element in memory to behind the last. torch has no strides below 0: such a tensor is copied. */
 static bool find_extent(writer *w, piece *p)
 {
     const tp_tensor *x = p->x;
-    int64_t last = 0;
-    bool backwards = false;
-    for (int d = 0; d < x->ndim && x->numel > 0; d++) {
-        last += (x->shape[d] - 1) * x->stride[d];
-        backwards |= x->stride[d] < 0;
-    }
+    int64_t first = 0, end = 0;
+    tp__dims_extent(tp__dims_of(x), x->stride, &first, &end);
     p->begin = x->data;
-    if (backwards) {
+    if (first < 0) {
         if ((p->copy = tp__dense_copy(w->T, x, x->dtype)) == NULL)
             return false;
         p->begin = p->copy->data;
-        last = x->numel - 1;
+        end = x->numel;
     }
-    p->end = x->numel == 0 ? p->begin : p->begin + (size_t)(last + 1) * tp_dtype_size(x->dtype);
+    p->end = end == 0 ? p->begin : p->begin + (size_t)end * tp_dtype_size(x->dtype);
     return true;
 }
 
@@ -103,20 +98,21 @@ static void share(writer *w, piece **sorted)
     }
 }
 
-static bool list_pieces(writer *w, int n, const char *const *names, tp_tensor *const *tensors)
+/* The tensors of n states, one after the other; `count` in all. */
+static bool list_pieces(writer *w, int n, tp_state_dict *const *states, size_t count)
 {
-    size_t count = (size_t)n + 1;
-    piece **sorted = tp__malloc(count * sizeof(piece *));
-    w->pieces = tp__calloc(count, sizeof *w->pieces);
-    w->stretches = tp__malloc(count * sizeof *w->stretches);
+    piece **sorted = tp__malloc((count + 1) * sizeof(piece *));
+    w->pieces = tp__calloc(count + 1, sizeof *w->pieces);
+    w->stretches = tp__malloc((count + 1) * sizeof *w->stretches);
     bool ok = sorted && w->pieces && w->stretches;
-    for (w->n = 0; w->n < n && ok; w->n++) {
-        piece *p = sorted[w->n] = &w->pieces[w->n];
-        *p = (piece){.x = tensors[w->n], .name = names[w->n], .i = w->n};
-        ok = find_extent(w, p);
-    }
-    if (ok && n > 0)
-        qsort(sorted, (size_t)n, sizeof(piece *), by_storage);
+    for (int k = 0; k < n && ok; k++)
+        for (int i = 0; i < states[k]->n && ok; i++, w->n++) {
+            piece *p = sorted[w->n] = &w->pieces[w->n];
+            *p = (piece){.x = states[k]->tensors[i], .name = states[k]->names[i], .i = w->n};
+            ok = find_extent(w, p);
+        }
+    if (ok && w->n > 0)
+        qsort(sorted, (size_t)w->n, sizeof(piece *), by_storage);
     if (ok)
         share(w, sorted);
     tp__free(sorted);
@@ -315,15 +311,15 @@ static void emit_optimizer(writer *w, const part *parts, int n)
 }
 
 /* Are all names an optimizer's, with options that are numbers, and groups that are counted from 0? Then they are sorted. */
-static bool is_optimizer(const writer *w, part *parts)
+static bool is_optimizer(const piece *pieces, int n, part *parts)
 {
     int64_t groups = 0;
-    for (int i = 0; i < w->n; i++)
-        if (!read_part(&w->pieces[i], &parts[i]) || (parts[i].group && w->pieces[i].x->ndim > 1))
+    for (int i = 0; i < n; i++)
+        if (!read_part(&pieces[i], &parts[i]) || (parts[i].group && pieces[i].x->ndim > 1))
             return false;
-    if (w->n > 0)
-        qsort(parts, (size_t)w->n, sizeof *parts, by_part);
-    for (int i = 0; i < w->n; i++)
+    if (n > 0)
+        qsort(parts, (size_t)n, sizeof *parts, by_part);
+    for (int i = 0; i < n; i++)
         if (parts[i].group && parts[i].of > groups)
             return false;
         else if (parts[i].group)
@@ -331,22 +327,50 @@ static bool is_optimizer(const writer *w, part *parts)
     return groups > 0;
 }
 
-static bool make_pickle(writer *w)
+/* A state: an optimizer's, or a dict of tensors; `parts` is room for n. */
+static void emit_state(writer *w, const piece *pieces, int n, part *parts)
+{
+    if (is_optimizer(pieces, n, parts)) {
+        emit_optimizer(w, parts, n);
+        return;
+    }
+    emit_code(w, ordered_dict);
+    emit_code(w, "(");
+    for (int i = 0; i < n; i++) {
+        emit_text(w, pieces[i].name);
+        emit_tensor(w, &pieces[i]);
+    }
+    emit_code(w, "u");
+}
+
+/* What stands under one key of several: a state, or one value that has no name. */
+static void emit_under_key(writer *w, const piece *pieces, int n, part *parts)
+{
+    if (n != 1 || *pieces->name)
+        emit_state(w, pieces, n, parts);
+    else if (pieces->x->ndim == 0)
+        emit_element(w, pieces->x, 0);
+    else
+        emit_tensor(w, pieces);
+}
+
+/* Several states by key; keys NULL: one, which is all there is. */
+static bool make_pickle(writer *w, int n, const char *const *keys, tp_state_dict *const *states)
 {
     part *parts = tp__malloc(((size_t)w->n + 1) * sizeof *parts);
     if (parts == NULL)
         return false;
     emit_code(w, "\x80\x02"); /* PROTO 2 */
-    if (is_optimizer(w, parts)) {
-        emit_optimizer(w, parts, w->n);
-    } else {
-        emit_code(w, ordered_dict);
-        emit_code(w, "(");
-        for (int i = 0; i < w->n; i++) {
-            emit_text(w, w->pieces[i].name);
-            emit_tensor(w, &w->pieces[i]);
+    if (keys) {
+        const piece *at = w->pieces;
+        emit_code(w, "}(");
+        for (int k = 0; k < n; at += states[k++]->n) {
+            emit_text(w, keys[k]);
+            emit_under_key(w, at, states[k]->n, parts);
         }
         emit_code(w, "u");
+    } else {
+        emit_state(w, w->pieces, w->n, parts);
     }
     emit_code(w, ".");
     tp__free(parts);
@@ -386,18 +410,20 @@ static void drop(writer *w)
     tp__free(w->pickle);
 }
 
-tp_status tp_torch_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors)
+static tp_status save(tp_tape *T, const char *who, const char *path, int n, const char *const *keys,
+                      tp_state_dict *const *states)
 {
-    TP__NAMED(T, "torch_save");
     tp__replacement r;
     writer w = {.T = T};
-    if (tp__ok(T) && path == NULL)
-        tp__missing(T, who, "the path");
-    if (!tp__ok(T))
-        return T ? T->status : TP_EINVAL;
-    if (tp__file_check(T, who, path, n, names, tensors) != TP_OK)
-        return T->status;
-    if (!list_pieces(&w, n, names, tensors) || !make_pickle(&w)) {
+    size_t count = 0;
+    for (int k = 0; k < n; k++) {
+        if (tp__file_check(T, who, path, states[k]->n, states[k]->names, states[k]->tensors) != TP_OK)
+            return T->status;
+        count += (size_t)states[k]->n;
+    }
+    if (count > INT_MAX)
+        return tp_fail(T, TP_EINVAL, "%s: %s: %zu tensors; fewer than 2^31 are needed", who, path, count);
+    if (!list_pieces(&w, n, states, count) || !make_pickle(&w, n, keys, states)) {
         tp_fail(T, TP_ENOMEM, "%s: %s: no memory", who, path);
     } else if (tp__replace_begin(T, who, path, &r)) {
         errno = 0;
@@ -405,4 +431,34 @@ tp_status tp_torch_save(tp_tape *T, const char *path, int n, const char *const *
     }
     drop(&w);
     return T->status;
+}
+
+tp_status tp_torch_save(tp_tape *T, const char *path, int n, const char *const *names, tp_tensor *const *tensors)
+{
+    TP__NAMED(T, "torch_save");
+    tp_state_dict d = {n, names, tensors}, *state = &d;
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, "torch_save", "the path");
+    if (!tp__ok(T))
+        return T ? T->status : TP_EINVAL;
+    return save(T, "torch_save", path, 1, NULL, &state);
+}
+
+tp_status tp_torch_save_parts(tp_tape *T, const char *path, int n, const char *const *keys, tp_state_dict *const *parts)
+{
+    static const char who[] = "torch_save_parts";
+    TP__NAMED(T, who);
+    if (tp__ok(T) && path == NULL)
+        tp__missing(T, who, "the path");
+    if (!tp__ok(T))
+        return T ? T->status : TP_EINVAL;
+    if (n < 0 || (n > 0 && (keys == NULL || parts == NULL)))
+        return tp_fail(T, TP_EINVAL, "%s: %s: %d parts; 0 or more, and lists of them that are not NULL, are needed",
+                       who, path, n);
+    for (int k = 0; k < n; k++)
+        if (parts[k] == NULL)
+            return tp_fail(T, TP_EINVAL, "%s: part %d is NULL", who, k);
+    if (tp__file_check_names(T, who, path, n, keys) != TP_OK)
+        return T->status;
+    return save(T, who, path, n, keys ? keys : (const char *const[]){NULL}, parts);
 }

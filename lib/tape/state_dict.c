@@ -122,6 +122,21 @@ tp_state_dict *tp__state_list_end(tp_tape *T, tp__state_list *l, const char *spe
     return d;
 }
 
+tp_state_dict *tp_state_dict_part(tp_tape *T, const tp_state_dict *d, const char *key)
+{
+    TP__NAMED(T, "state_dict_part");
+    tp__state_list list = {0};
+    if (d == NULL || key == NULL)
+        tp__missing(T, "state_dict_part", d ? "the key" : "the list");
+    if (!tp__ok(T) || d == NULL || key == NULL)
+        return NULL;
+    size_t length = strlen(key);
+    for (int i = 0; i < d->n; i++)
+        if (strncmp(d->names[i], key, length) == 0 && d->names[i][length] == '.')
+            tp__state_add(&list, tp_keep(d->tensors[i]), "%s", d->names[i] + length + 1);
+    return tp__state_list_end(T, &list, "state_dict_part");
+}
+
 /* ---- names that are looked up ------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)

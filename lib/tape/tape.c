@@ -247,6 +247,21 @@ tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype)
     return tp__give_storage(T, y) ? y : NULL;
 }
 
+tp_tensor *tp__tensor_on(tp_tape *T, tp_dtype dtype, tp_dims shape, const int64_t *stride, tp__storage *s, void *data)
+{
+    tp_tensor *x = tp__tensor_new(T, dtype, shape);
+    if (x == NULL)
+        return NULL;
+    if (stride) {
+        memcpy(x->stride, stride, (size_t)shape.ndim * sizeof *stride);
+        tp__tensor_note_layout(x);
+    }
+    tp__storage_ref(s);
+    x->storage = s;
+    x->data = data;
+    return x;
+}
+
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset)
 {
     tp_tensor *y = tp__tensor_new(T, x->dtype, shape);

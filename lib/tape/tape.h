@@ -126,6 +126,8 @@ tp_tensor *tp__tensor_make(tp_tape *T, tp_dtype dtype, tp_dims shape);
 tp_tensor *tp__tensor_like(tp_tape *T, const tp_tensor *x, tp_dtype dtype);
 /* A header on x's storage with another shape, strides and offset (in elements); not recorded. */
 tp_tensor *tp__tensor_alias(tp_tape *T, const tp_tensor *x, tp_dims shape, const int64_t *stride, int64_t offset);
+/* A header on a storage, whose count is raised; at `data` in it, with these strides, NULL: row-major. */
+tp_tensor *tp__tensor_on(tp_tape *T, tp_dtype dtype, tp_dims shape, const int64_t *stride, tp__storage *s, void *data);
 bool tp__give_storage(tp_tape *T, tp_tensor *x);
 /* x's elements, row-major and in this dtype, to memory; the same as storage with one count, the caller's; NULL: no memory. */
 void tp__copy_elements(const tp_tensor *x, void *to, tp_dtype dtype);

@@ -159,6 +159,18 @@ static void judge_status(tp_status status)
 }
 static void judge_parts(int n) { judge(n >= 0); }
 static void judge_object(const void *object) { judge(object != NULL); }
+static void judge_managed(struct DLManagedTensor *m)
+{
+    judge(m != NULL);
+    if (m)
+        tp_from_dlpack(other_tape, m);
+}
+static void judge_managed_versioned(struct DLManagedTensorVersioned *m)
+{
+    judge(m != NULL);
+    if (m)
+        tp_from_dlpack_versioned(other_tape, m);
+}
 
 #pragma GCC diagnostic ignored "-Wunused-result" /* looked at or not, nothing may happen */
 #include "calls_list.h"

@@ -40,10 +40,11 @@ BEGIN {
     kind["tp_submodule_visitor"] = "submodule_visitor"
     kind["tp_forward_pre_hook"] = "forward_pre_hook"; kind["tp_forward_hook"] = "forward_hook"
     kind["tp_backward_hook"] = "backward_hook"
-    kind["tp_state_dict*"] = kind["consttp_state_dict*"] = "state_dict"
+    kind["tp_state_dict*"] = kind["consttp_state_dict*"] = "state_dict"; kind["tp_state_dict*const*"] = "state_dicts"
     kind["tp_warning_handler"] = "handler"; kind["double(*)(double,void*)"] = "apply"
     kind["consttp_call*"] = "call"; kind["consttp_vjp*"] = "vjp"; kind["tp_alloc"] = "alloc"
-    kind["double(*)(double,double,void*)"] = "map"
+    kind["double(*)(double,double,void*)"] = "map"; kind["void(*)(void*)"] = "deleter"
+    kind["structDLManagedTensor*"] = "managed"; kind["structDLManagedTensorVersioned*"] = "managed_versioned"
     # What is made of printf's arguments cannot be called so.
     variadic["tp_fail"] = variadic["tp_call_fail"] = variadic["tp_warn"] = 1
     # As many calls as are asked for.
@@ -97,6 +98,8 @@ BEGIN {
     special["tp_plot_curve x"] = special["tp_plot_scatter x"] = special["tp_plot_band x"] = special["tp_plot_band low"] = special["tp_plot_band high"] = "vector"
     special["tp_plot_images x"] = "batch"
     special["tp_csv_log_open path"] = "log_path"; special["tp_events_open directory"] = "events_directory"
+    special["tp_from_file path"] = "arrays"; special["tp_from_file_raw path"] = "array"
+    special["tp_from_file_raw shape"] = "nothing"; special["tp_to_dlpack x"] = special["tp_to_dlpack_versioned x"] = "detached"
     for (d = 1; d <= 3; d++) # x, weight and bias that fit
         for (i = 0; i < 2; i++) {
             conv = (i ? "conv_transpose" : "conv") d "d"
@@ -254,6 +257,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
     else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^structDL/) printf "    judge_%s(%s(%s));\n", kind[ret], name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call
     else printf "    (void)%s(%s);\n", name, call

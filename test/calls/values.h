@@ -804,6 +804,15 @@ static inline tp_state_dict *get_state_dict(int v)
     return v == 0 ? hold(tp_module_state_dict(T, get_module(0)), free_state) : NULL;
 }
 KIND(state_dict, 2)
+static inline tp_state_dict *const *get_state_dicts(int v)
+{
+    static tp_state_dict *list[MANY];
+    tp_state_dict *d = get_state_dict(0);
+    for (int i = 0; i < MANY; i++)
+        list[i] = v == 2 && i == 1 ? NULL : d;
+    return v == 1 ? NULL : list;
+}
+KIND(state_dicts, 3)
 static inline tp_params *get_params(int v)
 {
     tp_module *m = v == 0 ? get_module(0) : NULL;
@@ -1012,6 +1021,23 @@ static inline tp_csv_names *get_csv_names(int v)
 KIND(csv_names, 2)
 static inline tp_npz *get_npz(int v) { return v ? NULL : hold(tp_npz_open(T, get_arrays(0)), free_npz); }
 KIND(npz, 2)
+/* They are taken over, and only once. */
+static inline struct DLManagedTensor *get_managed(int v)
+{
+    return v ? NULL : tp_to_dlpack(other_tape, tp_ones(other_tape, TP_F32, tp_shape(2)));
+}
+KIND(managed, 2)
+static inline struct DLManagedTensorVersioned *get_managed_versioned(int v)
+{
+    return v ? NULL : tp_to_dlpack_versioned(other_tape, tp_ones(other_tape, TP_F32, tp_shape(2)));
+}
+KIND(managed_versioned, 2)
+static inline tp_tensor *get_detached(int v) { return v == 0 ? tp_detach(T, tensor_like(base)) : odd_tensor(v - 1); }
+KIND(detached, 3 + BASES)
+FROM(nothing, tp_dims, {1, {2}}, {1, {-1}}, {11, {1}}, {2, {INT64_MAX, INT64_MAX}}, {1, {INT64_MAX / 4}})
+static inline void delete_nothing(void *user) { (void)user; }
+typedef void (*deleter_fn)(void *);
+FROM(deleter, deleter_fn, NULL, delete_nothing)
 static inline tp_tensor *class_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
 {
     (void)tape, (void)self;

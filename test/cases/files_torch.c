@@ -26,6 +26,13 @@ static const char script[] =
     "    try: torch.load(d + '/own.pt', **kind)\n"
     "    except Exception: continue\n" /* 1.13 reads no numbers so, not its own either */
     "    opt.load_state_dict(torch.load(d + '/opt.pt', **kind))\n"
+    "    c = torch.load(d + '/parts.pt', **kind)\n"
+    "    assert list(c) == ['model', 'optimizer', 'epoch', 'rows'], list(c)\n"
+    "    assert type(c['epoch']) is int and c['epoch'] == 5 and torch.equal(c['rows'], torch.ones(2))\n"
+    "    o = torch.load(d + '/opt.pt', **kind)\n"
+    "    assert c['optimizer']['param_groups'] == o['param_groups'] and list(c['optimizer']['state']) == [0, 1]\n"
+    "    assert all(torch.equal(c['optimizer']['state'][0][k], o['state'][0][k]) for k in ('exp_avg', 'exp_avg_sq'))\n"
+    "    net.load_state_dict(c['model']); opt.load_state_dict(c['optimizer'])\n"
     "g = opt.param_groups[0]\n"
     "assert g['lr'] == 0.25 and tuple(g['betas']) == (0.9, 0.999), g\n"
     "opt.zero_grad(); net(torch.ones(1, 3)).sum().backward(); opt.step()\n"
@@ -34,6 +41,7 @@ static const char script[] =
     "    n = 'new' if new else 'old'\n"
     "    torch.save(net.state_dict(), d + '/net_%s.pt' % n, **kind)\n"
     "    torch.save(opt.state_dict(), d + '/opt_%s.pt' % n, **kind)\n"
+    "    torch.save({'model': net.state_dict(), 'optimizer': opt.state_dict(), 'epoch': 6}, d + '/parts_%s.pt' % n, **kind)\n"
     "    torch.save({str(t).split('.')[1]: (torch.arange(24).reshape(2, 3, 4) % 7).to(t) for t in (torch.float16,\n"
     "        torch.bfloat16, torch.float32, torch.float64, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)},\n"
     "        d + '/all_%s.pt' % n, **kind)\n"
@@ -83,6 +91,23 @@ static int after_step(tp_tape *T, tp_module *m, tp_optim *o, const char *net, co
     return bad;
 }
 
+/* A model, its optimizer and a number, as training scripts save them, have what the two alone have. */
+static int parts_as_alone(tp_tape *T, const char *all, const char *net, const char *opt)
+{
+    tp_state_dict *d = tp_torch_load(T, in(all)), *alone[2] = {tp_torch_load(T, in(net)), tp_torch_load(T, in(opt))};
+    int            bad = tp_item(d ? tp_state_dict_get(d, "epoch") : NULL) != 6;
+    for (int k = 0; k < 2; k++) {
+        tp_state_dict *part = tp_state_dict_part(T, d, k ? "optimizer" : "model");
+        bad |= !part || !alone[k] || part->n != alone[k]->n;
+        for (int i = 0; !bad && i < part->n; i++)
+            bad |= !tp_equal(T, part->tensors[i], tp_state_dict_get(alone[k], part->names[i]));
+        tp_state_dict_free(part);
+        tp_state_dict_free(alone[k]);
+    }
+    tp_state_dict_free(d);
+    return bad;
+}
+
 static int all_dtypes(tp_tape *T, const char *file)
 {
     tp_state_dict *d = tp_torch_load(T, in(file));
@@ -106,9 +131,10 @@ static int check(tp_tape *T, tp_module *m, tp_optim *o)
     if (bad) return bad;
     step(T, m, o);
     static const char *const nets[] = {"net_new.pt", "net_old.pt"}, *const opts[] = {"opt_new.pt", "opt_old.pt"},
-                             *const alls[] = {"all_new.pt", "all_old.pt"}, *const wholes[] = {"whole_new.pt", "whole_old.pt"};
+                             *const alls[] = {"all_new.pt", "all_old.pt"}, *const wholes[] = {"whole_new.pt", "whole_old.pt"},
+                             *const parts[] = {"parts_new.pt", "parts_old.pt"};
     for (int k = 0; k < 2 && !bad; k++) {
-        bad = after_step(T, m, o, nets[k], opts[k]) | all_dtypes(T, alls[k]);
+        bad = after_step(T, m, o, nets[k], opts[k]) | all_dtypes(T, alls[k]) | parts_as_alone(T, parts[k], nets[k], opts[k]);
         if (tp_error(T)) break;
         bad |= tp_torch_load(T, in(wholes[k])) != NULL || tp_error_status(T) != TP_EUNSUPPORTED ||
                strstr(tp_error(T), "torch.nn.modules.linear.Linear") == NULL;
@@ -130,6 +156,10 @@ int main(void)
     tp_state_dict *net = tp_module_state_dict(T, m), *opt = tp_optim_state_dict(T, o);
     if (net) tp_torch_save(T, in("net.pt"), net->n, net->names, net->tensors);
     if (opt) tp_torch_save(T, in("opt.pt"), opt->n, opt->names, opt->tensors);
+    tp_tensor     *value[] = {tp_scalar(T, TP_I64, 5), tp_ones(T, TP_F32, tp_shape(2))};
+    tp_state_dict  of_value[] = {{1, (const char *const[]){""}, value}, {1, (const char *const[]){""}, value + 1}},
+                  *parts[] = {net, opt, of_value, of_value + 1};
+    tp_torch_save_parts(T, in("parts.pt"), 4, (const char *const[]){"model", "optimizer", "epoch", "rows"}, parts);
     tp_state_dict_free(net);
     tp_state_dict_free(opt);
     int bad = tp_error(T) ? 1 : check(T, m, o);
@@ -139,7 +169,7 @@ int main(void)
     tp_module_free(m);
     tp_tape_free(T);
     static const char *const files[] = {"tensors.pt", "net.pt", "opt.pt", "own.pt", "script.py", "net_new.pt", "net_old.pt", "opt_new.pt",
-                                        "opt_old.pt", "all_new.pt", "all_old.pt", "whole_new.pt", "whole_old.pt"};
+                                        "opt_old.pt", "all_new.pt", "all_old.pt", "whole_new.pt", "whole_old.pt", "parts.pt", "parts_new.pt", "parts_old.pt"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) remove(in(files[i]));
     rmdir(folder);
     return bad;

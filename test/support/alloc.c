@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "support/alloc.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdbool.h>
@@ -79,8 +80,10 @@ void __wrap_free(void *p)
 
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
-    if (fails())
+    if (fails()) {
+        errno = ENOMEM;
         return MAP_FAILED;
+    }
     void *p = __real_mmap(at, n, prot, flags, fd, offset);
     if (p != MAP_FAILED)
         mapped += (long long)((n + 4095) / 4096 * 4096);

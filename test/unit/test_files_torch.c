@@ -326,6 +326,51 @@ START_TEST(optimizer)
 }
 END_TEST
 
+/* {"model": ..., "optimizer": ..., "epoch": 5, "best": 0.5, "rows": tensor}: what torch has, and in and out again. */
+START_TEST(checkpoint)
+{
+    tp_module *m = tp_nn_linear(T, 3, 2, NULL);
+    tp_optim *o = tp_optim_adam(T, tp_module_params(m), &(tp_adam_options){.lr = 0.25});
+    tp_backward(T, tp_sum(T, tp_forward(T, m, tp_ones(T, TP_F32, tp_shape(1, 3)))));
+    tp_optim_step(T, o);
+    tp_tensor *value[] = {tp_scalar(T, TP_I64, 5), tp_scalar(T, TP_F64, 0.5), tp_ones(T, TP_F32, tp_shape(2))};
+    static const char *const nameless[] = {""};
+    tp_state_dict of_value[] = {{1, nameless, value}, {1, nameless, value + 1}, {1, nameless, value + 2}};
+    tp_state_dict *parts[] = {tp_module_state_dict(T, m), tp_optim_state_dict(T, o), of_value, of_value + 1,
+                              of_value + 2};
+    static const char *const keys[] = {"model", "optimizer", "epoch", "best", "rows"};
+    ck_assert_int_eq(tp_torch_save_parts(T, path, 5, keys, parts), TP_OK);
+    tp_state_dict *d = tp_torch_load(T, path), *part;
+    ck_no_error(T);
+    ck_assert_int_eq(d->n, parts[0]->n + parts[1]->n + 3);
+    for (int k = 0; k < 2; k++) {
+        part = tp_state_dict_part(T, d, keys[k]);
+        ck_assert_int_eq(part->n, parts[k]->n);
+        for (int i = 0; i < part->n; i++)
+            ck_assert(tensors_identical(tp_state_dict_get(part, parts[k]->names[i]), parts[k]->tensors[i]));
+        tp_state_dict_free(part);
+    }
+    ck_assert(tensors_identical(tp_state_dict_get(d, "epoch"), value[0]));
+    ck_assert(tensors_identical(tp_state_dict_get(d, "best"), value[1]));
+    ck_assert(tensors_identical(tp_state_dict_get(d, "rows"), value[2]));
+    part = tp_state_dict_part(T, d, "mod"); /* a whole key, or nothing */
+    ck_assert_int_eq(part->n, 0);
+    tp_state_dict_free(part);
+    tp_state_dict_free(d);
+    ck_assert_int_eq(tp_torch_save_parts(T, path, 0, NULL, NULL), TP_OK);
+    ck_assert_int_eq(tp_torch_save_parts(T, path, 2, (const char *const[]){"a", "a"}, parts), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "a is there twice");
+    ck_assert_int_eq(tp_torch_save_parts(T, path, 2, keys, (tp_state_dict *const[]){parts[0], NULL}), TP_EINVAL);
+    ck_error(T, TP_EINVAL, "part 1 is NULL");
+    ck_assert_ptr_null(tp_state_dict_part(T, NULL, "a"));
+    ck_error(T, TP_EINVAL, "the list is NULL");
+    tp_state_dict_free(parts[0]);
+    tp_state_dict_free(parts[1]);
+    tp_optim_free(o);
+    tp_module_free(m);
+}
+END_TEST
+
 START_TEST(refused_names)
 {
     tp_tensor *x[2] = {tp_ones(T, TP_F32, tp_shape(2)), tp_ones(T, TP_F32, tp_shape(2))};
@@ -382,6 +427,7 @@ int main(void)
     tcase_add_test(t, bombs);
     tcase_add_test(t, round_trip);
     tcase_add_test(t, optimizer);
+    tcase_add_test(t, checkpoint);
     tcase_add_test(t, refused_names);
     tcase_add_test(t, without_memory);
     suite_add_tcase(suite, t);

@@ -89,6 +89,46 @@ tp_tensor *tp_wrap(tp_tape *T, tp_dtype dtype, tp_dims shape, void *data)
     return x;
 }
 
+static void tell_nobody(void *user) { (void)user; }
+
+/* What is wrong with it, if anything; else where in it the storage begins, and its bytes. */
+static const char *check_blob(tp_dtype dtype, tp_dims shape, const int64_t *stride, const void *data, int64_t *begin,
+                              size_t *bytes)
+{
+    int64_t dense[TP_MAX_DIMS], end, numel, size = (int64_t)tp_dtype_size(dtype), whole;
+    if (size == 0 || !tp__dims_numel(shape, &numel))
+        return NULL; /* the header says it */
+    for (int64_t d = shape.ndim - 1, step = 1; d >= 0; step *= shape.dim[d] > 1 ? shape.dim[d] : 1, d--)
+        dense[d] = step;
+    if (!tp__dims_extent(shape, stride ? stride : dense, begin, &end) ||
+        __builtin_mul_overflow(end - *begin, size, &whole))
+        return "its elements are farther apart than can be addressed; memory is needed";
+    *bytes = (size_t)whole;
+    *begin *= size;
+    return numel == 0                       ? NULL
+           : data == NULL                   ? "data is NULL"
+           : (uintptr_t)data % (size_t)size ? "data is no multiple of the size of an element; one is needed"
+                                            : NULL;
+}
+
+tp_tensor *tp_from_blob(tp_tape *T, tp_dtype dtype, tp_dims shape, const int64_t *stride, void *data,
+                        void (*deleter)(void *user), void *user)
+{
+    TP__NAMED(T, "from_blob");
+    int64_t begin = 0;
+    size_t bytes = 0;
+    const char *wrong = check_blob(dtype, shape, stride, data, &begin, &bytes);
+    if (tp__ok(T) && wrong)
+        tp_fail(T, TP_EINVAL, "from_blob: %s", wrong);
+    char *first = bytes > 0 ? (char *)data + begin : data;
+    tp__storage *s = tp__storage_lent(first, bytes, deleter ? deleter : tell_nobody, user);
+    tp_tensor *x = s ? tp__tensor_on(T, dtype, shape, stride, s, data) : NULL;
+    if (s == NULL)
+        tp_fail(T, TP_ENOMEM, "from_blob: no memory");
+    tp__storage_unref(s);
+    return x;
+}
+
 tp_tensor *tp_eye(tp_tape *T, tp_dtype dtype, int64_t n, int64_t m)
 {
     TP__NAMED(T, "eye");
