@@ -79,7 +79,7 @@ bench_flags := $(common) $(BLAS_CFLAGS) $(CPPFLAGS)
 user_flags  := $(base_flags) -Wall -Wextra $(if $(OPENMP_CFLAGS),,-Wno-unknown-pragmas) $(if $(filter 1,$(WERROR)),-Werror) -Iinclude -I$(BUILD)/include $(CPPFLAGS)
 
 link      := $(CC) $(base_flags) $(LDFLAGS)
-link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) -lm $(LIBS)
+link_libs := $(LAPACKE_LIBS) $(BLAS_LIBS) $(JANSSON_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(HDF5_LIBS) -lm $(LIBS)
 
 # Kernels call nobody who might jump or look back through them: they need no tables for that.
 isa_all    := $(if $(SANITIZE),,-fno-asynchronous-unwind-tables)
@@ -91,6 +91,9 @@ isa_avx512 := $(isa_all) -DTP__ISA=avx512 -mavx512f -mavx512vl -mavx512dq -mavx5
 $(foreach f,triangle distance conv depthwise placed winograd channel_norm,$(BUILD)/obj/lib/kernel/vec_$(f).%.o): lib_flags += -ffp-contract=fast
 # Its loops are over vectors already.
 $(BUILD)/obj/lib/kernel/vec_lanes.%.o: lib_flags += $(if $(SANITIZE),,-Os)
+
+$(BUILD)/obj/lib/io/hdf5.o: lib_flags += $(HDF5_CFLAGS)
+$(BUILD)/obj/test/unit/test_files_hdf5.o: test_flags += $(HDF5_CFLAGS)
 
 # ---- the library ---------------------------------------------------------------------------------
 

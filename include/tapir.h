@@ -24,6 +24,7 @@
 #include "tapir/io.h"
 #include "tapir/lr_find.h"
 #include "tapir/share.h"
+#include "tapir/hdf5.h"
 #include "tapir/snapshot.h"
 
 #ifdef TP_TRACE

@@ -47,7 +47,7 @@ TP_API tp_tensor *tp_from_dlpack_versioned(tp_tape *T, struct DLManagedTensorVer
  * a tensor with such strides. */
 
 /* The array of an .npy file (name NULL), or what is called so in an .npz or a safetensors file. (numpy.load with
- * mmap_mode="c"; torch.from_file is below.) */
+ * mmap_mode="c") */
 TP_API tp_tensor *tp_from_file(tp_tape *T, const char *path, const char *name);
 /* Row-major elements from byte `offset` of a file that has nothing else to say (numpy.memmap, torch.from_file). TP_EIO where
  * it is shorter. */

@@ -600,7 +600,7 @@ void tp__zip_entry_end(tp__zip_writer *w)
 {
     struct tp__zip_record *r = w->failed ? NULL : &w->list[w->n - 1];
     if (r && w->deflating) {
-        w->failed = !deflate_some(w, NULL, 0, true);
+        w->failed = !deflate_some(w, "", 0, true);
         w->at += w->packed;
     }
     deflate_end(w->deflating);

@@ -32,6 +32,7 @@ BEGIN {
     kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_csv_log*"] = kind["consttp_csv_log*"] = "csv_log"; kind["tp_events*"] = kind["consttp_events*"] = "events"
     kind["consttp_lr_range*"] = "lr_range"; kind["tp_plot_key"] = kind["tp_plot_style"] = "choice"
     kind["tp_rnn_state*"] = kind["consttp_rnn_state*"] = "rnn_state"
+    kind["tp_hdf5*"] = kind["consttp_hdf5*"] = "hdf5"; kind["consttp_hdf5_attr*"] = "attrs"; special["tp_hdf5_open path"] = "groups"
     kind["tp_npz*"] = kind["consttp_npz*"] = "npz"
     kind["tp_progress*"] = kind["consttp_progress*"] = "progress"; kind["tp_mark"] = "mark"; kind["tp_scope"] = "scope"; kind["FILE*"] = "file"
     kind["consttp_op*"] = "op"; kind["tp_call*"] = "call"; kind["consttp_module_class*"] = "class"
@@ -256,7 +257,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|safetensors|npz|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|safetensors|npz|hdf5|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret ~ /^structDL/) printf "    judge_%s(%s(%s));\n", kind[ret], name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call

@@ -1019,6 +1019,29 @@ static inline tp_csv_names *get_csv_names(int v)
     return v ? NULL : hold(names, free_csv_names);
 }
 KIND(csv_names, 2)
+static inline void free_hdf5(void *x) { tp_hdf5_close(x); }
+static inline const char *get_groups(int v)
+{
+    tp_tensor *x = tp_ones(other_tape, TP_F32, tp_shape(2));
+    if (v == 0)
+        tp_hdf5_save(other_tape, get_path(0), 1, (const char *const[]){"0"}, &x, 1, &(tp_hdf5_attr){"0", "0", x, NULL});
+    tp_clear_error(other_tape);
+    return get_path(v);
+}
+KIND(groups, 8)
+static inline tp_hdf5 *get_hdf5(int v) { return v ? NULL : hold(tp_hdf5_open(T, get_groups(0)), free_hdf5); }
+KIND(hdf5, 2)
+static inline const tp_hdf5_attr *get_attrs(int v)
+{
+    static tp_hdf5_attr list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = (tp_hdf5_attr){v == 2   ? NULL
+                                 : v == 3 ? "none"
+                                          : "",
+                                 v == 4 ? "" : "key", NULL, v == 5 ? NULL : "text"};
+    return v == 1 ? NULL : list;
+}
+KIND(attrs, 6)
 static inline tp_npz *get_npz(int v) { return v ? NULL : hold(tp_npz_open(T, get_arrays(0)), free_npz); }
 KIND(npz, 2)
 /* They are taken over, and only once. */

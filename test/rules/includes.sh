@@ -27,7 +27,7 @@ wrong=$(
     may io core tape nn optim data kernel
     may data core tape nn
     for h in include/tapir.h include/tapir/*.h; do
-        grep -H '#include "' "$h" | grep -v '"\(tapir/\)\{0,1\}[a-z_]*\.h"'
+        grep -H '#include "' "$h" | grep -v '"\(tapir/\)\{0,1\}[a-z0-9_]*\.h"'
     done
     grep -l '#include <cblas.h>' $(find lib -name '*.[ch]') | grep -v 'lib/kernel/\(blas\|blas_kind\|blas_room\)\.c'
     grep -l '#include <lapacke.h>' $(find lib -name '*.[ch]') | grep -v 'lib/kernel/\(lapack\|lu\|orthogonal\|schur\|sqrtm\|riccati\|banded\)\.c'

@@ -102,12 +102,12 @@ static const char *check_blob(tp_dtype dtype, tp_dims shape, const int64_t *stri
         dense[d] = step;
     if (!tp__dims_extent(shape, stride ? stride : dense, begin, &end) ||
         __builtin_mul_overflow(end - *begin, size, &whole))
-        return "its elements are farther apart than can be addressed; memory is needed";
+        return "its elements are farther apart than can be addressed";
     *bytes = (size_t)whole;
     *begin *= size;
     return numel == 0                       ? NULL
            : data == NULL                   ? "data is NULL"
-           : (uintptr_t)data % (size_t)size ? "data is no multiple of the size of an element; one is needed"
+           : (uintptr_t)data % (size_t)size ? "data is no multiple of the size of an element"
                                             : NULL;
 }
 
@@ -119,8 +119,8 @@ tp_tensor *tp_from_blob(tp_tape *T, tp_dtype dtype, tp_dims shape, const int64_t
     size_t bytes = 0;
     const char *wrong = check_blob(dtype, shape, stride, data, &begin, &bytes);
     if (tp__ok(T) && wrong)
-        tp_fail(T, TP_EINVAL, "from_blob: %s", wrong);
-    char *first = bytes > 0 ? (char *)data + begin : data;
+        tp_fail(T, TP_EINVAL, "from_blob: %s; memory with all elements at multiples of their size is needed", wrong);
+    char *first = bytes > 0 && data ? (char *)data + begin : data;
     tp__storage *s = tp__storage_lent(first, bytes, deleter ? deleter : tell_nobody, user);
     tp_tensor *x = s ? tp__tensor_on(T, dtype, shape, stride, s, data) : NULL;
     if (s == NULL)
