@@ -278,10 +278,10 @@ $(BUILD)/bench/tapir-sweep: $(call object_of,bench/sweep/*.c) $(BUILD)/libtapir.
 
 # ---- running -------------------------------------------------------------------------------------
 
-# MODEL=cnn: a convolutional network, which takes minutes. DEMO='--epochs 3': its options.
-demo_program := $(if $(filter cnn,$(MODEL)),fashion_cnn,fashion_mnist)
+# MODEL=cnn: a convolutional network, which takes minutes; MODEL=tabular: breast cancer, of a table. DEMO='--epochs 3': its options.
+demo_program := $(or $(filter tabular,$(MODEL)),$(if $(filter cnn,$(MODEL)),fashion_cnn,fashion_mnist))
 demo:
-	@+$(MAKE) --no-print-directory deps || echo 'Going on with what is there.'
+	@+.ci/deps $(if $(filter tabular,$(MODEL)),python3-sklearn) && $(MAKE) --no-print-directory deps || echo 'Going on with what is there.'
 	$(again) all
 	@$(BUILD)/examples/$(demo_program) --save $(BUILD)/$(demo_program).safetensors --plot $(BUILD)/$(demo_program).png \
 	    $(if $(filter cnn,$(MODEL)),--mistakes $(BUILD)/$(demo_program)_mistakes.png) $(DEMO)

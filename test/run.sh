@@ -124,7 +124,7 @@ programs() # build, a prefix for the names; the longest first
     for source in examples/*.c; do
         example=$(basename "$source" .c)
         case $example in
-            *fashion* | autoencoder) continue ;; # take minutes, on data that need not be there: see rules/demo.sh
+            *fashion* | autoencoder | tabular) continue ;; # take minutes, on data that need not be there: see rules/demo.sh
             resume) rm -f "$logs/resume.safetensors"; arguments=$logs/resume.safetensors ;;
             gp_co2 | kalman) arguments=$logs/$example.png ;; # the picture
             ode_fit) arguments=10000 ;; # steps: still more than 20 snapshots reach in three goes

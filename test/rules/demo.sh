@@ -6,6 +6,13 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$build"/examples/fashion_mnist --data "$out" >"$out/log" 2>&1 && exit 1
 grep -qi 'dataset-fashion-mnist' "$out/log" || exit 1
+"$build"/examples/tabular --data "$out/none.csv" >"$out/log" 2>&1 && exit 1
+grep -q 'apt install python3-sklearn' "$out/log" || exit 1
+if [ -r /usr/lib/python3/dist-packages/sklearn/datasets/data/breast_cancer.csv ]; then
+    "$build"/examples/tabular --divisions 1 --save "$out/t.safetensors" --plot "$out/t.png" >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
+    grep -q 'committee of networks  *5  *9[78]... %  *0.99' "$out/log" || { cat "$out/log"; exit 1; }
+    [ -s "$out/t.png" ] || ! command -v gnuplot >/dev/null || exit 1
+fi
 data=/usr/share/datasets/fashion-mnist
 [ -d $data ] || { echo "no $data"; exit 77; }
 if ! "$build"/examples/fashion_mnist --train-samples 2000 --epochs 2 --save "$out/m.safetensors" --plot "$out/m.png" >"$out/log" 2>&1; then
