@@ -16,6 +16,7 @@
 #include "tapir/state.h"
 #include "tapir/nn.h"
 #include "tapir/nn_init.h"
+#include "tapir/parametrize.h"
 #include "tapir/optim.h"
 #include "tapir/schedule.h"
 #include "tapir/data.h"

@@ -91,6 +91,8 @@ static bool copy_structs(cloning *c)
         copy->training = m->training;
         memcpy(copy + 1, m + 1, m->type->size - sizeof *m);
         c->module_to[i] = (moved){(const char *)m, m->type->size, (char *)copy};
+        if (!tp__computed_clone(copy, m))
+            return false;
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /* format.c - a module as torch's repr has it: each child on a line of its own, two columns deeper. */
 #include "nn/nn.h"
+#include "tapir/parametrize.h"
 
 #include <string.h>
 
@@ -57,6 +58,7 @@ static void format(writer *w, tp_module *m, int depth)
         children |= m->entries[i].kind == TP__IS_CHILD;
     char *extra = extra_of(m, few, sizeof few);
     bool lines = children || strchr(extra, '\n');
+    put_text(w, tp_is_parametrized(m, NULL) ? "Parametrized" : "");
     put_text(w, m->type->name);
     put_text(w, "(");
     if (lines && *extra)

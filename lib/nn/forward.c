@@ -94,12 +94,37 @@ static bool let_go_owned(tp_tape *T, const char *name, const tp__kept *kept, int
     return tp__ok(T);
 }
 
+/* ---- the class's functions: parameters that are computed come first ---- */
+
+static __attribute__((noinline)) tp_tensor *forward_computed(tp_tape *T, tp_module *m, tp_tensor *x)
+{
+    tp_module *copy = tp__computed_begin(T, m);
+    tp_tensor *y = copy ? m->type->forward(T, copy, x) : NULL;
+    if (copy)
+        tp__computed_end(m, copy);
+    return y;
+}
+
+static inline tp_tensor *forward_of(tp_tape *T, tp_module *m, tp_tensor *x)
+{
+    return m->use->computed ? forward_computed(T, m, x) : m->type->forward(T, m, x);
+}
+
+static tp_status forward_n_of(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
+{
+    tp_module *self = m->use->computed ? tp__computed_begin(T, m) : m;
+    tp_status status = self ? m->type->forward_n(T, self, n_in, in, n_out, out) : T->status;
+    if (self && self != m)
+        tp__computed_end(m, self);
+    return status;
+}
+
 /* ---- one in, one out ---- */
 
 static tp_status one_of_one(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in, int n_out, tp_tensor **out)
 {
     (void)n_in, (void)n_out;
-    out[0] = m->type->forward(T, m, in[0]);
+    out[0] = forward_of(T, m, in[0]);
     return T->status;
 }
 
@@ -117,7 +142,7 @@ static inline tp_tensor *call_forward(tp_tape *T, tp_module *m, tp_tensor *x)
     tp__call_out call;
     tp__enter(T, &call);
     bool outermost = tp__module_use(m);
-    tp_tensor *y = m->use->hooks ? hooked(T, m, x) : type->forward(T, m, x);
+    tp_tensor *y = m->use->hooks ? hooked(T, m, x) : forward_of(T, m, x);
     tp__module_let_go(m, outermost);
     tp__leave(&call);
     tp__scope_close(T, scope, 1, &y);
@@ -143,6 +168,7 @@ tp_tensor *tp_forward(tp_tape *T, tp_module *m, tp_tensor *x)
         tp__missing(T, "forward", "the module");
     if (!tp__ok(T) || m == NULL)
         return NULL;
+    m = tp__module_self(m);
     const tp_module_class *type = m->type; /* m may be freed by its function */
     if (type->forward == NULL) {
         tp_forward_n(T, m, 1, &x, 1, &y);
@@ -173,8 +199,8 @@ static void call_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const 
     tp__enter(T, &call);
     bool outermost = tp__module_use(m);
     tp_status status = m->use->hooks
-                           ? tp__hooked_forward(T, m, type->forward_n, n_in, in, inputs_of(type).least, n_out, out)
-                           : type->forward_n(T, m, n_in, in, n_out, out);
+                           ? tp__hooked_forward(T, m, forward_n_of, n_in, in, inputs_of(type).least, n_out, out)
+                           : forward_n_of(T, m, n_in, in, n_out, out);
     tp__module_let_go(m, outermost);
     tp__leave(&call);
     tp__scope_close(T, scope, n_out, out);
@@ -227,6 +253,7 @@ tp_status tp_forward_n(tp_tape *T, tp_module *m, int n_in, tp_tensor *const *in,
     if (m == NULL)
         tp__missing(T, "forward_n", "the module");
     if (m && tp__ok(T)) {
+        m = tp__module_self(m);
         if ((n_in > 0 && in == NULL) || (n_out > 0 && out == NULL))
             tp_fail(T, TP_EINVAL, "%s: called with %d inputs and %d outputs, but a list of them is NULL", m->type->name,
                     n_in, n_out);

@@ -66,7 +66,7 @@ static struct tp__module_hooks *hooks_of(tp_module *m)
     struct tp__module_hooks *h = m->use->hooks;
     if (h == NULL && (h = tp__calloc(1, sizeof *h)) != NULL) {
         atomic_init(&h->holds, 1);
-        h->module = m;
+        h->module = tp__module_self(m);
         m->use->hooks = h;
     }
     return h;

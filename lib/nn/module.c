@@ -28,8 +28,15 @@ tp_module *tp_module_new(tp_tape *T, const tp_module_class *type)
     }
     m->type = type;
     m->use = (struct tp_module_use *)(void *)((char *)m + base);
+    m->use->self = m;
     m->training = true;
     return m;
+}
+
+static void remove_entry(tp_module *m, tp_module_entry *e)
+{
+    tp__free(e->name);
+    memmove(e, e + 1, (size_t)(m->entries + --m->n_entries - e) * sizeof *e);
 }
 
 static void leave_parent(tp_module *m)
@@ -37,8 +44,7 @@ static void leave_parent(tp_module *m)
     tp_module *p = m->parent;
     for (int i = 0; p && i < p->n_entries; i++)
         if (p->entries[i].kind == TP__IS_CHILD && p->entries[i].child == m) {
-            tp__free(p->entries[i].name);
-            memmove(&p->entries[i], &p->entries[i + 1], (size_t)(--p->n_entries - i) * sizeof *p->entries);
+            remove_entry(p, &p->entries[i]);
             break;
         }
     m->parent = NULL;
@@ -66,6 +72,7 @@ void tp__module_destroy(tp_module *m)
         m->type->free(m);
     tp__params_abandon(m->params);
     tp__module_hooks_abandon(m);
+    tp__computed_abandon(m);
     for (int i = 0; i < m->n_entries; i++) {
         if (m->entries[i].kind != TP__IS_CHILD) {
             let_go(m->entries[i].tensor);
@@ -84,6 +91,7 @@ void tp_module_free(tp_module *m)
 {
     if (m == NULL)
         return;
+    m = tp__module_self(m);
     leave_parent(m);
     if (!tp__busy_doom(&m->use->busy))
         tp__module_destroy(m);
@@ -188,6 +196,8 @@ tp_module *tp_module_add(tp_tape *T, tp_module *parent, const char *name, tp_mod
     }
     if (parent == NULL)
         tp__missing(T, "module_add", "the parent");
+    parent = parent ? tp__module_self(parent) : NULL;
+    child = tp__module_self(child);
     for (const tp_module *above = parent; above; above = above->parent)
         if (above == child) {
             tp_fail(T, TP_EINVAL, "module_add: %s would be within itself; another parent is needed", child->type->name);
@@ -215,6 +225,7 @@ static tp_tensor *add_tensor(tp_tape *T, tp_module *m, const char *name, tp_tens
         tp__missing(T, "module_add", m ? "the tensor" : "the module");
     if (x == NULL)
         return NULL;
+    m = m ? tp__module_self(m) : NULL;
     bool owned = (x->flags & TP__OWNED) != 0;
     if (!owned)
         tp_fail(T, TP_EINVAL, "module_add: %s is a tensor of a tape; see tp_keep", name ? name : "(null)");
@@ -278,6 +289,7 @@ tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype,
 
 static tp_module_entry *find_path(tp_module *m, const char *path)
 {
+    m = m ? tp__module_self(m) : NULL;
     while (m && path) {
         size_t length = strcspn(path, ".");
         tp_module_entry *e = find(m, path, length);
@@ -310,6 +322,7 @@ static tp_module_entry *get(tp_tape *T, tp_module **whose, const char *path, con
         tp__missing(T, speaker, m ? "the name" : "the module");
     if (!tp__ok(T) || m == NULL || path == NULL)
         return NULL;
+    m = tp__module_self(m);
     tp_module_entry *e = NULL;
     for (size_t length = 0;; path += length + 1) {
         length = strcspn(path, ".");
@@ -347,6 +360,60 @@ tp_module *tp_module_get_submodule(tp_tape *T, tp_module *m, const char *name)
         return m;
     tp_module_entry *e = get(T, &m, name, "module_get_submodule", TP__IS_CHILD);
     return e ? e->child : NULL;
+}
+
+tp_tensor *tp__module_parameter(tp_tape *T, tp_module **m, const char **name, tp__computed **c, const char *speaker)
+{
+    const char *path = *name, *dot = path ? strrchr(path, '.') : NULL;
+    tp_module *owner = tp__module_self(*m);
+    *c = NULL;
+    if (dot) { /* the module that has it, by what is before the last dot */
+        const size_t length = (size_t)(dot - path);
+        char *above = tp__malloc(length + 1);
+        if (above == NULL) {
+            tp_fail(T, TP_ENOMEM, "%s: no memory", speaker);
+            return NULL;
+        }
+        memcpy(above, path, length);
+        above[length] = '\0';
+        tp_module_entry *e = get(T, &owner, above, speaker, TP__IS_CHILD);
+        tp__free(above);
+        owner = e ? e->child : NULL;
+        path = dot + 1;
+    }
+    if (owner && path && (*c = tp__computed_find(owner, path)) == NULL &&
+        get(T, &owner, path, speaker, TP__IS_PARAM) == NULL)
+        owner = NULL;
+    if (path == NULL)
+        tp__missing(T, speaker, "the name");
+    if (owner && tp__busy_runs(&owner->use->busy))
+        tp_fail(T, TP_EINVAL, "%s: %s is being called; a module that is not is needed", speaker, owner->type->name);
+    if (owner == NULL || !tp__ok(T))
+        return NULL;
+    *m = owner;
+    *name = path;
+    return *c ? NULL : find(owner, path, strlen(path))->tensor;
+}
+
+bool tp__module_move_entry(tp_tape *T, tp_module *from, const char *name, tp_module *to, const char *new_name)
+{
+    tp_module_entry *e = append(T, to, new_name, TP__IS_PARAM);
+    if (e == NULL)
+        return false;
+    tp_module_entry *old = find(from, name, strlen(name));
+    char *given = e->name;
+    *e = *old;
+    e->name = given;
+    remove_entry(from, old);
+    return true;
+}
+
+void tp__module_drop_entry(tp_module *m, const char *name)
+{
+    tp_module_entry *e = find(m, name, strlen(name));
+    tp_tensor *x = e->tensor;
+    remove_entry(m, e);
+    let_go(x);
 }
 
 /* The words of m's struct that point to one tensor point to the other. */
@@ -435,6 +502,7 @@ static tp_tensor **all_tensors(tp_module *m, bool params_only, int *n)
 tp_params *tp_module_params(tp_module *m)
 {
     int n;
+    m = m ? tp__module_self(m) : NULL;
     if (m == NULL || m->params)
         return m ? m->params : NULL;
     tp_tensor **list = all_tensors(m, true, &n);
@@ -482,6 +550,7 @@ tp_status tp_module_to(tp_tape *T, tp_module *m, tp_dtype dtype)
         return tp__missing(T, "module_to", "the module");
     if (!tp__ok(T))
         return tp_error_status(T);
+    m = tp__module_self(m);
     if (!tp_dtype_is_float(dtype))
         return tp_fail(T, TP_EDTYPE, "module_to: the dtype is %s; float32 or float64 is needed", tp_dtype_name(dtype));
     if (m->params)

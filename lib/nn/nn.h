@@ -43,7 +43,12 @@ struct tp_module_use {
     tp__dotted path;                /* of a visit, which may be left by a jump */
     struct tp__module_hooks *hooks; /* once there were some */
     bool hollow;                    /* a copy that does not own yet what its class frees (clone.c) */
+    tp_module *self;                /* whose it is: a call may be given a copy of the struct (parametrize.c) */
+    struct tp__computed *computed;  /* parameters that are */
 };
+
+/* The module that this is, or is a copy of for a call. */
+static inline tp_module *tp__module_self(const tp_module *m) { return m->use->self; }
 
 void tp__module_destroy(tp_module *m);
 
@@ -57,6 +62,34 @@ tp_status tp__hooked_forward(tp_tape *T, tp_module *m, tp__forward_of forward, i
 void tp__module_hooks_abandon(tp_module *m); /* which goes */
 /* Removes all that call these functions. */
 void tp__module_forget_hooks(tp_module *m, tp_forward_pre_hook pre, tp_forward_hook post);
+
+/* ---- parameters that are computed (parametrize.c) ---- */
+
+enum { TP__MOST_ORIGINALS = 4 };
+typedef struct tp__computed tp__computed;
+/* m's parameter x of this name, which its struct must point to; or T fails. To be added, or freed (tp__free). */
+tp__computed *tp__computed_new(tp_tape *T, const tp_module *m, const char *name, const tp_tensor *x, bool masked);
+tp__computed *tp__computed_find(const tp_module *m, const char *name);
+bool tp__computed_is_masked(const tp__computed *c);
+bool tp__computed_any(const tp_module *m, bool masked);
+/* Between calls m's words for it point to `from`; after its removal to x. */
+void tp__computed_add(tp_module *m, tp__computed *c, const tp_tensor *from);
+void tp__computed_remove(tp_module *m, tp__computed *c, const tp_tensor *x);
+void tp__computed_abandon(tp_module *m); /* which goes */
+bool tp__computed_clone(tp_module *copy, const tp_module *from);
+tp_tensor *tp__computed_value(tp_tape *T, const tp_module *m, const tp__computed *c);
+/* What a call's function is given instead of m; NULL after a failure. */
+tp_module *tp__computed_begin(tp_tape *T, tp_module *m);
+void tp__computed_end(tp_module *m, tp_module *copy);
+
+/* The parameter or buffer NAMEsuffix of m itself, or NULL. */
+tp_tensor *tp__param_after(tp_module *m, const char *name, const char *suffix);
+/* The parameter of a dotted name, which *m, then the module that has it, is not called for meanwhile; *name is then its own. Of one that is
+ * computed *c, and NULL is returned. Otherwise T fails in the speaker's name. */
+tp_tensor *tp__module_parameter(tp_tape *T, tp_module **m, const char **name, tp__computed **c, const char *speaker);
+/* An entry of `from` becomes the last of `to`, under another name. */
+bool tp__module_move_entry(tp_tape *T, tp_module *from, const char *name, tp_module *to, const char *new_name);
+void tp__module_drop_entry(tp_module *m, const char *name);
 
 /* ---- walks (walk.c) ---- */
 

@@ -133,6 +133,7 @@ static __attribute__((noinline)) tp_status walk(const tp__walk *w, tp_module *m,
 tp_status tp__module_walk(tp_module *m, tp__walk *w, bool names)
 {
     tp__dotted own = {NULL, 0};
+    m = tp__module_self(m);
     bool outermost = tp__module_use(m);
     w->path = !names ? NULL : outermost ? &m->use->path : &own;
     w->root = m;

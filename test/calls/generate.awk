@@ -20,7 +20,7 @@ BEGIN {
     kind["tp_qr_mode"] = kind["tp_lstsq_driver"] = "choice"
     kind["tp_muon_adjust"] = kind["tp_cyclic_mode"] = "choice"
     kind["tp_snapshot*"] = "snapshot"; kind["double*"] = kind["bool*"] = "memory"; kind["tp_running_mean*"] = kind["consttp_running_mean*"] = "running_mean"; kind["tp_early_stopping*"] = "early_stopping"
-    kind["tp_batches"] = "batches"; kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
+    kind["tp_batches"] = "batches"; kind["tp_right_inverse"] = "inverse"; kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
     kind["tp_schedule*const*"] = "schedules"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
     kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"

@@ -870,6 +870,12 @@ static inline tp_tensor *no_batches(tp_tape *tape, void *user)
     return NULL;
 }
 FROM(batches, tp_batches, no_batches, NULL)
+static inline tp_status no_inverse(tp_tape *tape, tp_module *by, tp_tensor *value, int n, tp_tensor **out)
+{
+    (void)tape, (void)by, (void)value, (void)n, (void)out;
+    return TP_OK;
+}
+FROM(inverse, tp_right_inverse, no_inverse, NULL)
 static inline tp_module *get_averaged(int v)
 {
     return v == 0 ? hold(tp_nn_averaged_model(T, get_module(0), NULL), free_module) : get_module(v - 1);

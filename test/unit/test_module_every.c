@@ -38,6 +38,16 @@ static tp_module *averaged(tp_module *model)
     tp_module_free(model);
     return mean;
 }
+static tp_module *weight_normed(tp_module *m)
+{
+    tp_weight_norm(T, m, "weight", 0);
+    return m;
+}
+static tp_module *pruned(tp_module *m)
+{
+    tp_prune_l1_unstructured(T, m, "weight", 0.4, NULL);
+    return m;
+}
 #define MODULE(name, inputs, ...) \
     static tp_module *make_##name(void) { return __VA_ARGS__; }
 #include "modules.def"
