@@ -55,7 +55,10 @@ typedef struct tp_module_class {
     /* For tp_module_clone, needed where there is a `free`: gives the copy, which has all other words of `from`, its own of
      * what `free` frees. After another status than TP_OK it owns nothing. It frees no module and returns. */
     tp_status (*clone)(tp_tape *T, tp_module *copy, const tp_module *from);
-    TP_RESERVED(4);
+    /* Its forward asks for its parameters by name (tp_module_param) at each call, instead of reading pointers that the struct
+     * has to them: so they may be parametrized (parametrize.h), too. */
+    bool by_name;
+    TP_RESERVED(3);
 } tp_module_class;
 
 typedef struct tp_module_entry tp_module_entry;

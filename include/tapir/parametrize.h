@@ -6,8 +6,9 @@
  *     y = tp_forward(T, layer, x);                       // gradients go to parametrizations.weight.original
  *
  * Such a parameter is none of the module any more: what it is computed from is, and is what sets and states have, under torch's
- * names. It must be one that the module's struct points to and that its forward reads there, as all of the library's do
- * (TP_EUNSUPPORTED); who reads it from elsewhere finds what it is computed from, and asks tp_parametrized for its value.
+ * names. It must be one that the module's struct points to and that its forward reads there, or by its name (by_name of the
+ * class), as all of the library's do (TP_EUNSUPPORTED); who reads it from elsewhere finds what it is computed from, and asks
+ * tp_parametrized for its value.
  * Names may be dotted: "0.weight" of a Sequential. Names of no parameter are TP_EINVAL. */
 #ifndef TAPIR_PARAMETRIZE_H
 #define TAPIR_PARAMETRIZE_H

@@ -181,6 +181,7 @@ tp_module *tp_nn_parameter_dict(tp_tape *T, int n, const char *const *names, tp_
 static int count(const tp_module *m, tp__entry_kind kind)
 {
     int n = 0;
+    m = m ? tp__module_self(m) : NULL;
     for (int i = 0; m && i < m->n_entries; i++)
         n += m->entries[i].kind == kind;
     return n;
@@ -190,6 +191,7 @@ static int count(const tp_module *m, tp__entry_kind kind)
 static tp_module_entry *entry_at(const tp_module *m, tp__entry_kind kind, int i)
 {
     i = i < 0 ? i + count(m, kind) : i;
+    m = m ? tp__module_self(m) : NULL;
     for (int k = 0; m && i >= 0 && k < m->n_entries; k++)
         if (m->entries[k].kind == kind && i-- == 0)
             return &m->entries[k];

@@ -99,12 +99,13 @@ void tp_module_free(tp_module *m)
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
 
+/* In a copy for a call what is computed comes first: that is all its entries. */
 static tp_module_entry *find(const tp_module *m, const char *name, size_t length)
 {
     for (int i = 0; i < m->n_entries; i++)
         if (strlen(m->entries[i].name) == length && memcmp(m->entries[i].name, name, length) == 0)
             return &m->entries[i];
-    return NULL;
+    return m == tp__module_self(m) ? NULL : find(tp__module_self(m), name, length);
 }
 
 /* A new entry, still empty; NULL after a failure. */
@@ -289,7 +290,6 @@ tp_tensor *tp__param(tp_tape *T, tp_module *m, const char *name, tp_dtype dtype,
 
 static tp_module_entry *find_path(tp_module *m, const char *path)
 {
-    m = m ? tp__module_self(m) : NULL;
     while (m && path) {
         size_t length = strcspn(path, ".");
         tp_module_entry *e = find(m, path, length);
@@ -322,7 +322,6 @@ static tp_module_entry *get(tp_tape *T, tp_module **whose, const char *path, con
         tp__missing(T, speaker, m ? "the name" : "the module");
     if (!tp__ok(T) || m == NULL || path == NULL)
         return NULL;
-    m = tp__module_self(m);
     tp_module_entry *e = NULL;
     for (size_t length = 0;; path += length + 1) {
         length = strcspn(path, ".");

@@ -2,8 +2,9 @@
  *
  * A computed parameter is no entry of the module: what it is computed from is. The module's struct has pointers to it; which
  * these words are is noted when it becomes computed. A call then gives the class's function a copy of the struct, whose words
- * point to what was computed on this tape: so several threads may call the module, each on a tape of its own. Between calls the
- * words point to the tensor of that shape that it is computed from. */
+ * point to what was computed on this tape: so several threads may call the module, each on a tape of its own. The copy's entries
+ * are what was computed; all else is found in the module. Between calls the words point to the tensor of that shape that it is
+ * computed from. */
 #include "nn/nn.h"
 #include "ops/ops.h"
 #include "tapir/elementwise.h"
@@ -59,7 +60,7 @@ tp__computed *tp__computed_new(tp_tape *T, const tp_module *m, const char *name,
 {
     size_t n = words_to(m, x, NULL), length = strlen(name) + 1;
     size_t bytes = sizeof(tp__computed) + n * sizeof(size_t) + length;
-    if (n == 0) {
+    if (n == 0 && !m->type->by_name) {
         tp_fail(T, TP_EUNSUPPORTED,
                 "%s: the struct of %s does not point to %s; one whose forward reads it there is needed", T->speaker,
                 m->type->name, name);
@@ -194,10 +195,20 @@ tp_module *tp__computed_begin(tp_tape *T, tp_module *m)
         return NULL;
     }
     memcpy(copy, m, m->type->size);
-    for (const tp__computed *c = m->use->computed; c; c = c->next) {
-        const tp_tensor *y = tp__computed_value(T, m, c);
+    copy->n_entries = 0;
+    for (const tp__computed *c = m->use->computed; c; c = c->next)
+        copy->n_entries++;
+    copy->entries = tp__arena_alloc(&T->arena, (size_t)copy->n_entries * sizeof *copy->entries);
+    if (copy->entries == NULL) {
+        tp_fail(T, TP_ENOMEM, "%s: no memory", m->type->name);
+        return NULL;
+    }
+    tp_module_entry *e = copy->entries;
+    for (const tp__computed *c = m->use->computed; c; c = c->next, e++) {
+        tp_tensor *y = tp__computed_value(T, m, c);
         if (y == NULL)
             return NULL;
+        *e = (tp_module_entry){.name = (char *)(uintptr_t)c->name, .kind = TP__IS_PARAM, .tensor = y};
         point(copy, c, y);
     }
     return copy;

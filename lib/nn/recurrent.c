@@ -72,16 +72,33 @@ typedef struct {
     bool unbatched;
 } call;
 
-/* The weights of a layer in a direction are the k-th so many of the entries. */
-static void take_weights(const layers *m, int64_t k, tp__recurrent *r)
+/* "_l0", "_l0_reverse" */
+typedef struct {
+    char text[40];
+} ending;
+static ending ending_of(int layer, int direction)
 {
-    int each = 2 + 2 * m->biased + (m->projected > 0);
-    const tp_module_entry *e = m->base.entries + k * each;
-    r->weight_ih = e[0].tensor;
-    r->weight_hh = e[1].tensor;
-    r->bias_ih = m->biased ? e[2].tensor : NULL;
-    r->bias_hh = m->biased ? e[3].tensor : NULL;
-    r->weight_hr = m->projected ? e[each - 1].tensor : NULL;
+    ending s;
+    tp__snprintf(s.text, sizeof s.text, "_l%d%s", layer, direction ? "_reverse" : "");
+    return s;
+}
+
+static tp_tensor *weight(const layers *m, const char *name, const ending *s)
+{
+    char text[60];
+    tp__snprintf(text, sizeof text, "%s%s", name, s->text);
+    return tp_module_param((tp_module *)(uintptr_t)&m->base, text);
+}
+
+/* Of a layer in a direction. */
+static void take_weights(const layers *m, int layer, int direction, tp__recurrent *r)
+{
+    ending s = ending_of(layer, direction);
+    r->weight_ih = weight(m, "weight_ih", &s);
+    r->weight_hh = weight(m, "weight_hh", &s);
+    r->bias_ih = m->biased ? weight(m, "bias_ih", &s) : NULL;
+    r->bias_hh = m->biased ? weight(m, "bias_hh", &s) : NULL;
+    r->weight_hr = m->projected ? weight(m, "weight_hr", &s) : NULL;
 }
 
 static bool check_state(tp_tape *T, const layers *m, const char *name, const tp_tensor *s, int64_t batch, int64_t n,
@@ -147,7 +164,7 @@ static tp_tensor *run_layers(tp_tape *T, const layers *m, const call *k, tp_tens
                                .h = state_of(T, k->h, no_h, i),
                                .c = is_lstm(m) ? state_of(T, k->c, no_c, i) : NULL,
                                .lengths = k->lengths};
-            take_weights(m, i, &r);
+            take_weights(m, layer, d, &r);
             y[d] = tp__recurrent_layer(T, &r, &h[i], &c[i]);
         }
         x = m->directions == 2 ? tp_cat(T, 2, y, 2) : y[0];
@@ -212,7 +229,7 @@ static int layers_repr(const tp_module *self, char *buffer, size_t room)
 #define LAYERS(f, Name, kind, states)                                                                                 \
     static const layers_class f##_class = {                                                                           \
         {.name = Name, .size = sizeof(layers), .forward_n = layers_forward, .n_in = 1, .max_in = 2 + (states),        \
-         .n_out = 1, .max_out = 1 + (states), .extra_repr = layers_repr}, kind, "nn_" #f};
+         .n_out = 1, .max_out = 1 + (states), .extra_repr = layers_repr, .by_name = true}, kind, "nn_" #f};
 LAYERS(rnn, "RNN", TP__RNN_TANH, 1)
 LAYERS(lstm, "LSTM", TP__LSTM, 2)
 LAYERS(gru, "GRU", TP__GRU, 1)
@@ -257,9 +274,8 @@ static tp_module *make_layers(tp_tape *T, const layers_class *type, int64_t in, 
     int64_t out = (o.proj_size ? o.proj_size : hidden) * m->directions;
     for (int layer = 0; layer < m->layers && tp__ok(T); layer++)
         for (int d = 0; d < m->directions; d++) {
-            char suffix[40];
-            tp__snprintf(suffix, sizeof suffix, "_l%d%s", layer, d ? "_reverse" : "");
-            add_weights(T, &m->base, m->kind, suffix, layer ? out : in, hidden, o.proj_size, m->biased, o.dtype);
+            ending s = ending_of(layer, d);
+            add_weights(T, &m->base, m->kind, s.text, layer ? out : in, hidden, o.proj_size, m->biased, o.dtype);
         }
     return made(T, &m->base);
 }

@@ -129,6 +129,27 @@ START_TEST(of_one_dimension)
 }
 END_TEST
 
+/* Modules that ask for their weights by name: layers of a recurrent net, where what is computed is what a net without has. */
+START_TEST(by_name)
+{
+    tp_module *m = tp_nn_lstm(T, 3, 4, &(tp_rnn_options){.num_layers = 2, .bidirectional = true, .dtype = TP_F64});
+    tp_tensor *x = tp_randn(T, TP_F64, tp_shape(5, 2, 3)), *y = NULL, *again = NULL;
+    ck_assert_int_eq(tp_forward_n(T, m, 1, &x, 1, &y), TP_OK);
+    tp_weight_norm(T, m, "weight_hh_l0", 0);
+    tp_weight_norm(T, m, "weight_ih_l1_reverse", 0);
+    ck_assert_int_eq(tp_forward_n(T, m, 1, &x, 1, &again), TP_OK);
+    ck_assert(tensors_close(y, again, 1e-12, 1e-14));
+    tp_tensor *g = tp_module_param(m, "parametrizations.weight_hh_l0.original0");
+    tp_copy_into(T, g, tp_mul_scalar(T, g, 2));
+    tp_forward_n(T, m, 1, &x, 1, &again);
+    ck_assert(!tensors_close(y, again, 1e-3, 0));
+    ck_assert_int_eq(tp_remove_parametrizations(T, m, "weight_hh_l0", true), TP_OK);
+    tp_forward_n(T, m, 1, &x, 1, &y);
+    ck_assert(tensors_close(y, again, 1e-12, 1e-14));
+    tp_module_free(m);
+}
+END_TEST
+
 /* ---- users' own ------------------------------------------------------------------------------------------------------ */
 
 static tp_tensor *symmetric_forward(tp_tape *tape, tp_module *self, tp_tensor *x)
@@ -476,6 +497,7 @@ int main(void)
     tcase_add_test(t, weight);
     tcase_add_test(t, any_dimension);
     tcase_add_test(t, of_one_dimension);
+    tcase_add_test(t, by_name);
     tcase_add_test(t, two_in_a_row);
     tcase_add_test(t, removal);
     tcase_add_test(t, refused);
