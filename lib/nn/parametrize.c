@@ -10,7 +10,6 @@
 #include "tapir/elementwise.h"
 #include "tapir/parametrize.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct tp__computed {
@@ -289,18 +288,18 @@ static bool install(tp_tape *T, tp_module *m, const char *name, tp_tensor *x, tp
     list = by ? tp_module_add(T, all, name, list) : (tp_module_free(list), NULL);
     if (list && moves && tp__module_move_entry(T, m, name, list, key))
         return true;
-    for (int i = 0; i < n && list && !moves; i++) {
-        snprintf(key, sizeof key, n > 1 ? "original%d" : "original", i);
-        tp_tensor *given = original[i];
-        original[i] = NULL; /* the module's, or freed */
-        if ((original[i] = tp_module_add_param(T, list, key, given)) == NULL)
-            break;
+    int added = 0;
+    for (; added < n && list && !moves && tp__ok(T); added++) {
+        tp__snprintf(key, sizeof key, n > 1 ? "original%d" : "original", added);
+        original[added] = tp_module_add_param(T, list, key, original[added]); /* which is freed where it fails */
     }
     if (list && tp__ok(T)) {
         tp__module_drop_entry(m, name);
         return true;
     }
     tp_module_free(list);
+    for (int i = 0; i < added; i++)
+        original[i] = NULL;
     return false;
 }
 
@@ -361,7 +360,7 @@ static tp_module *parametrize_next(tp_tape *T, tp_module *m, const tp__computed 
         tp_module_free(by);
         return NULL;
     }
-    snprintf(key, sizeof key, "%d", makers->n_entries - originals_of(makers, original));
+    tp__snprintf(key, sizeof key, "%d", makers->n_entries - originals_of(makers, original));
     return tp_module_add(T, makers, key, by);
 }
 

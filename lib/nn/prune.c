@@ -10,7 +10,6 @@
 #include "tapir/sort.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- how much ------------------------------------------------------------------------------------------------------ */
@@ -153,7 +152,7 @@ static char *name_with(tp_tape *T, const char *name, const char *suffix)
     if (text == NULL)
         tp_fail(T, TP_ENOMEM, "%s: no memory", T->speaker);
     else
-        snprintf(text, n, "%s%s", name, suffix);
+        tp__snprintf(text, n, "%s%s", name, suffix);
     return text;
 }
 

@@ -294,6 +294,7 @@ START_TEST(states)
     tp_module_eval(a);
     tp_module_eval(b);
     ck_assert(tensors_identical(tp_forward(T, a, input()), tp_forward(T, b, input())));
+    tp_state_dict_free(s);
     tp_module_free(a);
     tp_module_free(b);
 }
