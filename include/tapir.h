@@ -19,6 +19,7 @@
 #include "tapir/parametrize.h"
 #include "tapir/optim.h"
 #include "tapir/schedule.h"
+#include "tapir/dataset.h"
 #include "tapir/data.h"
 #include "tapir/metrics.h"
 #include "tapir/events.h"

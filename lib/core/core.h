@@ -357,13 +357,16 @@ bool tp__busy_runs(const tp__busy *b);
 /* The object is freed: true where that has to wait. */
 bool tp__busy_doom(tp__busy *b);
 
-/* ---- threads and cpu (parallel.c, cpu.c) ------------------------------------------------------ */
+/* ---- threads and cpu (parallel.c, thread.c, cpu.c) --------------------------------------------- */
 
 /* Runs body over [0, n) in ranges whose bounds are multiples of `grain`: on one thread where n is small, a parallel
  * region is open or another loop runs, else with as many helpers as OpenMP may have threads here. A body must give the
  * same bits for any split. */
 typedef void (*tp__range_fn)(int64_t begin, int64_t end, void *user);
 void tp__parallel_for(int64_t n, int64_t grain, tp__range_fn body, void *user);
+/* Starts a thread as a guest in the process (thread.c); false where the system gives none, or where it `needs_core` and
+ * there is one for all. */
+bool tp__thread_start(pthread_t *thread, void *(*run)(void *), void *user, bool needs_core);
 /* Between these the calling thread's OpenMP, and a BLAS that uses it, stay on one thread. */
 int tp__alone_begin(void);
 void tp__alone_end(int threads);

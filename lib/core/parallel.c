@@ -18,14 +18,11 @@
  * The process is the host's:
  * - A chunk runs in the floating-point mode of its loop's caller: rounding, flushing of subnormals. Helpers mask traps; the
  *   exceptions that they raise are raised in the caller when the loop is done, where they trap if the host wants that.
- * - Helpers block all signals but those that an instruction causes, which belong to the thread.
- * - They may run where the thread that makes them may; where that is one core, they would stand in its way: then where the
- *   library's loader could run; where that was one core, too, there are none.
+ * - Helpers may run where the thread that makes them may; where that is one core, they would stand in its way: then where
+ *   the library's loader could run; where that was one core, too, there are none (thread.c).
  * - exit() waits for no loop at work; dlclose, when there can be none, for helpers to have left the library's code.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* affinities */
-#endif
+#define _POSIX_C_SOURCE 200809L
 #include "core/core.h"
 
 #ifdef _OPENMP
@@ -35,7 +32,6 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <time.h>
 
 enum {
@@ -44,8 +40,7 @@ enum {
     SPINS = 20000,
     YIELDS = 5000,
     LINE = 64,
-    STACK = 256 * 1024, /* bytes that a helper's is at least: BLAS's kernels run there */
-    KEEP = 200000000    /* nanoseconds without a loop, after which a helper ends */
+    KEEP = 200000000 /* nanoseconds without a loop, after which a helper ends */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -283,63 +278,6 @@ static void forget_helpers(void)
     atomic_flag_clear(&pool.taken);
 }
 
-#ifdef CPU_COUNT
-static cpu_set_t at_load; /* where the thread that loaded the library could run */
-
-__attribute__((constructor)) static void note_affinity(void)
-{
-    if (sched_getaffinity(0, sizeof at_load, &at_load) != 0)
-        CPU_ZERO(&at_load);
-}
-
-/* Where helpers may run; false where there is one core for all. A system of more cores than the set can count is none
- * of these. */
-static bool place_helper(pthread_attr_t *attr)
-{
-    cpu_set_t here;
-    if (sched_getaffinity(0, sizeof here, &here) != 0 || CPU_COUNT(&here) != 1)
-        return true;
-    return CPU_COUNT(&at_load) > 1 && pthread_attr_setaffinity_np(attr, sizeof at_load, &at_load) == 0;
-}
-#else
-static bool place_helper(pthread_attr_t *attr)
-{
-    (void)attr;
-    return true;
-}
-#endif
-
-/* All signals but those that a thread's own instructions cause: a host that handles these handles them wherever they
- * happen, and blocked ones end the process. */
-static void signals_of_others(sigset_t *set)
-{
-    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
-    sigfillset(set);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        sigdelset(set, own[i]);
-}
-
-/* Helper i, counted from 0. */
-static bool make_helper(int i)
-{
-    pthread_attr_t attr;
-    sigset_t blocked, before;
-    size_t stack;
-    if (pthread_attr_init(&attr) != 0)
-        return false;
-    if (pthread_attr_getstacksize(&attr, &stack) == 0 && stack < STACK)
-        pthread_attr_setstacksize(&attr, STACK);
-    bool made = false;
-    if (place_helper(&attr)) {
-        signals_of_others(&blocked);
-        pthread_sigmask(SIG_SETMASK, &blocked, &before); /* threads inherit it */
-        made = pthread_create(&pool.helper[i].thread, &attr, helper, (void *)(intptr_t)(i + 1)) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
-    pthread_attr_destroy(&attr);
-    return made;
-}
-
 /* Its code is left behind when this returns. */
 static void join_helper(int i)
 {
@@ -359,7 +297,8 @@ static int have_helpers(int want)
     for (; i < want && i < MOST; i++) {
         if (pool.helper[i].made && atomic_load_explicit(&pool.helper[i].ended, memory_order_acquire))
             join_helper(i);
-        if (!pool.helper[i].made && !(pool.helper[i].made = make_helper(i)))
+        if (!pool.helper[i].made &&
+            !(pool.helper[i].made = tp__thread_start(&pool.helper[i].thread, helper, (void *)(intptr_t)(i + 1), true)))
             break;
     }
     pool.threads = i > pool.threads ? i : pool.threads;
