@@ -42,18 +42,21 @@ static void look_for_team(tp_loader *l)
         l->team = NULL;
 }
 
-/* Is this called by one of the functions that the loader calls? */
-static bool is_within(tp_loader *l)
+static bool is_worker(tp_loader *l)
 {
     look_for_team(l);
-    return tp__busy_runs(&l->busy) || (l->team && tp__team_has_this(l->team));
+    return l->team && tp__team_has_this(l->team);
+}
+
+static tp_status refuse(tp_tape *T, const char *speaker)
+{
+    return tp_fail(T, TP_EINVAL, "%s: within one of the loader's own functions; another place is needed", speaker);
 }
 
 void tp_loader_free(tp_loader *l)
 {
-    if (l == NULL || tp__busy_doom(&l->busy) || is_within(l))
-        return;
-    destroy(l);
+    if (l && !is_worker(l) && !tp__busy_doom(&l->busy))
+        destroy(l);
 }
 
 static bool good_options(tp_tape *T, const char *speaker, const tp_loader_options *o)
@@ -159,7 +162,8 @@ static void begin_team(tp_loader *l)
     look_for_team(l);
     if (l->o.num_workers > 0 && l->team == NULL && !l->no_workers) {
         int64_t ahead = (int64_t)l->o.num_workers * (l->o.prefetch_factor ? l->o.prefetch_factor : 2);
-        int64_t most = l->epoch.batches < 1 ? 1 : l->epoch.batches < ahead ? l->epoch.batches : ahead;
+        int64_t length = tp_loader_length(l), most = length > l->epoch.batches ? length : l->epoch.batches;
+        most = most < 1 ? 1 : most < ahead ? most : ahead;
         l->team = tp__team_new(&l->recipe, &l->epoch, l->o.num_workers, most);
         l->no_workers = l->team == NULL;
     }
@@ -194,6 +198,8 @@ static tp_status check_order(tp_tape *T, const char *speaker, const tp_loader *l
 static tp_status begin_epoch(tp_tape *T, tp_loader *l)
 {
     tp__epoch *e = &l->epoch;
+    stop_team(l);
+    l->no_workers = false;
     e->batches = l->batch = e->first = 0;
     e->base_seed = tp__rng_u64(&T->rng) & INT64_MAX;
     tp_status status = tp__sampler_order(T, "loader_start", l->sampler, &e->order);
@@ -218,11 +224,10 @@ tp_status tp_loader_start(tp_tape *T, tp_loader *l)
         return tp__missing(T, "loader_start", "the loader");
     if (!tp__ok(T))
         return tp_error_status(T);
-    if (is_within(l))
-        return tp_fail(T, TP_EINVAL, "loader_start: within one of the loader's own functions; another place is needed");
-    stop_team(l);
+    if (is_worker(l))
+        return refuse(T, "loader_start");
     bool outermost = tp__busy_begin(&l->busy);
-    tp_status status = begin_epoch(T, l);
+    tp_status status = outermost ? begin_epoch(T, l) : refuse(T, "loader_start");
     if (tp__busy_end(&l->busy, outermost))
         destroy(l);
     return status;
@@ -294,13 +299,15 @@ bool tp_loader_next(tp_tape *T, tp_loader *l, tp_tensor **batch)
         tp__missing(T, "loader_next", l ? "the batch" : "the loader");
     if (!tp__ok(T) || l == NULL || batch == NULL)
         return false;
-    if (is_within(l)) {
-        tp_fail(T, TP_EINVAL, "loader_next: within one of the loader's own functions; another place is needed");
+    if (is_worker(l)) {
+        refuse(T, "loader_next");
         return false;
     }
-    if (l->batch >= l->epoch.batches)
-        return false;
-    bool outermost = tp__busy_begin(&l->busy), got = next_batch(T, l, batch);
+    bool outermost = tp__busy_begin(&l->busy), got = false;
+    if (!outermost)
+        refuse(T, "loader_next");
+    else if (l->batch < l->epoch.batches)
+        got = next_batch(T, l, batch);
     if (!got)
         memset(batch, 0, (size_t)l->recipe.width * sizeof *batch);
     if (tp__busy_end(&l->busy, outermost))
@@ -478,8 +485,8 @@ tp_status tp__loader_load(tp_tape *T, const char *speaker, tp_loader *l, int n, 
     loaded in = {0};
     if (!tp__ok(T))
         return tp_error_status(T);
-    if (is_within(l))
-        return tp_fail(T, TP_EINVAL, "%s: within one of the loader's own functions; another place is needed", speaker);
+    if (is_worker(l) || tp__busy_runs(&l->busy))
+        return refuse(T, speaker);
     bool good = find_all(T, speaker, n, names, tensors, &in) && good_shapes(T, speaker, l, &in) &&
                 find_batch(T, speaker, l, &in);
     if (good && take)
