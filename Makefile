@@ -297,13 +297,13 @@ graph: $(BUILD)/examples/graph
 check: $(if $(OP),$(BUILD)/test/test_operators $(conformance),all tests bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives)
 	@CC='$(CC)' T='$(T)' OP='$(OP)' sh test/run.sh $(BUILD)
 
-# The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c with
-# ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted; another processor, emulated.
+# The library, the examples and the tests with AddressSanitizer and UndefinedBehaviorSanitizer; threads.c, loops and
+# loaders with ThreadSanitizer, where there is clang; the demo, made small, under valgrind; instructions counted; another processor, emulated.
 check-full:
 	$(again) all bench-build $(BUILD)/test/accuracy $(BUILD)/test/derivatives
 	$(again) BUILD=$(BUILD)/asan SANITIZE=address,undefined all tests
 	@+! command -v clang > /dev/null || \
-	    $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel)
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread CC=clang $(addprefix $(BUILD)/tsan/,examples/threads test/test_parallel test/test_loader)
 	@sh test/run.sh --full $(BUILD)
 
 # Round trips with the real programs, which are installed where they are missing; nothing is skipped.

@@ -197,6 +197,8 @@ thread_sanitizer()
             "$build/tsan/examples/threads"
         run 'tsan test_parallel' count_checks env OMP_TOOL_LIBRARIES="$archer" CK_VERBOSITY=normal CK_FORK=no \
             CK_RUN_CASE=loops TSAN_OPTIONS="ignore_noninstrumented_modules=1" "$build/tsan/test/test_parallel"
+        run 'tsan test_loader' count_checks env OMP_TOOL_LIBRARIES="$archer" CK_VERBOSITY=normal CK_FORK=no \
+            CK_RUN_CASE=workers TSAN_OPTIONS="ignore_noninstrumented_modules=1" "$build/tsan/test/test_loader"
     else
         skip 'tsan' 'needs clang with libomp and archer'
     fi

@@ -42,6 +42,7 @@ struct tp__team {
     pthread_mutex_t lock;
     pthread_cond_t work, done; /* there is something to do; something was done */
     int64_t slots, next, at;   /* the next batch to be claimed; to be taken */
+    int64_t batches;           /* of the epoch; 0 where there is none */
     slot *slot;
     tp_tensor *headers;
     int workers, awake, busy; /* threads that have not ended; that make a batch */
@@ -66,7 +67,7 @@ __attribute__((destructor)) static void await_workers(void)
 
 /* ---- at work ---------------------------------------------------------------------------------------------------------- */
 
-static bool may_claim(const tp__team *t) { return t->next < t->epoch->batches && t->next < t->at + t->slots; }
+static bool may_claim(const tp__team *t) { return t->next < t->batches && t->next < t->at + t->slots; }
 static slot *slot_of(const tp__team *t, int64_t b) { return &t->slot[b % t->slots]; }
 
 /* With the lock; gives it up meanwhile. */
@@ -123,7 +124,7 @@ static void *work(void *user)
 /* With the lock. It is not held by what is joined: that has ended but for a few instructions. */
 static void hire(tp__team *t)
 {
-    int64_t left = t->epoch->batches - t->next;
+    int64_t left = t->batches - t->next;
     for (int i = 0; i < t->workers && t->awake < left && !t->refused; i++) {
         worker *w = &t->worker[i];
         if (w->made && !w->ended)
@@ -146,6 +147,7 @@ void tp__team_begin(tp__team *t, int64_t b)
 {
     pthread_mutex_lock(&t->lock);
     t->at = t->next = b;
+    t->batches = t->epoch->batches;
     t->refused = false;
     atomic_store(&t->recipe->cancel, false);
     fegetenv(&t->mode);
@@ -157,7 +159,7 @@ void tp__team_begin(tp__team *t, int64_t b)
 void tp__team_cancel(tp__team *t)
 {
     pthread_mutex_lock(&t->lock);
-    t->next = INT64_MAX;
+    t->batches = 0;
     atomic_store(&t->recipe->cancel, true);
     while (t->busy > 0)
         pthread_cond_wait(&t->done, &t->lock);
@@ -249,7 +251,6 @@ tp__team *tp__team_new(tp__recipe *r, const tp__epoch *e, int workers, int64_t m
     t->recipe = r;
     t->epoch = e;
     t->slots = most;
-    t->next = INT64_MAX;
     if (tp__mul_size((size_t)most, (size_t)r->width, &headers) && tp__mul_size(headers, sizeof *t->headers, &bytes))
         t->headers = tp__calloc(headers, sizeof *t->headers);
     t->slot = tp__calloc((size_t)most, sizeof *t->slot);

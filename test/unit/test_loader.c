@@ -923,13 +923,13 @@ int main(void)
     tcase_add_loop_test(w, lives, 0, 3);
     tcase_add_loop_test(w, goes_on, 0, 3);
     tcase_add_loop_test(w, goes_on_with_samplers, 0, 3);
+    tcase_add_loop_test(w, memory_fails, 0, 2);
+    tcase_add_loop_test(w, warm_epochs_allocate_nothing, 0, 2);
     tcase_add_checked_fixture(p, setup, teardown);
     tcase_set_timeout(p, 60);
     tcase_add_loop_test(p, forks, 0, 3);
     tcase_add_test(p, leaves_in_the_middle);
     tcase_add_test(p, no_threads);
-    tcase_add_loop_test(p, memory_fails, 0, 2);
-    tcase_add_loop_test(p, warm_epochs_allocate_nothing, 0, 2);
     suite_add_tcase(s, t);
     suite_add_tcase(s, w);
     suite_add_tcase(s, p);
