@@ -20,6 +20,7 @@
 #include "tapir/optim.h"
 #include "tapir/schedule.h"
 #include "tapir/dataset.h"
+#include "tapir/augment.h"
 #include "tapir/data.h"
 #include "tapir/metrics.h"
 #include "tapir/events.h"
