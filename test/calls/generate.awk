@@ -27,6 +27,10 @@ BEGIN {
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"
+    kind["tp_dataset*"] = kind["consttp_dataset*"] = "dataset"; kind["tp_dataset*const*"] = "datasets"
+    kind["tp_dataset**"] = "parts"; kind["tp_dataset_get_fn"] = "get_sample"; kind["tp_collate_fn"] = "collate"
+    kind["tp_data_sampler*"] = kind["consttp_data_sampler*"] = "data_sampler"; kind["tp_sampler_draw_fn"] = "draw_order"
+    kind["void(*)(void*)"] = "give_back"
     kind["tp_safetensors*"] = kind["consttp_safetensors*"] = "safetensors"; kind["tp_sampler*"] = "sampler"
     kind["tp_csv_names*"] = "csv_names"; kind["tp_csv_names**"] = "csv_names_out"; kind["tp_csv_header"] = kind["tp_image_mode"] = "choice"
     kind["tp_plot*"] = kind["consttp_plot*"] = "plot"; kind["tp_csv_log*"] = kind["consttp_csv_log*"] = "csv_log"; kind["tp_events*"] = kind["consttp_events*"] = "events"
@@ -86,6 +90,12 @@ BEGIN {
     special["tp_schedule_step_metric s"] = "plateau"
     special["tp_snapshot_load path"] = "snapshot_path"; special["tp_snapshot_tensor x"] = "owned"
     special["tp_loader_load_state_dict names"] = "loader_names"; special["tp_loader_load_state_dict tensors"] = "loader_values"
+    special["tp_subset indices"] = special["tp_subset_random_sampler indices"] = "few_rows"
+    special["tp_subset n"] = special["tp_subset_random_sampler n"] = "side"
+    special["tp_random_split lengths"] = "lengths"; special["tp_random_split_fractions fractions"] = "fractions"
+    special["tp_weighted_random_sampler weights"] = "vector"
+    n = split("random_horizontal_flip random_vertical_flip random_crop random_rotation gaussian_noise random_erasing", other, " ")
+    for (i = 1; i <= n; i++) special["tp_" other[i] " x"] = "image2"
     special["tp_averaged_update averaged"] = "averaged"; special["tp_vector_to_parameters vector"] = "all_values"
     special["tp_schedule_load_state_dict n"] = "schedule_count"
     special["tp_schedule_load_state_dict names"] = "schedule_names"
@@ -257,7 +267,7 @@ function write_call(declaration,    open, head, name, ret, args, n, i, part, dep
     printf "static void call_%s(const int *v)\n{\n    (void)v;\n%s    made();\n", name, made
     if (ret == "tp_tensor*") printf "    judge_tensor(%s(%s));\n", name, call
     else if (ret == "tp_status") printf "    judge_status(%s(%s));\n", name, call
-    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|safetensors|npz|hdf5|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
+    else if (ret ~ /^tp_(params|module|optim|schedule|snapshot|plot|csv_log|events|grads|loader|dataset|data_sampler|safetensors|npz|hdf5|state_dict)\*$/) printf "    judge_object(%s(%s));\n", name, call
     else if (ret ~ /^structDL/) printf "    judge_%s(%s(%s));\n", kind[ret], name, call
     else if (ret == "int" && outs) printf "    judge_parts(%s(%s));\n", name, call
     else if (ret == "void") printf "    %s(%s);\n", name, call

@@ -941,6 +941,88 @@ static inline tp_loader *get_loader(int v)
     return v ? NULL : hold(tp_loader_new(T, 1, &x, NULL), free_loader);
 }
 KIND(loader, 2)
+static inline tp_status a_sample(tp_tape *tape, void *user, int64_t index, tp_tensor **sample)
+{
+    (void)user;
+    sample[0] = tp_scalar(tape, TP_F64, (double)index);
+    return TP_OK;
+}
+static inline tp_status no_sample(tp_tape *tape, void *user, int64_t index, tp_tensor **sample)
+{
+    (void)tape, (void)user, (void)index, (void)sample;
+    return TP_EUSER;
+}
+FROM(get_sample, tp_dataset_get_fn, a_sample, NULL, no_sample)
+static inline tp_status first_sample(tp_tape *tape, void *user, int64_t n, int width, tp_tensor *const *samples,
+                                     tp_tensor **batch)
+{
+    (void)tape, (void)user, (void)n;
+    memcpy(batch, samples, (size_t)width * sizeof *batch);
+    return TP_OK;
+}
+FROM(collate, tp_collate_fn, first_sample, NULL)
+static inline tp_tensor *no_order(tp_tape *tape, void *user, tp_tensor **ends)
+{
+    (void)user;
+    *ends = tp_scalar(tape, TP_F64, 0);
+    return NULL;
+}
+FROM(draw_order, tp_sampler_draw_fn, no_order, NULL)
+static inline void keep_it(void *user) { (void)user; }
+typedef void (*giver)(void *);
+FROM(give_back, giver, keep_it, NULL)
+static inline void free_dataset(void *x) { tp_dataset_free(x); }
+static inline void free_data_sampler(void *x) { tp_sampler_free(x); }
+static inline tp_dataset *get_dataset(int v)
+{
+    tp_tensor *x = tensor_like(base);
+    return v == 1 ? NULL
+                  : hold(v == 0 ? tp_tensor_dataset(T, 1, &x) : tp_dataset_new(T, INT64_MAX, 1, no_sample, NULL, NULL),
+                         free_dataset);
+}
+KIND(dataset, 3)
+static inline tp_dataset *const *get_datasets(int v)
+{
+    static tp_dataset *list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = i < 3 && v != 2 ? get_dataset(v == 3 ? 2 : 0) : NULL;
+    return v == 1 ? NULL : list;
+}
+KIND(datasets, 4)
+static inline tp_dataset **get_parts(int v)
+{
+    static tp_dataset *list[MANY];
+    return v == 0 ? list : NULL;
+}
+KIND(parts, 2)
+static inline tp_data_sampler *get_data_sampler(int v)
+{
+    const double weights[] = {1, 2, 3};
+    return v == 0   ? hold(tp_random_sampler(T, 3, NULL), free_data_sampler)
+           : v == 1 ? NULL
+           : v == 2 ? hold(tp_sampler_new(T, INT64_MAX, true, no_order, NULL), free_data_sampler)
+                    : hold(tp_weighted_random_sampler(T, tp_from(T, TP_F64, tp_shape(3), weights), 2, true),
+                           free_data_sampler);
+}
+KIND(data_sampler, 4)
+static inline const int64_t *get_few_rows(int v)
+{
+    static const int64_t rows[][32] = {{0, 1}, {0}, {-1, 0}, {INT64_MAX}, {INT64_MIN}};
+    return v == 1 ? NULL : rows[v];
+}
+KIND(few_rows, 5)
+static inline const int64_t *get_lengths(int v)
+{
+    static const int64_t lengths[][MANY] = {{1, 2}, {0}, {3, 0}, {-1, 4}, {INT64_MAX, INT64_MAX}};
+    return v == 1 ? NULL : lengths[v];
+}
+KIND(lengths, 5)
+static inline const double *get_fractions(int v)
+{
+    static const double fractions[][MANY] = {{0.5, 0.5}, {0}, {1, 0}, {NAN, 1}, {1e300, -1e300}};
+    return v == 1 ? NULL : fractions[v];
+}
+KIND(fractions, 5)
 /* counts of two classes, and of no more */
 static inline const int64_t *get_table(int v)
 {
