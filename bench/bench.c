@@ -38,9 +38,9 @@ typedef struct {
     int n_patterns;
 } options;
 
-static const workload *const groups[] = {bench_products, bench_operators,  bench_elementwise, bench_convolutions,
-                                         bench_training, bench_optimizers, bench_linalg,      bench_linalg_sizes,
-                                         bench_scaling,  bench_recurrent};
+static const workload *const groups[] = {bench_products,     bench_operators,  bench_elementwise, bench_convolutions,
+                                         bench_training,     bench_optimizers, bench_loading,     bench_linalg,
+                                         bench_linalg_sizes, bench_scaling,    bench_recurrent};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */
@@ -64,6 +64,7 @@ bool bench_open(bench_state *s, const workload *w)
 
 void bench_close(bench_state *s)
 {
+    tp_loader_free(s->loader);
     tp_optim_free(s->optim);
     tp_params_free(s->set);
     tp_module_free(s->net);

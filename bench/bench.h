@@ -18,6 +18,7 @@ typedef struct {
     tp_module *net;
     tp_params *set; /* of tensors that are no module's */
     tp_optim *optim;
+    tp_loader *loader;
     tp_tensor *x[BENCH_MAX_BATCHES], *y[BENCH_MAX_BATCHES];
     int n_batches, at;
 } bench_state;
@@ -44,6 +45,7 @@ extern const workload bench_convolutions[];
 extern const workload bench_training[];
 extern const workload bench_optimizers[];
 extern const workload bench_recurrent[];
+extern const workload bench_loading[];
 extern const workload bench_linalg[];
 extern const workload bench_linalg_sizes[], bench_scaling[]; /* only where asked for by name */
 
@@ -99,6 +101,7 @@ double floor_gemm(const workload *w, double budget); /* arg: bench_product; raw 
 double floor_gemv(const workload *w, double budget);
 double floor_net(const workload *w, double budget);    /* arg: bench_net; the step's products alone */
 double floor_copy(const workload *w, double budget);   /* the row's bytes at the speed of a copy    */
+double floor_rows(const workload *w, double budget);   /* 60,000 rows of 784 floats, copied            */
 double floor_read(const workload *w, double budget);   /* 2^24 floats, read once                    */
 double floor_adam(const workload *w, double budget);   /* three streams updated in place from a fourth */
 double floor_sgdm(const workload *w, double budget);   /* two from a third                             */

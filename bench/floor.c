@@ -311,6 +311,11 @@ static double seconds_at(double gigabytes, double rate) { return rate > 0 ? giga
 
 double floor_copy(const workload *w, double budget) { return seconds_at(w->work, bandwidth(run_copy, 2, 2, budget)); }
 
+double floor_rows(const workload *w, double budget)
+{
+    return seconds_at(w->work * 784 * 8e-9, bandwidth(run_copy, 2, 2, budget));
+}
+
 double floor_read(const workload *w, double budget)
 {
     (void)w;

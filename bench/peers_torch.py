@@ -440,6 +440,23 @@ def optimizer_rows():
                       lambda k=kind, t=dtype: ready(k, t))
 
 
+def loading_rows():
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def epoch(batch, workers):
+        data = TensorDataset(torch.rand(60000, 784), torch.randint(0, 10, (60000,)))
+        loader = DataLoader(data, batch, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+
+        def call():
+            for _ in loader:
+                pass
+        return call
+
+    for batch, workers in ((64, 0), (128, 0), (128, 2)):
+        name = f"loader_60k_784_b{batch}" + (f"_workers{workers}" if workers else "")
+        yield Row(name, "samples/s", 60000, lambda b=batch, w=workers: epoch(b, w))
+
+
 def linalg_rows():
     L = torch.linalg
 
@@ -506,7 +523,7 @@ def scaling_rows():
 
 def all_rows():
     for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, network_rows, training_rows, optimizer_rows,
-                 linalg_rows, scaling_rows, recurrent_rows):
+                 loading_rows, linalg_rows, scaling_rows, recurrent_rows):
         yield from part()
 
 
