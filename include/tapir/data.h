@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* Batches of a dataset's samples (torch.utils.data.DataLoader): in order, shuffled, or as a sampler has it, a new order at
+/* Batches of a dataset's samples: in order, shuffled, or as a sampler has it, a new order at
  * each tp_loader_start. Orders are torch's for the same seed: a start draws a number from the tape's generator as torch's iterator
  * does (whether it shuffles or not), and then what its sampler draws.
  *
@@ -31,7 +31,8 @@ extern "C" {
  * its core, the caller's thread makes the next batch itself. They block signals as all threads of the library's do
  * (tape.h), compute on one thread each, and end when there has been nothing to do for a fifth of a second; a loader that is
  * freed, or started anew in the middle of an epoch, waits for the sample that each is at. The child of a fork has none of them
- * and goes on with workers of its own. Free a loader before the library is unloaded.
+ * and goes on with workers of its own. Free a loader before the library is unloaded; exit() gives workers a third of a second
+ * to come to an end.
  *
  * The user's functions (a dataset's, collate) run on tapes of the loader's own: in several threads at once where there are
  * workers, and perhaps in the caller's. They may call anything of the library's on the tape that they are given, and what
@@ -56,6 +57,7 @@ typedef struct {
     int              collate_width;   /* how many tensors it makes; 0: as many as a sample has */
     TP_RESERVED(4);
 } tp_loader_options;
+/* torch.utils.data.DataLoader; the dataset is held. */
 TP_API tp_loader *tp_loader_of(tp_tape *T, tp_dataset *dataset, const tp_loader_options *options);
 /* Of the rows of n tensors, whose storage it shares (tp_tensor_dataset). */
 TP_API tp_loader *tp_loader_new(tp_tape *T, int n, tp_tensor *const *tensors, const tp_loader_options *options);
