@@ -16,7 +16,8 @@
  *     where the call is made (OMP_NUM_THREADS, omp_set_num_threads) less one, the caller's own being the other. They are
  *     made when a loop first wants them, serve one loop at a time (others run on their caller's thread), and end when
  *     there has been none for a fifth of a second. None are made inside your parallel regions, or by a build without
- *     OpenMP. BLAS and LAPACK may have threads of their own, see linalg.h; so do loaders that are asked to, see data.h. The bits of a result do not depend on any of this.
+ *     OpenMP. BLAS and LAPACK may have threads of their own, see linalg.h; so have loaders that are asked to, see data.h.
+ *     The bits of a result do not depend on any of this.
  *   - Signals are blocked in helpers, but for those that a thread's own instructions cause (SIGSEGV, SIGFPE ...).
  *   - Affinity. Helpers may run where the thread that makes them may. If that is a single core, they have the
  *     affinity with which the library was loaded; if that was a single core, too, there are none.

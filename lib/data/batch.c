@@ -163,7 +163,7 @@ static bool collate(tp_tape *W, const tp__recipe *r, const tp__epoch *e, int64_t
         tp_fail(W, status, "loader_next: collate: %s", tp_status_text(status));
     for (int k = 0; k < r->width && W->status == TP_OK; k++)
         if (batch[k] == NULL)
-            tp_fail(W, TP_EINVAL, "loader_next: collate left tensor %d NULL", k);
+            tp_fail(W, TP_EINVAL, "loader_next: collate left tensor %d NULL; all are needed", k);
         else if (tp__usable(W, "loader_next", batch[k]) && batch[k]->tape == NULL)
             batch[k] = tp_clone(W, batch[k]);
     return W->status == TP_OK;
