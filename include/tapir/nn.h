@@ -368,6 +368,24 @@ TP_API tp_module *tp_nn_rnn_cell(tp_tape *T, int64_t in, int64_t hidden, const t
 TP_API tp_module *tp_nn_lstm_cell(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_cell_options *options);
 TP_API tp_module *tp_nn_gru_cell(tp_tape *T, int64_t in, int64_t hidden, const tp_rnn_cell_options *options);
 
+/* ---- embeddings ---- */
+
+typedef struct {
+    bool        has_padding; /* as tp_embedding_options, all of these; the padding's row is 0 at first */
+    int64_t     padding_idx;
+    double      max_norm, norm_type;
+    bool        scale_grad_by_freq, sparse;
+    tp_bag_mode mode;                /* of bags, as tp_embedding_bag_options */
+    bool        include_last_offset; /* the same */
+    tp_dtype    dtype;               /* 0: TP_F32 */
+    TP_RESERVED(4);
+} tp_nn_embedding_options;
+/* As tp_embedding: weight [rows, columns] is standard normal. */
+TP_API tp_module *tp_nn_embedding(tp_tape *T, int64_t rows, int64_t columns, const tp_nn_embedding_options *options);
+/* As tp_embedding_bag: inputs index, and where wanted offsets and per_sample_weights. */
+TP_API tp_module *tp_nn_embedding_bag(tp_tape *T, int64_t rows, int64_t columns,
+                                      const tp_nn_embedding_options *options);
+
 /* ---- normalization ---- */
 
 typedef struct {

@@ -53,8 +53,8 @@ typedef struct {
     TP_RESERVED(4);
 } tp_sparse_adam_options;
 /* Adam that leaves alone, values and moments, the rows x[i, ...] of a parameter whose gradient is 0 throughout, as of an
- * embedding of which a step sees few words (torch's takes sparse gradients; here they are dense ones with such rows). eps is
- * added before v is corrected, as torch has it here. */
+ * embedding of which a step sees few words; where that is sparse (tp_embedding_options), it looks at the rows that a step has
+ * used alone, as tp_optim_sgd without momentum and decay, and tp_optim_adagrad without decay, do then. eps is added before v is corrected, as torch has it here. */
 TP_API tp_optim *tp_optim_sparse_adam(tp_tape *T, tp_params *params, const tp_sparse_adam_options *options);
 TP_API tp_status tp_optim_sparse_adam_group(tp_tape *T, tp_optim *o, tp_params *params,
                                             const tp_sparse_adam_options *options);

@@ -46,13 +46,13 @@ static tp_status run_vjp(tp__sweep *s, const tp__node *node, tp_vjp *v)
 
 /* Where a fused vjp adds input i's gradient: straight into the leaf's buffer or the one that gathers
  * already, where that may be written; otherwise a new one, which *apart says must be delivered. */
-static tp_tensor *destination(tp__sweep *s, tp_tensor *x, bool *fresh, bool *apart)
+static tp_tensor *destination(tp__sweep *s, tp_tensor *x, bool rows, bool *fresh, bool *apart)
 {
     *apart = false;
     bool direct = !tp__gathers_apart(s, x);
     if (x->tape == NULL && direct && s->to_leaves) {
         *fresh = !(x->flags & TP__HAS_GRAD);
-        tp_tensor *g = tp__grad_buffer(x);
+        tp_tensor *g = rows ? tp__grad_buffer_of_rows(x) : tp__grad_buffer(x);
         if (g == NULL) {
             tp_fail(s->T, TP_ENOMEM, "no memory for a gradient");
             return NULL;
@@ -112,7 +112,7 @@ static tp_status run_fused(tp__sweep *s, const tp__node *node, tp_vjp *v)
             }
         if (again)
             continue;
-        v->gin[i] = destination(s, node->in[i], &fresh, &apart);
+        v->gin[i] = destination(s, node->in[i], (node->op->flags & TP__OP_ROWS) != 0, &fresh, &apart);
         if (v->gin[i] == NULL)
             return T->status;
         v->fresh |= (uint32_t)fresh << i;

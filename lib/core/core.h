@@ -129,8 +129,26 @@ struct tp__storage {
     bool lent;           /* somebody wants to hear when it is gone (storage.c) */
     tp__pool *pool;      /* NULL: of its own, or lent */
     tp__storage *parent; /* a segment's slab */
-    tp__storage *next;   /* in a free list */
+    union {
+        tp__storage *next;     /* of a pool: in a free list */
+        struct tp__row_list *rows; /* of its own, that of a gradient: which rows of it are not 0 (tape/rows.c); NULL: any may be */
+    };
 };
+
+/* Rows of a gradient buffer that may hold something: all others are 0. It holds for this version of the storage alone. */
+typedef struct tp__row_list {
+    int64_t n, room, *at;
+    uint64_t *seen; /* a bit for each row */
+    uint32_t version;
+    bool all; /* any row may */
+} tp__row_list;
+static inline tp__row_list *tp__rows_in(const tp__storage *s) { return s && s->pool == NULL ? s->rows : NULL; }
+static inline void tp__rows_forget(const tp__storage *s)
+{
+    tp__row_list *r = tp__rows_in(s);
+    if (r)
+        r->all = true;
+}
 
 tp__pool *tp__pool_new(void);
 void tp__pool_release(tp__pool *pool);                     /* freed when nothing escaped is left */

@@ -75,6 +75,11 @@ static void storage_gone(tp__storage *s)
     tp__pool *pool = s->pool;
     if (pool == NULL) {
         tp__storage_unref(s->parent);
+        if (s->rows) {
+            tp__free(s->rows->at);
+            tp__free(s->rows->seen);
+            tp__free(s->rows);
+        }
         if (s->lent)
             ((lent *)s)->release(((lent *)s)->user);
         if (s->capacity)

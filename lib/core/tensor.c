@@ -73,7 +73,13 @@ tp_dtype tp_dtype_of(const tp_tensor *x) { return x ? x->dtype : TP_F32; }
 int tp_ndim(const tp_tensor *x) { return x ? x->ndim : 0; }
 int64_t tp_numel(const tp_tensor *x) { return x ? x->numel : 0; }
 bool tp_is_contiguous(const tp_tensor *x) { return x && tp__contiguous(x); }
-void *tp_data(const tp_tensor *x) { return x ? x->data : NULL; }
+void *tp_data(const tp_tensor *x)
+{
+    if (x == NULL)
+        return NULL;
+    tp__rows_forget(x->storage); /* who asks may write */
+    return x->data;
+}
 
 tp_dims tp_shape_of(const tp_tensor *x) { return x ? tp__dims_of(x) : (tp_dims){.ndim = 0}; }
 

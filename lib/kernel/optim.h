@@ -17,6 +17,9 @@ typedef struct {
     tp__update_fn of[2]; /* f32, f64 */
 } tp__update_table;
 
+/* The same of `count` rows of so many columns alone. */
+void tp__update_at(const tp__update_table *table, tp_dtype dtype, const void *u, int64_t count, const int64_t *rows,
+                   int64_t columns, void *const *at);
 /* The update of whole vectors, in ranges. */
 void tp__update(const tp__update_table *table, tp_dtype dtype, const void *u, int64_t n, void *const *at);
 

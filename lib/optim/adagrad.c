@@ -58,6 +58,13 @@ static bool check(tp_tape *T, const char *name, void *options)
 
 static unsigned states(const void *options) { return (void)options, 1; }
 
+/* Of sums that begin as 0, as the state does. */
+static bool passes_over_0(const void *options)
+{
+    const tp_adagrad_options *o = options;
+    return o->weight_decay == 0 && o->initial_accumulator_value == 0 && o->eps > 0;
+}
+
 static void fill(const tp__group *g, int i, void *u)
 {
     const tp_adagrad_options *o = g->options;
@@ -86,6 +93,7 @@ static const tp__optim_class adagrad_class = {.op = TP__OPTIM_OP("adagrad"),
                                               .check = check,
                                               .states = states,
                                               .numbers = fill,
+                                              .passes_over_0 = passes_over_0,
                                               .kernel = kernel};
 _Static_assert(sizeof(numbers) <= TP__UPDATE_NUMBERS * sizeof(double), "numbers of an update");
 _Static_assert(sizeof(tp_adagrad_options) <= TP__UPDATE_NUMBERS * sizeof(double), "options");

@@ -187,6 +187,10 @@ static tp_status update_sparse(const tp__whole *w)
                  .maximize = o->maximize};
     int64_t rows = x->ndim > 0 ? x->shape[0] : 1, columns = rows > 0 ? x->numel / rows : 0;
     size_t row = (size_t)columns * tp_dtype_size(x->dtype);
+    if (w->rows) {
+        tp__update_at(kernel(), x->dtype, &u, w->rows->n, w->rows->at, columns, w->at);
+        return TP_OK;
+    }
     for (int64_t i = 0, last; i < rows; i = last + 1) {
         for (last = i; last < rows && !is_zero((const char *)w->at[1] + (size_t)last * row, x->dtype, columns);)
             last++;

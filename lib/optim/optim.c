@@ -245,6 +245,7 @@ int tp_optim_groups(const tp_optim *o) { return o ? o->n_groups : 0; }
 typedef struct {
     tp__group *group;
     int first; /* of parameters that have gone equally far */
+    const tp__row_list *rows;
 } update_attr;
 
 tp_status tp__update_forward(tp_call *c)
@@ -256,9 +257,13 @@ tp_status tp__update_forward(tp_call *c)
     for (int i = 1; i < c->n_out; i++)
         at[i + 1] = c->out[i] ? c->out[i]->data : NULL;
     if (type->whole)
-        return type->whole(&(tp__whole){c, a->group, a->first, a->group->params->at[a->first], at});
+        return type->whole(&(tp__whole){c, a->group, a->first, a->group->params->at[a->first], a->rows, at});
     type->numbers(a->group, a->first, numbers);
-    tp__update(type->kernel(), c->in[0]->dtype, numbers, c->in[0]->numel, at);
+    if (a->rows && type->passes_over_0 && type->passes_over_0(a->group->options))
+        tp__update_at(type->kernel(), c->in[0]->dtype, numbers, a->rows->n, a->rows->at,
+                      c->in[0]->numel / a->group->params->at[a->first]->shape[0], at);
+    else
+        tp__update(type->kernel(), c->in[0]->dtype, numbers, c->in[0]->numel, at);
     return TP_OK;
 }
 
@@ -279,7 +284,7 @@ static tp_status update(tp_tape *T, const tp_optim *o, tp__group *g, const tp__r
         tp__tensor_span(out[k + 1], run->dtype, o->type->shape ? state_room(o->type, p->at[first], k) : n,
                         (char *)all->data + (size_t)tp__group_offset(g, k, first) * size, all);
     }
-    update_attr attr = {g, first};
+    update_attr attr = {g, first, run->rows};
     tp_call call = {T, &o->type->op, &attr, 1, 1 + TP__UPDATE_STATES, &in, out};
     return tp__run(T, &call);
 }

@@ -88,6 +88,7 @@ typedef struct {
     tp__group *group;
     int index;
     const tp_tensor *parameter;
+    const tp__row_list *rows; /* of its gradient that are not 0; NULL: any may be */
     void *const *at;
 } tp__whole;
 
@@ -113,6 +114,8 @@ typedef struct tp__optim_class {
     void (*numbers)(const tp__group *g, int i, void *u);
     const tp__update_table *(*kernel)(void);
     tp_status (*whole)(const tp__whole *w);
+    /* With these options, does an element whose gradient is 0 stay as it is, and all its state? Optional. */
+    bool (*passes_over_0)(const void *options);
     /* Moves the scalars of parameter i, updated g->steps[i] times now. Optional. */
     void (*after)(tp__group *g, int i);
     double (*step_closure)(tp_tape *T, tp_optim *o, tp_closure closure, void *user);

@@ -76,6 +76,12 @@ static bool check(tp_tape *T, const char *name, void *options)
 
 static unsigned states(const void *options) { return ((const tp_sgd_options *)options)->momentum != 0; }
 
+static bool passes_over_0(const void *options)
+{
+    const tp_sgd_options *o = options;
+    return o->momentum == 0 && o->weight_decay == 0;
+}
+
 static void fill(const tp__group *g, int i, void *u)
 {
     const tp_sgd_options *o = g->options;
@@ -104,6 +110,7 @@ static const tp__optim_class sgd_class = {.op = TP__OPTIM_OP("sgd"),
                                           .check = check,
                                           .states = states,
                                           .numbers = fill,
+                                          .passes_over_0 = passes_over_0,
                                           .kernel = kernel};
 _Static_assert(sizeof(numbers) <= TP__UPDATE_NUMBERS * sizeof(double), "numbers of an update");
 _Static_assert(sizeof(tp_sgd_options) <= TP__UPDATE_NUMBERS * sizeof(double), "options");

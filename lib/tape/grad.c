@@ -31,7 +31,7 @@ static tp_tensor *grad_on_tape(tp_tensor *x)
     return NULL;
 }
 
-tp_tensor *tp__grad_buffer(tp_tensor *x)
+static tp_tensor *buffer_of(tp_tensor *x)
 {
     tp_tensor *g = x->grad;
     if (g == NULL || !(g->flags & TP__GRADIENT)) { /* one that a recorded sweep left is not ours to write */
@@ -43,6 +43,23 @@ tp_tensor *tp__grad_buffer(tp_tensor *x)
     }
     if (!(x->flags & TP__HAS_GRAD)) /* what was said of an older one does not hold for this */
         g->flags &= (uint32_t)~TP__REQUIRES_GRAD;
+    return g;
+}
+
+tp_tensor *tp__grad_buffer(tp_tensor *x)
+{
+    tp_tensor *g = buffer_of(x);
+    if (g)
+        tp__rows_forget(g->storage);
+    return g;
+}
+
+tp_tensor *tp__grad_buffer_of_rows(tp_tensor *x)
+{
+    tp_tensor *g = buffer_of(x);
+    tp__row_list *r = g ? tp__rows_in(g->storage) : NULL;
+    if (r && r->version != g->storage->version)
+        r->all = true;
     return g;
 }
 

@@ -10,7 +10,7 @@ static bool has_gradient(const tp_tensor *x)
 static bool follows(const tp_tensor *a, const tp_tensor *b)
 {
     size_t bytes = (size_t)a->numel * tp_dtype_size(a->dtype);
-    return a->dtype == b->dtype && (char *)a->data + bytes == (char *)b->data &&
+    return a->dtype == b->dtype && tp__rows_of(b->grad) == NULL && (char *)a->data + bytes == (char *)b->data &&
            (char *)a->grad->data + bytes == (char *)b->grad->data;
 }
 
@@ -30,8 +30,9 @@ bool tp__params_next(const tp_params *p, int *at, tp__run_of_params *run)
                                .value = x->data,
                                .grad = x->grad->data,
                                .first = i,
-                               .last = i};
-    for (i++; i < p->n && has_gradient(p->at[i]) && follows(p->at[i - 1], p->at[i]); i++) {
+                               .last = i,
+                               .rows = tp__rows_of(x->grad)};
+    for (i++; run->rows == NULL && i < p->n && has_gradient(p->at[i]) && follows(p->at[i - 1], p->at[i]); i++) {
         run->n += p->at[i]->numel;
         run->last = i;
     }

@@ -276,8 +276,21 @@ void tp__left_bury(tp_tape *T);
 void tp__left_count(const tp_tape *T, int by);
 /* An owned leaf's gradient buffer, made when first asked for; NULL: no memory. */
 tp_tensor *tp__grad_buffer(tp_tensor *leaf);
+/* The same for who adds to few rows of it (rows.c). */
+tp_tensor *tp__grad_buffer_of_rows(tp_tensor *leaf);
 /* Adds g (the leaf's shape, any layout) to the gradient of the leaf as numbers, without a graph; the first one is copied. */
 tp_status tp__grad_add(tp_tape *T, tp_tensor *leaf, const tp_tensor *g);
+/* ---- gradients of which few rows are not 0 (rows.c) ---- */
+
+/* An operator's flag: its vjp_fused adds to a buffer between begin and end, and names each row that it adds to. */
+enum { TP__OP_ROWS = 1 << 27 };
+/* g is ready to be added to: where it is fresh, it is 0. With `listed` rows are kept in mind. */
+void tp__rows_begin(tp_tensor *g, bool fresh, bool listed);
+void tp__rows_add(tp_tensor *g, int64_t row);
+void tp__rows_end(tp_tensor *g);
+/* The rows that are not 0; NULL: any may be. */
+const tp__row_list *tp__rows_of(const tp_tensor *g);
+
 /* dst (+)= src, both of one shape; dst contiguous, src any layout. */
 tp_status tp__add_into(tp_tape *T, tp_tensor *dst, const tp_tensor *src, bool fresh);
 
