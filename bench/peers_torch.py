@@ -329,6 +329,20 @@ def recurrent_rows():
             optim.step()
         return call
 
+    def table(optimizer):
+        net = nn.Embedding(1000000, 64, sparse=True)
+        optim = optimizer(net.parameters())
+        at = itertools.cycle([torch.randint(0, 1000000, (4096,)) for _ in range(2)])
+
+        def call():
+            optim.zero_grad(set_to_none=True)
+            net(next(at)).square().mean().backward()
+            optim.step()
+        return call
+
+    for name, optimizer in (("sgd", OPTIMIZERS["sgd"]), ("sparse_adam", torch.optim.SparseAdam)):
+        yield Row(f"embedding_1M_{name}", "us", 1e6, lambda optimizer=optimizer: table(lambda p: optimizer(list(p))), less=True)
+
     for name, layer in (("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)):
         yield Row(f"{name}_i64_h256_t64_b32_adam", "samples/s", 32, lambda layer=layer: make(layer))
 

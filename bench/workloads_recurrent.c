@@ -44,7 +44,42 @@ static void recurrent_step(bench_state *s)
             NULL \
     }
 
+/* ---- a table of which a step uses few rows ---- */
+
+enum { TABLE_ROWS = 1000000, TABLE_COLUMNS = 64, USED = 4096 };
+
+static void table_setup(bench_state *s)
+{
+    tp_tape *T = s->T;
+    bool adam = *(const bool *)s->w->arg;
+    s->net = tp_nn_embedding(T, TABLE_ROWS, TABLE_COLUMNS, &(tp_nn_embedding_options){.sparse = true});
+    if (s->net == NULL)
+        return;
+    tp_params *set = tp_module_params(s->net);
+    s->optim = adam ? tp_optim_sparse_adam(T, set, NULL) : tp_optim_sgd(T, set, &(tp_sgd_options){.lr = 1e-3});
+    s->n_batches = BATCHES;
+    for (int i = 0; i < BATCHES; i++)
+        s->x[i] = tp_keep(tp_randint(T, TP_I64, tp_shape(USED), 0, TABLE_ROWS));
+    tp_tape_reset(T);
+}
+
+static void table_step(bench_state *s)
+{
+    tp_tape *T = s->T;
+    tp_optim_zero_grad(s->optim);
+    tp_backward(T, tp_mean(T, tp_square(T, tp_forward(T, s->net, s->x[s->at++ % s->n_batches]))));
+    tp_optim_step(T, s->optim);
+    tp_tape_reset(T);
+}
+
+#define TABLE(name, adam) \
+    { \
+        name, "us", 1e6, true, table_setup, table_step, &(const bool){adam}, NULL \
+    }
+
 const workload bench_recurrent[] = {
+    TABLE("embedding_1M_sgd", false),
+    TABLE("embedding_1M_sparse_adam", true),
     ROW("lstm_i64_h256_t64_b32_adam", tp_nn_lstm),
     ROW("gru_i64_h256_t64_b32_adam", tp_nn_gru),
     ROW("rnn_i64_h256_t64_b32_adam", tp_nn_rnn),

@@ -23,7 +23,7 @@ BEGIN {
     kind["tp_batches"] = "batches"; kind["tp_right_inverse"] = "inverse"; kind["tp_lr_fn"] = "rate"; kind["tp_scale_fn"] = "apply"; kind["tp_schedule*"] = kind["consttp_schedule*"] = "schedule"
     kind["tp_schedule*const*"] = "schedules"
     kind["tp_nonlinearity"] = kind["tp_fan"] = kind["tp_padding_kind"] = kind["tp_pad_mode"] = "choice"
-    kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
+    kind["tp_bag_mode"] = kind["tp_interpolation"] = kind["tp_grid_mode"] = kind["tp_grid_padding"] = "choice"
     kind["tp_module*"] = kind["consttp_module*"] = "module"; kind["tp_module*const*"] = "modules"
     kind["tp_params*"] = kind["consttp_params*"] = "params"; kind["tp_grads*"] = kind["consttp_grads*"] = "grads"
     kind["tp_optim*"] = kind["consttp_optim*"] = "optim"; kind["tp_loader*"] = kind["consttp_loader*"] = "loader"

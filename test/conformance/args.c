@@ -279,3 +279,9 @@ void unfold_asked(test_case *c, int position, tp_unfold_options *o)
     arg_sizes(c, position + 1, "padding", 2, o->padding);
     arg_sizes(c, position + 2, "stride", 2, o->stride);
 }
+
+tp_bag_mode arg_bag_mode(test_case *c, int position)
+{
+    const char *name = arg_string(c, position, "mode", "mean");
+    return strcmp(name, "sum") == 0 ? TP_BAG_SUM : strcmp(name, "max") == 0 ? TP_BAG_MAX : TP_BAG_MEAN;
+}

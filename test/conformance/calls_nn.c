@@ -90,6 +90,32 @@ static tp_tensor *call_gaussian_nll_loss(test_case *c)
     return tp_gaussian_nll_loss(c->T, x, target, var, &options);
 }
 
+static tp_tensor *call_embedding(test_case *c)
+{
+    tp_embedding_options o = {.has_padding = arg(c, 2, "padding_idx") != NULL,
+                              .padding_idx = arg_int(c, 2, "padding_idx", 0),
+                              .max_norm = arg_double(c, 3, "max_norm", 0),
+                              .norm_type = arg_double(c, 4, "norm_type", 2),
+                              .scale_grad_by_freq = arg_bool(c, 5, "scale_grad_by_freq", false),
+                              .sparse = arg_bool(c, 6, "sparse", false)};
+    return tp_embedding(c->T, arg_tensor(c, 0, "input"), arg_tensor(c, 1, "weight"), &o);
+}
+
+static tp_tensor *call_embedding_bag(test_case *c)
+{
+    tp_embedding_bag_options o = {.offsets = arg_tensor_or_null(c, 2, "offsets"),
+                                  .max_norm = arg_double(c, 3, "max_norm", 0),
+                                  .norm_type = arg_double(c, 4, "norm_type", 2),
+                                  .scale_grad_by_freq = arg_bool(c, 5, "scale_grad_by_freq", false),
+                                  .mode = arg_bag_mode(c, 6),
+                                  .sparse = arg_bool(c, 7, "sparse", false),
+                                  .per_sample_weights = arg_tensor_or_null(c, 8, "per_sample_weights"),
+                                  .include_last_offset = arg_bool(c, 9, "include_last_offset", false),
+                                  .has_padding = arg(c, 10, "padding_idx") != NULL,
+                                  .padding_idx = arg_int(c, 10, "padding_idx", 0)};
+    return tp_embedding_bag(c->T, arg_tensor(c, 0, "input"), arg_tensor(c, 1, "weight"), &o);
+}
+
 static tp_tensor *call_hinge_embedding_loss(test_case *c)
 {
     tp_margin_loss_options options = {.margin = number_asked(c, -1, "margin", 1), .reduction = reduction_asked(c)};
@@ -372,6 +398,8 @@ const call_entry nn_calls[] = {
     {"nn.functional.kl_div", call_kl_div},
     {"nn.functional.poisson_nll_loss", call_poisson_nll_loss},
     {"nn.functional.gaussian_nll_loss", call_gaussian_nll_loss},
+    {"nn.functional.embedding", call_embedding},
+    {"nn.functional.embedding_bag", call_embedding_bag},
     {"nn.functional.hinge_embedding_loss", call_hinge_embedding_loss},
     {"nn.functional.soft_margin_loss", call_soft_margin_loss},
     {"nn.functional.margin_ranking_loss", call_margin_ranking_loss},

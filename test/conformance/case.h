@@ -90,6 +90,7 @@ double arg_double(test_case *c, int position, const char *name, double otherwise
 /* The same for an option of ours, of which 0 is the default. */
 double arg_option(test_case *c, int position, const char *name, double otherwise);
 const char *arg_string(test_case *c, int position, const char *name, const char *otherwise);
+tp_bag_mode arg_bag_mode(test_case *c, int position); /* mode */
 tp_dtype arg_dtype(test_case *c, int position, const char *name, tp_dtype otherwise);
 /* A list of sizes, or the rest of the positional arguments as one. */
 tp_dims arg_shape(test_case *c, int position, const char *name);

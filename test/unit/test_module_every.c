@@ -243,7 +243,11 @@ START_TEST(differentiated)
         tp_tensor *state = tp_get_rng_state(T);
         result(_i, m, n, in);
         if (tensors_identical(state, tp_get_rng_state(T))) {
-            tp_gradcheck_of(T, forward_all, m, n, in, 1, &(tp_gradcheck_options){.second = true});
+            bool asked = false;
+            for (int i = 0; i < n; i++)
+                asked |= tp_needs_grad(in[i]);
+            if (asked)
+                tp_gradcheck_of(T, forward_all, m, n, in, 1, &(tp_gradcheck_options){.second = true});
             ck_assert_msg(tp_error(T) == NULL, "%s: %s", rows[_i].name, tp_error(T));
             expect_parameter_slopes(_i, m, n, in);
         } else

@@ -295,6 +295,8 @@ static void embedding_bag_samples(tp_sampler *s)
         tp_sample(s, &(bag_options){padded, TP__BAG_MAX, ends}, 3, in);
     }
     tp_sample(s, &(bag_options){{2, false, true}, TP__BAG_SUM, false}, 4, in);
+    in[2] = tp_sample_index(s, (tp_dims){1, {1}}, 0, 1);
+    tp_sample(s, &(bag_options){plain, TP__BAG_MEAN, false}, 3, in);
     in[1] = tp_sample_index(s, (tp_dims){1, {0}}, 0, 4);
     in[2] = tp_sample_index(s, (tp_dims){1, {1}}, 0, 1);
     tp_sample(s, &(bag_options){plain, TP__BAG_MEAN, false}, 3, in);
