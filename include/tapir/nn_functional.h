@@ -319,9 +319,9 @@ TP_API tp_tensor *tp_local_response_norm(tp_tape *T, tp_tensor *x, int64_t size,
 
 typedef struct {
     bool    has_padding;
-    int64_t padding_idx; /* this row gets no gradient; -1 is the last one (out of range: TP_EINDEX) */
-    double  max_norm;    /* 0: none. Larger rows among those used are scaled to it first, in place */
-    double  norm_type;   /* 0: 2; above 0 */
+    int64_t padding_idx;        /* this row gets no gradient; -1 is the last one (out of range: TP_EINDEX) */
+    double  max_norm;           /* 0: none. Larger rows among those used are scaled to it first, in place */
+    double  norm_type;          /* 0: 2; above 0 */
     bool    scale_grad_by_freq; /* a row's gradient is divided by how often it was used */
     /* The gradient of a leaf keeps in mind which rows it has: clearing it, and the optimizers that pass over others (SparseAdam;
      * SGD without momentum and decay; Adagrad without decay), touch these alone. Numbers are the same for everyone else. After
@@ -334,8 +334,8 @@ TP_API tp_tensor *tp_embedding(tp_tape *T, tp_tensor *index, tp_tensor *weight, 
 typedef enum { TP_BAG_MEAN, TP_BAG_SUM, TP_BAG_MAX } tp_bag_mode;
 typedef struct {
     tp_bag_mode mode;
-    tp_tensor  *offsets;            /* [bags], where each begins in the index, from 0 on; NULL of an index [bags, entries] */
-    tp_tensor  *per_sample_weights; /* as the index: of each entry, for sums; or NULL */
+    tp_tensor  *offsets; /* [bags], where each begins in the index, from 0 on; NULL of an index [bags, entries] */
+    tp_tensor  *per_sample_weights;  /* as the index: of each entry, for sums; or NULL */
     bool        include_last_offset; /* offsets is [bags + 1] and has the end of the last one */
     bool        has_padding;
     int64_t     padding_idx; /* entries of this row do not count; -1 is the last one (out of range: TP_EINDEX) */

@@ -130,8 +130,9 @@ struct tp__storage {
     tp__pool *pool;      /* NULL: of its own, or lent */
     tp__storage *parent; /* a segment's slab */
     union {
-        tp__storage *next;     /* of a pool: in a free list */
-        struct tp__row_list *rows; /* of its own, that of a gradient: which rows of it are not 0 (tape/rows.c); NULL: any may be */
+        tp__storage *next; /* of a pool: in a free list */
+        struct tp__row_list
+            *rows; /* of its own, that of a gradient: which rows of it are not 0 (tape/rows.c); NULL: any may be */
     };
 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { GRAIN = 32768 }; /* elements that are worth a thread */
+enum { GRAIN = 32768, AHEAD = 8 }; /* elements that are worth a thread; entries whose rows come meanwhile */
 
 typedef struct {
     const tp__bags *b;

@@ -13,7 +13,7 @@ typedef struct {
     tp__bag_mode mode;
     int64_t bags, entries, columns, rows, padding; /* padding -1: there is none */
     const int64_t *index, *offset;
-    bool ends; /* offset has the last bag's end */
+    bool ends;                   /* offset has the last bag's end */
     const void *weight, *factor; /* [rows, columns]; of each entry, NULL: 1 */
     /* For the gradient: each row's share where that is divided by how often it is there; room for a number a row of the table,
      * or NULL. */

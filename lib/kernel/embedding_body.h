@@ -8,6 +8,8 @@ static void NAME(sum_bag)(const tp__bags *b, int64_t begin, int64_t end, REAL *r
     for (int64_t e = begin; e < end; e++) {
         const REAL *restrict row = w + b->index[e] * n;
         REAL f = factor ? factor[e] : 1;
+        if (e + AHEAD < b->entries)
+            tp__prefetch(w, b->index[e + AHEAD] * n, n, sizeof *w);
         if (b->index[e] != b->padding)
             for (int64_t i = 0; i < n; i++)
                 y[i] += f * row[i];
@@ -64,6 +66,8 @@ static void NAME(backward)(int64_t begin, int64_t end, void *user)
         for (int64_t e = first; e < last; e++) {
             REAL *restrict to = (REAL *)j->to + b->index[e] * n;
             REAL f = share * (factor ? factor[e] : 1);
+            if (e + AHEAD < b->entries)
+                tp__prefetch(j->to, b->index[e + AHEAD] * n + begin, end - begin, sizeof *to);
             if (b->index[e] == b->padding)
                 continue;
             f = b->count ? f / (REAL)b->count[b->index[e]] : f;

@@ -186,8 +186,11 @@ static void select_slices(size_t bytes, int64_t m, char *to, const char *from, c
         TP__SHORT_ROWS(OF_BYTES)
 #undef OF_BYTES
     default:
-        for (int64_t i = 0; i < m; i++)
+        for (int64_t i = 0; i < m; i++) {
+            if (i + 8 < m)
+                tp__prefetch(from + (size_t)index[i + 8] * bytes, 0, 1, bytes < 1024 ? bytes : 1024);
             tp__copy_bytes(to + (size_t)i * bytes, from + (size_t)index[i] * bytes, bytes);
+        }
     }
 }
 

@@ -53,7 +53,7 @@ typedef struct {
     tp_dtype dtype;
     int64_t offset, n;
     void *value, *grad;
-    int first, last; /* parameters, last included */
+    int first, last;          /* parameters, last included */
     const tp__row_list *rows; /* of one alone: the rows of the gradient that are not 0; NULL: any may be */
 } tp__run_of_params;
 /* The next stretch from parameter *at on; false past the end. Start with *at = 0. */

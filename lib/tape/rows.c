@@ -38,6 +38,8 @@ static void clear_listed(tp_tensor *g, tp__row_list *r)
 {
     size_t bytes = row_of(g);
     for (int64_t k = 0; k < r->n; k++) {
+        if (k + 8 < r->n)
+            tp__prefetch(g->data, r->at[k + 8], 1, bytes);
         memset((char *)g->data + (size_t)r->at[k] * bytes, 0, bytes);
         r->seen[r->at[k] / 64] = 0;
     }

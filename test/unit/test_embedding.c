@@ -21,8 +21,7 @@ static void refused(tp_tensor *y, const char *words)
     tp_clear_error(T);
 }
 
-#define INDEX(...) \
-    tp_from(T, TP_I64, tp_shape((int64_t)LENGTH(((int64_t[]){__VA_ARGS__}))), (int64_t[]){__VA_ARGS__})
+#define INDEX(...) tp_from(T, TP_I64, tp_shape((int64_t)LENGTH(((int64_t[]){__VA_ARGS__}))), (int64_t[]){__VA_ARGS__})
 
 /* rows x 2: 0 1, 2 3, ... */
 static tp_tensor *table(int64_t rows)
@@ -59,7 +58,8 @@ START_TEST(normed)
     ck_values(b, 1e-14, 2 * by, 3 * by, 4 * last, 5 * last);
     tp_backward(T, tp_sum(T, tp_add(T, a, b)));
     ck_values(tp_grad(one), 0, 1, 1, 2, 2, 1, 1);
-    ck_values(tp_embedding(T, INDEX(2), one, &(tp_embedding_options){.max_norm = 1, .norm_type = 1}), 1e-7, 4. / 9, 5. / 9);
+    ck_values(tp_embedding(T, INDEX(2), one, &(tp_embedding_options){.max_norm = 1, .norm_type = 1}), 1e-7, 4. / 9,
+              5. / 9);
     tp_tape_reset(T);
     tp_free(one);
 }
@@ -143,19 +143,22 @@ static void meddle(int step, tp_module *m)
 static tp_module *net(bool sparse)
 {
     tp_manual_seed(T, 11);
-    return tp_nn_module_list(T, tp_nn_embedding(T, ROWS, COLUMNS, &(tp_nn_embedding_options){.sparse = sparse, .dtype = TP_F64}),
-                             tp_nn_linear(T, COLUMNS, 1, &(tp_linear_options){.dtype = TP_F64}),
-                             tp_nn_embedding_bag(T, ROWS, COLUMNS, &(tp_nn_embedding_options){.sparse = sparse, .dtype = TP_F64}));
+    return tp_nn_module_list(
+        T, tp_nn_embedding(T, ROWS, COLUMNS, &(tp_nn_embedding_options){.sparse = sparse, .dtype = TP_F64}),
+        tp_nn_linear(T, COLUMNS, 1, &(tp_linear_options){.dtype = TP_F64}),
+        tp_nn_embedding_bag(T, ROWS, COLUMNS, &(tp_nn_embedding_options){.sparse = sparse, .dtype = TP_F64}));
 }
 
 static void train(tp_module *m, tp_optim *o, int steps, bool tied)
 {
     tp_manual_seed(T, 12);
     for (int step = 0; step < steps; step++) {
-        tp_tensor *index = tp_randint(T, TP_I64, tp_shape(2, 6), 0, step % 3 ? ROWS : 20), *w = tp_module_param(m, "0.weight");
+        tp_tensor *index = tp_randint(T, TP_I64, tp_shape(2, 6), 0, step % 3 ? ROWS : 20),
+                  *w = tp_module_param(m, "0.weight");
         if (step % 5 != 4) /* else what was is added to */
             tp_optim_zero_grad(o);
-        tp_tensor *y = tp_add(T, tp_sum_dim(T, tp_forward(T, tp_nn_at(m, 0), index), 1, false), tp_forward(T, tp_nn_at(m, 2), index));
+        tp_tensor *y = tp_add(T, tp_sum_dim(T, tp_forward(T, tp_nn_at(m, 0), index), 1, false),
+                              tp_forward(T, tp_nn_at(m, 2), index));
         y = tp_forward(T, tp_nn_at(m, 1), y);
         if (tied && step % 2)
             y = tp_add(T, y, tp_mul_scalar(T, tp_sum(T, tp_square(T, w)), 0.01));
@@ -235,10 +238,17 @@ END_TEST
 
 START_TEST(printed)
 {
-    tp_nn_embedding_options o = {.has_padding = true, .padding_idx = -1, .max_norm = 2, .norm_type = 1, .sparse = true, .scale_grad_by_freq = true};
-    ck_printed(tp_nn_embedding(T, 5, 3, &o), "Embedding(5, 3, padding_idx=4, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, sparse=True)");
+    tp_nn_embedding_options o = {.has_padding = true,
+                                 .padding_idx = -1,
+                                 .max_norm = 2,
+                                 .norm_type = 1,
+                                 .sparse = true,
+                                 .scale_grad_by_freq = true};
+    ck_printed(tp_nn_embedding(T, 5, 3, &o),
+               "Embedding(5, 3, padding_idx=4, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, sparse=True)");
     o.mode = TP_BAG_SUM;
-    ck_printed(tp_nn_embedding_bag(T, 5, 3, &o), "EmbeddingBag(5, 3, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, mode=sum, padding_idx=4)");
+    ck_printed(tp_nn_embedding_bag(T, 5, 3, &o),
+               "EmbeddingBag(5, 3, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True, mode=sum, padding_idx=4)");
 }
 END_TEST
 

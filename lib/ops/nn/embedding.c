@@ -89,9 +89,9 @@ static tp_status embedding_forward(tp_call *c)
     const tp_tensor *w = c->in[0], *index = c->in[1];
     if (index->numel)
         memcpy(c->out[1]->data, index->data, (size_t)index->numel * sizeof(int64_t));
-    return out_of_table(c, index,
-                        tp__index_select(w->dtype, 1, w->shape[0], w->shape[1], index->numel, w->data, index->data,
-                                         c->out[0]->data));
+    return out_of_table(
+        c, index,
+        tp__index_select(w->dtype, 1, w->shape[0], w->shape[1], index->numel, w->data, index->data, c->out[0]->data));
 }
 
 static tp_status embedding_vjp(tp_vjp *v)
@@ -161,8 +161,8 @@ static tp_status check_offsets(const tp_call *c)
     for (int64_t i = 0; i < offsets->numel; i++) {
         int64_t at = ((const int64_t *)offsets->data)[i], least = i ? last : 0, most = i ? c->in[1]->numel : 0;
         if (at < least || at > most)
-            return tp_call_fail(c, TP_EINDEX, "offset %lld is %lld; %lld to %lld is needed", (long long)i, (long long)at,
-                                (long long)least, (long long)most);
+            return tp_call_fail(c, TP_EINDEX, "offset %lld is %lld; %lld to %lld is needed", (long long)i,
+                                (long long)at, (long long)least, (long long)most);
         last = at;
     }
     return TP_OK;
@@ -179,7 +179,8 @@ static tp_status bag_infer(tp_call *c)
         return tp_call_fail(c, TP_ESHAPE, "the index is %s, offsets is %s; vectors%s are needed", TP__SHAPE(index),
                             TP__SHAPE(offsets), o->ends ? ", with the last bag's end," : "");
     if (offsets->dtype != TP_I64 || (factor && factor->dtype != w->dtype))
-        return tp_call_fail(c, TP_EDTYPE, "offsets is %s, weight is %s, per_sample_weights is %s; int64 and weight's dtype "
+        return tp_call_fail(c, TP_EDTYPE,
+                            "offsets is %s, weight is %s, per_sample_weights is %s; int64 and weight's dtype "
                             "are needed",
                             tp_dtype_name(offsets->dtype), tp_dtype_name(w->dtype),
                             factor ? tp_dtype_name(factor->dtype) : "not there");
@@ -282,8 +283,7 @@ static tp_status bag_vjp(tp_vjp *v)
 static void embedding_bag_samples(tp_sampler *s)
 {
     tp_tensor *in[4] = {tp_sample_tensor(s, (tp_dims){2, {4, 3}}, -1.5, 1.7), sample_entries(s, (tp_dims){1, {6}}),
-                        tp_sample_index(s, (tp_dims){1, {4}}, 0, 1),
-                        tp_sample_tensor(s, (tp_dims){1, {6}}, -1, 1.5)};
+                        tp_sample_index(s, (tp_dims){1, {4}}, 0, 1), tp_sample_tensor(s, (tp_dims){1, {6}}, -1, 1.5)};
     static const int64_t offset[4] = {0, 2, 2, 5};
     for (int i = 0; in[2] && i < 4; i++)
         ((int64_t *)in[2]->data)[i] = offset[i];
@@ -324,8 +324,9 @@ static bool renormalize(tp_tape *T, const char *name, tp_tensor *w, const tp_ten
     if (most == 0 || tp__writable(T, name, w) != TP_OK)
         return tp__ok(T);
     if (!(most > 0) || !(order > 0) || !tp__contiguous(w)) {
-        tp_fail(T, TP_EINVAL, "%s: max_norm is %g, norm_type is %g; numbers above 0, and a contiguous weight, are needed", name,
-                most, order);
+        tp_fail(T, TP_EINVAL,
+                "%s: max_norm is %g, norm_type is %g; numbers above 0, and a contiguous weight, are needed", name, most,
+                order);
         return false;
     }
     tp__reduction kind = order == 2 ? TP__NORM_2 : order == 1 ? TP__NORM_1 : isinf(order) ? TP__NORM_MAX : TP__NORM_P;
@@ -340,7 +341,8 @@ static bool renormalize(tp_tape *T, const char *name, tp_tensor *w, const tp_ten
             tp__reduce_strided(kind, w->dtype, &shape, row, &norm, false);
         norm = tp__load(&norm, w->dtype);
         for (int64_t i = 0; norm > most && i < w->shape[1]; i++)
-            tp__store(row + (size_t)i * size, w->dtype, tp__load(row + (size_t)i * size, w->dtype) * (most / (norm + 1e-7)));
+            tp__store(row + (size_t)i * size, w->dtype,
+                      tp__load(row + (size_t)i * size, w->dtype) * (most / (norm + 1e-7)));
     }
     w->storage->version++;
     return true;
@@ -359,8 +361,8 @@ static tp_tensor *good_index(tp_tape *T, const char *name, tp_tensor *index, con
     if (index && written && index->dtype == TP_I64 && w->ndim == 2)
         bad = tp__out_of_range(index->numel, 0, w->shape[0], index->data);
     if (bad >= 0)
-        tp_fail(T, TP_EINDEX, "%s: index %lld; 0 to %lld is needed", name, (long long)((const int64_t *)index->data)[bad],
-                (long long)w->shape[0] - 1);
+        tp_fail(T, TP_EINDEX, "%s: index %lld; 0 to %lld is needed", name,
+                (long long)((const int64_t *)index->data)[bad], (long long)w->shape[0] - 1);
     if (index && written && (index->dtype != TP_I64 || w->ndim != 2 || !tp_dtype_is_float(w->dtype)))
         tp_fail(T, TP_ESHAPE, "%s: weight is %s, the index is %s; a table of floats, and int64, are needed", name,
                 TP__SHAPE(w), tp_dtype_name(index->dtype));
@@ -373,8 +375,8 @@ static bool good_padding(tp_tape *T, const char *name, bool has, int64_t padding
     int64_t rows = w->ndim > 0 ? w->shape[0] : 0;
     *out = -1;
     if (has && (padding < -rows || padding >= rows))
-        tp_fail(T, TP_EINDEX, "%s: padding_idx is %lld; %lld to %lld is needed", name, (long long)padding, (long long)-rows,
-                (long long)rows - 1);
+        tp_fail(T, TP_EINDEX, "%s: padding_idx is %lld; %lld to %lld is needed", name, (long long)padding,
+                (long long)-rows, (long long)rows - 1);
     else if (has)
         *out = padding < 0 ? padding + rows : padding;
     return tp__ok(T);
@@ -408,7 +410,8 @@ static bool good_bags(tp_tape *T, const tp_tensor *index, const tp_tensor *weigh
     if (index->ndim != 1 && index->ndim != 2)
         tp_fail(T, TP_ESHAPE, "%s: the index is %s; [entries] or [bags, entries] is needed", name, TP__SHAPE(index));
     else if ((index->ndim == 1) != (o->offsets != NULL))
-        tp_fail(T, TP_EINVAL, "%s: the index is %s, offsets are %s; they are needed of [entries], and not of [bags, entries]", name,
+        tp_fail(T, TP_EINVAL,
+                "%s: the index is %s, offsets are %s; they are needed of [entries], and not of [bags, entries]", name,
                 TP__SHAPE(index), o->offsets ? "there" : "not there");
     else if ((unsigned)o->mode > TP_BAG_MAX)
         tp_fail(T, TP_EINVAL, "%s: mode is %d; TP_BAG_MEAN, TP_BAG_SUM or TP_BAG_MAX is needed", name, (int)o->mode);
@@ -429,7 +432,8 @@ tp_tensor *tp_embedding_bag(tp_tape *T, tp_tensor *index, tp_tensor *weight, con
 {
     TP__NAMED(T, "embedding_bag");
     tp_embedding_bag_options o = options ? *options : (tp_embedding_bag_options){0};
-    bag_options bags = {{.by_freq = o.scale_grad_by_freq, .sparse = o.sparse}, (tp__bag_mode)o.mode, o.include_last_offset};
+    bag_options bags = {
+        {.by_freq = o.scale_grad_by_freq, .sparse = o.sparse}, (tp__bag_mode)o.mode, o.include_last_offset};
     index = good_index(T, "embedding_bag", index, weight, o.max_norm != 0);
     if (index == NULL || !good_bags(T, index, weight, &o) ||
         !good_padding(T, "embedding_bag", o.has_padding, o.padding_idx, weight, &bags.table.padding) ||
