@@ -352,6 +352,8 @@ OPTIMIZERS = {
     "sgdm": lambda params: torch.optim.SGD(params, lr=1e-3, momentum=0.9),
     "adam": lambda params: torch.optim.Adam(params, lr=1e-4),
     "adamw": lambda params: torch.optim.AdamW(params, lr=1e-4),
+    **{name.lower(): lambda params, of=name: getattr(torch.optim, of)(params, lr=1e-4)
+       for name in ("Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD")},
 }
 
 
@@ -448,9 +450,11 @@ def optimizer_rows():
         p.grad = torch.randn(10_000_000, dtype=dtype) * 1e-3
         return OPTIMIZERS[kind]([p]).step
 
-    for suffix, dtype, size in (("", torch.float32, 4), ("_f64", torch.float64, 8)):
-        for kind, streams in (("adam", 7), ("adamw", 7), ("sgdm", 5)):
-            yield Row(f"opt_{kind}_10M{suffix}", "GB/s", streams * size * 1e-9 * 1e7,
+    kinds = {"adam": 7, "adamw": 7, "sgdm": 5}
+    others = {"adamax": 7, "nadam": 7, "radam": 7, "adagrad": 5, "adadelta": 7, "rmsprop": 5, "rprop": 7, "asgd": 5}
+    for suffix, dtype, size, streams in (("", torch.float32, 4, {**kinds, **others}), ("_f64", torch.float64, 8, kinds)):
+        for kind, n in streams.items():
+            yield Row(f"opt_{kind}_10M{suffix}", "GB/s", n * size * 1e-9 * 1e7,
                       lambda k=kind, t=dtype: ready(k, t))
 
 
