@@ -61,24 +61,8 @@ static bool parse(options *o, int argc, char **argv)
 /* Each picture as it is or from the other side, and moved by up to SHIFT pixels each way over what is dark. */
 static tp_tensor *augmented(tp_tape *T, tp_tensor *x)
 {
-    int64_t n = tp_size(x, 0);
-    tp_tensor *y = tp_full(T, TP_F32, tp_shape_of(x), -0.2860 / 0.3530);
-    tp_tensor *draws = tp_randint(T, TP_I64, tp_shape(n, 3), 0, 1 << 20);
-    if (draws == NULL || y == NULL)
-        return NULL;
-    const int64_t *draw = tp_data(draws);
-    for (int64_t i = 0; i < n; i++, draw += 3) {
-        const float *from = (const float *)tp_data(x) + i * PIXELS;
-        float *to = (float *)tp_data(y) + i * PIXELS;
-        int down = (int)(draw[0] % (2 * SHIFT + 1)) - SHIFT, right = (int)(draw[1] % (2 * SHIFT + 1)) - SHIFT;
-        for (int r = 0; r < SIDE; r++)
-            for (int c = 0; c < SIDE; c++) {
-                int row = r - down, column = c - right;
-                if (row >= 0 && row < SIDE && column >= 0 && column < SIDE)
-                    to[r * SIDE + c] = from[row * SIDE + (draw[2] & 1 ? SIDE - 1 - column : column)];
-            }
-    }
-    return y;
+    const tp_random_crop_options moved = {.padding = SHIFT, .fill = -0.2860 / 0.3530};
+    return tp_random_crop(T, tp_random_horizontal_flip(T, x, 0.5), SIDE, SIDE, &moved);
 }
 
 /* ---- model -------------------------------------------------------------------------------------------------- */

@@ -320,6 +320,29 @@ START_TEST(nothing_is_copied)
 }
 END_TEST
 
+/* Rows of a file that is mapped are those of one that is read. */
+START_TEST(mapped_rows)
+{
+    char path[64];
+    tp_tensor *x = tp_rand(T, TP_F32, tp_shape(50, 7));
+    snprintf(path, sizeof path, "/tmp/tapir_loader_%ld_%d.npy", (long)getpid(), _i);
+    ck_assert_int_eq(tp_npy_save(T, path, x), TP_OK);
+    tp_tensor *mapped = tp_from_file(T, path, NULL), *b, *c;
+    tp_loader_options o = {.batch_size = 8, .shuffle = true, .num_workers = _i};
+    tp_loader *l = tp_loader_new(T, 1, &x, &o), *m = tp_loader_new(T, 1, &mapped, &o);
+    unlink(path);
+    tp_manual_seed(T, 1);
+    tp_loader_start(T, l);
+    tp_manual_seed(T, 1);
+    tp_loader_start(T, m);
+    tp_tape_reset(T); /* the loader holds it */
+    for (int i = 0; i < 7; i++)
+        ck_assert(tp_loader_next(T, l, &b) && tp_loader_next(T, m, &c) && tensors_identical(b, c));
+    tp_loader_free(l);
+    tp_loader_free(m);
+}
+END_TEST
+
 /* Rows of nothing, no rows, more to a batch than there are */
 START_TEST(empty_ones)
 {
@@ -895,6 +918,7 @@ int main(void)
     tcase_add_loop_test(t, loader_orders, 0, 3);
     tcase_add_loop_test(t, own_samplers, 0, 3);
     tcase_add_test(t, nothing_is_copied);
+    tcase_add_loop_test(t, mapped_rows, 0, 2);
     tcase_add_loop_test(t, empty_ones, 0, 2);
     tcase_add_loop_test(t, selections, 0, 3);
     tcase_add_checked_fixture(w, setup, teardown);
