@@ -158,13 +158,14 @@ $(BUILD)/libtapir.so: $(shared)
 
 # ---- examples, tests, benchmarks -----------------------------------------------------------------
 
-examples: $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+examples: $(patsubst %.c,$(BUILD)/%,$(filter-out $(if $(NLOPT_LIBS),,examples/nlopt.c),$(wildcard examples/*.c)))
+$(BUILD)/examples/nlopt: user_libs := $(NLOPT_LIBS)
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/libtapir.so $(trace_h)
 	@mkdir -p $(@D) $(BUILD)/obj/examples
 	$(call say,CC,$<)
 	$(Q)$(link) $(user_flags) -MMD -MP -MT $@ -MF $(BUILD)/obj/examples/$*.d $< -o $@ \
-	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir -lm
+	    -L$(BUILD) -Wl,-rpath,'$$ORIGIN/..' -ltapir $(user_libs) -lm
 
 # test/support/alloc.c counts and fails the library's allocations.
 # test/support/support.c checks the tape at the end of each step.
@@ -313,7 +314,7 @@ check-interop:
 	$(again) BUILD=$(BUILD)/interop CONFIGURE_FLAGS='$(CONFIGURE_FLAGS) --with-hdf5' interop-tests
 	@sh test/run.sh --interop $(BUILD)/interop
 
-interop-tests: lib $(filter %/case_files_%,$(cases))
+interop-tests: lib $(filter %/case_files_%,$(cases)) $(BUILD)/examples/pytorch_weights $(BUILD)/test/test_files_hdf5
 
 # ---- installing ----------------------------------------------------------------------------------
 

@@ -38,9 +38,9 @@ typedef struct {
     int n_patterns;
 } options;
 
-static const workload *const groups[] = {bench_products,     bench_operators,  bench_elementwise, bench_convolutions,
-                                         bench_training,     bench_optimizers, bench_loading,     bench_linalg,
-                                         bench_linalg_sizes, bench_scaling,    bench_recurrent};
+static const workload *const groups[] = {bench_products, bench_operators,    bench_elementwise, bench_convolutions,
+                                         bench_training, bench_optimizers,   bench_loading,     bench_files,
+                                         bench_linalg,   bench_linalg_sizes, bench_scaling,     bench_recurrent};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* ---- workloads ---- */

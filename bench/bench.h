@@ -46,6 +46,7 @@ extern const workload bench_training[];
 extern const workload bench_optimizers[];
 extern const workload bench_recurrent[];
 extern const workload bench_loading[];
+extern const workload bench_files[];
 extern const workload bench_linalg[];
 extern const workload bench_linalg_sizes[], bench_scaling[]; /* only where asked for by name */
 

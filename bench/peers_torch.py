@@ -7,15 +7,19 @@ Prints a header line and then one JSON object a workload; "min" is the figure of
 "median" that of the median call, "foreign" the share of the machine other processes used meanwhile.
 """
 import argparse
+import atexit
 import ctypes
 import fnmatch
+import importlib.util
 import itertools
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 
@@ -475,6 +479,55 @@ def loading_rows():
         yield Row(name, "samples/s", 60000, lambda b=batch, w=workers: epoch(b, w))
 
 
+def file_rows():
+    """NumPy's files by NumPy, .pt by PyTorch, safetensors beside PyTorch's own format, tables by pandas, or NumPy."""
+    import numpy
+    folder = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    atexit.register(shutil.rmtree, folder)
+    path = os.path.join(folder, "x.")
+
+    def pair(make, write, read):
+        def writing():
+            x = make()
+            return lambda: write(x)
+
+        def reading():
+            write(make())
+            return read
+        return reading, writing
+
+    def tensor():
+        return torch.randn(4096, 4096)
+
+    def array():
+        return tensor().numpy()
+
+    def table():
+        return numpy.random.randn(200_000, 10)
+
+    def read_npz():
+        with numpy.load(path + "npz") as f:
+            return f["x"]
+
+    def table_by_pandas():
+        import pandas
+        return pair(lambda: pandas.DataFrame(table()), lambda x: x.to_csv(path + "csv", header=False, index=False),
+                    lambda: pandas.read_csv(path + "csv", header=None))
+
+    def table_by_numpy():
+        return pair(table, lambda x: numpy.savetxt(path + "csv", x, delimiter=","), lambda: numpy.loadtxt(path + "csv", delimiter=","))
+
+    pt = pair(tensor, lambda x: torch.save({"x": x}, path + "pt"), lambda: torch.load(path + "pt"))
+    tables = table_by_pandas if importlib.util.find_spec("pandas") else table_by_numpy
+    for name, work, (reading, writing) in (
+            ("npy", 4e-6 * 4096 * 4096, pair(array, lambda x: numpy.save(path + "npy", x), lambda: numpy.load(path + "npy"))),
+            ("npz", 4e-6 * 4096 * 4096, pair(array, lambda x: numpy.savez(path + "npz", x=x), read_npz)),
+            ("safetensors", 4e-6 * 4096 * 4096, pt), ("pt", 4e-6 * 4096 * 4096, pt),
+            ("csv", 19e-6 * 2e6, tables())):
+        yield Row(name + "_read", "MB/s", work, reading)
+        yield Row(name + "_write", "MB/s", work, writing)
+
+
 def linalg_rows():
     L = torch.linalg
 
@@ -541,7 +594,7 @@ def scaling_rows():
 
 def all_rows():
     for part in (product_rows, operator_rows, elementwise_rows, convolution_rows, network_rows, training_rows, optimizer_rows,
-                 loading_rows, linalg_rows, scaling_rows, recurrent_rows):
+                 loading_rows, file_rows, linalg_rows, scaling_rows, recurrent_rows):
         yield from part()
 
 

@@ -126,6 +126,8 @@ programs() # build, a prefix for the names; the longest first
         case $example in
             *fashion* | autoencoder | tabular) continue ;; # take minutes, on data that need not be there: see rules/demo.sh
             resume) rm -f "$logs/resume.safetensors"; arguments=$logs/resume.safetensors ;;
+            nlopt) [ -x "$1/examples/nlopt" ] || { skip "$2example nlopt" 'no NLopt'; continue; }; arguments= ;;
+            pytorch_weights) arguments="test/data/moons.pt $logs/moons_tuned.pt" ;;
             gp_co2 | kalman) arguments=$logs/$example.png ;; # the picture
             ode_fit) arguments=10000 ;; # steps: still more than 20 snapshots reach in three goes
             *) arguments= ;;
@@ -163,6 +165,7 @@ interop()
         case=$(basename "$source" .c)
         run "interop $case" count_one timeout "$case_seconds" "$build/test/case_$case"
     done
+    [ "$what" = all ] || run 'interop test_files_hdf5' count_checks env CK_VERBOSITY=normal "$build/test/test_files_hdf5"
     for script in test/interop/*.py; do
         run "interop $(basename "$script" .py)" count_one timeout "$case_seconds" sh test/interop/run.sh "$script" "$build"
     done

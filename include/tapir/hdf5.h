@@ -3,7 +3,7 @@
  *
  * The HDF Group's library reads the file. What can be checked is checked here: links to other files, data that lie outside the
  * file and filters that would have to be loaded are refused, and memory goes with the file's length. But that library is a
- * large one that has faults (1.10.8 dies of some damaged texts), so a file of a stranger is better read in a process that may die. Calls to it are made one at a
+ * large one that has faults (1.10.8 dies of some damaged files), so a file of a stranger is better read in a process that may die. Calls to it are made one at a
  * time, from whatever thread; it prints nothing meanwhile. */
 #ifndef TAPIR_HDF5_H
 #define TAPIR_HDF5_H

@@ -15,6 +15,13 @@ static const char loader[] = "csv_load", saver[] = "csv_save";
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------- */
 
+#if LDBL_MANT_DIG == 64
+enum { MOST_TENS = 27 }; /* powers that 64 bits hold exactly */
+static const long double tens[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
+                                   1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
+                                   1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+#endif
+
 /* m 10^e, rounded once, or false: strtod has to say. Where both are exact, one operation of doubles rounds as IEEE 754 does
  * (Clinger, "How to read floating point numbers accurately", 1990). Of the 64 bits of x87's long double, which is off by half of
  * its last place at most, the lowest 11 say how a double rounds unless they are a half. */
@@ -27,11 +34,8 @@ static bool scaled(uint64_t m, int e, double *v)
         return true;
     }
 #if LDBL_MANT_DIG == 64
-    static const long double more[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
-                                       1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
-                                       1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
-    if (e >= -27 && e <= 27) {
-        long double x = e < 0 ? (long double)m / more[-e] : (long double)m * more[e];
+    if (e >= -MOST_TENS && e <= MOST_TENS) {
+        long double x = e < 0 ? (long double)m / tens[-e] : (long double)m * tens[e];
         uint64_t bits;
         memcpy(&bits, &x, sizeof bits);
         *v = (double)x;
@@ -463,6 +467,94 @@ tp_tensor *tp_csv_load(tp_tape *T, const char *path, const tp_csv_options *optio
 
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
+/* n in digits, with `least` of them at least, 20 at most; returns the end. */
+static char *put_digits(char *to, uint64_t n, int least)
+{
+    char digit[22], *at = digit + sizeof digit;
+    for (; n >= 100; n /= 100) { /* two at a time */
+        unsigned two = (unsigned)(n % 100);
+        *--at = (char)('0' + two % 10);
+        *--at = (char)('0' + two / 10);
+    }
+    for (; n > 0; n /= 10)
+        *--at = (char)('0' + n % 10);
+    while (digit + sizeof digit - at < least)
+        *--at = '0';
+    size_t length = (size_t)(digit + sizeof digit - at);
+    memcpy(to, at, length);
+    return to + length;
+}
+
+#if LDBL_MANT_DIG == 64
+static const int64_t units[] = {1,
+                                10,
+                                100,
+                                1000,
+                                10000,
+                                100000,
+                                1000000,
+                                10000000,
+                                100000000,
+                                1000000000,
+                                10000000000,
+                                100000000000,
+                                1000000000000,
+                                10000000000000,
+                                100000000000000,
+                                1000000000000000,
+                                10000000000000000,
+                                100000000000000000};
+
+/* The number of n digits that is next to a, which is from 10^x on and below 10^(x + 1), where this is sure: one
+ * product of 64 bits is off by less than 0.004 where n is 17, and by a tenth of that for each digit less. */
+static bool nearest(double a, int x, int n, int64_t *m)
+{
+    long double y = (long double)a * tens[n - 1 - x];
+    *m = llrintl(y);
+    long double off = y - (long double)*m, sure = n == 17 ? 0.496L : 0.4996L;
+    return off < sure && off > -sure && *m >= units[n - 1] && *m < units[n];
+}
+
+/* What the loop of tp__csv_number would find, of numbers that are written without an exponent; false: it has to look. */
+static bool write_plain(double v, char *text)
+{
+    double a = fabs(v), back = 0;
+    if (!(a >= 1e-4 && a < 1e15))
+        return false;
+    int64_t m;
+    int x = a >= 1 ? 0 : a >= 1e-1 ? -1 : a >= 1e-2 ? -2 : a >= 1e-3 ? -3 : -4, n = 15;
+    while (x >= 0 && x < 14 && a >= (double)units[x + 1])
+        x++;
+    for (; n <= 17; n++) {
+        if (!nearest(a, x, n, &m) || !scaled((uint64_t)m, x + 1 - n, &back))
+            return false;
+        if (back == a)
+            break;
+    }
+    if (n > 17)
+        return false;
+    int behind = n - 1 - x; /* the point */
+    for (; behind > 0 && m % 10 == 0; behind--)
+        m /= 10;
+    int64_t unit = x < 0 ? 1 : units[behind], whole = x < 0 ? 0 : m / unit;
+    if (signbit(v))
+        *text++ = '-';
+    text = put_digits(text, (uint64_t)whole, 1);
+    if (behind > 0) {
+        *text++ = '.';
+        text = put_digits(text, (uint64_t)(m - whole * unit), behind);
+    }
+    *text = 0;
+    return true;
+}
+#else
+static bool write_plain(double v, char *text)
+{
+    (void)v, (void)text;
+    return false;
+}
+#endif
+
 /* In 15 digits, 16 or 17: the first that read back. */
 void tp__csv_number(double v, char decimal, char text[40])
 {
@@ -470,25 +562,30 @@ void tp__csv_number(double v, char decimal, char text[40])
         tp__python_float(v, true, text);
         return;
     }
-    for (int precision = 15; precision <= 17; precision++) {
+    bool written = write_plain(v, text);
+    for (int precision = 15; precision <= 17 && !written; precision++) {
         double back = 0;
         tp__snprintf(text, 40, "%.*g", precision, v);
-        if (take_number(text, '.', &back) && back == v)
-            break;
+        written = take_number(text, '.', &back) && back == v;
     }
     char *point = decimal == '.' ? NULL : strchr(text, '.');
     if (point)
         *point = decimal;
 }
 
-static bool write_cell(FILE *file, const char *at, tp_dtype dtype, char decimal)
+static void put_cell(tp__bytes *to, const char *at, tp_dtype dtype, char decimal)
 {
-    char text[40];
-    if (tp_dtype_is_float(dtype))
+    char text[40], *end = text;
+    int64_t i = tp_dtype_is_float(dtype) ? 0 : tp__load_i64(at, dtype);
+    if (tp_dtype_is_float(dtype)) {
         tp__csv_number(tp__load(at, dtype), decimal, text);
-    else
-        snprintf(text, sizeof text, "%lld", (long long)tp__load_i64(at, dtype));
-    return fputs(text, file) >= 0;
+        end = text + strlen(text);
+    } else {
+        if (i < 0)
+            *end++ = '-';
+        end = put_digits(end, i < 0 ? -(uint64_t)i : (uint64_t)i, 1);
+    }
+    tp__bytes_put(to, text, (size_t)(end - text));
 }
 
 void tp__csv_name(tp__bytes *to, const char *name, char separator)
@@ -501,13 +598,16 @@ void tp__csv_name(tp__bytes *to, const char *name, char separator)
     tp__bytes_text(to, plain ? "" : "\"");
 }
 
-static bool write_name(FILE *file, const char *name, char separator)
+/* Writes what has gathered, where that is much, or is the end. */
+static bool pass_on(tp__bytes *b, FILE *file, bool last)
 {
-    tp__bytes b = {0};
-    tp__csv_name(&b, name, separator);
-    bool ok = !b.failed && fwrite(b.data, 1, b.n, file) == b.n;
-    errno = b.failed ? ENOMEM : errno;
-    tp__bytes_free(&b);
+    enum { MUCH = 1 << 16 };
+    if (b->failed)
+        errno = ENOMEM;
+    if (b->failed || (b->n < MUCH && !last))
+        return !b->failed;
+    bool ok = fwrite(b->data, 1, b->n, file) == b->n;
+    b->n = 0;
     return ok;
 }
 
@@ -515,12 +615,20 @@ static bool write_table(FILE *file, const tp_tensor *x, const char *at, const ch
                         char decimal)
 {
     int64_t rows = x->shape[0], columns = x->ndim == 2 ? x->shape[1] : 1;
+    tp__bytes b = {0};
     bool ok = true;
-    for (int64_t c = 0; c < columns && names && ok; c++)
-        ok = write_name(file, names[c], separator) && putc(c + 1 < columns ? separator : '\n', file) != EOF;
+    for (int64_t c = 0; c < columns && names; c++) {
+        tp__csv_name(&b, names[c], separator);
+        tp__bytes_put(&b, c + 1 < columns ? &separator : "\n", 1);
+    }
     for (int64_t i = 0; i < rows && ok; i++)
-        for (int64_t c = 0; c < columns && ok; c++, at += tp_dtype_size(x->dtype))
-            ok = write_cell(file, at, x->dtype, decimal) && putc(c + 1 < columns ? separator : '\n', file) != EOF;
+        for (int64_t c = 0; c < columns && ok; c++, at += tp_dtype_size(x->dtype)) {
+            put_cell(&b, at, x->dtype, decimal);
+            tp__bytes_put(&b, c + 1 < columns ? &separator : "\n", 1);
+            ok = pass_on(&b, file, false);
+        }
+    ok = ok && pass_on(&b, file, true);
+    tp__bytes_free(&b);
     return ok;
 }
 

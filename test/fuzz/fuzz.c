@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A byte of a deflated entry is 1032 bytes at most, and bytes become elements of 8. */
-enum { PROPORTION = 8 * 1100, FREE = 4 << 20 };
+/* A deflated byte is 1032 at most, of which each has 8 pixels with 4 channels, or becomes an element of 8 bytes. */
+enum { PROPORTION = 32 * 1100, FREE = 4 << 20 };
 
 static size_t largest;
 static volatile double seen;

@@ -352,6 +352,45 @@ START_TEST(log_without_memory)
 }
 END_TEST
 
+/* Numbers of all lengths, and those next to a change of length: the first of 15, 16 and 17 digits that read back. */
+START_TEST(digits_as_printf)
+{
+    enum { N = 60000 };
+    static double v[N];
+    size_t bytes;
+    uint64_t state = 1;
+    for (int i = 0; i < N; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        double u = (double)(state >> 11) * 0x1p-53, ten = pow(10, (double)(state >> 8 & 31) - 9);
+        v[i] = i % 4 == 0   ? (u - 0.5) * ten
+               : i % 4 == 1 ? floor(u * 1e5) / 1000
+               : i % 4 == 2 ? nextafter(ten, i % 8 == 2 ? 0 : INFINITY)
+                            : floor(u * 0x1p53) * (i % 8 == 3 ? 1 : 0x1p-10);
+    }
+    v[0] = 0;
+    v[1] = -0.0;
+    v[2] = 1e-4;
+    v[3] = 0.00012345678901234567;
+    v[4] = 1e15;
+    v[5] = 999999999999999.9;
+    ck_assert_int_eq(tp_csv_save(T, path, tp_from(T, TP_F64, tp_shape(N), v), NULL, NULL), TP_OK);
+    char *text = (char *)read_file(path, &bytes), *at = text;
+    for (int i = 0; i < N; i++) {
+        char want[40];
+        for (int n = 15; n <= 17; n++) {
+            snprintf(want, sizeof want, "%.*g", n, v[i]);
+            if (strtod(want, NULL) == v[i])
+                break;
+        }
+        size_t length = strlen(want);
+        ck_assert_msg(memcmp(at, want, length) == 0 && at[length] == '\n', "%d: %.30s, not %s", i, at, want);
+        at += length + 1;
+    }
+    ck_assert_ptr_eq(at, text + bytes);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("files_csv");
@@ -367,6 +406,7 @@ int main(void)
     tcase_add_test(t, log_goes_on);
     tcase_add_test(t, log_rows);
     tcase_add_test(t, log_without_memory);
+    tcase_add_test(t, digits_as_printf);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

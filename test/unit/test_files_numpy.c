@@ -369,6 +369,36 @@ START_TEST(damaged_npz)
 }
 END_TEST
 
+/* The sum that an archive has of its entries is that of its definition, for lengths on both sides of all steps. */
+START_TEST(sum_is_crc32)
+{
+    static const int lengths[] = {1, 63, 64, 1000, 1023, 1024, 1087, 1088, 1089, 5000, 300001};
+    static unsigned char data[300001];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * i >> 3);
+    for (size_t k = 0; k < LENGTH(lengths); k++) {
+        size_t n, bytes = (size_t)lengths[k] + 128; /* .npy's head is in it */
+        tp_tensor *x = tp_from(T, TP_U8, tp_shape(lengths[k]), data);
+        ck_assert_int_eq(tp_npz_save(T, path, 1, (const char *const[]){"x"}, &x), TP_OK);
+        unsigned char *file = read_file(path, &n), *at = file + n - 22 - 46 - 5 - bytes;
+        while (memcmp(at, "\x93NUMPY", 6) != 0)
+            at--;
+        uint32_t crc = UINT32_MAX, stored;
+        for (size_t i = 0; i < bytes; i++) {
+            crc ^= at[i];
+            for (int bit = 0; bit < 8; bit++)
+                crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+        }
+        memcpy(&stored, file + 14, 4);
+        ck_assert_uint_eq(stored, ~crc);
+        free(file);
+        tp_npz *f = tp_npz_open(T, path);
+        ck_assert_ptr_nonnull(tp_npz_get(T, f, "x"));
+        tp_npz_close(f);
+    }
+}
+END_TEST
+
 /* A turned bit of the data is noticed by its sum. */
 START_TEST(sums)
 {
@@ -437,6 +467,7 @@ int main(void)
     tcase_add_test(t, many);
     tcase_add_test(t, refused_names);
     tcase_add_test(t, damaged_npz);
+    tcase_add_test(t, sum_is_crc32);
     tcase_add_test(t, sums);
     tcase_add_test(t, without_memory);
     suite_add_tcase(suite, t);
