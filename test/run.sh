@@ -128,7 +128,7 @@ programs() # build, a prefix for the names; the longest first
             resume) rm -f "$logs/resume.safetensors"; arguments=$logs/resume.safetensors ;;
             nlopt) [ -x "$1/examples/nlopt" ] || { skip "$2example nlopt" 'no NLopt'; continue; }; arguments= ;;
             pytorch_weights) arguments="test/data/moons.pt $logs/moons_tuned.pt" ;;
-            gp_co2 | kalman) arguments=$logs/$example.png ;; # the picture
+            gp_co2 | kalman | sunspots) arguments=$logs/$example.png ;; # the picture
             ode_fit) arguments=10000 ;; # steps: still more than 20 snapshots reach in three goes
             *) arguments= ;;
         esac
