@@ -42,7 +42,7 @@ TP_API tp_status tp_remove_parametrizations(tp_tape *T, tp_module *m, const char
 TP_API tp_module *tp_weight_norm(tp_tape *T, tp_module *m, const char *name, int dim);
 
 typedef struct {
-    int    n_power_iterations; /* at each call in training mode; 0: 1 */
+    int    n_power_iterations; /* at each call in training mode, at most 1000; 0: 1 */
     double eps;                /* below a norm; 0: 1e-12 */
     int    dim; /* whose entries are the rows of the matrix; 0, but 1 for transposed convolutions, as torch */
     TP_RESERVED(4);

@@ -144,6 +144,8 @@ static void start(tp_tape *T, spectral_norm *m, tp_tensor *x)
         iterate(T, m, matrix, 15);
 }
 
+enum { MOST_ITERATIONS = 1000 };
+
 static bool is_transposed(const tp_module *m) { return strncmp(m->type->name, "ConvTranspose", 13) == 0; }
 
 tp_module *tp_spectral_norm(tp_tape *T, tp_module *m, const char *name, const tp_spectral_norm_options *options)
@@ -151,9 +153,9 @@ tp_module *tp_spectral_norm(tp_tape *T, tp_module *m, const char *name, const tp
     TP__NAMED(T, "spectral_norm");
     tp_spectral_norm_options o = options ? *options : (tp_spectral_norm_options){0};
     tp_tensor *x = value_of(T, m, name, "spectral_norm");
-    if (x && (o.n_power_iterations < 0 || !(o.eps >= 0)))
-        tp_fail(T, TP_EINVAL, "spectral_norm: %d power iterations, eps %g; numbers from 0 on are needed",
-                o.n_power_iterations, o.eps);
+    if (x && (o.n_power_iterations < 0 || o.n_power_iterations > MOST_ITERATIONS || !(o.eps >= 0)))
+        tp_fail(T, TP_EINVAL, "spectral_norm: %d power iterations, eps %g; 1 to %d, and a number from 0 on, are needed",
+                o.n_power_iterations, o.eps, MOST_ITERATIONS);
     if (x && o.dim == 0 && x->ndim > 1 && is_transposed(m))
         o.dim = 1;
     if (x == NULL || !tp__ok(T) || !dim_of(T, "spectral_norm", x, &o.dim))

@@ -211,6 +211,8 @@ static tp_status prune_unstructured(tp_tape *T, tp_module *m, const char *name, 
                                     bool at_random)
 {
     pruned p;
+    if (!tp__ok(T))
+        return tp_error_status(T);
     aside a = begin(T);
     if (find(T, m, name, &p) && is_amount(T, amount)) {
         tp_tensor *of = scores_of(T, &p, scores);
@@ -224,6 +226,8 @@ static tp_status prune_structured(tp_tape *T, tp_module *m, const char *name, do
                                   tp_tensor *scores)
 {
     pruned p;
+    if (!tp__ok(T))
+        return tp_error_status(T);
     aside a = begin(T);
     if (find(T, m, name, &p) && is_amount(T, amount)) {
         const int ndim = p.original->ndim;
@@ -274,6 +278,8 @@ tp_status tp_prune_custom_from_mask(tp_tape *T, tp_module *m, const char *name, 
 {
     TP__NAMED(T, "prune_custom_from_mask");
     pruned p;
+    if (!tp__ok(T))
+        return tp_error_status(T);
     aside a = begin(T);
     if (mask == NULL)
         tp__missing(T, "prune_custom_from_mask", "the mask");
@@ -317,6 +323,8 @@ tp_status tp_prune_global_unstructured(tp_tape *T, int n, tp_module *const *modu
     if (n < 1 || modules == NULL || names == NULL)
         return tp_fail(T, TP_EINVAL, "prune_global_unstructured: %d parameters%s; a list of them is needed", n,
                        modules && names ? "" : ", and a list is NULL");
+    if (!tp__ok(T))
+        return tp_error_status(T);
     aside a = begin(T);
     pruned *p = tp__ok(T) ? tp__arena_alloc(&T->arena, (size_t)n * sizeof *p) : NULL;
     if (tp__ok(T) && p == NULL)
@@ -338,6 +346,8 @@ tp_status tp_prune_remove(tp_tape *T, tp_module *m, const char *name)
 {
     TP__NAMED(T, "prune_remove");
     pruned p;
+    if (!tp__ok(T))
+        return tp_error_status(T);
     aside a = begin(T);
     if (find(T, m, name, &p) && p.is == NULL)
         tp_fail(T, TP_EINVAL, "prune_remove: %s of %s is not pruned; one that is is needed", p.name, p.m->type->name);

@@ -199,7 +199,7 @@ static void call_once(void)
     static const char *const takers[] = {"_free",          "_close",         "module_add",  "module_set_param",
                                          "sequential_of",  "module_list_of", "module_dict", "parameter_list",
                                          "parameter_dict", "nn_append",      "nn_insert",   "nn_extend",
-                                         "sequential_lr",  "chained_lr",     NULL};
+                                         "sequential_lr",  "chained_lr",     "tp_parametrize", NULL};
     int v[MAX_ARGUMENTS] = {0};
     if (at->argument >= 0)
         v[at->argument] = at->value;

@@ -96,6 +96,14 @@ BEGIN {
     special["tp_weighted_random_sampler weights"] = "vector"
     n = split("random_horizontal_flip random_vertical_flip random_crop random_rotation gaussian_noise random_erasing", other, " ")
     for (i = 1; i <= n; i++) special["tp_" other[i] " x"] = "image2"
+    n = split("weight_norm spectral_norm parametrize parametrized remove_parametrizations prune_identity prune_random_unstructured" \
+              " prune_l1_unstructured prune_random_structured prune_ln_structured prune_custom_from_mask prune_remove", other, " ")
+    for (i = 1; i <= n; i++) special["tp_" other[i] " name"] = "weight_name"
+    special["tp_prune_l1_unstructured scores"] = special["tp_prune_ln_structured scores"] = "own_weight"
+    special["tp_parametrize by"] = "same"
+    special["tp_prune_custom_from_mask mask"] = "own_weight"; special["tp_prune_remove m"] = "pruned"
+    special["tp_remove_parametrizations m"] = "parametrized"
+    special["tp_prune_global_unstructured modules"] = "networks"; special["tp_prune_global_unstructured names"] = "weight_names"
     special["tp_averaged_update averaged"] = "averaged"; special["tp_vector_to_parameters vector"] = "all_values"
     special["tp_schedule_load_state_dict n"] = "schedule_count"
     special["tp_schedule_load_state_dict names"] = "schedule_names"

@@ -463,7 +463,10 @@ static inline void free_events(void *x)
     remove(tp_events_path(x));
     tp_events_close(x);
 }
-static inline tp_events *get_events(int v) { return v ? NULL : hold(tp_events_open(T, get_events_directory(0)), free_events); }
+static inline tp_events *get_events(int v)
+{
+    return v ? NULL : hold(tp_events_open(T, get_events_directory(0)), free_events);
+}
 KIND(events, 2)
 static inline const tp_lr_range *get_lr_range(int v)
 {
@@ -798,6 +801,47 @@ static inline tp_module *const *get_modules(int v)
     return v == 1 ? NULL : list;
 }
 KIND(modules, 3)
+/* What may be pruned or parametrized: a weight of two dimensions. */
+FROM(weight_name, const char *, "2.weight", NULL, "2", "2.bias", ".", "no.weight")
+static inline tp_tensor *get_own_weight(int v)
+{
+    return v == 0 ? tp_ones_like(T, tp_module_param(get_module(0), "2.weight")) : get_tensor(v - 1);
+}
+KIND(own_weight, 1 + N_tensor)
+static inline tp_module *get_same(int v) { return v == 0 ? tp_nn_identity(T) : v == 1 ? NULL : get_module(4); }
+KIND(same, 3)
+static inline tp_module *get_pruned(int v)
+{
+    tp_module *m = get_module(v);
+    if (v == 0)
+        (void)tp_prune_identity(T, m, "2.weight");
+    return m;
+}
+KIND(pruned, 5)
+static inline tp_module *get_parametrized(int v)
+{
+    tp_module *m = get_module(v);
+    if (v == 0)
+        (void)tp_weight_norm(T, m, "2.weight", 0);
+    return m;
+}
+KIND(parametrized, 5)
+static inline tp_module *const *get_networks(int v)
+{
+    static tp_module *list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = v != 2 ? get_module(0) : NULL;
+    return v == 1 ? NULL : list;
+}
+KIND(networks, 3)
+static inline const char *const *get_weight_names(int v)
+{
+    static const char *list[MANY];
+    for (int i = 0; i < MANY; i++)
+        list[i] = v != 2 ? "2.weight" : NULL;
+    return v == 1 ? NULL : list;
+}
+KIND(weight_names, 3)
 static inline void free_state(void *x) { tp_state_dict_free(x); }
 static inline tp_state_dict *get_state_dict(int v)
 {
@@ -875,7 +919,7 @@ static inline tp_status no_inverse(tp_tape *tape, tp_module *by, tp_tensor *valu
     (void)tape, (void)by, (void)value, (void)n, (void)out;
     return TP_OK;
 }
-FROM(inverse, tp_right_inverse, no_inverse, NULL)
+FROM(inverse, tp_right_inverse, NULL, no_inverse)
 static inline tp_module *get_averaged(int v)
 {
     return v == 0 ? hold(tp_nn_averaged_model(T, get_module(0), NULL), free_module) : get_module(v - 1);
