@@ -104,34 +104,61 @@ static bool read_head(codec *c, tp__pixels *p, size_t bytes)
     png_read_update_info(c->png, c->info);
     p->channels = png_get_channels(c->png, c->info);
     p->depth = png_get_bit_depth(c->png, c->info);
-    if (!tp__pixels_make(p))
-        c->no_memory = true;
-    return p->data != NULL;
+    return true;
 }
 
-static bool read_rows(codec *c, tp__pixels *p)
+/* `dry`: into one row, only to see whether all are there. */
+static bool read_rows(codec *c, tp__pixels *p, bool dry)
 {
     if (setjmp(png_jmpbuf(c->png)))
         return false;
     for (int pass = png_get_interlace_type(c->png, c->info) == PNG_INTERLACE_ADAM7 ? 7 : 1; pass > 0; pass--)
         for (int64_t y = 0; y < p->height; y++)
-            png_read_row(c->png, p->data + (size_t)y * tp__pixels_row(p), NULL);
+            png_read_row(c->png, p->data + (dry ? 0 : (size_t)y * tp__pixels_row(p)), NULL);
     png_read_end(c->png, NULL);
     return true;
 }
 
+static bool make_room(codec *c, tp__pixels *p, bool dry)
+{
+    tp__pixels row = *p;
+    row.height = 1;
+    bool ok = tp__pixels_make(dry ? &row : p);
+    if (dry)
+        p->data = row.data;
+    c->no_memory |= !ok;
+    return ok;
+}
+
+static bool decode(codec *c, const unsigned char *bytes, size_t n, tp__pixels *p, bool dry)
+{
+    *c = (codec){.at = bytes, .end = bytes + n};
+    *p = (tp__pixels){0};
+    c->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, c, on_error, on_warning, c, take_memory, give_memory);
+    c->info = c->png ? png_create_info_struct(c->png) : NULL;
+    c->no_memory = c->info == NULL;
+    bool ok = c->info && read_head(c, p, n) && make_room(c, p, dry) && read_rows(c, p, dry);
+    png_destroy_read_struct(&c->png, &c->info, NULL);
+    if (!ok || dry)
+        tp__pixels_free(p);
+    return ok;
+}
+
+/* Would it be far larger than the file? Its width and height are behind the signature and the beginning of the first chunk. */
+static bool grows(const unsigned char *bytes, size_t n)
+{
+    size_t size[2] = {0}, pixels;
+    for (int i = 0; i < 8 && n >= 24; i++)
+        size[i / 4] = size[i / 4] << 8 | bytes[16 + i];
+    return !tp__mul_size(size[0], size[1], &pixels) || pixels / 16 > n;
+}
+
+/* No memory for a picture is asked for before its pixels are there, where these would be many for such a file. */
 bool tp__png_decode(tp_tape *T, const char *who, const char *path, const unsigned char *bytes, size_t n, tp__pixels *p)
 {
-    codec c = {.at = bytes, .end = bytes + n};
-    *p = (tp__pixels){0};
-    c.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &c, on_error, on_warning, &c, take_memory, give_memory);
-    c.info = c.png ? png_create_info_struct(c.png) : NULL;
-    c.no_memory = c.info == NULL;
-    bool ok = c.info && read_head(&c, p, n) && read_rows(&c, p);
-    png_destroy_read_struct(&c.png, &c.info, NULL);
-    if (ok)
+    codec c;
+    if ((!grows(bytes, n) || decode(&c, bytes, n, p, true)) && decode(&c, bytes, n, p, false))
         return true;
-    tp__pixels_free(p);
     fail(T, who, path, &c);
     return false;
 }

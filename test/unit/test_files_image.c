@@ -276,6 +276,28 @@ START_TEST(png_lies)
 END_TEST
 #endif
 
+#ifdef HAVE_PNG
+/* A picture that is far larger than its file is read as well; cut off, no room is made for it. */
+START_TEST(png_blank)
+{
+    tp_tensor *x = tp_full(T, TP_U8, tp_shape(4, 1500, 1500), 7);
+    tp_image_save(T, named(".png"), x, NULL);
+    ck_assert(tensors_identical(tp_image_load(T, path, TP_IMAGE_UNCHANGED), x));
+    ck_no_error(T);
+    size_t n;
+    unsigned char *b = read_file(path, &n);
+    ck_assert_int_lt((int)n, 20000);
+    write_file(path, b, n - 20);
+    free(b);
+    tp_tape *tape = tp_tape_new();
+    tp_tape_set_memory_limit(tape, 1 << 20);
+    ck_assert_ptr_null(tp_image_load(tape, path, TP_IMAGE_UNCHANGED));
+    ck_error(tape, TP_EIO, "it ends early");
+    tp_tape_free(tape);
+}
+END_TEST
+#endif
+
 /* Each request for memory in turn fails: a message, nothing left. */
 START_TEST(no_memory)
 {
@@ -333,6 +355,7 @@ int main(void)
     tcase_add_test(t, damaged);
 #ifdef HAVE_PNG
     tcase_add_test(t, png_lies);
+    tcase_add_test(t, png_blank);
 #endif
     tcase_add_test(t, no_memory);
     suite_add_tcase(s, t);
