@@ -79,7 +79,7 @@ TP_API tp_status tp_plot_histogram(tp_tape *T, tp_plot *p, tp_tensor *x, int64_t
 
 typedef struct {
     int                columns;    /* 0: as many as look well */
-    const char *const *labels;     /* [n], above each; NULL: none. So may be any of them */
+    const char *const *labels;     /* [n], above each; NULL: none, as is one of them that is NULL */
     const char *const *row_labels; /* at the left of each row */
     double             low, high;  /* what is black, and white; both 0: 0 and 1, 255 of TP_U8, 65535 of TP_I32 */
     bool               negative;   /* the other way round */

@@ -131,15 +131,24 @@ tp_tensor *tp_from_file(tp_tape *T, const char *path, const char *name)
     static const char who[] = "from_file";
     TP__NAMED(T, who);
     size_t bytes;
-    char begin[2] = {0};
+    char begin[6] = {0};
     if (tp__ok(T) && path == NULL)
         tp__missing(T, who, "the path");
     int fd = tp__ok(T) ? tp__file_open(T, who, path, &bytes) : -1;
     if (fd < 0)
         return NULL;
-    bool archive = bytes >= 2 && tp__read_at(fd, 0, begin, 2) && memcmp(begin, "PK", 2) == 0;
+    if (bytes >= sizeof begin && !tp__read_at(fd, 0, begin, sizeof begin))
+        memset(begin, 0, sizeof begin);
+    bool archive = memcmp(begin, "PK", 2) == 0, npy = memcmp(begin, "\x93NUMPY", 6) == 0;
     tp_tensor *x = NULL;
-    if (name == NULL) {
+    if (name && npy) {
+        tp_fail(T, TP_EINVAL,
+                "%s: %s: it is an .npy file, whose array has no name, and the name is \"%s\"; NULL is needed", who,
+                path, name);
+    } else if (name == NULL && archive) {
+        tp_fail(T, TP_EINVAL, "%s: %s: it is an archive of arrays, and the name is NULL; that of one is needed", who,
+                path);
+    } else if (name == NULL) {
         x = tp__npy_map(T, who, path, fd, bytes);
     } else if (archive) {
         tp_npz *f = tp_npz_open(T, path);

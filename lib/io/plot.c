@@ -54,22 +54,18 @@ static void free_list(char **list, int64_t n)
     tp__free(list);
 }
 
-/* n of them; false after a failure, with none left. */
+/* n of them, of which those that are NULL are empty; false after a failure, with none left. */
 static bool copy_list(tp_tape *T, const char *who, int64_t n, const char *const *list, char ***to)
 {
     *to = list ? tp__calloc((size_t)n + 1, sizeof **to) : NULL;
     bool ok = list == NULL || *to;
-    for (int64_t i = 0; ok && list && i < n; i++) {
-        if (list[i] == NULL)
-            tp_fail(T, TP_EINVAL, "%s: label %lld is NULL", who, (long long)i);
-        ok = list[i] && copy_text(list[i], &(*to)[i]);
-    }
+    for (int64_t i = 0; ok && list && i < n; i++)
+        ok = copy_text(list[i] ? list[i] : "", &(*to)[i]);
     if (ok)
         return true;
     free_list(*to, n);
     *to = NULL;
-    if (tp__ok(T))
-        tp_fail(T, TP_ENOMEM, "%s: no memory", who);
+    tp_fail(T, TP_ENOMEM, "%s: no memory", who);
     return false;
 }
 

@@ -88,12 +88,31 @@ static void put_points(tp__bytes *to, const tp__series *s, const tp__axis axes[T
     tp__bytes_text(to, "e\n");
 }
 
+/* Gnuplot labels an axis of logarithms at powers of ten, of which a short one has few, or none. So more of the numbers between
+ * are labelled, the fewer powers there are; and of less than a factor of two, the ends. */
+static void set_log_tics(tp__bytes *to, const char *name, const tp__axis *a)
+{
+    double ratio = a->high / a->low;
+    if (ratio < 2)
+        tp__bytes_print(to, "set %stics add ('%.3g' %.12g, '%.3g' %.12g)\n", name, a->low, a->low, a->high, a->high);
+    if (ratio < 2 || ratio >= 1000)
+        return;
+    const char *before = "";
+    tp__bytes_print(to, "set %stics add (", name);
+    for (int e = (int)floor(log10(a->low)); e <= (int)floor(log10(a->high)); e++)
+        for (int digit = 2; digit <= (ratio < 10 ? 9 : 5); digit += digit == 2 && ratio >= 10 ? 3 : 1, before = ", ")
+            tp__bytes_print(to, "%s%.12g", before, digit * pow(10, e));
+    tp__bytes_text(to, ")\n");
+}
+
 static void set_axis(tp__bytes *to, const char *name, const tp__axis *a, bool from_zero)
 {
     if (!a->any)
         return;
     if (a->log)
         tp__bytes_print(to, "set logscale %s\n", name);
+    if (a->log)
+        set_log_tics(to, name, a);
     if (a->log && a->high / a->low >= 1000)
         tp__bytes_print(to, "set format %s '10^{%%T}'\n", name);
     tp__bytes_print(to, "set %srange [", name);
@@ -118,23 +137,24 @@ static void set_axes(tp__bytes *to, const tp_plot *p, const tp__axis axes[TP__AX
     }
     if (!points)
         tp__bytes_text(to, "set autoscale xfix\n");
+    if (axes[TP__Y2].any)
+        tp__bytes_text(to, "set ytics nomirror\nset y2tics\n");
     set_axis(to, "x", &axes[TP__X], false);
     set_axis(to, "y", &axes[TP__Y], bars[TP__Y] && !axes[TP__Y].log && axes[TP__Y].low == 0);
     set_axis(to, "y2", &axes[TP__Y2], bars[TP__Y2] && !axes[TP__Y2].log && axes[TP__Y2].low == 0);
-    if (axes[TP__Y2].any)
-        tp__bytes_text(to, "set ytics nomirror\nset y2tics\n");
 }
 
 static void put_curves(const tp_plot *p, const tp__axis axes[TP__AXES], tp__bytes *to)
 {
-    static const char *const keys[] = {"top right",    "top left",    "center right",
-                                       "bottom right", "bottom left", "below center horizontal"};
+    static const char *const keys[] = {"top right opaque",    "top left opaque",
+                                       "center right opaque", "bottom right opaque",
+                                       "bottom left opaque",  "below center horizontal noopaque height 1"};
     set_text(to, "title", p->title);
     set_text(to, "xlabel", p->xlabel);
     set_text(to, "ylabel", p->ylabel);
     set_text(to, "y2label", p->y2label);
     tp__bytes_print(to,
-                    "set key %s opaque noenhanced samplen 2 width 1\nset grid lt 1 lw 1 lc rgb '#e4e4e4'\nset border "
+                    "set key %s noenhanced samplen 2 width 1\nset grid lt 1 lw 1 lc rgb '#e4e4e4'\nset border "
                     "lc rgb '#444444'\n",
                     keys[p->o.key]);
     set_axes(to, p, axes);

@@ -370,6 +370,71 @@ START_TEST(drawn)
 }
 END_TEST
 
+/* Where in an SVG picture a text stands, in pixels from the top; NaN: nowhere. A text follows the <g> that places it. */
+static double svg_at(const char *file, const char *text)
+{
+    size_t n;
+    char *svg = (char *)read_file(file, &n), what[50];
+    svg[n] = 0;
+    snprintf(what, sizeof what, ">%s<", text);
+    char *at = NULL; /* the last: a curve is called so, too */
+    for (char *c = svg; (c = strstr(c, what)) != NULL; c++)
+        at = c;
+    double y = NAN;
+    for (char *c = svg; at && (c = strstr(c, "translate(")) != NULL && c < at; c++)
+        y = strtod(strchr(c, ',') + 1, NULL);
+    free(svg);
+    return y;
+}
+
+/* What is to be read can be: the axis' name above a legend that is below, and numbers at axes of logarithms that have no power of
+ * ten in them. */
+START_TEST(legible)
+{
+    if (!gnuplot)
+        return;
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.xlabel = "rate", .key = TP_PLOT_BELOW});
+    tp_plot_curve(T, p, NULL, numbers(2, (const double[]){1, 2}), &(tp_series_options){.label = "series"});
+    ck_assert_int_eq(tp_plot_save(T, p, in("below.svg")), TP_OK);
+    ck_assert_double_gt(svg_at(path, "series") - svg_at(path, "rate"), 18);
+    tp_plot_free(p);
+    static const struct {
+        double low, high;
+        const char *has[2];
+    } cases[] = {{2.5, 9, {" 3", " 7"}},
+                 {0.03, 3, {" 0.05", " 2"}},
+                 {31, 39, {"31", "39"}},
+                 {1e-300, 1.5e-300, {"1e-300", "1.5e-300"}}};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        p = tp_plot_new(T, &(tp_plot_options){.log_x = true, .log_y2 = true});
+        tp_tensor *x = numbers(2, (const double[]){cases[i].low, cases[i].high});
+        tp_plot_curve(T, p, x, x, &(tp_series_options){.y2 = i % 2});
+        ck_assert_int_eq(tp_plot_save(T, p, in("log.svg")), TP_OK);
+        for (int k = 0; k < 2; k++)
+            ck_assert_msg(isfinite(svg_at(path, cases[i].has[k])), "%zu: no %s", i, cases[i].has[k]);
+        tp_plot_free(p);
+    }
+    ck_no_error(T);
+}
+END_TEST
+
+/* A label that is NULL is none. */
+START_TEST(labels_that_are_missing)
+{
+    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.ascii = true});
+    const char *const labels[] = {"a", NULL}, *const rows[] = {NULL};
+    tp_plot_images(T, p, tp_ones(T, TP_F32, tp_shape(2, 1, 2)),
+                   &(tp_plot_images_options){.labels = labels, .row_labels = rows});
+    if (gnuplot)
+        ck_assert_int_eq(tp_plot_save(T, p, in("x.svg")), TP_OK);
+    char text[1000];
+    ck_assert_int_gt(tp_plot_format(p, text, sizeof text), 0);
+    ck_assert(strncmp(text, "a ", 2) == 0);
+    tp_plot_free(p);
+    ck_no_error(T);
+}
+END_TEST
+
 /* Each request for memory fails in turn. */
 START_TEST(no_memory)
 {
@@ -417,6 +482,8 @@ int main(void)
     tcase_add_test(t, nothing_is_a_command);
     tcase_add_test(t, host_is_left_alone);
     tcase_add_test(t, drawn);
+    tcase_add_test(t, legible);
+    tcase_add_test(t, labels_that_are_missing);
     tcase_add_test(t, no_memory);
     suite_add_tcase(s, t);
     return run_suite(s);
