@@ -45,6 +45,12 @@ typedef struct {
 } tp__axis;
 /* The ranges that the points take, as far as the options leave them open; false: there is no point that can be drawn. */
 bool tp__plot_axes(const tp_plot *p, tp__axis axes[TP__AXES]);
+/* How many digits numbers along it need to differ; 4 at least. */
+static inline int tp__axis_digits(const tp__axis *a)
+{
+    double most = fmax(fabs(a->low), fabs(a->high)), span = a->high / 2 - a->low / 2;
+    return most > 0 && span > 0 && most / span > 50 ? (int)fmin(17, ceil(log10(most / span / 2)) + 2) : 4;
+}
 static inline bool tp__on_axis(const tp__axis *a, double v) { return isfinite(v) && (!a->log || v > 0); }
 static inline const tp__axis *tp__y_of(const tp__series *s, const tp__axis axes[TP__AXES])
 {

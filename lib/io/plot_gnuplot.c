@@ -94,7 +94,7 @@ static void set_log_tics(tp__bytes *to, const char *name, const tp__axis *a)
 {
     double ratio = a->high / a->low;
     if (ratio < 2)
-        tp__bytes_print(to, "set %stics add ('%.3g' %.12g, '%.3g' %.12g)\n", name, a->low, a->low, a->high, a->high);
+        tp__bytes_print(to, "set %stics add (%.12g, %.12g)\n", name, a->low, a->high);
     if (ratio < 2 || ratio >= 1000)
         return;
     const char *before = "";
@@ -105,27 +105,36 @@ static void set_log_tics(tp__bytes *to, const char *name, const tp__axis *a)
     tp__bytes_text(to, ")\n");
 }
 
+/* Gnuplot makes an axis of logarithms end at powers of ten, so that most of a short one is empty: it ends just beyond the points. */
+static void set_range(tp__bytes *to, const char *name, const tp__axis *a, bool from_zero)
+{
+    double ratio = a->log ? a->high / a->low : 1, more = ratio > 1 && ratio < 10 && *name == 'y' ? pow(ratio, 0.05) : 1;
+    tp__bytes_print(to, "set %srange [", name);
+    if (a->fixed_low || from_zero || more > 1)
+        tp__bytes_print(to, "%.12g", a->fixed_low ? a->low : from_zero ? 0 : a->low / more);
+    else
+        tp__bytes_text(to, "*");
+    tp__bytes_text(to, ":");
+    if (a->fixed_high || more > 1)
+        tp__bytes_print(to, "%.12g", a->fixed_high ? a->high : a->high * more);
+    else
+        tp__bytes_text(to, "*");
+    tp__bytes_text(to, "]\n");
+}
+
 static void set_axis(tp__bytes *to, const char *name, const tp__axis *a, bool from_zero)
 {
     if (!a->any)
         return;
-    if (a->log)
+    if (a->log) {
         tp__bytes_print(to, "set logscale %s\n", name);
-    if (a->log)
         set_log_tics(to, name, a);
+    }
     if (a->log && a->high / a->low >= 1000)
         tp__bytes_print(to, "set format %s '10^{%%T}'\n", name);
-    tp__bytes_print(to, "set %srange [", name);
-    if (a->fixed_low || from_zero)
-        tp__bytes_print(to, "%.12g", a->fixed_low ? a->low : 0);
-    else
-        tp__bytes_text(to, "*");
-    tp__bytes_text(to, ":");
-    if (a->fixed_high)
-        tp__bytes_print(to, "%.12g", a->high);
-    else
-        tp__bytes_text(to, "*");
-    tp__bytes_text(to, "]\n");
+    else if (tp__axis_digits(a) > 6) /* which are gnuplot's */
+        tp__bytes_print(to, "set format %s '%%.%dg'\n", name, tp__axis_digits(a));
+    set_range(to, name, a, from_zero);
 }
 
 static void set_axes(tp__bytes *to, const tp_plot *p, const tp__axis axes[TP__AXES])

@@ -42,11 +42,16 @@ static void put_centered(tp__bytes *to, const char *text, int columns, bool asci
     tp__bytes_text(to, "\n");
 }
 
-static const char *number(double v, char text[NUMBER])
+/* With so many digits, or as many as there is room for. */
+static const char *number_with(double v, int digits, char text[NUMBER])
 {
-    tp__snprintf(text, NUMBER, "%.4g", v);
+    do
+        tp__snprintf(text, NUMBER, "%.*g", digits, v);
+    while (strlen(text) > SCALE && --digits >= 4);
     return text;
 }
+
+static const char *number(double v, char text[NUMBER]) { return number_with(v, 4, text); }
 
 /* ---- curves -------------------------------------------------------------------------------------------------------- */
 
@@ -170,7 +175,7 @@ static void put_row(tp__bytes *to, const canvas *c, int row, const tp__axis axes
         const tp__axis *a = &axes[k];
         double low = a->log ? log10(a->low) : a->low, high = a->log ? log10(a->high) : a->high;
         double at = (double)up / (c->rows - 1), v = low * (1 - at) + high * at;
-        const char *value = told && a->any ? number(a->log ? pow(10, v) : v, text) : "";
+        const char *value = told && a->any ? number_with(a->log ? pow(10, v) : v, tp__axis_digits(a), text) : "";
         if (k == TP__Y) {
             put(to, value, SCALE, SCALE, c->ascii);
             tp__bytes_text(to, c->ascii ? (told ? " +" : " |") : (told ? " ┤" : " │"));
@@ -190,8 +195,8 @@ static void put_row(tp__bytes *to, const canvas *c, int row, const tp__axis axes
 static void put_x(tp__bytes *to, const tp_plot *p, const canvas *c, const tp__axis *x)
 {
     char low[NUMBER], high[NUMBER];
-    number(x->low, low);
-    number(x->high, high);
+    number_with(x->low, tp__axis_digits(x), low);
+    number_with(x->high, tp__axis_digits(x), high);
     int room = c->columns - width_of(low) - width_of(high) - 2;
     const char *name = p->xlabel && width_of(p->xlabel) <= room ? p->xlabel : "";
     int before = (room - width_of(name)) / 2 + 1;

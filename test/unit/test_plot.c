@@ -387,13 +387,20 @@ static double svg_at(const char *file, const char *text)
     return y;
 }
 
-/* What is to be read can be: the axis' name above a legend that is below, and numbers at axes of logarithms that have no power of
- * ten in them. */
+/* What is to be read can be: numbers that are far from zero, the axis' name above a legend that is below, and numbers at axes of
+ * logarithms that have no power of ten in them. */
 START_TEST(legible)
 {
+    char text[8000];
+    tp_plot *p = tp_plot_new(T, NULL);
+    tp_plot_curve(T, p, NULL, numbers(2, (const double[]){1000000, 1000001.9}), NULL);
+    tp_plot_format(p, text, sizeof text);
+    ck_assert_msg(strstr(text, " 1000001.9 ") && strstr(text, " 1000000.5 "), "%s", text);
+    ck_assert(!gnuplot || (tp_plot_save(T, p, in("far.svg")) == TP_OK && isfinite(svg_at(path, "1000001.4"))));
+    tp_plot_free(p);
     if (!gnuplot)
         return;
-    tp_plot *p = tp_plot_new(T, &(tp_plot_options){.xlabel = "rate", .key = TP_PLOT_BELOW});
+    p = tp_plot_new(T, &(tp_plot_options){.xlabel = "rate", .key = TP_PLOT_BELOW});
     tp_plot_curve(T, p, NULL, numbers(2, (const double[]){1, 2}), &(tp_series_options){.label = "series"});
     ck_assert_int_eq(tp_plot_save(T, p, in("below.svg")), TP_OK);
     ck_assert_double_gt(svg_at(path, "series") - svg_at(path, "rate"), 18);
@@ -401,10 +408,7 @@ START_TEST(legible)
     static const struct {
         double low, high;
         const char *has[2];
-    } cases[] = {{2.5, 9, {" 3", " 7"}},
-                 {0.03, 3, {" 0.05", " 2"}},
-                 {31, 39, {"31", "39"}},
-                 {1e-300, 1.5e-300, {"1e-300", "1.5e-300"}}};
+    } cases[] = {{2.5, 9, {" 3", " 7"}}, {0.03, 3, {" 0.05", " 2"}}, {31, 39, {" 31", " 39"}}};
     for (size_t i = 0; i < LENGTH(cases); i++) {
         p = tp_plot_new(T, &(tp_plot_options){.log_x = true, .log_y2 = true});
         tp_tensor *x = numbers(2, (const double[]){cases[i].low, cases[i].high});
