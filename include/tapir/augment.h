@@ -39,7 +39,7 @@ typedef struct {
 TP_API tp_tensor *tp_random_rotation(tp_tape *T, tp_tensor *x, double low, double high,
                                      const tp_random_rotation_options *options);
 
-/* x + mean + std torch.randn_like(x) */
+/* x + mean + std torch.randn_like(x), of any shape: tables and single pictures, too */
 TP_API tp_tensor *tp_gaussian_noise(tp_tape *T, tp_tensor *x, double mean, double std);
 
 typedef struct {

@@ -65,7 +65,7 @@ TP_API void       tp_loader_free(tp_loader *loader);
 TP_API int64_t    tp_loader_length(const tp_loader *loader); /* batches an epoch          */
 TP_API int        tp_loader_width(const tp_loader *loader);  /* tensors in a batch        */
 TP_API tp_status  tp_loader_start(tp_tape *T, tp_loader *loader);
-/* The next batch as tensors of the tape; false at the end of the epoch, or after a failure. */
+/* The next batch as tensors of the tape; false at the end of the epoch, before the first start, or after a failure. */
 TP_API bool tp_loader_next(tp_tape *T, tp_loader *loader, tp_tensor **batch) TP_MUST_CHECK;
 
 /* Where in its epoch it is, whatever workers are ahead: "at", the next sample of the order; the "order" [n], TP_I64; the epoch's

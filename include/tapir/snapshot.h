@@ -9,6 +9,9 @@
  *     ...
  *         tp_snapshot_save(T, s, "run.safetensors", 2);    // and keeps the two before
  *
+ * A loader goes on in the middle of its epoch: the one that was resumed is not started again, but gives the rest of its batches
+ * (none, where it was saved between two epochs).
+ *
  * What is named lives as long as the snapshot is used. The tape's generator is always in it. The file is a safetensors one:
  * "model.0.weight", "optim.state.0.exp_avg", "loader.order", "epoch", "generator". It takes the old one's place when it is
  * whole and on the disk (io.h): a program that is killed at any moment leaves one that can be loaded.

@@ -143,15 +143,22 @@ static tp_tensor *place(tp_tape *T, tp_tensor *x, tp_tensor *maps, placing a)
 
 /* ---- what all need ---------------------------------------------------------------------------------------------------- */
 
+static bool are_floats(tp_tape *T, const char *name, const tp_tensor *x)
+{
+    if (!tp__usable(T, name, x))
+        return false;
+    if (!tp_dtype_is_float(x->dtype))
+        tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
+    return T->status == TP_OK;
+}
+
 static bool are_pictures(tp_tape *T, const char *name, const tp_tensor *x, bool floats)
 {
     if (!tp__usable(T, name, x))
         return false;
     if (x->ndim != 4)
         tp_fail(T, TP_ESHAPE, "%s: x is %s; [n, c, h, w] is needed", name, TP__SHAPE(x));
-    else if (floats && !tp_dtype_is_float(x->dtype))
-        tp_fail(T, TP_EDTYPE, "%s: x is %s; float32 or float64 is needed", name, tp_dtype_name(x->dtype));
-    return T->status == TP_OK;
+    return T->status == TP_OK && (!floats || are_floats(T, name, x));
 }
 
 static bool is_probability(tp_tape *T, const char *name, double p)
@@ -282,7 +289,7 @@ tp_tensor *tp_random_rotation(tp_tape *T, tp_tensor *x, double low, double high,
 tp_tensor *tp_gaussian_noise(tp_tape *T, tp_tensor *x, double mean, double std)
 {
     TP__NAMED(T, "gaussian_noise");
-    if (!are_pictures(T, "gaussian_noise", x, true))
+    if (!are_floats(T, "gaussian_noise", x))
         return NULL;
     if (!(std >= 0)) {
         tp_fail(T, TP_EINVAL, "gaussian_noise: std is %g; 0 or more is needed", std);

@@ -114,6 +114,11 @@ START_TEST(noise)
     tp_manual_seed(T, 5);
     ck_assert(tensors_close(tp_gaussian_noise(T, x, 0.5, 2),
                             tp_add(T, x, tp_add_scalar(T, tp_mul_scalar(T, z, 2), 0.5)), 0, 1e-5));
+    const tp_dims shapes[] = {TP_SCALAR, tp_shape(7, 3), tp_shape(1, 8, 8)}; /* a number, a table, a picture alone */
+    for (size_t i = 0; i < LENGTH(shapes); i++) {
+        tp_tensor *zeros = tp_zeros(T, TP_F64, shapes[i]), *y = tp_gaussian_noise(T, zeros, 5, 0);
+        ck_assert_msg(y && tensors_close(y, tp_full_like(T, zeros, 5), 0, 0), "%s", tp_error(T));
+    }
 }
 END_TEST
 
@@ -201,6 +206,8 @@ START_TEST(what_is_refused)
     ck_error(T, TP_EINVAL, "degrees");
     ck_assert_ptr_null(tp_gaussian_noise(T, x, 0, -1));
     ck_error(T, TP_EINVAL, "std is -1");
+    ck_assert_ptr_null(tp_gaussian_noise(T, bytes, 0, 1));
+    ck_error(T, TP_EDTYPE, "gaussian_noise: x is uint8");
     ck_assert_ptr_null(tp_random_erasing(T, x, &(tp_random_erasing_options){.scale_low = 0.5, .scale_high = 0.2}));
     ck_error(T, TP_EINVAL, "scale from 0.5 to 0.2");
     ck_assert_int_eq(tp_numel(tp_random_crop(T, tp_zeros(T, TP_F32, tp_shape(0, 3, 8, 8)), 4, 4, NULL)), 0);
