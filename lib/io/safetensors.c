@@ -381,14 +381,15 @@ static bool sort_all(const reader *r)
 static bool read_header(const reader *r)
 {
     tp_safetensors *f = r->f;
-    char b[8];
+    char b[9] = {0};
     if (f->bytes < 8)
         return refuse(r, "it is too short");
-    if (!tp__read_at(f->fd, 0, b, 8))
+    if (!tp__read_at(f->fd, 0, b, f->bytes < sizeof b ? 8 : sizeof b))
         return refuse(r, "it could not be read");
     uint64_t length = little_endian(b);
     if (length > f->bytes - 8 || length > LONGEST_HEADER)
-        return refuse(r, "its header is longer than the file");
+        return refuse(r, b[8] == '{' ? "its header is longer than the file" /* which was cut off */
+                                     : "it does not begin as a safetensors file does");
     f->data = 8 + (size_t)length;
     if ((f->header = tp__malloc((size_t)length + 1)) == NULL)
         return no_memory(r);

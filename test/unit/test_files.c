@@ -226,6 +226,28 @@ START_TEST(without_memory)
     ck_assert(last);
 }
 END_TEST
+
+/* What is no safetensors file is told from one that was cut off. */
+START_TEST(something_else)
+{
+    static const struct {
+        size_t n;
+        const char *bytes, *says;
+    } cases[] = {
+        {7, "epoch,l", "it is too short"},
+        {8, "epoch,lo", "it does not begin as a safetensors file does"},
+        {15, "epoch,loss\n1,2\n", "it does not begin as a safetensors file does"},
+        {12, "\x93NUMPY\1\0v\0{'", "it does not begin as a safetensors file does"},
+        {12, "\x40\0\0\0\0\0\0\0{\"a\"", "its header is longer than the file"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        FILE *f = fopen(path, "wb");
+        ck_assert(fwrite(cases[i].bytes, 1, cases[i].n, f) == cases[i].n && fclose(f) == 0);
+        ck_assert_ptr_null(tp_safetensors_open(T, path));
+        ck_error(T, TP_EIO, cases[i].says);
+    }
+}
+END_TEST
 #endif
 
 int main(void)
@@ -242,6 +264,7 @@ int main(void)
     tcase_add_test(t, failures_leave_the_old_file);
     tcase_add_test(t, two_savers_of_one_path);
     tcase_add_test(t, without_memory);
+    tcase_add_test(t, something_else);
 #endif
     suite_add_tcase(suite, t);
     return run_suite(suite);
