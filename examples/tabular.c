@@ -57,7 +57,7 @@ static committee *make_committee(tp_tape *T, int members, int hidden)
     c->mean = tp_module_add_buffer(T, &c->base, "mean", tp_keep(tp_zeros(T, TP_F64, tp_shape(MEASURES))));
     c->deviation = tp_module_add_buffer(T, &c->base, "deviation", tp_keep(tp_ones(T, TP_F64, tp_shape(MEASURES))));
     for (int k = 0; k < members; k++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "member%d", k);
         c->member[k] = tp_module_add(T, &c->base, name, hidden == 0 ? tp_nn_linear(T, MEASURES, 1, NULL)
                            : tp_nn_sequential(T, tp_nn_linear(T, MEASURES, hidden, NULL), tp_nn_relu(T), tp_nn_linear(T, hidden, 1, NULL)));
