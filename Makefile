@@ -314,7 +314,7 @@ check-interop:
 	$(again) BUILD=$(BUILD)/interop CONFIGURE_FLAGS='$(CONFIGURE_FLAGS) --with-hdf5' interop-tests
 	@sh test/run.sh --interop $(BUILD)/interop
 
-interop-tests: lib $(filter %/case_files_%,$(cases)) $(BUILD)/examples/pytorch_weights $(BUILD)/test/test_files_hdf5
+interop-tests: lib $(filter $(BUILD)/test/case_files_%,$(cases)) $(BUILD)/examples/pytorch_weights $(BUILD)/test/test_files_hdf5
 
 # ---- installing ----------------------------------------------------------------------------------
 
