@@ -1,9 +1,9 @@
 /* distance_body.h - see vec_distance.c: REAL and NAME are the type at hand and its suffix. */
 
-typedef REAL NAME(lanes) __attribute__((vector_size(LINE), aligned(sizeof(REAL)), may_alias));
-typedef SIGNED NAME(masks) __attribute__((vector_size(LINE), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(lanes) __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
+typedef SIGNED NAME(masks) __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
 typedef REAL NAME(few) __attribute__((vector_size(FEW * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-enum { NAME(LANES) = LINE / sizeof(REAL), NAME(LINES) = WIDE / NAME(LANES), NAME(MANY) = FACED / sizeof(REAL) };
+enum { NAME(LANES) = VECTOR / sizeof(REAL), NAME(LINES) = WIDE / NAME(LANES), NAME(MANY) = FACED / sizeof(REAL) };
 
 static ALWAYS_INLINE REAL NAME(size)(REAL x) { return x < 0 ? -x : x; }
 

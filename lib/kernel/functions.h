@@ -30,6 +30,7 @@
 #else
 
 #include "kernel/elementwise.h"
+#include "kernel/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -54,15 +55,8 @@ __attribute__((unused, noinline)) static void widened(tp__block_fn wide, int n_i
 
 /* Loops over floats take whole vectors alone: code for what is left would be as long again. What is left is computed before
  * the others, by the same loop, as the end of the last whole vector, or filled up with copies of the last element, so that
- * no exception is raised that would not be. So a formula does not read o. */
-#if defined(__AVX512F__)
-enum { VECTOR = 64 };
-#elif defined(__AVX2__)
-enum { VECTOR = 32 };
-#else
-enum { VECTOR = 16 };
-#endif
-/* How many of n elements NAME(fn)'s loops take, when the others have been computed. */
+ * no exception is raised that would not be. So a formula does not read o.
+ * How many of n elements NAME(fn)'s loops take, when the others have been computed: */
 #define TP__WHOLE_VECTORS(fn, n_in, TYPE)                                                                            \
     (n % (VECTOR / (int64_t)sizeof(ELEM)) ? NAME(last_vector)(NAME(fn), n_in, n, sizeof(TYPE), out, in, attr) : (void)0, \
      n & -(VECTOR / (int64_t)sizeof(ELEM)))

@@ -4,16 +4,10 @@
 #define TAPIR_KERNEL_SOME_H
 
 #include "kernel/kernel.h"
+#include "kernel/vector.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-#if defined(__AVX512F__)
-#define VECTOR 64
-#elif defined(__AVX2__)
-#define VECTOR 32
-#else
-#define VECTOR 16
-#endif
 typedef float vec_f32 __attribute__((vector_size(VECTOR), aligned(4), may_alias));
 typedef double vec_f64 __attribute__((vector_size(VECTOR), aligned(8), may_alias));
 

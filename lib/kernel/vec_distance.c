@@ -1,6 +1,7 @@
 /* vec_distance.c - distances between rows; compiled once an instruction set (TP__ISA). distance_body.h is read for
  * float and double (per_float.h). */
 #include "kernel/distance.h"
+#include "kernel/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,19 +13,11 @@
 #define NEVER_INLINE __attribute__((noinline))
 
 /* WIDE rows, transposed, meet ROWS rows, forward up to TALL, DEEP elements of each at a time; or a row meets FACED bytes, of
- * whom ROOM bytes are transposed. Vectors are of LINE bytes, as long as
- * the processor's. */
-#if defined(__AVX512F__)
-enum { LINE = 64 };
-#elif defined(__AVX__)
-enum { LINE = 32 };
-#else
-enum { LINE = 16 };
-#endif
+ * whom ROOM bytes are transposed. */
 enum { WIDE = TP__DISTANCE_WIDE, ROWS = TP__DISTANCE_ROWS, TALL = 4 * ROWS, DEEP = 16, FACED = 2048, ROOM = 16384 };
 
 /* So many lanes are added up at the end. */
-#define FEW (LINE / sizeof(REAL) < 4 ? 2 : 4)
+#define FEW (VECTOR / sizeof(REAL) < 4 ? 2 : 4)
 #define SIGNED __typeof__(__builtin_choose_expr(IS_F64, (int64_t)0, (int32_t)0))
 
 /* Where the distance of rows i < j is in a triangle of n rows. */

@@ -1,6 +1,7 @@
 /* vec_lanes.c - small matrices in the lanes of vectors; compiled once an instruction set (TP__ISA). lanes_body.h is read for
  * float and double (per_float.h), and reads lanes_kernels.h for vectors and for numbers. */
 #include "kernel/lanes.h"
+#include "kernel/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,15 +12,11 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NEVER_INLINE __attribute__((noinline))
 
-/* Bytes of a vector */
 #if defined(__AVX512F__)
-#define VECTOR 64
 #define INTRINSIC(f) _mm512_##f
 #elif defined(__AVX2__)
-#define VECTOR 32
 #define INTRINSIC(f) _mm256_##f
 #else
-#define VECTOR 16
 #define INTRINSIC(f) _mm_##f
 #endif
 

@@ -1,19 +1,17 @@
 /* vec_placed.c - products with pixels as rows; compiled once an instruction set (TP__ISA). placed_body.h is read for float and
  * double (per_float.h). */
 #include "kernel/placed.h"
+#include "kernel/vector.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* Bytes of a vector; of a product, rows and vectors that are summed at once: as many as the registers hold. TALL: rows by one
+/* Of a product, rows and vectors that are summed at once: as many as the registers hold. TALL: rows by one
  * vector, so that none waits for the sum before. */
 #if defined(__AVX512F__)
-#define VECTOR 64
 enum { ROWS = 6, WIDE = 4, TALL = 12 };
 #elif defined(__AVX2__)
-#define VECTOR 32
 enum { ROWS = 6, WIDE = 2, TALL = 12 };
 #else
-#define VECTOR 16
 enum { ROWS = 4, WIDE = 2, TALL = 8 };
 #endif
 enum { BLOCK = TP__PLACED_LANES };

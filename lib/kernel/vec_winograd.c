@@ -1,18 +1,13 @@
 /* vec_winograd.c - the loops of convolutions by Winograd's algorithm; compiled once an instruction set (TP__ISA). See winograd.h. */
 #include "kernel/winograd.h"
+#include "kernel/vector.h"
 
 #include <string.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* Of a vector of the registers at hand. */
-#if defined(__AVX512F__)
-enum { LANES = 16 };
-#elif defined(__AVX2__)
-enum { LANES = 8 };
-#else
-enum { LANES = 4 };
-#endif
+enum { LANES = VECTOR / sizeof(float) };
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef uint32_t bits __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
