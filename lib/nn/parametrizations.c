@@ -95,15 +95,12 @@ static tp_tensor *as_matrix(tp_tape *T, tp_tensor *x, int dim)
 /* Iterates on the vectors, unrecorded, and copies the last ones into u and v. */
 static void iterate(tp_tape *T, const spectral_norm *m, tp_tensor *matrix, int times)
 {
-    bool recording = T->recording;
-    tp__scope scope = tp__scope_open(T);
-    T->recording = false;
+    tp__aside a = tp__aside_begin(T);
     for (int i = 0; i < times && tp__ok(T); i++) {
         tp_copy_into(T, m->u, tp_normalize(T, tp_mv(T, matrix, m->v), 2, 0, m->eps));
         tp_copy_into(T, m->v, tp_normalize(T, tp_mv(T, tp_t(T, matrix), m->u), 2, 0, m->eps));
     }
-    T->recording = recording;
-    tp__scope_close(T, scope, 0, NULL);
+    tp__aside_end(T, a);
 }
 
 /* By copies of u and v, as a later call may change these before backward. */
@@ -167,12 +164,9 @@ tp_module *tp_spectral_norm(tp_tape *T, tp_module *m, const char *name, const tp
     by->eps = o.eps > 0 ? o.eps : 1e-12;
     by->dim = o.dim;
     if (x->ndim > 1) {
-        bool recording = T->recording;
-        tp__scope scope = tp__scope_open(T);
-        T->recording = false;
+        tp__aside a = tp__aside_begin(T);
         start(T, by, x);
-        T->recording = recording;
-        tp__scope_close(T, scope, 0, NULL);
+        tp__aside_end(T, a);
     }
     if (tp__ok(T))
         return tp_parametrize(T, m, name, &by->base, NULL);

@@ -174,11 +174,10 @@ tp_tensor *tp__computed_value(tp_tape *T, const tp_module *m, const tp__computed
 
 tp_tensor *tp__param_after(tp_module *m, const char *name, const char *suffix)
 {
-    size_t length = strlen(name), more = strlen(suffix);
+    size_t length = strlen(name);
     for (int i = 0; i < m->n_entries; i++) {
         const tp_module_entry *e = &m->entries[i];
-        if (e->kind != TP__IS_CHILD && strncmp(e->name, name, length) == 0 && strcmp(e->name + length, suffix) == 0 &&
-            strlen(e->name) == length + more)
+        if (e->kind != TP__IS_CHILD && strncmp(e->name, name, length) == 0 && strcmp(e->name + length, suffix) == 0)
             return e->tensor;
     }
     return NULL;
@@ -317,16 +316,13 @@ static tp_module *parametrize_first(tp_tape *T, tp_module *m, const char *name, 
 {
     tp_tensor *original[TP__MOST_ORIGINALS] = {NULL};
     const int n = takes(by);
-    bool recording = T->recording;
-    tp__scope scope = tp__scope_open(T);
+    tp__aside a = tp__aside_begin(T);
     if (n > TP__MOST_ORIGINALS)
         tp_fail(T, TP_EINVAL, "parametrize: %s takes %d tensors; at most %d are possible", by->type->name, n,
                 TP__MOST_ORIGINALS);
     tp__computed *c = tp__ok(T) ? tp__computed_new(T, m, name, x, false) : NULL;
-    T->recording = false;
     bool ok = c && find_originals(T, by, inverse, x, n, original) && fits(T, by, n, original, x);
-    T->recording = recording;
-    tp__scope_close(T, scope, 0, NULL);
+    tp__aside_end(T, a);
     if (ok && install(T, m, name, x, by, n, original)) {
         tp__computed_add(m, c, stand_in(c, n, original));
         return by;
@@ -350,12 +346,9 @@ static tp_module *parametrize_next(tp_tape *T, tp_module *m, const tp__computed 
     if (inverse)
         tp_fail(T, TP_EUNSUPPORTED, "parametrize: %s of %s is computed already; without a right inverse is needed",
                 c->name, m->type->name);
-    bool recording = T->recording;
-    tp__scope scope = tp__scope_open(T);
-    T->recording = false;
+    tp__aside a = tp__aside_begin(T);
     bool ok = tp__ok(T) && makers && (x = tp__computed_value(T, m, c)) != NULL && fits(T, by, 1, &x, x);
-    T->recording = recording;
-    tp__scope_close(T, scope, 0, NULL);
+    tp__aside_end(T, a);
     if (!ok) {
         tp_module_free(by);
         return NULL;
@@ -410,14 +403,11 @@ bool tp_is_parametrized(const tp_module *m, const char *name)
 /* x is what the parameter is from now on. */
 static bool keep_values(tp_tape *T, const tp_module *m, const tp__computed *c, tp_tensor *x)
 {
-    bool recording = T->recording;
-    tp__scope scope = tp__scope_open(T);
-    T->recording = false;
+    tp__aside a = tp__aside_begin(T);
     tp_tensor *y = tp__computed_value(T, m, c);
     if (y)
         tp_copy_into(T, x, y);
-    T->recording = recording;
-    tp__scope_close(T, scope, 0, NULL);
+    tp__aside_end(T, a);
     return tp__ok(T);
 }
 

@@ -188,22 +188,10 @@ static void set_mask(tp_tape *T, const pruned *p, tp_tensor *mask)
 
 /* ---- for users ------------------------------------------------------------------------------------------------------ */
 
-/* Round what is computed, unrecorded. */
-typedef struct {
-    bool recording;
-    tp__scope scope;
-} aside;
-
-static aside begin(tp_tape *T)
+/* The status after what was computed aside. */
+static tp_status end(tp_tape *T, tp__aside a)
 {
-    aside a = {T->recording, tp__scope_open(T)};
-    T->recording = false;
-    return a;
-}
-static tp_status end(tp_tape *T, aside a)
-{
-    T->recording = a.recording;
-    tp__scope_close(T, a.scope, 0, NULL);
+    tp__aside_end(T, a);
     return tp_error_status(T);
 }
 
@@ -213,7 +201,7 @@ static tp_status prune_unstructured(tp_tape *T, tp_module *m, const char *name, 
     pruned p;
     if (!tp__ok(T))
         return tp_error_status(T);
-    aside a = begin(T);
+    tp__aside a = tp__aside_begin(T);
     if (find(T, m, name, &p) && is_amount(T, amount)) {
         tp_tensor *of = scores_of(T, &p, scores);
         if (tp__ok(T))
@@ -228,7 +216,7 @@ static tp_status prune_structured(tp_tape *T, tp_module *m, const char *name, do
     pruned p;
     if (!tp__ok(T))
         return tp_error_status(T);
-    aside a = begin(T);
+    tp__aside a = tp__aside_begin(T);
     if (find(T, m, name, &p) && is_amount(T, amount)) {
         const int ndim = p.original->ndim;
         if (ndim < 2 || dim < -ndim || dim >= ndim)
@@ -280,7 +268,7 @@ tp_status tp_prune_custom_from_mask(tp_tape *T, tp_module *m, const char *name, 
     pruned p;
     if (!tp__ok(T))
         return tp_error_status(T);
-    aside a = begin(T);
+    tp__aside a = tp__aside_begin(T);
     if (mask == NULL)
         tp__missing(T, "prune_custom_from_mask", "the mask");
     if (mask && find(T, m, name, &p)) {
@@ -325,7 +313,7 @@ tp_status tp_prune_global_unstructured(tp_tape *T, int n, tp_module *const *modu
                        modules && names ? "" : ", and a list is NULL");
     if (!tp__ok(T))
         return tp_error_status(T);
-    aside a = begin(T);
+    tp__aside a = tp__aside_begin(T);
     pruned *p = tp__ok(T) ? tp__arena_alloc(&T->arena, (size_t)n * sizeof *p) : NULL;
     if (tp__ok(T) && p == NULL)
         tp_fail(T, TP_ENOMEM, "prune_global_unstructured: no memory");
@@ -348,7 +336,7 @@ tp_status tp_prune_remove(tp_tape *T, tp_module *m, const char *name)
     pruned p;
     if (!tp__ok(T))
         return tp_error_status(T);
-    aside a = begin(T);
+    tp__aside a = tp__aside_begin(T);
     if (find(T, m, name, &p) && p.is == NULL)
         tp_fail(T, TP_EINVAL, "prune_remove: %s of %s is not pruned; one that is is needed", p.name, p.m->type->name);
     if (tp__ok(T) && tp_copy_into(T, p.original, tp_mul(T, p.original, p.mask)) == TP_OK) {

@@ -264,6 +264,23 @@ typedef struct {
 static inline tp__scope tp__scope_open(const tp_tape *T) { return (tp__scope){T->last}; }
 void tp__scope_close(tp_tape *T, tp__scope scope, int n_keep, tp_tensor *const *keep);
 
+/* What is computed in between is not recorded, and all of it is given back. */
+typedef struct {
+    tp__scope scope;
+    bool recording;
+} tp__aside;
+static inline tp__aside tp__aside_begin(tp_tape *T)
+{
+    tp__aside a = {tp__scope_open(T), T->recording};
+    T->recording = false;
+    return a;
+}
+static inline void tp__aside_end(tp_tape *T, tp__aside a)
+{
+    T->recording = a.recording;
+    tp__scope_close(T, a.scope, 0, NULL);
+}
+
 /* ---- gradients (grad.c) ---------------------------------------------------------------- */
 
 /* What was left at leaves since `clock` goes: leaves that stay keep the numbers. */
