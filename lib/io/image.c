@@ -29,7 +29,7 @@ void tp__pixels_free(tp__pixels *p)
     p->data = NULL;
 }
 
-static int32_t sample(const tp__pixels *p, int64_t i)
+int32_t tp__pixels_at(const tp__pixels *p, int64_t i)
 {
     uint16_t v;
     if (p->depth == 8)
@@ -44,14 +44,14 @@ static int32_t channel(const tp__pixels *p, int64_t at, int n, int k)
     bool alpha = p->channels % 2 == 0, wants_alpha = n % 2 == 0;
     const int64_t first = at * p->channels;
     if (wants_alpha && k == n - 1)
-        return alpha ? sample(p, first + p->channels - 1) : p->depth == 8 ? WHITE8 : WHITE16;
+        return alpha ? tp__pixels_at(p, first + p->channels - 1) : p->depth == 8 ? WHITE8 : WHITE16;
     if (p->channels < 3)
-        return sample(p, first);
+        return tp__pixels_at(p, first);
     if (n >= 3)
-        return sample(p, first + k);
+        return tp__pixels_at(p, first + k);
     /* In 16 bits behind the point, as sums of integers. */
-    return (int32_t)((19595 * (int64_t)sample(p, first) + 38470 * (int64_t)sample(p, first + 1) +
-                      7471 * (int64_t)sample(p, first + 2) + 0x8000) >>
+    return (int32_t)((19595 * (int64_t)tp__pixels_at(p, first) + 38470 * (int64_t)tp__pixels_at(p, first + 1) +
+                      7471 * (int64_t)tp__pixels_at(p, first + 2) + 0x8000) >>
                      16);
 }
 

@@ -16,6 +16,8 @@ typedef struct {
 /* Room for the pixels of this height, width, channels and depth; false: no memory, or more than can be counted. */
 bool tp__pixels_make(tp__pixels *p);
 void tp__pixels_free(tp__pixels *p);
+/* Number i of them. */
+int32_t tp__pixels_at(const tp__pixels *p, int64_t i);
 static inline size_t tp__pixels_row(const tp__pixels *p)
 {
     return (size_t)p->width * (size_t)p->channels * (size_t)(p->depth / 8);

@@ -129,22 +129,13 @@ bool tp__pnm_decode(tp_tape *T, const char *who, const char *path, const unsigne
 
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
-static int32_t sample(const tp__pixels *p, int64_t i)
-{
-    uint16_t v;
-    if (p->depth == 8)
-        return p->data[i];
-    memcpy(&v, p->data + 2 * i, sizeof v);
-    return v;
-}
-
 /* Lines of digits, which are to be shorter than 70 characters. */
 static void write_ascii(const tp__pixels *p, int copies, bool bits, tp__bytes *to)
 {
     int64_t n = p->height * p->width * p->channels, column = 0, in_line = bits ? 30 : 11;
     for (int64_t i = 0; i < n; i++)
         for (int k = 0; k < copies; k++, column++) {
-            int v = sample(p, i);
+            int v = tp__pixels_at(p, i);
             tp__bytes_print(to, "%d%c", bits ? v < (p->depth == 8 ? 128 : 32768) : v,
                             column % in_line == in_line - 1 ? '\n' : ' ');
         }
@@ -157,7 +148,7 @@ static void write_bits(const tp__pixels *p, tp__bytes *to)
         for (int64_t x = 0; x < p->width; x += 8) {
             unsigned char byte = 0;
             for (int64_t k = 0; k < 8 && x + k < p->width; k++)
-                if (sample(p, y * p->width + x + k) < (p->depth == 8 ? 128 : 32768))
+                if (tp__pixels_at(p, y * p->width + x + k) < (p->depth == 8 ? 128 : 32768))
                     byte |= (unsigned char)(128 >> k);
             tp__bytes_put(to, &byte, 1);
         }
@@ -167,7 +158,7 @@ static void write_binary(const tp__pixels *p, int copies, tp__bytes *to)
 {
     int64_t n = p->height * p->width * p->channels;
     for (int64_t i = 0; i < n; i++) {
-        int32_t v = sample(p, i);
+        int32_t v = tp__pixels_at(p, i);
         unsigned char b[6];
         int wide = p->depth / 8;
         for (int k = 0; k < copies; k++) {

@@ -125,3 +125,10 @@ void ck_same_on_threads(tp_tape *T, int n, void (*run)(tp_tape *T, void *user, t
         }
     }
 }
+
+void ck_refused(tp_tape *T, const tp_tensor *y, const char *words)
+{
+    ck_assert_ptr_null(y);
+    ck_assert_msg(tp_error(T) && strstr(tp_error(T), words), "\"%s\" is not in \"%s\"", words, tp_error(T));
+    tp_clear_error(T);
+}

@@ -39,6 +39,9 @@ void ck_same_on_threads(tp_tape *T, int n, void (*run)(tp_tape *T, void *user, t
     } while (0)
 /* clang-format on */
 
+/* There is no y, and the tape's message has these words in it; clears it. */
+void ck_refused(tp_tape *T, const tp_tensor *y, const char *words);
+
 /* Compares a tensor with a list of values. */
 /* clang-format off */
 #define ck_values(x, tolerance, ...)                                                               \

@@ -18,13 +18,6 @@ static void teardown(void)
 static double at(tp_tensor *x, int64_t i) { return tp_item_at(x, i); }
 
 /* Fails T as it should, in these words; T is well again then. */
-static void refused(tp_tensor *y, const char *words)
-{
-    ck_assert_ptr_null(y);
-    ck_assert_msg(tp_error(T) && strstr(tp_error(T), words), "\"%s\" is not in \"%s\"", words, tp_error(T));
-    tp_clear_error(T);
-}
-
 /* ---- batch_norm ------------------------------------------------------------------------------------------------- */
 
 static const tp_batch_norm_options training = {.training = true};
@@ -206,23 +199,23 @@ START_TEST(errors)
     tp_tensor *x = tp_randn(T, TP_F32, tp_shape(4, 3)), *three = tp_ones(T, TP_F32, tp_shape(3));
     tp_tensor *four = tp_ones(T, TP_F32, tp_shape(4)), *wide = tp_ones(T, TP_F64, tp_shape(3));
     tp_tensor *one = tp_ones(T, TP_F32, tp_shape(1, 3)), *computed = tp_exp(T, tp_requires_grad(three, true));
-    refused(tp_batch_norm(T, x, NULL, NULL, NULL), "batch_norm: running_mean and running_var are NULL");
-    refused(tp_batch_norm(T, x, three, NULL, NULL), "running_var is NULL");
-    refused(tp_batch_norm(T, one, NULL, NULL, &training), "more than one value per channel");
-    refused(tp_batch_norm(T, three, NULL, NULL, &training), "x is [3]");
-    refused(tp_batch_norm(T, x, four, four, NULL), "running_mean is [4], x is [4, 3]; [3] is needed");
-    refused(tp_batch_norm(T, x, wide, wide, NULL), "running_mean is float64");
-    refused(tp_batch_norm(T, x, computed, computed, &training), "only leaves can be written");
-    refused(tp_batch_norm(T, x, NULL, NULL, &(tp_batch_norm_options){.training = true, .weight = four}),
-            "weight is [4], x is [4, 3]; [3] is needed");
-    refused(tp_batch_norm(T, x, NULL, NULL, &(tp_batch_norm_options){.training = true, .bias = wide}),
-            "bias is float64");
-    refused(tp_instance_norm(T, x, NULL), "instance_norm: x is [4, 3]; more than one element per channel");
-    refused(tp_instance_norm(T, x, &(tp_instance_norm_options){.use_running_stats = true}), "they are needed");
-    refused(tp_group_norm(T, x, 2, NULL, NULL, 1e-5), "group_norm: x is [4, 3], 2 groups");
-    refused(tp_group_norm(T, x, 0, NULL, NULL, 1e-5), "0 groups");
-    refused(tp_group_norm(T, one, 3, NULL, NULL, 1e-5), "more than one value per group");
-    refused(tp_group_norm(T, tp_arange(T, TP_I64, 0, 3, 1), 3, NULL, NULL, 1e-5), "x is [3]");
+    ck_refused(T, tp_batch_norm(T, x, NULL, NULL, NULL), "batch_norm: running_mean and running_var are NULL");
+    ck_refused(T, tp_batch_norm(T, x, three, NULL, NULL), "running_var is NULL");
+    ck_refused(T, tp_batch_norm(T, one, NULL, NULL, &training), "more than one value per channel");
+    ck_refused(T, tp_batch_norm(T, three, NULL, NULL, &training), "x is [3]");
+    ck_refused(T, tp_batch_norm(T, x, four, four, NULL), "running_mean is [4], x is [4, 3]; [3] is needed");
+    ck_refused(T, tp_batch_norm(T, x, wide, wide, NULL), "running_mean is float64");
+    ck_refused(T, tp_batch_norm(T, x, computed, computed, &training), "only leaves can be written");
+    ck_refused(T, tp_batch_norm(T, x, NULL, NULL, &(tp_batch_norm_options){.training = true, .weight = four}),
+               "weight is [4], x is [4, 3]; [3] is needed");
+    ck_refused(T, tp_batch_norm(T, x, NULL, NULL, &(tp_batch_norm_options){.training = true, .bias = wide}),
+               "bias is float64");
+    ck_refused(T, tp_instance_norm(T, x, NULL), "instance_norm: x is [4, 3]; more than one element per channel");
+    ck_refused(T, tp_instance_norm(T, x, &(tp_instance_norm_options){.use_running_stats = true}), "they are needed");
+    ck_refused(T, tp_group_norm(T, x, 2, NULL, NULL, 1e-5), "group_norm: x is [4, 3], 2 groups");
+    ck_refused(T, tp_group_norm(T, x, 0, NULL, NULL, 1e-5), "0 groups");
+    ck_refused(T, tp_group_norm(T, one, 3, NULL, NULL, 1e-5), "more than one value per group");
+    ck_refused(T, tp_group_norm(T, tp_arange(T, TP_I64, 0, 3, 1), 3, NULL, NULL, 1e-5), "x is [3]");
 }
 END_TEST
 
@@ -269,7 +262,7 @@ START_TEST(root_mean_square)
         }
     tp_tensor *small = tp_full(T, TP_F64, tp_shape(1, 3), 1e-8); /* eps is 2^-52 */
     ck_assert_double_eq_tol(at(tp_rms_norm(T, small, tp_shape(3), NULL, 0), 0), 1e-8 / sqrt(1e-16 + 0x1p-52), 1e-14);
-    refused(tp_rms_norm(T, small, tp_shape(2), NULL, 0), "rms_norm: normalized_shape is [2], x is [1, 3]");
+    ck_refused(T, tp_rms_norm(T, small, tp_shape(2), NULL, 0), "rms_norm: normalized_shape is [2], x is [1, 3]");
 }
 END_TEST
 
@@ -286,8 +279,8 @@ START_TEST(local_response)
             ck_assert_double_eq_tol(at(y, i), at(x, i) / pow(2 + 0.5 * squares / (double)size, 0.6), 1e-14);
         }
     }
-    refused(tp_local_response_norm(T, tp_ones(T, TP_F32, tp_shape(2, 3)), 2, NULL), "3 dimensions or more");
-    refused(tp_local_response_norm(T, tp_ones(T, TP_F32, tp_shape(2, 3, 1)), 0, NULL), "1 or more are needed");
+    ck_refused(T, tp_local_response_norm(T, tp_ones(T, TP_F32, tp_shape(2, 3)), 2, NULL), "3 dimensions or more");
+    ck_refused(T, tp_local_response_norm(T, tp_ones(T, TP_F32, tp_shape(2, 3, 1)), 0, NULL), "1 or more are needed");
     ck_assert_int_eq(tp_numel(tp_local_response_norm(T, tp_ones(T, TP_F32, tp_shape(0, 3, 1)), 2, NULL)), 0);
 }
 END_TEST
@@ -315,7 +308,7 @@ START_TEST(cross_map)
     char text[100];
     tp_module_format(m[2], text, sizeof text);
     ck_assert_str_eq(text, "CrossMapLRN2d(5, alpha=0.0001, beta=0.75, k=1)");
-    refused(tp_forward(T, m[0], tp_ones(T, TP_F32, tp_shape(2, 3, 1))), "[n, c, h, w] are needed");
+    ck_refused(T, tp_forward(T, m[0], tp_ones(T, TP_F32, tp_shape(2, 3, 1))), "[n, c, h, w] are needed");
     for (int i = 0; i < 3; i++)
         tp_module_free(m[i]);
     ck_assert_ptr_null(tp_nn_cross_map_lrn2d(T, 0, NULL));
@@ -348,7 +341,7 @@ START_TEST(running_statistics)
             ck_assert_double_eq_tol(at(y, c), (at(one, c) - mean[c]) / sqrt(var[c] + 1e-5), 1e-13);
         ck_assert_double_eq(tp_item(tp_module_param(m, "num_batches_tracked")), 2);
         tp_module_train(m, true);
-        refused(tp_forward(T, m, one), "more than one value per channel");
+        ck_refused(T, tp_forward(T, m, one), "more than one value per channel");
         ck_assert_double_eq(tp_item(tp_module_param(m, "num_batches_tracked")), 2);
         tp_module_free(m);
     }
@@ -412,11 +405,12 @@ START_TEST(unbatched)
         tp_tensor *x = tp_randn(T, TP_F32, shape), *y = tp_forward(T, m[k], x);
         tp_tensor *z = tp_squeeze_dim(T, tp_forward(T, m[k], tp_unsqueeze(T, x, 0)), 0);
         ck_assert(tp_equal(T, y, z));
-        refused(tp_forward(T, m[k], tp_zeros(T, TP_F32, tp_shape(3))), "dimensions are needed");
+        ck_refused(T, tp_forward(T, m[k], tp_zeros(T, TP_F32, tp_shape(3))), "dimensions are needed");
         tp_module_free(m[k]);
     }
     tp_module *b = tp_nn_batch_norm2d(T, 3, NULL);
-    refused(tp_forward(T, b, tp_zeros(T, TP_F32, tp_shape(2, 3, 4))), "BatchNorm2d: x is [2, 3, 4]; 4 dimensions");
+    ck_refused(T, tp_forward(T, b, tp_zeros(T, TP_F32, tp_shape(2, 3, 4))),
+               "BatchNorm2d: x is [2, 3, 4]; 4 dimensions");
     tp_module_free(b);
 }
 END_TEST
